@@ -1,0 +1,52 @@
+# Each target is complete on a machine with git, make and Python 3.11 or later: .venv is made on demand.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.stamp
+
+# As many test processes as there are processors, but not more: each has PostgreSQL servers of its own.
+WORKERS ?= 4
+PYTEST := $(BIN)/pytest -q
+PARALLEL := -n auto --maxprocesses $(WORKERS) --dist worksteal
+CODE := pgdeploy plugin scripts specs tests benchmarks
+
+.PHONY: help demo test test-long bench lint format clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+demo: $(STAMP) ## an embedded PostgreSQL: plan, apply, prove, break, find
+	@$(BIN)/python scripts/demo.py
+
+test: $(STAMP) ## the tests, in parallel, without the long ones
+	$(PYTEST) $(PARALLEL) -m "not long" tests
+
+test-long: $(STAMP) ## the long tests
+	$(PYTEST) -m long tests
+
+bench: $(STAMP) ## the benchmarks
+	$(PYTEST) benchmarks
+
+lint: $(STAMP) ## style, types, and which module may import which
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## put the code into its one form
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+clean: ## remove all that these targets made
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "pgdeploy needs Python 3.11 or later, and there is no $(PYTHON)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
+	  "pgdeploy needs Python 3.11 or later, and $(PYTHON) is %d.%d; name another: make PYTHON=python3.12" % sys.version_info[:2])'
+	@echo "Setting up .venv (once, a minute or two) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@

@@ -1,0 +1,232 @@
+"""Apply a plan: wave by wave, one transaction a database where SQL allows, databases side by side.
+
+One apply at a time on a server (an advisory lock says so). It stops at the first error and says what is
+done and what is not; each transaction is whole or not at all, so running it again converges.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pgdeploy.change import Change, Effect, Stage
+from pgdeploy.errors import ApplyError, PgdeployError
+from pgdeploy.facts import SIDE_BY_SIDE, closing
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from pgdeploy.connection.server import Server
+    from pgdeploy.plan import Plan
+
+LOCK = (0x70676465, 0x706C6F79)
+"""The advisory lock of an apply: `pgde`, `ploy`."""
+
+LOCK_TIMEOUT = "10s"
+"""How long a statement waits for another session's lock before the apply stops."""
+
+
+@dataclass(slots=True)
+class Applied:
+    """What an apply did: the changes made, and what is left for the operator."""
+
+    done: list[Change] = field(default_factory=list)
+    restart_needed: bool = False
+
+
+def apply(plan: Plan, server: Server, *, lock_timeout: str = LOCK_TIMEOUT) -> Applied:
+    """Make the changes of a plan.
+
+    Raises:
+        ApplyError: another apply is running, or a statement failed; nothing of its transaction is done.
+        TargetError: the server was lost.
+    """
+    applied = Applied()
+    with _alone(server) as guard:
+        for wave in plan.waves:
+            try:
+                _make(wave, server, lock_timeout, applied)
+                guard.refresh_after(_settle(wave, server, applied, guard))
+            except PgdeployError as error:
+                raise ApplyError(_stopped(error, plan, applied)) from error
+    return applied
+
+
+def _stopped(error: PgdeployError, plan: Plan, applied: Applied) -> str:
+    rest = [change for change in plan.changes if change not in applied.done]
+    lines = [f"stopped: {error}", f"done: {len(applied.done)} of {len(plan.changes)} changes"]
+    lines += [f"  {_first(change)}" for change in applied.done[-3:]]
+    lines += [f"not done: {len(rest)}", *(f"  {_first(change)}" for change in rest[:3])]
+    return "\n".join([*lines, "Nothing is half done; when the reason is gone, apply again."])
+
+
+def _first(change: Change) -> str:
+    if change.statements:
+        return change.statements[0].text
+    return "write pg_hba.conf" if change.hba is not None else str(change.effect)
+
+
+# -- one wave ------------------------------------------------------------------------------------------
+
+
+def _make(wave: Sequence[Change], server: Server, lock_timeout: str, applied: Applied) -> None:
+    """Transactions of several databases side by side; what is outside a transaction one by one."""
+    if any(not change.transactional for change in wave):
+        with closing(server.open()) as connection:
+            _prepare(connection, lock_timeout)
+            for change in wave:
+                _run(connection, [change], pipelined=change.transactional)
+                applied.done.append(change)
+        return
+    by_database: dict[str | None, list[Change]] = {}
+    for change in wave:
+        by_database.setdefault(change.database, []).append(change)
+
+    def one(item: tuple[str | None, list[Change]]) -> None:
+        database, changes = item
+        with closing(server.open(database)) as connection:
+            _prepare(connection, lock_timeout)
+            _run(connection, changes, pipelined=True)
+        applied.done.extend(changes)
+
+    # DROP OWNED touches what databases share: there, and with one database, there is nothing to gain
+    workers = 1 if wave[0].stage is Stage.DROP else SIDE_BY_SIDE
+    with ThreadPoolExecutor(workers) as pool:
+        for result in [pool.submit(one, item) for item in by_database.items()]:
+            result.result()
+
+
+def _prepare(connection: psycopg.Connection[Any], lock_timeout: str) -> None:
+    connection.execute("SELECT set_config('lock_timeout', %s, false)", [lock_timeout])
+    connection.execute("SET search_path = ''")
+
+
+def _run(connection: psycopg.Connection[Any], changes: Sequence[Change], *, pipelined: bool) -> None:
+    """All statements of these changes: in one transaction and one round trip, or one by one.
+
+    Raises:
+        ApplyError: a statement failed; names it, with the server's words.
+    """
+    import psycopg
+
+    statements = [statement for change in changes for statement in change.statements]
+    if not statements:
+        return
+    sent = [statement.sent() for statement in statements]
+    done = 0
+    try:
+        if not pipelined:
+            for text in sent:
+                connection.execute(text)
+                done += 1
+            return
+        with connection.pipeline() as pipeline:
+            connection.execute("BEGIN")
+            cursors = [connection.execute(text) for text in sent]
+            connection.execute("COMMIT")
+            pipeline.sync()
+            for cursor in cursors:
+                cursor.statusmessage  # noqa: B018
+    except psycopg.Error as error:
+        failed = statements[done].text if not pipelined else _failed(cursors, statements)
+        raise ApplyError(f"{_words(error)}\n  in: {failed}") from error
+
+
+def _failed(cursors: Sequence[Any], statements: Sequence[Any]) -> str:
+    """The statement behind a pipeline's error: the first that has no result."""
+    for cursor, statement in zip(cursors, statements, strict=False):
+        if cursor.pgresult is None:
+            return str(statement.text)
+    return "COMMIT"
+
+
+def _words(error: psycopg.Error) -> str:
+    """The server's message without the statement, which may hold a verifier."""
+    diag = error.diag
+    if diag.message_primary is None:
+        return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    more = [f"{word}: {text}" for word, text in (("detail", diag.message_detail), ("hint", diag.message_hint)) if text]
+    return "; ".join([f"{diag.message_primary} ({diag.sqlstate})", *more])
+
+
+# -- after a wave --------------------------------------------------------------------------------------
+
+
+def _settle(wave: Sequence[Change], server: Server, applied: Applied, guard: _Guard) -> bool:
+    """Write pg_hba.conf, reload or restart, as the wave's changes ask. True: the server restarted."""
+    for change in wave:
+        if change.hba is not None:
+            server.write_hba(change.hba)
+    effects = {change.effect for change in wave}
+    if Effect.RESTART in effects:
+        if server.can_restart:
+            guard.release()
+            server.restart()
+            return True
+        applied.restart_needed = True
+    if effects - {Effect.NONE}:
+        _reload(server)
+    for change in wave:
+        if change.effect is not Effect.NONE and change not in applied.done:
+            applied.done.append(change)
+    return False
+
+
+def _reload(server: Server) -> None:
+    """Ask for a reload and wait until the server has read its files; the checks say what it made of them."""
+    with closing(server.open()) as connection:
+        before = connection.execute("SELECT pg_conf_load_time()").fetchone()
+        connection.execute("SELECT pg_reload_conf()")
+        deadline = time.monotonic() + 10
+        while connection.execute("SELECT pg_conf_load_time()").fetchone() == before:
+            if time.monotonic() > deadline:
+                raise ApplyError("the server did not read its configuration files within 10 s of pg_reload_conf()")
+            time.sleep(0.01)
+
+
+# -- one apply at a time -------------------------------------------------------------------------------
+
+
+class _Guard:
+    """Holds the advisory lock on a connection of its own."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def take(self) -> None:
+        """Raises ApplyError when another apply runs, even one that came in by another database."""
+        self._connection = self._server.open()
+        got = self._connection.execute("SELECT pg_try_advisory_lock(%s, %s)", LOCK).fetchone()
+        others = self._connection.execute(
+            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()"
+            " AND classid::int8 = %s AND objid::int8 = %s",
+            LOCK,
+        ).fetchall()
+        if others or got != (True,):
+            self.release()
+            pids = ", ".join(str(row[0]) for row in others) or "unknown"
+            raise ApplyError(f"another apply is running on this server (backend {pids}); wait for it and plan again")
+
+    def refresh_after(self, restarted: bool) -> None:
+        if restarted:
+            self.take()
+
+    def release(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+@contextmanager
+def _alone(server: Server) -> Iterator[_Guard]:
+    guard = _Guard(server)
+    guard.take()
+    try:
+        yield guard
+    finally:
+        guard.release()

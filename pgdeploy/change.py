@@ -1,0 +1,117 @@
+"""A change is what removes findings: statements for one database, with their causes, effect and risk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pgdeploy.secret import SecretRef
+
+MASK = "'********'"
+"""Stands for a password in a statement, and is all that plans and messages ever show of it."""
+
+
+class Effect(StrEnum):
+    """What the server must do before the change is in effect."""
+
+    NONE = "none"
+    RELOAD = "reload"
+    RESTART = "restart"
+
+
+class Risk(StrEnum):
+    """Destructive: something is lost that the spec cannot bring back."""
+
+    SAFE = "safe"
+    DESTRUCTIVE = "destructive"
+
+
+class Stage(IntEnum):
+    """The order of work. What stands in a database is done database by database, templates first."""
+
+    SETTING = 10
+    ROLE = 20
+    MEMBERSHIP = 30
+    DATABASE = 40
+    SCHEMA = 50
+    EXTENSION = 51
+    OWNERSHIP = 52
+    DEFAULT_PRIVILEGE = 53
+    GRANT = 54
+    ROLE_IN_DATABASE = 60
+    HBA = 70
+    DROP = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One SQL statement as shown. When `password` is set, a verifier takes the mask's place on sending."""
+
+    text: str
+    password: SecretRef | None = None
+
+    def sent(self) -> str:
+        """The text for the server.
+
+        Raises:
+            SecretError: the reference gives no secret.
+        """
+        if self.password is None:
+            return self.text
+        from pgdeploy.secret import verifier
+
+        before, _, after = self.text.rpartition(MASK)
+        return before + literal(verifier(self.password.read())) + after
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Statements that belong together.
+
+    `database` is None for the maintenance database. `transactional` is False for what PostgreSQL runs
+    only outside a transaction (CREATE DATABASE, ALTER SYSTEM). `hba` is the new text of pg_hba.conf.
+    `lost` says what a destructive change loses.
+    """
+
+    stage: Stage
+    statements: tuple[Statement, ...]
+    causes: tuple[str, ...]
+    database: str | None = None
+    effect: Effect = Effect.NONE
+    risk: Risk = Risk.SAFE
+    lost: str = ""
+    transactional: bool = True
+    hba: str | None = None
+
+
+def statements(*texts: str) -> tuple[Statement, ...]:
+    return tuple(Statement(text) for text in texts)
+
+
+@lru_cache(maxsize=65536)
+def ident(name: str) -> str:
+    """A quoted identifier."""
+    return sql.Identifier(name).as_string()
+
+
+def idents(names: Iterable[str]) -> str:
+    return ", ".join(map(ident, names))
+
+
+@lru_cache(maxsize=65536)
+def grantee(name: str) -> str:
+    """A grantee: PUBLIC is a keyword, every other name is an identifier."""
+    return name if name == "PUBLIC" else ident(name)
+
+
+@lru_cache(maxsize=4096)
+def literal(text: str) -> str:
+    """A quoted string literal."""
+    return sql.Literal(text).as_string().strip()

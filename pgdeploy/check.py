@@ -1,0 +1,143 @@
+"""A check is one comparison; a finding is what it found.
+
+A check is made from the spec alone. Its `compare` is called with the facts, and says in an `Outcome`
+what is desired, what is actual and where that is written. `evaluate` turns this into a `Finding`,
+after asking whether the question makes sense at all: a check whose parent is absent is blocked, one that
+this kind of server cannot have is inapplicable, one whose facts could not be read is unreadable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from json import dumps
+from re import compile as pattern
+from typing import TYPE_CHECKING, ClassVar
+
+from pgdeploy.errors import SecretError, Unreadable
+
+if TYPE_CHECKING:
+    from pgdeploy.change import Change
+    from pgdeploy.facts import Facts
+    from pgdeploy.spec.place import Keys
+
+
+class Verdict(StrEnum):
+    CONFORMS = "conforms"
+    DRIFTS = "drifts"
+    BLOCKED = "blocked"
+    UNREADABLE = "unreadable"
+    INAPPLICABLE = "inapplicable"
+
+
+class Inapplicable(Exception):
+    """Raised by a comparison: this server cannot have what the spec says; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a comparison found.
+
+    `origin` is where the actual value is written (a file and line, a grantor); `note` is worth saying
+    even when all conforms; `stuck` says why no change of ours can remove the drift.
+    """
+
+    conforms: bool
+    desired: str
+    actual: str
+    origin: str = ""
+    note: str = ""
+    stuck: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the spec as a question. `keys` is its place in the spec; `id` names it everywhere."""
+
+    resource: Resource
+    address: str
+    field: str
+    keys: Keys
+    compare: Callable[[Facts], Outcome]
+    aspect: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.address}.{self.field}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A check and what it found. `reason` is set for blocked, unreadable and inapplicable."""
+
+    check: Check
+    verdict: Verdict
+    desired: str = ""
+    actual: str = ""
+    origin: str = ""
+    note: str = ""
+    stuck: str = ""
+    reason: str = ""
+
+
+class Resource:
+    """One thing on the server: what its checks are, and which changes remove what they found."""
+
+    kind: ClassVar[str]
+
+    def checks(self) -> Iterator[Check]:
+        """Every check of this resource, from the spec alone."""
+        raise NotImplementedError
+
+    def blocked_by(self, facts: Facts, check: Check) -> str | None:
+        """The absent parent without which the check means nothing; a parent has a check of its own."""
+        return None
+
+    def inapplicable(self, facts: Facts, check: Check) -> str | None:
+        """Why this kind of server cannot have it."""
+        return None
+
+    def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterable[Change]:
+        """What removes these findings. A finding that no change names as a cause stays."""
+        return ()
+
+
+def evaluate(check: Check, facts: Facts, *, parents: bool = True) -> Finding:
+    """Ask one question.
+
+    With `parents=False` an absent parent does not block: the plan asks so, because it will make it.
+    """
+    try:
+        reason = check.resource.inapplicable(facts, check)
+        if reason is not None:
+            return Finding(check, Verdict.INAPPLICABLE, reason=reason)
+        reason = check.resource.blocked_by(facts, check) if parents else None
+        if reason is not None:
+            return Finding(check, Verdict.BLOCKED, reason=reason)
+        found = check.compare(facts)
+    except Inapplicable as error:
+        return Finding(check, Verdict.INAPPLICABLE, reason=str(error))
+    except (Unreadable, SecretError) as error:
+        return Finding(check, Verdict.UNREADABLE, reason=str(error))
+    verdict = Verdict.CONFORMS if found.conforms else Verdict.DRIFTS
+    return Finding(check, verdict, found.desired, found.actual, found.origin, found.note, found.stuck)
+
+
+_PLAIN = pattern(r"[\w$@-][\w$@. -]*").fullmatch
+
+
+@lru_cache(maxsize=65536)
+def name(text: str) -> str:
+    """A name as ids show it: itself when it is plain, else quoted and escaped as in JSON."""
+    return text if _PLAIN(text) and not text.endswith(" ") else dumps(text, ensure_ascii=False)
+
+
+def listing(items: Iterable[str], most: int = 8) -> str:
+    """Items for a message, sorted, `none` when there are none, cut after `most`."""
+    known = sorted(items)
+    if not known:
+        return "none"
+    more = f", and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + more

@@ -1,0 +1,67 @@
+"""Reach a server by a libpq connection string: `host=... user=...` or `postgresql://...`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pgdeploy.connection.server import MAINTENANCE, Server
+from pgdeploy.errors import TargetError
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from pgdeploy.secret import Secret
+
+CONNECT_TIMEOUT = 10
+"""Seconds until an address that does not answer is given up, unless the DSN says otherwise."""
+
+
+class DsnServer(Server):
+    """A server that libpq reaches by itself. PGPASSWORD, PGPASSFILE and service files work as in psql."""
+
+    def __init__(self, dsn: str) -> None:
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import conninfo_to_dict
+
+        try:
+            self._options = conninfo_to_dict(dsn)
+        except ProgrammingError:
+            # libpq's own message quotes the string, which may hold a password
+            raise TargetError(
+                "--dsn: not a libpq connection string; write 'host=... user=...' or postgresql://user@host/"
+            ) from None
+        options = self._options
+        self.address = f"{options.get('host') or os.environ.get('PGHOST') or 'local socket'}"
+        if options.get("port"):
+            self.address += f":{options['port']}"
+
+    def open(
+        self, database: str | None = None, *, user: str | None = None, password: Secret | None = None
+    ) -> psycopg.Connection[tuple[object, ...]]:
+        default = self._options.get("dbname") or os.environ.get("PGDATABASE") or MAINTENANCE
+        options = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "pgdeploy", **self._options}
+        options["dbname"] = database or default
+        if user is not None:
+            options |= {"user": user, "password": password.reveal() if password else ""}
+            if not password:
+                del options["password"]
+        return connect(self.address, options)
+
+
+def connect(address: str, options: dict[str, object]) -> psycopg.Connection[tuple[object, ...]]:
+    """Open one autocommit connection; a failure is one line that names the address, never the password."""
+    import psycopg
+
+    try:
+        connection = psycopg.connect(autocommit=True, prepare_threshold=None, **options)  # type: ignore[arg-type]
+    except psycopg.Error as error:
+        raise TargetError(f"{address}: {_one_line(error)}") from error
+    connection.add_notice_handler(lambda _: None)
+    return connection
+
+
+def _one_line(error: Exception) -> str:
+    """libpq's message without its tries: `FATAL: ...` of the last address it tried."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].removeprefix("- ") if lines else type(error).__name__

@@ -1,0 +1,59 @@
+"""What every way of reaching a server can do: open connections, and say what it cannot.
+
+A `Server` is one running PostgreSQL as pgdeploy reaches it. The three ways (by DSN, embedded, over ssh)
+differ only in how a connection opens and in what is allowed beside SQL: restart, write pg_hba.conf.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pgdeploy.errors import TargetError
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from pgdeploy.secret import Secret
+
+MAINTENANCE = "postgres"
+"""The database for work on the whole server. One name for everybody, as advisory locks are per database."""
+
+
+class Server:
+    """One running server. Subclasses open connections; what they cannot do stays refused here.
+
+    `address` is what messages call it. `can_restart` and `can_write_hba` tell the plan which changes are
+    ours to make.
+    """
+
+    kind = "live"
+    address = ""
+    can_restart = False
+    can_write_hba = False
+    own_hba_lines = 0
+    """Lines at the head of pg_hba.conf by which pgdeploy itself comes in; they are no part of any spec."""
+
+    def open(
+        self, database: str | None = None, *, user: str | None = None, password: Secret | None = None
+    ) -> psycopg.Connection[tuple[object, ...]]:
+        """A new autocommit connection, to the maintenance database unless another is named.
+
+        Raises:
+            TargetError: the server cannot be reached or refuses the login; one line, no secret.
+        """
+        raise NotImplementedError
+
+    def inapplicable(self, kind: str, name: str, desired: str) -> str | None:
+        """Why this kind of server cannot have what the spec says, or None when it can."""
+        return None
+
+    def restart(self) -> None:
+        """Restart, so that settings of context postmaster take effect."""
+        raise TargetError(f"{self.address}: pgdeploy cannot restart this server; restart it where it runs")
+
+    def write_hba(self, text: str) -> None:
+        """Replace the rules of pg_hba.conf."""
+        raise TargetError(f"{self.address}: pgdeploy cannot write pg_hba.conf over a database connection")
+
+    def close(self) -> None:
+        """Release what `open` and the constructor took."""

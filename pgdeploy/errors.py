@@ -1,0 +1,58 @@
+"""Everything pgdeploy raises on purpose.
+
+    PgdeployError
+    ├── SpecError          the spec cannot be loaded; carries every problem with its place
+    ├── SecretError        a secret reference gives no secret
+    ├── MissingExtra       an optional dependency is not installed; names the extra
+    ├── TargetError        the target cannot be reached, started or used
+    ├── Unreadable         a fact could not be read (which is not the same as absent)
+    ├── PlanError          a plan is refused: facts moved, or it rests on what could not be read
+    └── ApplyError         an apply stopped; says what is done and what is not
+
+Each message is one that a user can act on: what was read, what is allowed, what to do. The CLI and the
+plugin print it without a traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class PgdeployError(Exception):
+    """The root of the tree; `except PgdeployError` catches all that pgdeploy raises on purpose."""
+
+
+class SpecError(PgdeployError):
+    """A spec file cannot be loaded. `problems` holds one line each: `file:line:column: message`."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class SecretError(PgdeployError):
+    """A secret reference (env, file, command) gives no secret. The message never holds the secret."""
+
+
+class MissingExtra(PgdeployError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs an optional part: pip install 'pgdeploy[{extra}]'")
+        self.extra = extra
+
+
+class TargetError(PgdeployError):
+    """The target cannot be reached, started or used."""
+
+
+class Unreadable(PgdeployError):
+    """A fact could not be read; the message says why (a missing right, a broken connection)."""
+
+
+class PlanError(PgdeployError):
+    """A plan is refused: the facts moved since it was approved, or it rests on unreadable facts."""
+
+
+class ApplyError(PgdeployError):
+    """An apply stopped at its first error. Running it again converges."""

@@ -1,0 +1,212 @@
+"""Facts: the actual state of a server, read in bulk, once.
+
+A `Query` is one bulk catalogue read: a file in resources/sql and the row it gives. `read` runs all
+queries of the server and of each database in one round trip each, the databases side by side, and
+keeps the rows. What could not be read raises `Unreadable` when somebody asks for it, never before, and
+is never mistaken for absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from pgdeploy.errors import TargetError, Unreadable
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from pgdeploy.connection.server import Server
+
+T = TypeVar("T")
+Rows = Mapping[str, "tuple[Any, ...] | Unreadable"]
+
+COPIED = "template1"
+"""What CREATE DATABASE copies; read when a declared database is absent, to know what a new one holds."""
+
+SIDE_BY_SIDE = 4
+"""Connections at a time: measured, more gain nothing on a server of few cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query(Generic[T]):
+    """One bulk read. `variants` name major versions from which `name@MAJOR.sql` is read instead."""
+
+    name: str
+    row: Callable[[Iterable[Any]], T]
+    in_database: bool = False
+    variants: tuple[int, ...] = ()
+    since: int = 0
+
+    def text(self, major: int) -> str:
+        fitting = [variant for variant in self.variants if variant <= major]
+        return _sql(f"{self.name}@{max(fitting)}" if fitting else self.name)
+
+
+@cache
+def _sql(name: str) -> str:
+    return (files("pgdeploy.resources") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+class ServerFact(NamedTuple):
+    """Who answers and who asks. `version` is server_version_num."""
+
+    version: int
+    user: str
+    superuser: bool
+    encoding: str
+    standby: bool
+
+    @property
+    def major(self) -> int:
+        return self.version // 10000
+
+
+class DatabaseName(NamedTuple):
+    name: str
+    connectable: bool
+
+
+_SERVER = """
+SELECT current_setting('server_version_num')::int, current_user::text, r.rolsuper,
+       current_setting('server_encoding'), pg_is_in_recovery()
+FROM pg_roles r WHERE r.rolname = current_user
+"""
+_NAMES = "SELECT datname::text, datallowconn FROM pg_database"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was read. `server` is None for facts that were saved and loaded: those have no probes."""
+
+    about: ServerFact
+    server: Server | None
+    rows_of_server: Rows
+    rows_of_databases: Mapping[str, Rows]
+    _memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def rows(self, query: Query[T], database: str | None = None) -> tuple[T, ...]:
+        """The rows of a query.
+
+        Raises:
+            Unreadable: the query failed, or the database is absent or refused us.
+        """
+        if self.about.major < query.since:
+            return ()
+        source = self.rows_of_server if database is None else self.rows_of_databases.get(database)
+        if source is None:
+            raise Unreadable(f"database {database} was not read")
+        found = source.get(query.name)
+        if found is None:
+            raise Unreadable(f"{query.name} were not read")
+        if isinstance(found, Unreadable):
+            raise found
+        return found
+
+    def once(self, build: Callable[..., T], *arguments: Any) -> T:
+        """`build(facts, *arguments)`, computed once for these facts: an index over rows, say."""
+        key = (build, *arguments)
+        if key not in self._memo:
+            try:
+                self._memo[key] = build(self, *arguments)
+            except Unreadable as error:
+                self._memo[key] = error
+        found = self._memo[key]
+        if isinstance(found, Unreadable):
+            raise found
+        return found  # type: ignore[no-any-return]
+
+    def assuming(self, databases: Mapping[str, Rows], shared: Mapping[str, Sequence[Any]]) -> Facts:
+        """These facts as if there were more databases, and more rows of the server: what a plan will make."""
+        rows_of_server = dict(self.rows_of_server)
+        for query, rows in shared.items():
+            known = rows_of_server[query]
+            rows_of_server[query] = known if isinstance(known, Unreadable) else (*known, *rows)
+        rows_of_databases = {**self.rows_of_databases, **databases}
+        return replace(self, rows_of_server=rows_of_server, rows_of_databases=rows_of_databases, _memo={})
+
+
+def read(server: Server, queries: Sequence[Query[Any]], databases: Collection[str]) -> Facts:
+    """Read everything: one round trip for the server, one for each of the databases that exists.
+
+    Raises:
+        TargetError: the server cannot be reached.
+    """
+    with closing(server.open()) as connection:
+        about = ServerFact._make(connection.execute(_SERVER).fetchone())  # type: ignore[arg-type]
+        if about.major < 14:
+            raise TargetError(f"{server.address}: PostgreSQL {about.major} is too old; 14 to 18 are supported")
+        here = [query for query in queries if not query.in_database and query.since <= about.major]
+        rows_of_server = _read_all(connection, here, about.major)
+        names = {name.name: name for name in map(DatabaseName._make, connection.execute(_NAMES).fetchall())}
+    there = [query for query in queries if query.in_database and query.since <= about.major]
+    known = [name for name in dict.fromkeys(databases) if name in names]
+    if len(known) < len(set(databases)):
+        known.append(COPIED)
+
+    def read_one(name: str) -> Rows:
+        if not names[name].connectable:
+            return _all_unreadable(there, f"database {name} allows no connections")
+        try:
+            with closing(server.open(name)) as connection:
+                return _read_all(connection, there, about.major)
+        except TargetError as error:
+            return _all_unreadable(there, str(error))
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        rows_of_databases = dict(zip(known, pool.map(read_one, known), strict=True))
+    return Facts(about, server, rows_of_server, rows_of_databases)
+
+
+@contextmanager
+def closing(connection: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
+    """Close the connection at the end, whatever happens; psycopg's own context would commit first."""
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _all_unreadable(queries: Iterable[Query[Any]], reason: str) -> Rows:
+    return {query.name: Unreadable(reason) for query in queries}
+
+
+def _read_all(connection: psycopg.Connection[Any], queries: Sequence[Query[Any]], major: int) -> Rows:
+    """All queries in one round trip and one snapshot; when one fails, each by itself to know which."""
+    import psycopg
+
+    try:
+        with connection.pipeline():
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            # type names come out whole, and the planner does not compile what runs for milliseconds
+            connection.execute("SET LOCAL search_path = ''")
+            connection.execute("SET LOCAL jit = off")
+            cursors = [connection.execute(query.text(major)) for query in queries]
+            connection.execute("COMMIT")
+            fetched = [cursor.fetchall() for cursor in cursors]
+    except psycopg.OperationalError as error:
+        if connection.closed:
+            raise TargetError(f"the connection was lost while reading: {str(error).strip()}") from error
+        return _read_each(connection, queries, major)
+    except psycopg.Error:
+        return _read_each(connection, queries, major)
+    return {query.name: tuple(map(query.row, rows)) for query, rows in zip(queries, fetched, strict=True)}
+
+
+def _read_each(connection: psycopg.Connection[Any], queries: Sequence[Query[Any]], major: int) -> Rows:
+    import psycopg
+
+    connection.execute("ROLLBACK")
+    found: dict[str, tuple[Any, ...] | Unreadable] = {}
+    for query in queries:
+        try:
+            found[query.name] = tuple(map(query.row, connection.execute(query.text(major)).fetchall()))
+        except psycopg.Error as error:
+            message = error.diag.message_primary or str(error).strip()
+            found[query.name] = Unreadable(f"{query.name} could not be read: {message}")
+    return found

@@ -1,0 +1,54 @@
+"""The kinds of things that a spec can declare: one file each, with its model, facts, checks and changes.
+
+`KINDS` is the only registry, in stage order. To add a kind is to add a file and a name here.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pgdeploy.resources import (
+    acl,
+    database,
+    default_privilege,
+    extension,
+    grant,
+    hba,
+    membership,
+    ownership,
+    role,
+    schema,
+    setting,
+    superuser,
+    version,
+)
+
+if TYPE_CHECKING:
+    from pgdeploy.check import Resource
+    from pgdeploy.facts import Query
+    from pgdeploy.resources.spec import Spec
+
+KINDS: tuple[ModuleType, ...] = (
+    version,
+    setting,
+    role,
+    superuser,
+    membership,
+    database,
+    schema,
+    extension,
+    ownership,
+    default_privilege,
+    grant,
+    hba,
+)
+
+QUERIES: tuple[Query[Any], ...] = tuple(
+    query for module in (*KINDS, acl) for query in getattr(module, "QUERIES", ())
+)
+
+
+def resources(spec: Spec) -> tuple[Resource, ...]:
+    """Everything that the spec declares, in stage order."""
+    return tuple(resource for kind in KINDS for resource in kind.resources(spec))

@@ -1,0 +1,138 @@
+"""What ACLs say, for every kind that compares them: objects, their owners and the entries on them.
+
+Read by oid with aclexplode; NULL was replaced by the built-in default, grantee 0 is PUBLIC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import NamedTuple
+
+from pgdeploy.facts import Facts, Query
+from pgdeploy.resources.role import names_by_oid
+
+
+class ObjectKey(NamedTuple):
+    """An object that can hold an ACL. `sub` is a column's name, or a routine's argument types."""
+
+    kind: str
+    schema: str | None
+    name: str
+    sub: str | None = None
+
+
+class AclFact(NamedTuple):
+    """One object and what one grantor gave one grantee on it; grantee None: nobody has anything."""
+
+    kind: str
+    schema: str | None
+    name: str
+    sub: str | None
+    owner: int
+    member: bool
+    linked: bool
+    grantee: int | None
+    grantor: int | None
+    plain: str | None
+    grantable: str | None
+
+
+class InitialAclFact(NamedTuple):
+    kind: str
+    schema: str | None
+    name: str
+    sub: str | None
+    grantee: int
+    privileges: str
+
+
+class Entry(NamedTuple):
+    """Privileges that one grantor gave: without and with grant option."""
+
+    grantor: str
+    plain: frozenset[str]
+    grantable: frozenset[str]
+
+    @property
+    def privileges(self) -> frozenset[str]:
+        return self.plain | self.grantable
+
+
+Acls = Mapping[ObjectKey, Mapping[str, list[Entry]]]
+
+SHARED_ACLS = Query("shared_acls", AclFact._make, variants=(15,))
+ACLS = Query("acls", AclFact._make, in_database=True)
+INITIAL_ACLS = Query("initial_acls", InitialAclFact._make, in_database=True)
+QUERIES = (SHARED_ACLS, ACLS, INITIAL_ACLS)
+
+_BUILTIN = {
+    "database": frozenset({"CONNECT", "TEMPORARY"}),
+    "function": frozenset({"EXECUTE"}),
+    "procedure": frozenset({"EXECUTE"}),
+    "language": frozenset({"USAGE"}),
+    "type": frozenset({"USAGE"}),
+}
+_NOTHING: frozenset[str] = frozenset()
+
+
+@cache
+def split(privileges: str | None) -> frozenset[str]:
+    """Privileges as SQL joined them: the same few sets come a thousand times."""
+    return frozenset(privileges.split(",")) if privileges else _NOTHING
+
+
+def rows(facts: Facts, database: str | None) -> tuple[AclFact, ...]:
+    """The ACL rows of a database, or with None of what all databases share."""
+    return facts.rows(SHARED_ACLS) if database is None else facts.rows(ACLS, database)
+
+
+def acls(facts: Facts, database: str | None) -> Acls:
+    """Entries by object and grantee."""
+    names = facts.once(names_by_oid)
+    found: dict[ObjectKey, dict[str, list[Entry]]] = {}
+    for row in rows(facts, database):
+        entries = found.setdefault(ObjectKey(row[0], row[1], row[2], row[3]), {})
+        if row.grantee is not None:
+            grantee = names.get(row.grantee) or str(row.grantee)
+            entry = Entry(names.get(row.grantor or 0, ""), split(row.plain), split(row.grantable))
+            entries.setdefault(grantee, []).append(entry)
+    return found
+
+
+def owners(facts: Facts, database: str | None) -> Mapping[ObjectKey, str]:
+    """Who owns each object."""
+    names = facts.once(names_by_oid)
+    return {ObjectKey(row[0], row[1], row[2], row[3]): names.get(row.owner, "") for row in rows(facts, database)}
+
+
+def free_standing(facts: Facts, database: str) -> frozenset[ObjectKey]:
+    """Objects whose owner is theirs to have: no part of an extension, no sequence of a column."""
+    return frozenset(
+        ObjectKey(row[0], row[1], row[2], row[3]) for row in rows(facts, database) if not (row.member or row.linked)
+    )
+
+
+def in_schema(facts: Facts, database: str) -> Mapping[tuple[str, str], list[ObjectKey]]:
+    """Objects by kind and schema."""
+    found: dict[tuple[str, str], list[ObjectKey]] = {}
+    for key in facts.once(acls, database):
+        if key.schema is not None and key.kind != "column":
+            found.setdefault((key.kind, key.schema), []).append(key)
+    return found
+
+
+def builtin(facts: Facts, database: str | None, key: ObjectKey, grantee: str) -> frozenset[str]:
+    """What a grantee has on an object without anybody's doing."""
+    given = _BUILTIN.get(key.kind, _NOTHING) if grantee == "PUBLIC" else _NOTHING
+    if database is None:
+        return given
+    return given | facts.once(_initial, database).get((key, grantee), _NOTHING)
+
+
+def _initial(facts: Facts, database: str) -> Mapping[tuple[ObjectKey, str], frozenset[str]]:
+    names = facts.once(names_by_oid)
+    return {
+        (ObjectKey(row[0], row[1], row[2], row[3]), names.get(row.grantee, "")): split(row.privileges)
+        for row in facts.rows(INITIAL_ACLS, database)
+    }

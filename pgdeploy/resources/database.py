@@ -1,0 +1,299 @@
+"""Databases: `databases:` in the spec.
+
+CREATE DATABASE ... TEMPLATE copies objects, schema ACLs, extensions and default privileges of the template;
+not its owner, its own ACL, its connection limit or ALTER DATABASE SET. So a database `from_template`
+carries what the template's spec says of the first group, and nothing of the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
+
+from pydantic import Field
+
+from pgdeploy.change import Change, Stage, ident, literal, statements
+from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
+from pgdeploy.facts import Facts, Query
+from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
+from pgdeploy.resources.extension import ExtensionSpec
+from pgdeploy.resources.grant import GrantSpec
+from pgdeploy.resources.ownership import OwnershipSpec
+from pgdeploy.resources.role import compare_stored, names_by_oid
+from pgdeploy.resources.schema import SchemaSpec
+from pgdeploy.resources.setting import SettingValue, assignment, parameter_of, stored
+from pgdeploy.spec.model import FrozenMap, Identifier, Model
+
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.spec import Spec
+
+TEMPLATES = ("template0", "template1")
+"""Databases that are always there to copy from."""
+
+_PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin", "d": "default"}
+
+
+class DatabaseSpec(Model):
+    """A database and what stands in it. Left out means not checked; databases are never dropped."""
+
+    owner: Identifier | None = Field(None, description="the role that owns it")
+    from_template: Identifier | None = Field(None, description="the database it is copied from; default template1")
+    encoding: str | None = Field(None, description="such as UTF8; fixed when the database is made")
+    locale_provider: Literal["libc", "icu", "builtin"] | None = Field(
+        None, description="fixed when the database is made; icu from PostgreSQL 15, builtin from 17"
+    )
+    locale: str | None = Field(None, description="ICU or builtin locale; fixed when the database is made")
+    lc_collate: str | None = Field(None, description="fixed when the database is made")
+    lc_ctype: str | None = Field(None, description="fixed when the database is made")
+    tablespace: Identifier | None = Field(None, description="where it is made; moving it later is not ours")
+    is_template: bool | None = Field(None, description="others with CREATEDB may copy it")
+    allow_connections: bool | None = Field(None, description="false: nobody may connect")
+    connection_limit: Annotated[int, Field(ge=-1, le=2**31 - 1)] | None = Field(None, description="-1: no limit")
+    settings: FrozenMap[str, SettingValue] = Field(default_factory=FrozenMap, description="ALTER DATABASE ... SET")
+    schemas: FrozenMap[Identifier, SchemaSpec] = Field(default_factory=FrozenMap, description="schemas in it")
+    extensions: FrozenMap[Identifier, ExtensionSpec] = Field(default_factory=FrozenMap, description="extensions in it")
+    ownership: tuple[OwnershipSpec, ...] = Field((), description="who owns objects in it")
+    grants: tuple[GrantSpec, ...] = Field((), description="privileges on it and on objects in it")
+    default_privileges: tuple[DefaultPrivilegeSpec, ...] = Field((), description="ALTER DEFAULT PRIVILEGES in it")
+
+
+class DatabaseFact(NamedTuple):
+    name: str
+    owner: int
+    encoding: str
+    lc_collate: str | None
+    lc_ctype: str | None
+    provider: str
+    locale: str | None
+    is_template: bool
+    allow_connections: bool
+    connection_limit: int
+    tablespace: str
+
+
+DATABASES = Query("databases", DatabaseFact._make, variants=(15, 17))
+QUERIES = (DATABASES,)
+
+
+def databases(facts: Facts) -> Mapping[str, DatabaseFact]:
+    return {row.name: row for row in facts.rows(DATABASES)}
+
+
+def absent(database: str, facts: Facts) -> str | None:
+    """Why a check about this database means nothing yet."""
+    return None if database in facts.once(databases) else f"database {name(database)} does not exist"
+
+
+# What is fixed at creation: field of the spec, and its clause of CREATE DATABASE.
+_FIXED = {
+    "encoding": "ENCODING",
+    "locale_provider": "LOCALE_PROVIDER",
+    "lc_collate": "LC_COLLATE",
+    "lc_ctype": "LC_CTYPE",
+    "tablespace": "TABLESPACE",
+}
+_FLAGS = {
+    "is_template": "IS_TEMPLATE",
+    "allow_connections": "ALLOW_CONNECTIONS",
+    "connection_limit": "CONNECTION LIMIT",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Database(Resource):
+    """One entry of `databases:`, without what stands in it."""
+
+    kind: ClassVar[str] = "database"
+    database: str
+    spec: DatabaseSpec
+
+    @property
+    def address(self) -> str:
+        return f"database[{name(self.database)}]"
+
+    def checks(self) -> Iterator[Check]:
+        yield self._check("exists", self._compare_exists, at=())
+        for field in ("owner", *_FIXED, "locale", *_FLAGS):
+            if getattr(self.spec, field) is not None:
+                yield self._check(field, lambda facts, field=field: self._compare_field(facts, field))
+        for setting in self.spec.settings:
+            compare = lambda facts, s=setting: self._compare_setting(facts, s)  # noqa: E731
+            keys = ("databases", self.database, "settings", setting)
+            yield Check(self, self.address, f"settings[{name(setting)}]", keys, compare)
+        yield self._check("undeclared_settings", self._compare_undeclared_settings, at=(), aspect="undeclared")
+
+    def _check(self, field: str, compare: object, at: tuple[str, ...] | None = None, aspect: str = "") -> Check:
+        keys = ("databases", self.database, *((field,) if at is None else at))
+        return Check(self, self.address, field, keys, compare, aspect)  # type: ignore[arg-type]
+
+    def blocked_by(self, facts: Facts, check: Check) -> str | None:
+        return None if check.field == "exists" else absent(self.database, facts)
+
+    # -- compare -----------------------------------------------------------------------------------
+
+    def _compare_exists(self, facts: Facts) -> Outcome:
+        there = self.database in facts.once(databases)
+        return Outcome(there, "present", "present" if there else "absent")
+
+    def _compare_field(self, facts: Facts, field: str) -> Outcome:
+        desired = getattr(self.spec, field)
+        if field in ("locale", "locale_provider"):
+            _require_provider(self.spec.locale_provider, facts)
+        fact = facts.once(databases).get(self.database)
+        actual = None if fact is None else self._actual(facts, fact, field)
+        stuck = "it is fixed when a database is made: make another and move the data" if field in (*_FIXED, "locale") else ""
+        return Outcome(_alike(field, desired, actual), _text(desired), _text(actual), stuck=stuck if fact else "")
+
+    def _actual(self, facts: Facts, fact: DatabaseFact, field: str) -> object:
+        if field == "owner":
+            return facts.once(names_by_oid).get(fact.owner, str(fact.owner))
+        if field == "locale_provider":
+            return _PROVIDERS.get(fact.provider, fact.provider)
+        return getattr(fact, field)
+
+    def _compare_setting(self, facts: Facts, setting: str) -> Outcome:
+        return compare_stored(facts, (self.database, None), setting, self.spec.settings[setting])
+
+    def _undeclared(self, facts: Facts) -> list[tuple[str, str]]:
+        declared = {setting.lower() for setting in self.spec.settings}
+        rows = facts.once(stored).get((self.database, None), {})
+        return [(row.name, row.value) for key, row in rows.items() if key not in declared]
+
+    def _compare_undeclared_settings(self, facts: Facts) -> Outcome:
+        extra = self._undeclared(facts)
+        actual = listing(f"{setting} = {value}" for setting, value in extra)
+        return Outcome(not extra, "no settings beyond the spec", actual, "ALTER DATABASE SET")
+
+    # -- changes -----------------------------------------------------------------------------------
+
+    def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
+        fields = {drift.check.field: drift.check.id for drift in drifts if not drift.stuck}
+        if "exists" in fields:
+            made = [field for field in fields if "settings" not in field]
+            causes = tuple(fields[field] for field in made)
+            yield Change(Stage.DATABASE, statements(self._create()), causes, transactional=False)
+        else:
+            yield from self._alter(fields)
+        yield from self._setting_changes(fields, facts)
+
+    def _create(self) -> str:
+        clauses = [f"CREATE DATABASE {ident(self.database)}"]
+        if self.spec.owner:
+            clauses.append(f"OWNER {ident(self.spec.owner)}")
+        clauses += [f"TEMPLATE {ident(template)}" for template in filter(None, [self.template])]
+        for field, clause in _FIXED.items():
+            value = getattr(self.spec, field)
+            if value is not None:
+                clauses.append(f"{clause} {ident(value) if field == 'tablespace' else literal(value)}")
+        if self.spec.locale is not None:
+            clause = "BUILTIN_LOCALE" if self.spec.locale_provider == "builtin" else "ICU_LOCALE"
+            clauses.append(f"{clause} {literal(self.spec.locale)}")
+        clauses += [f"{clause} {_flag(self.spec, f)}" for f, clause in _FLAGS.items() if getattr(self.spec, f) is not None]
+        return " ".join(clauses)
+
+    @property
+    def template(self) -> str | None:
+        """What to copy: another encoding or locale than template1's needs template0."""
+        fixed = any(getattr(self.spec, field) is not None for field in (*_FIXED, "locale") if field != "tablespace")
+        return self.spec.from_template or ("template0" if fixed else None)
+
+    def _alter(self, fields: Mapping[str, str]) -> Iterator[Change]:
+        database = ident(self.database)
+        if "owner" in fields:
+            text = f"ALTER DATABASE {database} OWNER TO {ident(self.spec.owner or '')}"
+            yield Change(Stage.DATABASE, statements(text), (fields["owner"],))
+        flags = [field for field in _FLAGS if field in fields]
+        if flags:
+            options = " ".join(f"{_FLAGS[field]} {_flag(self.spec, field)}" for field in flags)
+            text = f"ALTER DATABASE {database} WITH {options}"
+            yield Change(Stage.DATABASE, statements(text), tuple(fields[field] for field in flags))
+
+    def _setting_changes(self, fields: Mapping[str, str], facts: Facts) -> Iterator[Change]:
+        database = ident(self.database)
+        for setting, value in self.spec.settings.items():
+            if cause := fields.get(f"settings[{name(setting)}]"):
+                text = f"ALTER DATABASE {database} SET {assignment(setting, value, parameter_of(facts, setting))}"
+                yield Change(Stage.ROLE_IN_DATABASE, statements(text), (cause,))
+        if cause := fields.get("undeclared_settings"):
+            for setting, _ in self._undeclared(facts):
+                parts = ".".join(ident(part) for part in setting.split("."))
+                yield Change(
+                    Stage.ROLE_IN_DATABASE, statements(f"ALTER DATABASE {database} RESET {parts}"), (cause,)
+                )
+
+
+def _require_provider(provider: str | None, facts: Facts) -> None:
+    since = {"icu": 15, "builtin": 17}.get(provider or "", 14)
+    if facts.about.major < since:
+        raise Inapplicable(f"PostgreSQL {facts.about.major} has no {provider} provider; {since} brought it")
+
+
+def _alike(field: str, desired: object, actual: object) -> bool:
+    if field in ("lc_collate", "lc_ctype", "encoding", "locale") and isinstance(desired, str) and isinstance(actual, str):
+        return _folded(desired) == _folded(actual)
+    return desired == actual
+
+
+def _folded(locale: str) -> str:
+    """en_US.UTF-8 and en_US.utf8 are one locale, UTF8 and utf-8 one encoding."""
+    place, dot, codeset = locale.rpartition(".")
+    if not dot and "-" not in locale and "_" not in locale:
+        return locale.lower()
+    return place + dot + codeset.lower().replace("-", "") if dot else locale.lower().replace("-", "")
+
+
+def _flag(spec: DatabaseSpec, field: str) -> str:
+    value = getattr(spec, field)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "none"
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class UndeclaredDatabases(Resource):
+    """Databases beyond the spec: reported, drift (which no change removes) or ignored."""
+
+    kind: ClassVar[str] = "database"
+    declared: frozenset[str]
+    policy: str
+
+    def checks(self) -> Iterator[Check]:
+        if self.policy != "ignore":
+            keys = ("undeclared", "databases")
+            yield Check(self, "database[others]", "undeclared", keys, self._compare, "undeclared")
+
+    def _compare(self, facts: Facts) -> Outcome:
+        own = {*TEMPLATES, "postgres"}
+        found = [known for known in facts.once(databases) if known not in self.declared and known not in own]
+        actual = listing(map(name, found))
+        if self.policy == "report":
+            return Outcome(True, "reported", actual, note=f"undeclared databases: {actual}" if found else "")
+        stuck = "pgdeploy never drops a database; declare it, or drop it by hand"
+        return Outcome(not found, "no database beyond the spec", actual, stuck=stuck)
+
+
+def inherited(spec: Spec, database: str) -> Iterator[tuple[str, DatabaseSpec]]:
+    """The database itself, then the declared templates that its contents come from, nearest first."""
+    seen: list[str] = []
+    current: str | None = database
+    while current is not None and current in spec.databases and current not in seen:
+        seen.append(current)
+        yield current, spec.databases[current]
+        current = spec.databases[current].from_template
+
+
+def generation(spec: Spec, database: str) -> int:
+    """How many declared templates stand behind a database: they must be whole before it is copied."""
+    return sum(1 for _ in inherited(spec, database)) - 1
+
+
+def resources(spec: Spec) -> Iterator[Resource]:
+    for database, body in spec.databases.items():
+        yield Database(database, body)
+    yield UndeclaredDatabases(frozenset(spec.databases), spec.undeclared.databases)

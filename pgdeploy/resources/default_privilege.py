@@ -1,0 +1,344 @@
+"""Default privileges: what objects that a role will make give to whom. They never touch objects that exist.
+
+They belong to the creating role and to one database. A global entry and one in a schema add up; the
+built-in default (PUBLIC may EXECUTE functions and use types) can be taken away by the global form only.
+Going back to the built-in default deletes the row in pg_default_acl.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from pgdeploy.change import Change, Stage, grantee, ident, statements
+from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
+from pgdeploy.facts import Facts, Query
+from pgdeploy.privilege import expand, privileges
+from pgdeploy.resources import acl, database, schema
+from pgdeploy.resources.role import absent
+from pgdeploy.spec.model import Identifier, Model
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.spec import Spec
+    from pgdeploy.spec.place import Keys
+
+KIND = {
+    "tables": "table",
+    "sequences": "sequence",
+    "functions": "function",
+    "types": "type",
+    "schemas": "schema",
+    "large_objects": "large_object",
+}
+_LETTER = {"r": "table", "S": "sequence", "f": "function", "T": "type", "n": "schema", "L": "large_object"}
+_PLURAL = {kind: plural for plural, kind in KIND.items()}
+_BUILTIN = {"function": frozenset({"EXECUTE"}), "type": frozenset({"USAGE"})}
+"""What PUBLIC gets on new objects without anybody's doing."""
+_NOTHING: frozenset[str] = frozenset()
+
+
+class DefaultPrivilegeSpec(Model):
+    """Privileges on what a role will make, in one schema or (without `in_schema`) everywhere in the database."""
+
+    for_: tuple[Identifier, ...] = Field(alias="for", min_length=1, description="the creating role, or several")
+    in_schema: Identifier | None = Field(None, description="left out: everywhere in the database")
+    grant: tuple[str, ...] | None = Field(None, min_length=1, description="privileges, or ALL")
+    revoke: tuple[str, ...] | None = Field(None, min_length=1, description="built-in privileges to take away")
+    on: Literal["tables", "sequences", "functions", "types", "schemas", "large_objects"] = Field(
+        description="the kind of object; functions are procedures too"
+    )
+    to: tuple[Identifier, ...] | None = Field(None, min_length=1, description="roles, or PUBLIC")
+    from_: tuple[Identifier, ...] | None = Field(None, min_length=1, alias="from", description="roles, or PUBLIC")
+    grant_option: bool = Field(False, description="may pass it on")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_creator(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("for"), str):
+            return {**data, "for": [data["for"]]}
+        return data
+
+    @model_validator(mode="after")
+    def _sound(self) -> DefaultPrivilegeSpec:
+        granting = (self.grant is not None, self.to is not None)
+        revoking = (self.revoke is not None, self.from_ is not None)
+        if (granting, revoking) not in (((True, True), (False, False)), ((False, False), (True, True))):
+            raise _wrong("a line says either `grant:` and `to:`, or `revoke:` and `from:`")
+        if self.revoke is not None and self.in_schema is not None:
+            raise _wrong("a revoke in a schema does nothing in PostgreSQL; leave `in_schema` out to take it away everywhere")
+        if self.revoke is not None and self.grant_option:
+            raise _wrong("`grant_option` belongs to `grant:`; a revoke takes all away")
+        if self.in_schema is not None and self.on in ("schemas", "large_objects"):
+            raise _wrong(f"{self.on} stand in no schema; leave `in_schema` out")
+        return self
+
+    @property
+    def kind(self) -> str:
+        return KIND[self.on]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return self.grant or self.revoke or ()
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return self.to or self.from_ or ()
+
+
+def _wrong(message: str) -> PydanticCustomError:
+    return PydanticCustomError("default_privilege", "{message}", {"message": message})
+
+
+class DefaultAclFact(NamedTuple):
+    creator: str
+    schema: str | None
+    letter: str
+    grantee: int | None
+    plain: str | None
+    grantable: str | None
+
+
+DEFAULT_PRIVILEGES = Query("default_privileges", DefaultAclFact._make, in_database=True)
+QUERIES = (DEFAULT_PRIVILEGES,)
+
+
+class Scope(NamedTuple):
+    """Where default privileges hold: one creator, one schema (None: everywhere), one kind of object."""
+
+    creator: str
+    schema: str | None
+    kind: str
+
+
+class Given(NamedTuple):
+    """Privileges of one grantee, and those of them with grant option."""
+
+    privileges: frozenset[str]
+    grantable: frozenset[str]
+
+
+Entries = Mapping[Scope, Mapping[str, Given]]
+
+
+def entries(facts: Facts, database_name: str) -> Entries:
+    """What stands in pg_default_acl."""
+    from pgdeploy.resources.role import names_by_oid
+
+    names = facts.once(names_by_oid)
+    found: dict[Scope, dict[str, Given]] = {}
+    for row in facts.rows(DEFAULT_PRIVILEGES, database_name):
+        grantees = found.setdefault(Scope(row.creator, row.schema, _LETTER[row.letter]), {})
+        if row.grantee is not None:
+            grantable = acl.split(row.grantable)
+            grantees[names.get(row.grantee, str(row.grantee))] = Given(acl.split(row.plain) | grantable, grantable)
+    return found
+
+
+def _given(known: Entries, scope: Scope, role: str) -> Given:
+    """What a grantee gets: as written, or built in while nothing is written for everywhere."""
+    if scope in known:
+        return known[scope].get(role, Given(_NOTHING, _NOTHING))
+    builtin = _BUILTIN.get(scope.kind, _NOTHING) if scope.schema is None and role == "PUBLIC" else _NOTHING
+    return Given(builtin, _NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the spec in one database, and where it stands."""
+
+    database: str
+    spec: DefaultPrivilegeSpec
+    keys: Keys
+
+    @property
+    def address(self) -> str:
+        spec = self.spec
+        where = f" in schema {name(spec.in_schema)}" if spec.in_schema else ""
+        preposition = "to" if spec.to else "from"
+        who = f"{preposition} {', '.join(map(name, spec.roles))}"
+        creators = ", ".join(map(name, spec.for_))
+        return f"default_privilege[{name(self.database)}: {creators}{where}: {', '.join(spec.words)} on {spec.on} {who}]"
+
+    def scopes(self) -> Iterator[Scope]:
+        for creator in self.spec.for_:
+            yield Scope(creator, self.spec.in_schema, self.spec.kind)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DefaultPrivileges(Resource):
+    """All lines about one database. Its scope is exact: an entry that the spec does not say is drift."""
+
+    kind: ClassVar[str] = "default_privilege"
+    database: str
+    lines: tuple[Line, ...]
+
+    def checks(self) -> Iterator[Check]:
+        for line in self.lines:
+            field = "granted" if line.spec.to is not None else "revoked"
+            yield Check(self, line.address, field, line.keys, lambda facts, line=line: self._compare(facts, line))  # type: ignore[misc]
+        keys = ("databases", self.database, "default_privileges")
+        address = f"default_privilege[{name(self.database)}]"
+        yield Check(self, address, "undeclared", keys, self._compare_undeclared, "undeclared")
+
+    def blocked_by(self, facts: Facts, check: Check) -> str | None:
+        if missing := database.absent(self.database, facts):
+            return missing
+        line = facts.once(_by_address, self).get(check.address)
+        if line is None:
+            return None
+        for role in (*line.spec.for_, *line.spec.roles):
+            if missing := absent(role, facts):
+                return missing
+        return schema.absent(self.database, line.spec.in_schema, facts) if line.spec.in_schema else None
+
+    # -- compare -----------------------------------------------------------------------------------
+
+    def _off(self, facts: Facts, line: Line) -> Iterator[tuple[Scope, str, frozenset[str]]]:
+        """Of a grant what is missing, of a revoke what is there, by scope and grantee."""
+        known = facts.once(entries, self.database)
+        desired = expand(line.spec.words, line.spec.kind, facts.about.major)
+        for scope in line.scopes():
+            for role in line.spec.roles:
+                given = _given(known, scope, role)
+                if line.spec.to is None:
+                    off = desired & given.privileges
+                else:
+                    off = desired - (given.grantable if line.spec.grant_option else given.privileges)
+                if off:
+                    yield scope, role, off
+
+    def _compare(self, facts: Facts, line: Line) -> Outcome:
+        if line.spec.on == "large_objects" and facts.about.major < 18:
+            raise Inapplicable(f"PostgreSQL {facts.about.major} has no default privileges on large objects; 18 brought them")
+        off = list(self._off(facts, line))
+        what = listing(f"{', '.join(sorted(words))} by {name(scope.creator)} for {name(role)}" for scope, role, words in off)
+        if line.spec.to is None:
+            return Outcome(not off, "not given", f"given: {what}" if off else "not given")
+        desired = "given" + (" with grant option" if line.spec.grant_option else "")
+        return Outcome(not off, desired, f"missing {what}" if off else desired)
+
+    def _compare_undeclared(self, facts: Facts) -> Outcome:
+        extra, lost = facts.once(_undeclared, self)
+        actual = [f"{_text(scope)} gives {', '.join(sorted(g.privileges))} to {name(role)}" for scope, role, g in extra]
+        actual += [f"{_text(scope)} takes {', '.join(sorted(words))} from {name(role)}" for scope, role, words in lost]
+        return Outcome(not actual, "nothing beyond the spec", listing(actual))
+
+    # -- changes -----------------------------------------------------------------------------------
+
+    def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
+        lines = facts.once(_by_address, self)
+        grants: dict[tuple[Scope, str, bool], tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+        for drift in drifts:
+            line = lines.get(drift.check.address)
+            if line is None:
+                yield self._undo(facts, drift.check.id)
+                continue
+            for scope, role, words in self._off(facts, line):
+                text = f"{'REVOKE' if line.spec.to is None else 'GRANT'} {', '.join(sorted(words))}"
+                roles, causes = grants[scope, text, line.spec.grant_option]
+                roles.append(role)
+                causes.append(drift.check.id)
+        for (scope, text, option), (roles, causes) in grants.items():
+            statement = _statement(scope, text, sorted(set(roles)), option=option)
+            yield self._change([statement], *dict.fromkeys(causes))
+
+    def _undo(self, facts: Facts, cause: str) -> Change:
+        extra, lost = facts.once(_undeclared, self)
+        texts = []
+        for scope, role, given in extra:
+            only = "GRANT OPTION FOR " if given.grantable else ""
+            texts.append(_statement(scope, f"REVOKE {only}{', '.join(sorted(given.privileges))}", [role], option=False))
+        for scope, role, words in lost:
+            texts.append(_statement(scope, f"GRANT {', '.join(sorted(words))}", [role], option=False))
+        return self._change(texts, cause)
+
+    def _change(self, texts: Sequence[str], *causes: str) -> Change:
+        return Change(Stage.DEFAULT_PRIVILEGE, statements(*texts), causes, database=self.database)
+
+
+def _statement(scope: Scope, text: str, roles: Iterable[str], *, option: bool) -> str:
+    """One ALTER DEFAULT PRIVILEGES; `text` is the verb with its privileges."""
+    where = f" IN SCHEMA {ident(scope.schema)}" if scope.schema is not None else ""
+    plural = "LARGE OBJECTS" if scope.kind == "large_object" else _PLURAL[scope.kind].upper()
+    who = f"{'TO' if text.startswith('GRANT') else 'FROM'} {', '.join(map(grantee, roles))}"
+    tail = " WITH GRANT OPTION" if option else ""
+    return f"ALTER DEFAULT PRIVILEGES FOR ROLE {ident(scope.creator)}{where} {text} ON {plural} {who}{tail}"
+
+
+def _by_address(facts: Facts, resource: DefaultPrivileges) -> Mapping[str, Line]:
+    return {line.address: line for line in resource.lines}
+
+
+def _text(scope: Scope) -> str:
+    where = f" in schema {name(scope.schema)}" if scope.schema is not None else ""
+    return f"{name(scope.creator)}{where} on {_PLURAL[scope.kind]}"
+
+
+def _undeclared(
+    facts: Facts, resource: DefaultPrivileges
+) -> tuple[list[tuple[Scope, str, Given]], list[tuple[Scope, str, frozenset[str]]]]:
+    """What is given beyond the spec, and what built-in default is taken away beyond it."""
+    granted, revoked = _declared(resource.lines, facts.about.major)
+    extra, lost = [], []
+    for scope, grantees in facts.once(entries, resource.database).items():
+        for role, given in grantees.items():
+            if more := _beyond(scope, role, given, granted.get((scope, role), Given(_NOTHING, _NOTHING)), revoked):
+                extra.append((scope, role, more))
+        for role, usual in _usual(scope, facts.about.major).items():
+            present = grantees.get(role, Given(_NOTHING, _NOTHING)).privileges
+            if taken := usual - present - revoked.get((scope, role), _NOTHING):
+                lost.append((scope, role, taken))
+    return extra, lost
+
+
+def _beyond(
+    scope: Scope, role: str, given: Given, declared: Given, revoked: Mapping[tuple[Scope, str], frozenset[str]]
+) -> Given | None:
+    if scope.schema is None and role == scope.creator:
+        return None
+    builtin = _BUILTIN.get(scope.kind, _NOTHING) if scope.schema is None and role == "PUBLIC" else _NOTHING
+    more = given.privileges - declared.privileges - builtin - revoked.get((scope, role), _NOTHING)
+    if more:
+        return Given(more, _NOTHING)
+    passing_on = given.grantable - declared.grantable
+    return Given(passing_on, passing_on) if passing_on else None
+
+
+def _usual(scope: Scope, major: int) -> Mapping[str, frozenset[str]]:
+    """What a global entry holds unless somebody takes it away."""
+    if scope.schema is not None:
+        return {}
+    return {scope.creator: privileges(scope.kind, major), "PUBLIC": _BUILTIN.get(scope.kind, _NOTHING)}
+
+
+def _declared(
+    lines: Iterable[Line], major: int
+) -> tuple[Mapping[tuple[Scope, str], Given], Mapping[tuple[Scope, str], frozenset[str]]]:
+    granted: dict[tuple[Scope, str], Given] = {}
+    revoked: dict[tuple[Scope, str], frozenset[str]] = {}
+    for line in lines:
+        words = expand(line.spec.words, line.spec.kind, major)
+        for scope in line.scopes():
+            for role in line.spec.roles:
+                if line.spec.to is None:
+                    revoked[scope, role] = revoked.get((scope, role), _NOTHING) | words
+                    continue
+                before = granted.get((scope, role), Given(_NOTHING, _NOTHING))
+                option = words if line.spec.grant_option else _NOTHING
+                granted[scope, role] = Given(before.privileges | words, before.grantable | option)
+    return granted, revoked
+
+
+def resources(spec: Spec) -> Iterator[Resource]:
+    for target in spec.databases:
+        lines = tuple(
+            Line(target, line, ("databases", source, "default_privileges", index))
+            for source, body in database.inherited(spec, target)
+            for index, line in enumerate(body.default_privileges)
+        )
+        yield DefaultPrivileges(target, lines)

@@ -1,0 +1,345 @@
+"""What only the whole spec shows: names that nothing declares, lines that contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from pgdeploy.check import name
+from pgdeploy.privilege import expand
+from pgdeploy.resources import setting
+from pgdeploy.resources.database import TEMPLATES, inherited
+from pgdeploy.resources.grant import Line, lines_of
+from pgdeploy.resources.membership import of
+from pgdeploy.resources.schema import GIVEN
+from pgdeploy.spec.problem import Problem
+from pgdeploy.values import ValueProblem, timestamp
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.spec import Spec
+    from pgdeploy.spec.place import Keys
+
+NO_ROLE = ("public", "none", "PUBLIC")
+"""Words that PostgreSQL never takes as a role's name; PUBLIC is how a spec says everybody."""
+
+
+def examine(spec: Spec) -> Iterator[Problem]:
+    """Every problem that pydantic cannot see, each at its place."""
+    yield from _settings(spec)
+    yield from _roles(spec)
+    yield from _memberships(spec)
+    yield from _databases(spec)
+    yield from _grants(spec)
+    yield from _default_privileges(spec)
+    yield from _hba(spec)
+    yield from _connect(spec)
+
+
+# -- names ---------------------------------------------------------------------------------------------
+
+
+def _unknown(kind: str, text: str, known: Iterable[str], keys: Keys) -> Iterator[Problem]:
+    """A problem when a name is not among those that are known."""
+    names = list(known)
+    if text not in names:
+        near = get_close_matches(text, names, 1)
+        hint = f"did you mean {name(near[0])}?" if near else f"declare it under {kind}s:"
+        yield Problem(keys, f"{kind} {name(text)} is not declared; {hint}")
+
+
+def _role(spec: Spec, role: str, keys: Keys, *, public: bool = False) -> Iterator[Problem]:
+    """References go to declared roles, and to the ones that PostgreSQL brings (pg_...)."""
+    if role.startswith("pg_") or (public and role == "PUBLIC"):
+        return
+    if role in ("PUBLIC", "public"):
+        allowed = "PUBLIC in capitals is everybody" if public else "a role; PUBLIC is none"
+        yield Problem(keys, f"read {role}; allowed: {allowed}")
+        return
+    body = spec.roles.get(role)
+    if body is not None and body.state == "absent":
+        yield Problem(keys, f"role {name(role)} is declared absent; nothing can rest on it")
+    yield from _unknown("role", role, spec.roles, keys)
+
+
+def _schema(spec: Spec, database: str, schema: str | None, keys: Keys) -> Iterator[Problem]:
+    if schema is None or schema in GIVEN:
+        return
+    known = [known for _, body in inherited(spec, database) for known in body.schemas]
+    for problem in _unknown("schema", schema, known, keys):
+        yield Problem(keys, f"{problem.message.rstrip(':')} of database {name(database)}")
+
+
+# -- kinds ---------------------------------------------------------------------------------------------
+
+
+def _settings(spec: Spec) -> Iterator[Problem]:
+    extensions = {extension for body in spec.databases.values() for extension in body.extensions}
+    extensions |= {"plpgsql"}
+    yield from setting.problems(spec.settings, spec.postgres, extensions, ("settings",))
+    for role, body in spec.roles.items():
+        keys: Keys = ("roles", role)
+        yield from setting.problems(body.settings, spec.postgres, extensions, (*keys, "settings"), sessions=True)
+        for database, values in body.settings_in.items():
+            where = (*keys, "settings_in", database)
+            yield from _unknown("database", database, spec.databases, where)
+            yield from setting.problems(values, spec.postgres, extensions, where, sessions=True)
+    for database, db in spec.databases.items():
+        keys = ("databases", database, "settings")
+        yield from setting.problems(db.settings, spec.postgres, extensions, keys, sessions=True)
+
+
+def _roles(spec: Spec) -> Iterator[Problem]:
+    for role, body in spec.roles.items():
+        keys: Keys = ("roles", role)
+        if role in NO_ROLE or role.startswith("pg_"):
+            yield Problem(keys, f"{role} is a name that PostgreSQL keeps for itself; it cannot be declared")
+        if body.valid_until is not None:
+            try:
+                timestamp(body.valid_until)
+            except ValueProblem as error:
+                yield Problem((*keys, "valid_until"), f"valid_until: {error}")
+        if body.state == "absent":
+            written = sorted(body.model_fields_set - {"state", "reassign_owned_to"})
+            if written:
+                yield Problem((*keys, written[0]), f"{written[0]}: an absent role has nothing else")
+        elif body.reassign_owned_to is not None:
+            yield Problem((*keys, "reassign_owned_to"), "reassign_owned_to belongs to `state: absent`")
+        if body.reassign_owned_to is not None:
+            yield from _role(spec, body.reassign_owned_to, (*keys, "reassign_owned_to"))
+
+
+def _memberships(spec: Spec) -> Iterator[Problem]:
+    for role, body in spec.roles.items():
+        seen = set()
+        for index, entry in enumerate(of(body)):
+            keys: Keys = ("roles", role, "member_of", index)
+            yield from _role(spec, entry.role, keys)
+            if entry.role in seen:
+                yield Problem(keys, f"{name(role)} is a member of {name(entry.role)} twice")
+            seen.add(entry.role)
+            if entry.grantor is not None:
+                yield from _grantor(spec, entry.role, entry.grantor, (*keys, "grantor"))
+        if path := _cycle(spec, role):
+            yield Problem(("roles", role, "member_of"), f"membership goes round in a circle: {' -> '.join(path)}")
+
+
+def _grantor(spec: Spec, role: str, grantor: str, keys: Keys) -> Iterator[Problem]:
+    yield from _role(spec, grantor, keys)
+    body = spec.roles.get(grantor)
+    may = body is not None and (body.superuser or any(entry.role == role and entry.admin for entry in of(body)))
+    if not may:
+        yield Problem(keys, f"{name(grantor)} cannot grant {name(role)}: it needs `admin: true` in it, or superuser")
+
+
+def _cycle(spec: Spec, start: str) -> list[str]:
+    """The way from a role back to itself, reported under the first role on it."""
+    stack, seen = [(start, [start])], set()
+    while stack:
+        role, path = stack.pop()
+        body = spec.roles.get(role)
+        for entry in of(body) if body else ():
+            if entry.role == start:
+                return [*path, start] if start == min(path) else []
+            if entry.role not in seen:
+                seen.add(entry.role)
+                stack.append((entry.role, [*path, entry.role]))
+    return []
+
+
+def _databases(spec: Spec) -> Iterator[Problem]:
+    for database, body in spec.databases.items():
+        keys: Keys = ("databases", database)
+        if database in TEMPLATES and body.from_template is not None:
+            yield Problem((*keys, "from_template"), f"{database} is made by initdb, not from a template")
+        if body.owner is not None:
+            yield from _role(spec, body.owner, (*keys, "owner"))
+        yield from _from_template(spec, database, (*keys, "from_template"))
+        yield from _unreachable(spec, database, keys)
+        yield from _locale(spec, database, keys)
+        for schema, schema_body in body.schemas.items():
+            where = (*keys, "schemas", schema)
+            if schema.startswith("pg_") and schema not in GIVEN:
+                yield Problem(where, f"{schema} is a name that PostgreSQL keeps for itself")
+            if schema_body.owner is not None:
+                yield from _role(spec, schema_body.owner, (*where, "owner"))
+        for extension, extension_body in body.extensions.items():
+            yield from _schema(spec, database, extension_body.schema_, (*keys, "extensions", extension, "schema"))
+        for index, line in enumerate(body.ownership):
+            where = (*keys, "ownership", index)
+            yield from _role(spec, line.owner, (*where, "owner"))
+            yield from _schema(spec, database, line.on.schema_, (*where, "on"))
+            if line.on.kind in ("database", "schema", "column", "language"):
+                instead = {"database": "`owner:` of the database", "schema": "`owner:` of the schema"}
+                hint = instead.get(line.on.kind, "the table or nothing")
+                yield Problem((*where, "on"), f"ownership of a {line.on.kind} is not written here; use {hint}")
+
+
+def _from_template(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
+    template = spec.databases[database].from_template
+    if template is None:
+        return
+    if template not in TEMPLATES:
+        yield from _unknown("database", template, spec.databases, keys)
+    seen = [database]
+    while template in spec.databases:
+        if template in seen:
+            yield Problem(keys, f"templates go round in a circle: {' -> '.join([*seen, template])}")
+            return
+        seen.append(template)
+        template = spec.databases[template].from_template
+
+
+def _unreachable(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
+    """What stands in a database that nobody may connect to can be neither read nor made."""
+    if spec.databases[database].allow_connections is not False:
+        return
+    for source, body in inherited(spec, database):
+        for field in ("schemas", "extensions", "ownership", "grants", "default_privileges"):
+            if getattr(body, field):
+                what = f"its {field}" if source == database else f"the {field} of its template {name(source)}"
+                message = f"nobody can look into a database without connections, so {what} could not be checked"
+                yield Problem((*keys, "allow_connections"), f"allow_connections: {message}")
+                return
+
+
+def _locale(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
+    body = spec.databases[database]
+    if body.locale is not None and body.locale_provider not in ("icu", "builtin"):
+        yield Problem((*keys, "locale"), "locale belongs to `locale_provider: icu` or `builtin`; for libc use lc_collate")
+    since = {"icu": 15, "builtin": 17}.get(body.locale_provider or "", 14)
+    if spec.postgres < since:
+        yield Problem((*keys, "locale_provider"), f"{body.locale_provider} needs PostgreSQL {since}; this spec says {spec.postgres}")
+    if body.from_template in spec.databases:
+        for field in ("encoding", "locale_provider", "locale", "lc_collate", "lc_ctype"):
+            written = getattr(body, field)
+            if written is not None and written != getattr(spec.databases[body.from_template or ""], field):
+                message = f"a copy of {name(body.from_template or '')} has its {field}; write it there, or use template0"
+                yield Problem((*keys, field), f"{field}: {message}")
+
+
+# -- privileges ----------------------------------------------------------------------------------------
+
+
+def _words(words: Sequence[str], kind: str, major: int, keys: Keys) -> Iterator[Problem]:
+    try:
+        expand(words, kind, major)
+    except ValueProblem as error:
+        yield Problem(keys, str(error))
+
+
+def _grants(spec: Spec) -> Iterator[Problem]:
+    server = [Line(None, line, ("grants", index)) for index, line in enumerate(spec.grants)]
+    yield from _grant_lines(spec, server)
+    for database in spec.databases:
+        lines = list(lines_of(spec, database))
+        own = [line for line in lines if line.keys[1] == database]
+        yield from _grant_lines(spec, own)
+        for line in own:
+            yield from _schema(spec, database, line.spec.on.schema_, (*line.keys, "on"))
+        yield from _contradictions(spec, lines)
+
+
+def _grant_lines(spec: Spec, lines: Iterable[Line]) -> Iterator[Problem]:
+    seen: dict[str, Line] = {}
+    for line in lines:
+        verb = "grant" if line.spec.to is not None else "revoke"
+        yield from _words(line.spec.words, line.kind, spec.postgres, (*line.keys, verb))
+        for index, role in enumerate(line.spec.roles):
+            side = "to" if line.spec.to is not None else "from"
+            yield from _role(spec, role, (*line.keys, side, index), public=True)
+            if role == "PUBLIC" and line.spec.grant_option:
+                yield Problem((*line.keys, "grant_option"), "PostgreSQL gives PUBLIC no grant option")
+        if line.address in seen:
+            yield Problem(line.keys, "this line stands twice; leave one out")
+        seen[line.address] = line
+
+
+def _contradictions(spec: Spec, lines: Sequence[Line]) -> Iterator[Problem]:
+    """A privilege that one line grants and another revokes."""
+    for revoke in (line for line in lines if line.spec.to is None):
+        for grant in (line for line in lines if line.spec.to is not None):
+            roles = set(revoke.spec.roles) & set(grant.spec.roles)
+            if roles and _overlap(revoke.spec.on, grant.spec.on):
+                yield from _both(spec, revoke, grant, sorted(roles)[0])
+
+
+def _both(spec: Spec, revoke: Line, grant: Line, role: str) -> Iterator[Problem]:
+    try:
+        words = revoke.privileges(spec.postgres) & grant.privileges(spec.postgres)
+    except ValueProblem:
+        return
+    if words:
+        message = f"{', '.join(sorted(words))} is revoked from {name(role)} here and granted by another line"
+        yield Problem(revoke.keys, message)
+
+
+def _overlap(one: Any, other: Any) -> bool:
+    if one.kind != other.kind or one.schema_ != other.schema_:
+        return False
+    if one.all or other.all:
+        return True
+    if one.kind == "column" and not set(one.columns) & set(other.columns):
+        return False
+    both_arguments = one.kind in ("function", "procedure") and None not in (one.arguments, other.arguments)
+    return one.name == other.name and (not both_arguments or one.arguments == other.arguments)
+
+
+def _default_privileges(spec: Spec) -> Iterator[Problem]:
+    for database, body in spec.databases.items():
+        for index, line in enumerate(body.default_privileges):
+            keys: Keys = ("databases", database, "default_privileges", index)
+            verb, side = ("grant", "to") if line.to is not None else ("revoke", "from")
+            yield from _words(line.words, line.kind, spec.postgres, (*keys, verb))
+            for creator in line.for_:
+                yield from _role(spec, creator, (*keys, "for"))
+            for position, role in enumerate(line.roles):
+                yield from _role(spec, role, (*keys, side, position), public=True)
+            yield from _schema(spec, database, line.in_schema, (*keys, "in_schema"))
+            if line.on == "large_objects" and spec.postgres < 18:
+                yield Problem((*keys, "on"), f"large_objects need PostgreSQL 18; this spec says {spec.postgres}")
+        yield from _default_contradictions(spec, database)
+
+
+def _default_contradictions(spec: Spec, database: str) -> Iterator[Problem]:
+    lines = [
+        (source, index, line)
+        for source, body in inherited(spec, database)
+        for index, line in enumerate(body.default_privileges)
+    ]
+    seen = set()
+    for source, index, line in lines:
+        keys: Keys = ("databases", source, "default_privileges", index)
+        if line in seen and source == database:
+            yield Problem(keys, "this line stands twice; leave one out")
+        seen.add(line)
+        for _, _, other in lines:
+            if line.from_ is None or other.to is None or line.kind != other.kind or other.in_schema is not None:
+                continue
+            if set(line.for_) & set(other.for_) and set(line.from_) & set(other.to):
+                yield Problem(keys, "what this line takes away, another line gives")
+
+
+def _hba(spec: Spec) -> Iterator[Problem]:
+    seen: dict[object, int] = {}
+    for index, rule in enumerate(spec.hba or ()):
+        if rule.match in seen:
+            first = seen[rule.match] + 1
+            yield Problem(("hba", index), f"rule {first} matches the same and comes first; this one never counts")
+        seen.setdefault(rule.match, index)
+
+
+def _connect(spec: Spec) -> Iterator[Problem]:
+    dsn = spec.connect.dsn if spec.connect else None
+    if dsn is None:
+        return
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        options = conninfo_to_dict(dsn)
+    except ProgrammingError:
+        yield Problem(("connect", "dsn"), "dsn: not a libpq connection string; write 'host=... user=...'")
+        return
+    if "password" in options:
+        yield Problem(("connect", "dsn"), "dsn: holds a password; leave it out and use PGPASSWORD or PGPASSFILE")

@@ -1,0 +1,524 @@
+"""Privileges on objects: `grants:` of a database and of the server.
+
+One line of the spec is one check: `SELECT on all tables in schema x to y` says which tables lack it.
+All lines of one database are one resource, as their statements are merged: one GRANT for every
+grantee that lacks the same privileges on the same objects.
+
+Scopes are exact. On a declared object, or to a declared role or PUBLIC on any object, a privilege is drift
+unless the spec grants it, the object's owner has it, it is built in (PUBLIC's CONNECT on a database, what an
+extension grants on its own objects), or the spec's default privileges gave it when the object was made.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from pgdeploy.change import Change, Stage, grantee, ident, statements
+from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
+from pgdeploy.facts import Facts
+from pgdeploy.privilege import expand, privileges
+from pgdeploy.resources import acl, database, schema
+from pgdeploy.resources.acl import Acls, Entry, ObjectKey
+from pgdeploy.resources.object import KEYWORD, Object, clause, privilege_list, shown
+from pgdeploy.resources.role import HELD, absent
+from pgdeploy.spec.model import Identifier, Model
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.spec import Spec
+    from pgdeploy.spec.place import Keys
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+class GrantSpec(Model):
+    """Privileges that somebody must have (`grant`, `to`), or must not have (`revoke`, `from`)."""
+
+    grant: tuple[str, ...] | None = Field(None, min_length=1, description="privileges, or ALL")
+    revoke: tuple[str, ...] | None = Field(None, min_length=1, description="privileges to take away, or ALL")
+    on: Object = Field(description="`database`, an object, or `{all: tables, schema: NAME}`")
+    to: tuple[Identifier, ...] | None = Field(None, min_length=1, description="roles, or PUBLIC")
+    from_: tuple[Identifier, ...] | None = Field(None, min_length=1, alias="from", description="roles, or PUBLIC")
+    grant_option: bool = Field(False, description="may pass it on")
+
+    @model_validator(mode="after")
+    def _grant_or_revoke(self) -> GrantSpec:
+        granting = (self.grant is not None, self.to is not None)
+        revoking = (self.revoke is not None, self.from_ is not None)
+        if (granting, revoking) not in (((True, True), (False, False)), ((False, False), (True, True))):
+            raise PydanticCustomError("grant", "a line says either `grant:` and `to:`, or `revoke:` and `from:`")
+        if self.revoke is not None and self.grant_option:
+            raise PydanticCustomError("grant", "`grant_option` belongs to `grant:`; a revoke takes all away")
+        return self
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return self.grant or self.revoke or ()
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return self.to or self.from_ or ()
+
+
+class ServerObject(Model):
+    """What all databases share and can hold privileges: a tablespace or a parameter."""
+
+    tablespace: Identifier | None = Field(None, description="a tablespace")
+    parameter: str | None = Field(None, description="a setting, from PostgreSQL 15")
+
+    @model_validator(mode="after")
+    def _one(self) -> ServerObject:
+        if (self.tablespace is None) == (self.parameter is None):
+            raise PydanticCustomError("object", "name one: {{tablespace: NAME}} or {{parameter: NAME}}")
+        return self
+
+    database: ClassVar[None] = None
+    schema_: ClassVar[None] = None
+    all: ClassVar[None] = None
+
+    @property
+    def kind(self) -> str:
+        return "tablespace" if self.tablespace is not None else "parameter"
+
+    @property
+    def name(self) -> str:
+        return self.tablespace or (self.parameter or "").lower()
+
+    @property
+    def text(self) -> str:
+        return f"{self.kind} {name(self.name)}"
+
+    def keys_in(self, facts: Facts, database: object) -> list[ObjectKey]:
+        return [ObjectKey(self.kind, None, self.name)]
+
+
+class ServerGrantSpec(GrantSpec):
+    """Privileges on a tablespace or a parameter."""
+
+    on: ServerObject = Field(description="{tablespace: NAME} or {parameter: NAME}")  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the spec in one database (None: on the server), and where it stands."""
+
+    database: str | None
+    spec: GrantSpec
+    keys: Keys
+
+    @property
+    def address(self) -> str:
+        where = "server" if self.database is None else name(self.database)
+        words = ", ".join(self.spec.words)
+        preposition = "to" if self.spec.to else "from"
+        return f"grant[{where}: {words} on {self.spec.on.text} {preposition} {_who(self.spec.roles)}]"
+
+    @property
+    def kind(self) -> str:
+        return self.spec.on.kind
+
+    def privileges(self, major: int) -> frozenset[str]:
+        return expand(self.spec.words, self.kind, major)
+
+    @property
+    def source(self) -> str | None:
+        """The database whose rows hold the ACLs: a database's own ACL is shared by all."""
+        return None if self.spec.on.database else self.database
+
+    def keys_in(self, facts: Facts) -> Iterable[ObjectKey]:
+        return self.spec.on.keys_in(facts, self.database or "")
+
+
+def _who(roles: Sequence[str]) -> str:
+    """Grantees for an id: all of few, else the first, their number and a digest that tells lines apart."""
+    if len(roles) <= 3:
+        return ", ".join(map(name, roles))
+    from hashlib import sha256
+
+    digest = sha256("\0".join(roles).encode()).hexdigest()[:6]
+    return f"{name(roles[0])} and {len(roles) - 1} more {digest}"
+
+
+# -- the resource --------------------------------------------------------------------------------------
+
+Lacking = dict[tuple[ObjectKey, str], frozenset[str]]
+"""What is missing or too much, by object and grantee."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grants(Resource):
+    """All lines about one database, or about the server."""
+
+    kind: ClassVar[str] = "grant"
+    database: str | None
+    lines: tuple[Line, ...]
+    declared_objects: frozenset[tuple[str, str | None, str | None]]
+    """(kind, schema, name) of objects whose scope is exact; name None for all in the schema."""
+    declared_roles: frozenset[str]
+    defaults: Mapping[tuple[str, str | None, str], tuple[str, ...]]
+    """Privileges that declared default privileges give, by kind, schema (None: any) and grantee."""
+    databases: frozenset[str]
+    """Declared databases: each has a resource of its own that speaks of its ACL."""
+    undeclared_keys: Keys
+
+    def checks(self) -> Iterator[Check]:
+        for line in self.lines:
+            if line.spec.to is not None:
+                compare = lambda facts, line=line: self._compare_granted(facts, line)  # noqa: E731
+                yield Check(self, line.address, "granted", line.keys, compare)
+            else:
+                compare = lambda facts, line=line: self._compare_revoked(facts, line)  # noqa: E731
+                yield Check(self, line.address, "revoked", line.keys, compare)
+        where = "server" if self.database is None else name(self.database)
+        yield Check(
+            self, f"grant[{where}]", "undeclared", self.undeclared_keys, self._compare_undeclared, "undeclared"
+        )
+
+    def blocked_by(self, facts: Facts, check: Check) -> str | None:
+        if self.database is not None and (missing := database.absent(self.database, facts)):
+            return missing
+        line = facts.once(_by_keys, self).get((check.address, check.field))
+        if line is None:
+            return None
+        for role in line.spec.roles:
+            if missing := absent(role, facts):
+                return missing
+        if self.database is not None and line.spec.on.schema_ is not None:
+            return schema.absent(self.database, line.spec.on.schema_, facts)
+        return None
+
+    # -- compare -----------------------------------------------------------------------------------
+
+    def _compare_granted(self, facts: Facts, line: Line) -> Outcome:
+        self._require_version(facts, line)
+        desired = "granted" + (" with grant option" if line.spec.grant_option else "")
+        if why := self._no_object(facts, line):
+            return Outcome(False, desired, why, stuck="make the object first; pgdeploy does not")
+        lacking = self._missing(facts, line)
+        actual = "missing " + listing(_lack(item) for item in lacking.items()) if lacking else desired
+        return Outcome(not lacking, desired, actual)
+
+    def _compare_revoked(self, facts: Facts, line: Line) -> Outcome:
+        self._require_version(facts, line)
+        if why := self._no_object(facts, line):
+            return Outcome(False, "not granted", why, stuck="make the object first; pgdeploy does not")
+        held = facts.once(_held, self, line)
+        actual = listing(f"{_lack(((key, role), entry.privileges & words))}" for key, role, entry, words in held)
+        by = listing({name(entry.grantor) for _, _, entry, _ in held})
+        return Outcome(not held, "not granted", actual if held else "not granted", f"granted by {by}" if held else "")
+
+    def _require_version(self, facts: Facts, line: Line) -> None:
+        if line.kind == "parameter" and facts.about.major < 15:
+            raise Inapplicable(f"PostgreSQL {facts.about.major} has no privileges on parameters; 15 brought them")
+        newer = {word.upper() for word in line.spec.words} - privileges(line.kind, facts.about.major) - {"ALL"}
+        if "MAINTAIN" in newer:
+            raise Inapplicable(f"PostgreSQL {facts.about.major} has no MAINTAIN; 17 brought it")
+
+    def _no_object(self, facts: Facts, line: Line) -> str:
+        """Why a named object cannot hold the privilege: it is not there. Schemas have a check of their own."""
+        if line.spec.on.all or line.kind in ("schema", "database", "parameter"):
+            return ""
+        known = facts.once(acl.owners, line.source)
+        keys = [key._replace(kind="table", sub=None) if key.kind == "column" else key for key in line.keys_in(facts)]
+        missing = [shown(key) for key in keys if key not in known]
+        return f"{', '.join(missing)} does not exist" if missing else ("" if keys else f"no {line.spec.on.text}")
+
+    def _missing(self, facts: Facts, line: Line) -> Lacking:
+        known: Acls = facts.once(acl.acls, line.source)
+        desired = line.privileges(facts.about.major)
+        lacking: Lacking = {}
+        for key in line.keys_in(facts):
+            entries = known.get(key, {})
+            for role in line.spec.roles:
+                here = entries.get(role)
+                if here is None:
+                    lacking[key, role] = desired
+                elif rest := desired - _all(here, grantable=line.spec.grant_option):
+                    lacking[key, role] = rest
+        return lacking
+
+    def _compare_undeclared(self, facts: Facts) -> Outcome:
+        extra = facts.once(_undeclared, self)
+        actual = listing(
+            f"{_lack(((key, role), entry.privileges))}{' with grant option' if entry.grantable and not entry.plain else ''}"
+            for key, role, entry in extra
+        )
+        by = listing({name(entry.grantor) for _, _, entry in extra})
+        return Outcome(not extra, "nothing beyond the spec", actual, f"granted by {by}" if extra else "")
+
+    # -- changes -----------------------------------------------------------------------------------
+
+    def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
+        lines = facts.once(_by_keys, self)
+        to_grant: dict[_Clauses, _Batch] = {}
+        for drift in drifts:
+            line = lines.get((drift.check.address, drift.check.field))
+            if drift.stuck:
+                continue
+            if line is None:
+                yield self._revocation(facts, facts.once(_undeclared, self), drift.check.id)
+            elif drift.check.field == "revoked":
+                held = [
+                    (key, role, Entry(entry.grantor, entry.privileges & words, _NOTHING))
+                    for key, role, entry, words in facts.once(_held, self, line)
+                ]
+                yield self._revocation(facts, held, drift.check.id)
+            else:
+                self._collect(to_grant, facts, line, drift.check.id)
+        for (words, keyword, objects, option), batch in to_grant.items():
+            text = _grant(words, keyword, objects, sorted(batch.roles), option=option)
+            yield Change(
+                Stage.GRANT, statements(text), tuple(dict.fromkeys(batch.causes)), database=self.database
+            )
+
+    def _collect(self, batches: dict[_Clauses, _Batch], facts: Facts, line: Line, cause: str) -> None:
+        """Put what a line lacks to the other grantees that lack the same on the same objects."""
+        by_role: dict[tuple[str, frozenset[str]], list[ObjectKey]] = defaultdict(list)
+        for (key, role), words in self._missing(facts, line).items():
+            by_role[role, words].append(key)
+        everything = sum(1 for _ in line.keys_in(facts))
+        for (role, words), keys in by_role.items():
+            clauses = _clauses(line, keys, words, whole=len(keys) == everything)
+            batch = batches.setdefault((*clauses, line.spec.grant_option), _Batch([], []))
+            batch.roles.append(role)
+            batch.causes.append(cause)
+
+    def _revocation(self, facts: Facts, extra: Iterable[tuple[ObjectKey, str, Entry]], cause: str) -> Change:
+        """REVOKE acts on what one grantor gave; on a table it takes the columns' privileges along."""
+        extra = list(extra)
+        known = {**facts.once(acl.owners, None), **(facts.once(acl.owners, self.database) if self.database else {})}
+        texts = []
+        for key, role, entry in extra:
+            owner = known.get(key._replace(kind="table", sub=None) if key.kind == "column" else key, entry.grantor)
+            statement = _revoke(key, role, entry)
+            if entry.grantor not in (owner, ""):
+                texts += [f"SET LOCAL ROLE {ident(entry.grantor)}", statement, "RESET ROLE"]
+            else:
+                texts.append(statement)
+        texts += self._columns_again(facts, extra)
+        return Change(Stage.GRANT, statements(*texts), (cause,), database=self.database)
+
+    def _columns_again(self, facts: Facts, extra: Iterable[tuple[ObjectKey, str, Entry]]) -> Iterator[str]:
+        taken = {(key.schema, key.name, role): entry.plain for key, role, entry in extra if key.kind == "table"}
+        for key, grantees in facts.once(_declared, self).items() if taken else ():
+            for role, (words, option) in grantees.items():
+                again = taken.get((key.schema, key.name, role), _NOTHING) & words
+                if key.kind == "column" and again:
+                    text = privilege_list(again, key, [key.sub or ""])
+                    yield _grant(text, "TABLE", clause(key), [role], option=bool(again & option))
+
+
+_Clauses = tuple[str, str, str, bool]
+"""Privileges, keyword and objects as GRANT has them, and whether with grant option."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    roles: list[str]
+    causes: list[str]
+
+
+def _by_keys(facts: Facts, grants: Grants) -> Mapping[tuple[str, str], Line]:
+    fields = {True: "granted", False: "revoked"}
+    return {(line.address, fields[line.spec.to is not None]): line for line in grants.lines}
+
+
+def _all(entries: Iterable[Entry], *, grantable: bool) -> frozenset[str]:
+    found = _NOTHING
+    for entry in entries:
+        found |= entry.grantable if grantable else entry.plain | entry.grantable
+    return found
+
+
+def _lack(item: tuple[tuple[ObjectKey, str], frozenset[str]]) -> str:
+    (key, role), words = item
+    return f"{', '.join(sorted(words))} on {shown(key)} for {name(role)}"
+
+
+# -- what is too much ----------------------------------------------------------------------------------
+
+
+def _held(facts: Facts, grants: Grants, line: Line) -> list[tuple[ObjectKey, str, Entry, frozenset[str]]]:
+    """Entries that give what a line revokes."""
+    known: Acls = facts.once(acl.acls, line.source)
+    unwanted = line.privileges(facts.about.major)
+    return [
+        (key, role, entry, unwanted)
+        for key in line.keys_in(facts)
+        for role in line.spec.roles
+        for entry in known.get(key, {}).get(role, ())
+        if entry.privileges & unwanted
+    ]
+
+
+def _declared(facts: Facts, grants: Grants) -> Mapping[ObjectKey, Mapping[str, tuple[frozenset[str], frozenset[str]]]]:
+    """What the lines grant, by object and grantee: the privileges, and those with grant option."""
+    found: dict[ObjectKey, dict[str, tuple[frozenset[str], frozenset[str]]]] = defaultdict(dict)
+    for line in grants.lines:
+        if line.spec.to is None:
+            continue
+        words = line.privileges(facts.about.major)
+        option = words if line.spec.grant_option else _NOTHING
+        for key in line.keys_in(facts):
+            grantees = found[key]
+            for role in line.spec.roles:
+                before = grantees.get(role)
+                grantees[role] = (words, option) if before is None else (before[0] | words, before[1] | option)
+    return found
+
+
+def _revoked(facts: Facts, grants: Grants) -> Mapping[tuple[ObjectKey, str], frozenset[str]]:
+    """What lines revoke: their own checks speak of it."""
+    found: dict[tuple[ObjectKey, str], frozenset[str]] = {}
+    for line in grants.lines:
+        for key in line.keys_in(facts) if line.spec.to is None else ():
+            for role in line.spec.roles:
+                found[key, role] = found.get((key, role), _NOTHING) | line.privileges(facts.about.major)
+    return found
+
+
+def _undeclared(facts: Facts, grants: Grants) -> list[tuple[ObjectKey, str, Entry]]:
+    """Entries, or the part of them, that the spec does not explain."""
+    found: list[tuple[ObjectKey, str, Entry]] = []
+    for source in dict.fromkeys((grants.database, None)):
+        owners = facts.once(acl.owners, source)
+        for key, grantees in facts.once(acl.acls, source).items():
+            if source is None and not _is_ours(grants, key):
+                continue
+            exact = _is_declared(grants, key)
+            for role, entries in grantees.items():
+                if role != owners[key] and (exact or role in grants.declared_roles or role == "PUBLIC"):
+                    found += _beyond(facts, grants, source, key, role, entries)
+    return found
+
+
+def _is_ours(grants: Grants, key: ObjectKey) -> bool:
+    """Of what all databases share: our own database, or for the server what no declared database speaks of."""
+    if grants.database is not None:
+        return key == ObjectKey("database", None, grants.database)
+    return key.kind != "database" or key.name not in grants.databases
+
+
+def _is_declared(grants: Grants, key: ObjectKey) -> bool:
+    kind = "table" if key.kind == "column" else key.kind
+    declared = grants.declared_objects
+    return (kind, key.schema, key.name) in declared or (kind, key.schema, None) in declared
+
+
+def _beyond(
+    facts: Facts, grants: Grants, source: str | None, key: ObjectKey, role: str, entries: Iterable[Entry]
+) -> Iterator[tuple[ObjectKey, str, Entry]]:
+    """What is left of each grantor's entry when everything explained is taken off."""
+    words, option = facts.once(_declared, grants).get(key, {}).get(role, (_NOTHING, _NOTHING))
+    explained = words | acl.builtin(facts, source, key, role) | facts.once(_revoked, grants).get((key, role), _NOTHING)
+    explained |= _by_default(facts, grants, key, role)
+    for entry in entries:
+        plain, passing_on = entry.privileges - explained, entry.grantable - option - (entry.privileges - explained)
+        if plain:
+            yield key, role, Entry(entry.grantor, plain, _NOTHING)
+        if passing_on:
+            yield key, role, Entry(entry.grantor, _NOTHING, passing_on)
+
+
+def _by_default(facts: Facts, grants: Grants, key: ObjectKey, role: str) -> frozenset[str]:
+    found: frozenset[str] = _NOTHING
+    kind = "function" if key.kind == "procedure" else key.kind
+    for schema_name in {key.schema, None}:
+        words = grants.defaults.get((kind, schema_name, role))
+        if words:
+            found |= expand(words, kind, facts.about.major)
+    return found
+
+
+# -- statements ----------------------------------------------------------------------------------------
+
+
+def _clauses(line: Line, keys: Sequence[ObjectKey], words: frozenset[str], *, whole: bool) -> tuple[str, str, str]:
+    """Privileges, keyword and objects of one GRANT."""
+    first = keys[0]
+    if line.spec.on.all and whole and line.kind != "type":
+        return privilege_list(words, first), f"ALL {line.spec.on.all.upper()} IN SCHEMA", ident(line.spec.on.schema_ or "")
+    if first.kind == "column":
+        return privilege_list(words, first, [key.sub or "" for key in keys]), "TABLE", clause(first)
+    return privilege_list(words, first), KEYWORD[first.kind], ", ".join(map(clause, keys))
+
+
+def _grant(words: str, keyword: str, objects: str, roles: Iterable[str], *, option: bool) -> str:
+    tail = " WITH GRANT OPTION" if option else ""
+    return f"GRANT {words} ON {keyword} {objects} TO {', '.join(map(grantee, roles))}{tail}"
+
+
+def _revoke(key: ObjectKey, role: str, entry: Entry) -> str:
+    only_option = "GRANT OPTION FOR " if entry.grantable else ""
+    words = privilege_list(entry.privileges, key, [key.sub or ""])
+    return f"REVOKE {only_option}{words} ON {KEYWORD[key.kind]} {clause(key)} FROM {grantee(role)} CASCADE"
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere(Resource):
+    """Privileges of declared roles in databases that the spec does not name; counted, as we do not look inside."""
+
+    kind: ClassVar[str] = "grant"
+    declared_roles: frozenset[str]
+    databases: frozenset[str]
+
+    def checks(self) -> Iterator[Check]:
+        yield Check(self, "grant[other databases]", "undeclared", ("databases",), self._compare, "undeclared")
+
+    def _compare(self, facts: Facts) -> Outcome:
+        found = [
+            f"{name(row.role)} holds privileges on {row.granted} objects in {name(row.database)}"
+            for row in facts.rows(HELD)
+            if row.granted and row.role in self.declared_roles and row.database not in (None, *self.databases)
+        ]
+        stuck = "declare that database, or take the privileges away there"
+        return Outcome(not found, "nothing beyond the spec", listing(found), stuck=stuck)
+
+
+# -- from the spec -------------------------------------------------------------------------------------
+
+
+def lines_of(spec: Spec, target: str) -> Iterator[Line]:
+    """Lines about a database: its own, and those of its templates but for the templates' own ACL."""
+    for source, body in database.inherited(spec, target):
+        for index, line in enumerate(body.grants):
+            if source == target or not line.on.database:
+                yield Line(target, line, ("databases", source, "grants", index))
+
+
+def _declared_objects(spec: Spec, target: str, lines: Iterable[Line]) -> Iterator[tuple[str, str | None, str | None]]:
+    yield "database", None, target
+    for _, body in database.inherited(spec, target):
+        yield from (("schema", None, known) for known in body.schemas)
+    for line in lines:
+        on: Any = line.spec.on
+        yield on.kind.replace("column", "table"), None if on.kind == "schema" else on.schema_, on.name
+
+
+def _defaults(spec: Spec, target: str) -> Mapping[tuple[str, str | None, str], tuple[str, ...]]:
+    found: dict[tuple[str, str | None, str], tuple[str, ...]] = {}
+    for _, body in database.inherited(spec, target):
+        for line in body.default_privileges:
+            for role in line.to or ():
+                key = (line.kind, line.in_schema, role)
+                found[key] = (*found.get(key, ()), *(line.grant or ()))
+    return found
+
+
+def resources(spec: Spec) -> Iterator[Resource]:
+    roles = frozenset(role for role, body in spec.roles.items() if body.state == "present")
+    server = tuple(Line(None, line, ("grants", index)) for index, line in enumerate(spec.grants))
+    objects = frozenset((line.kind, None, line.spec.on.name) for line in server)
+    databases = frozenset(spec.databases)
+    yield Grants(None, server, objects, roles, {}, databases, ("grants",))
+    if spec.undeclared.databases != "ignore":
+        yield Elsewhere(roles, databases)
+    for target in spec.databases:
+        lines = tuple(lines_of(spec, target))
+        declared = frozenset(_declared_objects(spec, target, lines))
+        yield Grants(target, lines, declared, roles, _defaults(spec, target), databases, ("databases", target))

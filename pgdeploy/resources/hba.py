@@ -1,0 +1,274 @@
+"""Host-based authentication: `hba:` in the spec, pg_hba.conf on the server.
+
+The first rule that matches wins, so order is meaning, and the scope is exact: a rule beyond the spec is drift.
+What is compared is what the server read from the file (pg_hba_file_rules), and whether it has loaded it.
+Over a database connection the rules are read only; an embedded server's file is ours to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from pgdeploy.change import Change, Effect, Stage
+from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
+from pgdeploy.facts import Facts, Query
+from pgdeploy.spec.model import FrozenMap, Model
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.spec import Spec
+
+METHODS = (
+    "trust", "reject", "scram-sha-256", "md5", "password", "gss", "sspi", "ident", "peer", "ldap", "radius", "cert",
+    "pam", "bsd", "oauth",
+)  # fmt: skip
+KEYWORDS = ("all", "sameuser", "samerole", "samegroup", "replication")
+ADDRESS_WORDS = ("all", "samehost", "samenet")
+Method = Literal[
+    "trust", "reject", "scram-sha-256", "md5", "password", "gss", "sspi", "ident", "peer", "ldap", "radius", "cert",
+    "pam", "bsd", "oauth",
+]  # fmt: skip
+
+
+class HbaRuleSpec(Model):
+    """One rule: who may come to which database from where, and how they prove who they are."""
+
+    type: Literal["local", "host", "hostssl", "hostnossl", "hostgssenc", "hostnogssenc"] = Field(
+        description="local: the Unix socket; host: TCP with or without TLS; hostssl: TCP with TLS only"
+    )
+    database: tuple[str, ...] = Field(min_length=1, description="names, or all, sameuser, samerole, replication")
+    user: tuple[str, ...] = Field(min_length=1, description="names, +group, or all")
+    address: str | None = Field(None, description="a network such as 10.0.0.0/8, a host name, samehost, samenet or all")
+    method: Method = Field(description="how they prove who they are")
+    options: FrozenMap[str, str] = Field(default_factory=FrozenMap, description="options of the method, such as map")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {k: [v] if k in ("database", "user") and isinstance(v, str) else v for k, v in data.items()}
+
+    @field_validator("database", "user")
+    @classmethod
+    def _plain_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for known in names:
+            if not known or any(character in known for character in "\0\n\r"):
+                raise PydanticCustomError("hba", "a name in pg_hba.conf cannot be empty or hold line breaks")
+        return names
+
+    @model_validator(mode="after")
+    def _address_fits(self) -> HbaRuleSpec:
+        if (self.type == "local") != (self.address is None):
+            needs = "has no address" if self.type == "local" else "needs an address, such as 10.0.0.0/8 or all"
+            raise PydanticCustomError("hba", "a rule of type {type} {needs}", {"type": self.type, "needs": needs})
+        if self.address is not None:
+            _check_address(self.address)
+        return self
+
+    @property
+    def match(self) -> Match:
+        return Match(self.type, self.database, self.user, _network(self.address) if self.address else None)
+
+    @property
+    def auth(self) -> tuple[str, frozenset[str]]:
+        return self.method, frozenset(f"{key}={value}" for key, value in self.options.items())
+
+
+def _check_address(address: str) -> None:
+    if any(character in address for character in "/:") or address.replace(".", "").isdigit():
+        try:
+            ip_network(address, strict=False)
+        except ValueError:
+            allowed = "a network such as 10.0.0.0/8 or fd00::/8, a host name, samehost, samenet or all"
+            text = "read {address}; allowed: {allowed}"
+            raise PydanticCustomError("hba", text, {"address": address, "allowed": allowed}) from None
+    elif not address or any(character in address for character in '\0\n\r "#,'):
+        raise PydanticCustomError("hba", "a host name cannot be empty or hold blanks, quotes, commas or #")
+
+
+class Match(NamedTuple):
+    """What a rule matches: its identity."""
+
+    type: str
+    database: tuple[str, ...]
+    user: tuple[str, ...]
+    address: str | None
+
+    @property
+    def text(self) -> str:
+        words = [self.type, ",".join(map(name, self.database)), ",".join(map(name, self.user)), self.address]
+        return " ".join(word for word in words if word)
+
+
+class HbaFact(NamedTuple):
+    line: int
+    type: str | None
+    database: list[str] | None
+    user: list[str] | None
+    address: str | None
+    netmask: str | None
+    method: str | None
+    options: list[str] | None
+    error: str | None
+
+    @property
+    def match(self) -> Match:
+        address = f"{self.address}/{self.netmask}" if self.address and self.netmask else self.address
+        network = _network(address) if address else None
+        return Match(self.type or "", tuple(self.database or ()), tuple(self.user or ()), network)
+
+    @property
+    def auth(self) -> tuple[str, frozenset[str]]:
+        return self.method or "", frozenset(self.options or ())
+
+
+class HbaLoadedFact(NamedTuple):
+    changed_since: bool
+    file: str
+
+
+HBA = Query("hba", HbaFact._make)
+HBA_LOADED = Query("hba_loaded", HbaLoadedFact._make)
+QUERIES = (HBA, HBA_LOADED)
+
+
+def _network(address: str) -> str:
+    """One spelling of a network: the server shows address and mask apart."""
+    if address in ADDRESS_WORDS:
+        return address
+    try:
+        return str(ip_network(address, strict=False))
+    except ValueError:
+        pass
+    host, _, mask = address.partition("/")
+    if ":" in host and mask:
+        from ipaddress import IPv6Address
+
+        return str(ip_network(f"{host}/{int(IPv6Address(mask)).bit_count()}", strict=False))
+    return address
+
+
+def rules(facts: Facts) -> tuple[HbaFact, ...]:
+    """The rules of the file, without the lines by which pgdeploy itself comes into an embedded server."""
+    own = facts.server.own_hba_lines if facts.server else 0
+    return tuple(row for row in facts.rows(HBA) if row.line > own)
+
+
+@dataclass(frozen=True, slots=True)
+class Hba(Resource):
+    """All rules: one file, one resource."""
+
+    kind: ClassVar[str] = "hba"
+    rules: tuple[HbaRuleSpec, ...]
+
+    def checks(self) -> Iterator[Check]:
+        for index, rule in enumerate(self.rules):
+            address, keys = f"hba[{rule.match.text}]", ("hba", index)
+            yield Check(self, address, "method", keys, lambda facts, rule=rule: self._compare_rule(facts, rule))  # type: ignore[misc]
+        yield Check(self, "hba[rules]", "order", ("hba",), self._compare_order)
+        yield Check(self, "hba[rules]", "undeclared", ("hba",), self._compare_undeclared, "undeclared")
+        yield Check(self, "hba[rules]", "loaded", ("hba",), self._compare_loaded)
+
+    def inapplicable(self, facts: Facts, check: Check) -> str | None:
+        tls = check.address.startswith(("hba[hostssl ", "hba[hostgssenc "))
+        if tls and facts.server is not None and facts.server.kind == "embedded":
+            return "an embedded server has no TLS"
+        return None
+
+    def _applicable(self, facts: Facts) -> list[HbaRuleSpec]:
+        embedded = facts.server is not None and facts.server.kind == "embedded"
+        return [rule for rule in self.rules if not (embedded and rule.type in ("hostssl", "hostgssenc"))]
+
+    def _compare_rule(self, facts: Facts, rule: HbaRuleSpec) -> Outcome:
+        desired = _auth_text(rule.auth)
+        # of two rules that match the same, the first wins
+        found = next((row for row in facts.once(rules) if row.match == rule.match and not row.error), None)
+        actual = _auth_text(found.auth) if found else "no such rule"
+        origin = f"{_file(facts)}:{found.line}" if found else _file(facts)
+        return Outcome(found is not None and found.auth == rule.auth, desired, actual, origin, stuck=_stuck(facts))
+
+    def _compare_order(self, facts: Facts) -> Outcome:
+        declared = [rule.match for rule in self._applicable(facts)]
+        actual = list(dict.fromkeys(row.match for row in facts.once(rules) if row.match in set(declared)))
+        desired = [match for match in declared if match in set(actual)]
+        return Outcome(actual == desired, _order(desired), _order(actual), _file(facts), stuck=_stuck(facts))
+
+    def _compare_undeclared(self, facts: Facts) -> Outcome:
+        declared = {rule.match for rule in self.rules}
+        seen: set[Match] = set()
+        extra = []
+        for row in facts.once(rules):
+            if not row.error and (row.match not in declared or row.match in seen):
+                extra.append(f"{row.match.text} {row.method} (line {row.line})")
+            seen.add(row.match)
+        desired = "no rule beyond the spec"
+        return Outcome(not extra, desired, listing(extra), _file(facts), stuck=_stuck(facts))
+
+    def _compare_loaded(self, facts: Facts) -> Outcome:
+        wrong = [f"line {row.line}: {row.error}" for row in facts.once(rules) if row.error]
+        changed = facts.rows(HBA_LOADED)[0].changed_since
+        actual = listing(wrong) if wrong else ("the file was changed since the server read it" if changed else "loaded")
+        # for a file that only waits, a reload is enough, and that is ours to ask for
+        stuck = _stuck(facts) if wrong else ""
+        return Outcome(not wrong and not changed, "loaded, without errors", actual, _file(facts), stuck=stuck)
+
+    def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
+        causes = tuple(drift.check.id for drift in drifts if not drift.stuck)
+        if not causes:
+            return
+        only_waits = all(drift.check.field == "loaded" for drift in drifts if not drift.stuck)
+        waiting = only_waits and not any(row.error for row in facts.once(rules))
+        text = None if waiting else render(self._applicable(facts))
+        yield Change(Stage.HBA, (), causes, effect=Effect.RELOAD, hba=text)
+
+
+def _stuck(facts: Facts) -> str:
+    if facts.server is not None and facts.server.can_write_hba:
+        return ""
+    return "pg_hba.conf is not ours to write over a database connection; edit it on the server, then reload"
+
+
+def _file(facts: Facts) -> str:
+    loaded = facts.rows(HBA_LOADED)
+    return loaded[0].file if loaded else "pg_hba.conf"
+
+
+def _auth_text(auth: tuple[str, frozenset[str]]) -> str:
+    return " ".join([auth[0], *sorted(auth[1])])
+
+
+def _order(matches: Iterable[Match]) -> str:
+    return " | ".join(match.text for match in matches) or "none"
+
+
+def render(rules: Iterable[HbaRuleSpec]) -> str:
+    """The rules as pg_hba.conf has them."""
+    return "".join(_line(rule) + "\n" for rule in rules)
+
+
+def _line(rule: HbaRuleSpec) -> str:
+    databases = ",".join(_token(word, KEYWORDS) for word in rule.database)
+    users = ",".join(_token(word, ("all",)) for word in rule.user)
+    address = rule.match.address or ""
+    options = " ".join(f'{key}="{value}"' for key, value in rule.options.items())
+    return " ".join(filter(None, [rule.type, databases, users, address, rule.method, options]))
+
+
+def _token(word: str, keywords: Iterable[str]) -> str:
+    """Keywords stand bare, names are quoted; the + of a group stands before its quotes."""
+    if word in keywords:
+        return word
+    prefix = "+" if word.startswith("+") and len(word) > 1 else ""
+    quoted = word.removeprefix(prefix).replace('"', '""')
+    return f'{prefix}"{quoted}"'
+
+
+def resources(spec: Spec) -> Iterator[Resource]:
+    if spec.hba is not None:
+        yield Hba(spec.hba)

@@ -1,0 +1,179 @@
+"""How a spec names objects in a database: `on:` of grants and ownership.
+
+    on: database                                   the database itself
+    on: {schema: sky}                              a schema
+    on: {schema: sky, table: galaxy}               a table, view, materialized view or foreign table
+    on: {schema: sky, table: galaxy, columns: [id]}
+    on: {schema: sky, sequence: galaxy_id_seq}
+    on: {schema: sky, function: area, arguments: [integer, text]}   or procedure; no arguments: every overload
+    on: {schema: sky, type: magnitude}             a type or domain
+    on: {schema: sky, all: tables}                 or sequences, functions, procedures, types
+    on: {language: plpgsql}   {foreign_server: archive}   {foreign_data_wrapper: postgres_fdw}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from pgdeploy.change import ident, idents
+from pgdeploy.check import name
+from pgdeploy.facts import Facts
+from pgdeploy.resources import acl
+from pgdeploy.resources.acl import ObjectKey
+from pgdeploy.spec.model import Identifier, Model
+from pgdeploy.values import type_name
+
+ALL = {
+    "tables": "table",
+    "sequences": "sequence",
+    "functions": "function",
+    "procedures": "procedure",
+    "types": "type",
+}
+"""What `all:` may say, and the kind of object it means."""
+
+IN_SCHEMA = ("table", "sequence", "function", "procedure", "type")
+ALONE = ("language", "foreign_server", "foreign_data_wrapper")
+
+KEYWORD = {
+    "table": "TABLE",
+    "column": "TABLE",
+    "sequence": "SEQUENCE",
+    "function": "ROUTINE",
+    "procedure": "ROUTINE",
+    "type": "TYPE",
+    "schema": "SCHEMA",
+    "database": "DATABASE",
+    "language": "LANGUAGE",
+    "foreign_server": "FOREIGN SERVER",
+    "foreign_data_wrapper": "FOREIGN DATA WRAPPER",
+    "tablespace": "TABLESPACE",
+    "parameter": "PARAMETER",
+}
+"""The word before an object's name in GRANT."""
+
+
+class Object(Model):
+    """One object of a database, or all objects of a kind in a schema."""
+
+    database: Literal[True] | None = Field(None, description="the database itself; short form: `on: database`")
+    schema_: Identifier | None = Field(None, alias="schema", description="a schema, or where the object stands")
+    table: Identifier | None = Field(None, description="a table, view, materialized view or foreign table")
+    columns: tuple[Identifier, ...] | None = Field(None, description="columns of the table")
+    sequence: Identifier | None = Field(None, description="a sequence")
+    function: Identifier | None = Field(None, description="a function, aggregate or window function")
+    procedure: Identifier | None = Field(None, description="a procedure")
+    arguments: tuple[str, ...] | None = Field(None, description="argument types; left out: every overload")
+    type: Identifier | None = Field(None, description="a type or domain")
+    all: Literal["tables", "sequences", "functions", "procedures", "types"] | None = Field(
+        None, description="every object of a kind in the schema"
+    )
+    language: Identifier | None = Field(None, description="a trusted language")
+    foreign_server: Identifier | None = Field(None, description="a foreign server")
+    foreign_data_wrapper: Identifier | None = Field(None, description="a foreign-data wrapper")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, data: Any) -> Any:
+        return {"database": True} if data == "database" else data
+
+    @model_validator(mode="after")
+    def _one_object(self) -> Object:
+        named = [field for field in IN_SCHEMA if getattr(self, field) is not None]
+        alone = [field for field in ("database", *ALONE) if getattr(self, field) is not None]
+        inside = [*named, *(["all"] if self.all else [])]
+        if len(inside) + len(alone) > 1 or (alone and self.schema_ is not None):
+            raise _wrong(f"names several objects ({', '.join([*alone, *inside])})")
+        if not alone and self.schema_ is None:
+            raise _wrong(f"{inside[0]} needs the schema it stands in" if inside else "names no object")
+        if self.columns is not None and not (self.table and self.columns):
+            raise _wrong("columns need a table, and at least one name")
+        if self.arguments is not None and not (self.function or self.procedure):
+            raise _wrong("arguments belong to a function or procedure")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """The kind of object, in the singular."""
+        if self.all:
+            return ALL[self.all]
+        if self.columns:
+            return "column"
+        for field in (*IN_SCHEMA, "database", *ALONE):
+            if getattr(self, field) is not None:
+                return field
+        return "schema"
+
+    @property
+    def name(self) -> str | None:
+        """The object's own name; None for a database and for all of a kind."""
+        if self.kind == "column":
+            return self.table
+        if self.kind == "schema":
+            return self.schema_
+        return None if self.all or self.database else getattr(self, self.kind)
+
+    @property
+    def text(self) -> str:
+        """As ids and messages show it."""
+        if self.database:
+            return "database"
+        if self.all:
+            return f"all {self.all} in schema {name(self.schema_ or '')}"
+        place = f"{name(self.schema_)}." if self.schema_ is not None and self.kind != "schema" else ""
+        tail = f"({', '.join(self.arguments)})" if self.arguments is not None else ""
+        tail += f" ({', '.join(map(name, self.columns))})" if self.columns else ""
+        kind = "table" if self.columns else self.kind.replace("_", " ")
+        return f"{kind} {place}{name(self.name or '')}{tail}"
+
+    def keys_in(self, facts: Facts, database: str) -> Iterable[ObjectKey]:
+        """The objects meant, in this database: as named, or for `all` and overloads as found."""
+        if self.database:
+            return [ObjectKey("database", None, database)]
+        if self.all:
+            return facts.once(acl.in_schema, database).get((self.kind, self.schema_ or ""), [])
+        if self.columns:
+            return [ObjectKey("column", self.schema_, self.table or "", column) for column in self.columns]
+        if self.kind in ("function", "procedure"):
+            return self._routines(facts, database)
+        return [ObjectKey(self.kind, None if self.kind == "schema" else self.schema_, self.name or "")]
+
+    def _routines(self, facts: Facts, database: str) -> list[ObjectKey]:
+        if self.arguments is not None:
+            types = ", ".join(type_name(argument) for argument in self.arguments)
+            return [ObjectKey(self.kind, self.schema_, self.name or "", types)]
+        there = facts.once(acl.in_schema, database).get((self.kind, self.schema_ or ""), [])
+        return [key for key in there if key.name == self.name]
+
+
+def _wrong(what: str) -> PydanticCustomError:
+    allowed = (
+        "allowed: database; {schema: S} alone or with one of table (and columns), sequence, function or procedure "
+        "(and arguments), type, all; or one of language, foreign_server, foreign_data_wrapper"
+    )
+    return PydanticCustomError("object", "{what}; {allowed}", {"what": what, "allowed": allowed})
+
+
+def clause(key: ObjectKey) -> str:
+    """An object as GRANT and ALTER name it, without its keyword."""
+    place = f"{ident(key.schema)}." if key.schema is not None else ""
+    arguments = f"({key.sub})" if key.kind in ("function", "procedure") else ""
+    return f"{place}{ident(key.name)}{arguments}"
+
+
+def privilege_list(privileges: Iterable[str], key: ObjectKey, columns: Iterable[str] = ()) -> str:
+    """Privileges as GRANT lists them; on columns each carries the column list."""
+    tail = f" ({idents(columns)})" if key.kind == "column" else ""
+    return ", ".join(f"{privilege}{tail}" for privilege in sorted(privileges))
+
+
+def shown(key: ObjectKey) -> str:
+    """An object as messages show it."""
+    place = f"{name(key.schema)}." if key.schema is not None else ""
+    sub = f"({key.sub})" if key.sub is not None and key.kind != "column" else (f".{name(key.sub)}" if key.sub else "")
+    kind = key.kind.replace("_", " ")
+    return f"{kind} {place}{name(key.name)}{sub}"

@@ -1,0 +1,405 @@
+"""Roles: attributes, password, settings; `roles:` in the spec.
+
+What is not written is not checked, except what is dangerous when wrong: SUPERUSER, CREATEROLE, CREATEDB,
+REPLICATION and BYPASSRLS are off unless the spec says on. A superuser has the other four anyway, so
+there they are checked only when written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
+
+from pydantic import Field
+
+from pgdeploy.change import MASK, Change, Risk, Stage, Statement, ident, literal, statements
+from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
+from pgdeploy.facts import Facts, Query
+from pgdeploy.resources.setting import SettingValue, assignment, parameter_of, same, shown, stored
+from pgdeploy.secret import SecretRef, is_scram, matches
+from pgdeploy.spec.model import FrozenMap, Identifier, Model
+from pgdeploy.values import timestamp
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.spec import Spec
+    from pgdeploy.spec.place import Keys
+
+ATTRIBUTES = {
+    "superuser": "SUPERUSER",
+    "createrole": "CREATEROLE",
+    "createdb": "CREATEDB",
+    "replication": "REPLICATION",
+    "bypassrls": "BYPASSRLS",
+    "login": "LOGIN",
+    "inherit": "INHERIT",
+}
+"""Field of the spec and of the fact, and its keyword in SQL."""
+
+DANGEROUS = ("superuser", "createrole", "createdb", "replication", "bypassrls")
+"""Off unless written, as in PostgreSQL's own CREATE ROLE."""
+
+
+class MembershipSpec(Model):
+    """A membership with its options; a plain role name stands for one without ADMIN OPTION."""
+
+    role: Identifier = Field(description="the role it is a member of")
+    admin: bool = Field(False, description="ADMIN OPTION: may pass the membership on; off unless switched on")
+    inherit: bool | None = Field(None, description="INHERIT OPTION, from PostgreSQL 16")
+    set: bool | None = Field(None, description="SET OPTION, from PostgreSQL 16")
+    grantor: Identifier | None = Field(None, description="GRANTED BY, from PostgreSQL 16")
+
+
+class RoleSpec(Model):
+    """A role. Left out means not checked, except that dangerous attributes are off unless switched on."""
+
+    state: Literal["present", "absent"] = Field("present", description="`absent`: the role must not exist")
+    reassign_owned_to: Identifier | None = Field(
+        None, description="with `state: absent`: who gets what the role owns; without it such a role is kept"
+    )
+    login: bool | None = Field(None, description="may log in")
+    superuser: bool | None = Field(None, description="SUPERUSER; off unless switched on")
+    createrole: bool | None = Field(None, description="CREATEROLE; off unless switched on")
+    createdb: bool | None = Field(None, description="CREATEDB; off unless switched on")
+    replication: bool | None = Field(None, description="REPLICATION; off unless switched on")
+    bypassrls: bool | None = Field(None, description="BYPASSRLS; off unless switched on")
+    inherit: bool | None = Field(None, description="INHERIT: uses its memberships' privileges without SET ROLE")
+    connection_limit: Annotated[int, Field(ge=-1, le=2**31 - 1)] | None = Field(None, description="-1: no limit")
+    valid_until: str | None = Field(None, description="end of the password: a date, a time (UTC) or `infinity`")
+    password: SecretRef | None = Field(None, description="a reference, never text")
+    settings: FrozenMap[str, SettingValue] = Field(default_factory=FrozenMap, description="ALTER ROLE ... SET")
+    settings_in: FrozenMap[Identifier, FrozenMap[str, SettingValue]] = Field(
+        default_factory=FrozenMap, description="ALTER ROLE ... IN DATABASE ... SET, by database"
+    )
+    member_of: tuple[Identifier | MembershipSpec, ...] = Field((), description="roles it is a member of")
+    purpose: Literal["backup"] | None = Field(None, description="`backup`: must be able to read every table")
+
+
+class RoleFact(NamedTuple):
+    oid: int
+    name: str
+    superuser: bool
+    inherit: bool
+    createrole: bool
+    createdb: bool
+    login: bool
+    replication: bool
+    bypassrls: bool
+    connection_limit: int
+    valid_until: str | None
+
+
+class PasswordFact(NamedTuple):
+    name: str
+    stored: str
+
+
+class HeldFact(NamedTuple):
+    """How much a role owns and holds privileges on in a database (None: shared objects)."""
+
+    role: str
+    database: str | None
+    owned: int
+    granted: int
+
+
+ROLES = Query("roles", RoleFact._make)
+PASSWORDS = Query("passwords", PasswordFact._make)
+HELD = Query("held", HeldFact._make)
+QUERIES = (ROLES, PASSWORDS, HELD)
+
+BOOTSTRAP = 10
+"""The oid of the superuser that initdb made; it cannot lose SUPERUSER."""
+
+
+def roles(facts: Facts) -> Mapping[str, RoleFact]:
+    return {row.name: row for row in facts.rows(ROLES)}
+
+
+def names_by_oid(facts: Facts) -> Mapping[int, str]:
+    """Role names by oid; 0 is PUBLIC."""
+    return {0: "PUBLIC", **{row.oid: row.name for row in facts.rows(ROLES)}}
+
+
+def absent(role: str, facts: Facts) -> str | None:
+    """Why a check about this role means nothing yet."""
+    if role == "PUBLIC" or role in facts.once(roles):
+        return None
+    return f"role {name(role)} does not exist"
+
+
+def _passwords(facts: Facts) -> Mapping[str, str]:
+    return {row.name: row.stored for row in facts.rows(PASSWORDS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Role(Resource):
+    """One entry of `roles:` that must be there."""
+
+    kind: ClassVar[str] = "role"
+    role: str
+    spec: RoleSpec
+
+    @property
+    def address(self) -> str:
+        return f"role[{name(self.role)}]"
+
+    def checks(self) -> Iterator[Check]:
+        yield self._check("exists", self._compare_exists, at=())
+        for field in ATTRIBUTES:
+            if getattr(self.spec, field) is not None or (field in DANGEROUS and not self.spec.superuser):
+                yield self._check(field, lambda facts, field=field: self._compare_attribute(facts, field))
+        if self.spec.connection_limit is not None:
+            yield self._check("connection_limit", self._compare_limit)
+        if self.spec.valid_until is not None:
+            yield self._check("valid_until", self._compare_valid_until)
+        if self.spec.password is not None:
+            yield self._check("password", self._compare_password)
+        for database, values in self._setting_scopes():
+            yield from self._setting_checks(database, values)
+        yield self._check("undeclared_settings", self._compare_undeclared_settings, at=(), aspect="undeclared")
+
+    def _check(self, field: str, compare: object, at: Keys | None = None, aspect: str = "") -> Check:
+        keys = ("roles", self.role, *((field,) if at is None else at))
+        return Check(self, self.address, field, keys, compare, aspect)  # type: ignore[arg-type]
+
+    def blocked_by(self, facts: Facts, check: Check) -> str | None:
+        return None if check.field == "exists" else absent(self.role, facts)
+
+    # -- compare -----------------------------------------------------------------------------------
+
+    def _compare_exists(self, facts: Facts) -> Outcome:
+        there = self.role in facts.once(roles)
+        return Outcome(there, "present", "present" if there else "absent")
+
+    def _fact(self, facts: Facts) -> RoleFact | None:
+        return facts.once(roles).get(self.role)
+
+    def _compare_attribute(self, facts: Facts, field: str) -> Outcome:
+        fact = self._fact(facts)
+        desired = bool(getattr(self.spec, field))
+        actual = None if fact is None else getattr(fact, field)
+        stuck = ""
+        if field == "superuser" and fact is not None and fact.oid == BOOTSTRAP and not desired:
+            stuck = "the superuser that initdb made keeps SUPERUSER; declare `superuser: true`"
+        return Outcome(actual is desired, _word(desired), _word(actual), stuck=stuck)
+
+    def _compare_limit(self, facts: Facts) -> Outcome:
+        fact = self._fact(facts)
+        actual = None if fact is None else fact.connection_limit
+        return Outcome(actual == self.spec.connection_limit, str(self.spec.connection_limit), str(actual))
+
+    def _compare_valid_until(self, facts: Facts) -> Outcome:
+        fact = self._fact(facts)
+        desired = timestamp(self.spec.valid_until or "")
+        actual = None if fact is None or fact.valid_until is None else _moment(fact.valid_until)
+        # never set and 'infinity' both mean: no end
+        conforms = (actual or "infinity") == desired and fact is not None
+        return Outcome(conforms, _time_text(desired), _time_text(actual) if actual else "never set")
+
+    def _compare_password(self, facts: Facts) -> Outcome:
+        assert self.spec.password is not None
+        desired = f"the secret in {self.spec.password.describe()}, as SCRAM-SHA-256"
+        secret = self.spec.password.read()
+        actual = facts.once(_passwords).get(self.role) if self._fact(facts) else None
+        if actual is None:
+            return Outcome(False, desired, "no password")
+        if not matches(secret, actual, self.role):
+            return Outcome(False, desired, "another password")
+        if not is_scram(actual):
+            return Outcome(False, desired, "the right password, stored as md5")
+        return Outcome(True, desired, "that password")
+
+    # -- settings ----------------------------------------------------------------------------------
+
+    def _setting_scopes(self) -> Iterator[tuple[str | None, Mapping[str, SettingValue]]]:
+        yield None, self.spec.settings
+        yield from self.spec.settings_in.items()
+
+    def _setting_checks(self, database: str | None, values: Mapping[str, SettingValue]) -> Iterator[Check]:
+        for setting in values:
+            where = ("settings",) if database is None else ("settings_in", database)
+            field = f"settings[{name(setting)}]" + (f".in[{name(database)}]" if database else "")
+            yield Check(
+                self,
+                self.address,
+                field,
+                ("roles", self.role, *where, setting),
+                lambda facts, d=database, s=setting: self._compare_setting(facts, d, s),  # type: ignore[misc]
+            )
+
+    def _desired(self, database: str | None) -> Mapping[str, SettingValue]:
+        return self.spec.settings if database is None else self.spec.settings_in.get(database, {})
+
+    def _compare_setting(self, facts: Facts, database: str | None, setting: str) -> Outcome:
+        return compare_stored(facts, (database, self.role), setting, self._desired(database)[setting])
+
+    def _undeclared(self, facts: Facts) -> list[tuple[str | None, str, str]]:
+        """(database, setting, value) of every ALTER ROLE ... SET that the spec does not say."""
+        found = []
+        for (database, role), rows in facts.once(stored).items():
+            if role == self.role:
+                declared = {setting.lower() for setting in self._desired(database)}
+                found += [(database, row.name, row.value) for key, row in rows.items() if key not in declared]
+        return found
+
+    def _compare_undeclared_settings(self, facts: Facts) -> Outcome:
+        extra = self._undeclared(facts)
+        actual = listing(f"{setting} = {value}" + (f" in {name(d)}" if d else "") for d, setting, value in extra)
+        return Outcome(not extra, "no settings beyond the spec", actual, "ALTER ROLE SET")
+
+    # -- changes -----------------------------------------------------------------------------------
+
+    def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
+        fields = {drift.check.field: drift.check.id for drift in drifts if not drift.stuck}
+        options = [field for field in fields if not field.startswith(("settings", "undeclared"))]
+        if options:
+            yield self._attribute_change(options, fields, facts)
+        yield from self._setting_changes(fields, facts)
+
+    def _attribute_change(self, options: Sequence[str], fields: Mapping[str, str], facts: Facts) -> Change:
+        verb = "ALTER" if self.role in facts.once(roles) else "CREATE"
+        text = " ".join([f"{verb} ROLE {ident(self.role)}", *filter(None, map(self._option, options))])
+        return Change(
+            Stage.ROLE,
+            (Statement(text, self.spec.password if "password" in options else None),),
+            tuple(fields[option] for option in options),
+        )
+
+    def _option(self, field: str) -> str:
+        """The clause of CREATE/ALTER ROLE; the password's stands last, where Statement looks for it."""
+        if field in ATTRIBUTES:
+            return ("" if getattr(self.spec, field) else "NO") + ATTRIBUTES[field]
+        if field == "connection_limit":
+            return f"CONNECTION LIMIT {self.spec.connection_limit}"
+        if field == "valid_until":
+            return f"VALID UNTIL {literal(_time_text(timestamp(self.spec.valid_until or '')))}"
+        return f"PASSWORD {MASK}" if field == "password" else ""
+
+    def _setting_changes(self, fields: Mapping[str, str], facts: Facts) -> Iterator[Change]:
+        for database, values in self._setting_scopes():
+            for setting, value in values.items():
+                field = f"settings[{name(setting)}]" + (f".in[{name(database)}]" if database else "")
+                if field in fields:
+                    text = f"SET {assignment(setting, value, parameter_of(facts, setting))}"
+                    yield self._setting_change(database, text, fields[field])
+        if "undeclared_settings" in fields:
+            for database, setting, _ in self._undeclared(facts):
+                parts = ".".join(ident(part) for part in setting.split("."))
+                yield self._setting_change(database, f"RESET {parts}", fields["undeclared_settings"])
+
+    def _setting_change(self, database: str | None, text: str, cause: str) -> Change:
+        scope = f" IN DATABASE {ident(database)}" if database else ""
+        stage = Stage.ROLE_IN_DATABASE if database else Stage.ROLE
+        return Change(stage, statements(f"ALTER ROLE {ident(self.role)}{scope} {text}"), (cause,))
+
+
+def compare_stored(facts: Facts, scope: tuple[str | None, str | None], setting: str, value: SettingValue) -> Outcome:
+    """One ALTER ROLE/DATABASE ... SET, desired against stored."""
+    row = facts.once(stored).get(scope, {}).get(setting.lower())
+    parameter = parameter_of(facts, setting)
+    actual = shown(row.value, parameter) if row else "not set"
+    return Outcome(row is not None and same(value, row.value, parameter), shown(value, parameter), actual)
+
+
+@dataclass(frozen=True, slots=True)
+class AbsentRole(Resource):
+    """A role that must not exist: `state: absent`, or one that `undeclared: {roles: drift}` forbids."""
+
+    kind: ClassVar[str] = "role"
+    role: str
+    spec: RoleSpec
+
+    def checks(self) -> Iterator[Check]:
+        yield Check(self, f"role[{name(self.role)}]", "absent", ("roles", self.role, "state"), self._compare)
+
+    def _compare(self, facts: Facts) -> Outcome:
+        there = self.role in facts.once(roles)
+        stuck = cannot_drop(self.role, self.spec.reassign_owned_to, facts) if there else ""
+        return Outcome(not there, "absent", "present" if there else "absent", stuck=stuck)
+
+    def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
+        if drifts and not drifts[0].stuck:
+            yield from drop(self.role, self.spec.reassign_owned_to, facts, drifts[0].check.id)
+
+
+def cannot_drop(role: str, heir: str | None, facts: Facts) -> str:
+    """Why dropping is refused: a role that owns things is never dropped without an heir."""
+    if facts.once(roles)[role].oid == BOOTSTRAP:
+        return "the superuser that initdb made cannot be dropped"
+    owned = sum(row.owned for row in facts.rows(HELD) if row.role == role)
+    if owned and heir is None:
+        return f"it owns {owned} objects; name who gets them with `state: absent` and `reassign_owned_to:`"
+    return ""
+
+
+def drop(role: str, heir: str | None, facts: Facts, cause: str) -> Iterator[Change]:
+    """REASSIGN OWNED and DROP OWNED act on one database and on what is shared: so in each, then DROP ROLE."""
+    held = [row for row in facts.rows(HELD) if row.role == role]
+    lost = f"role {name(role)}, its password and its privileges on {sum(row.granted for row in held)} objects"
+    texts = [f"REASSIGN OWNED BY {ident(role)} TO {ident(heir)}"] if heir else []
+    texts.append(f"DROP OWNED BY {ident(role)}")
+    places = {row.database for row in held if row.database is not None}
+    if any(row.database is None for row in held) and not places:
+        places = {None}  # type: ignore[arg-type]
+    for database in sorted(places, key=str):
+        yield Change(
+            Stage.DROP, statements(*texts), (cause,), database=database, risk=Risk.DESTRUCTIVE, lost=lost
+        )
+    yield Change(Stage.DROP, statements(f"DROP ROLE {ident(role)}"), (cause,), risk=Risk.DESTRUCTIVE, lost=lost)
+
+
+@dataclass(frozen=True, slots=True)
+class UndeclaredRoles(Resource):
+    """What the server has beyond `roles:`: reported, drift or ignored, as `undeclared:` says."""
+
+    kind: ClassVar[str] = "role"
+    declared: frozenset[str]
+    policy: str
+
+    def checks(self) -> Iterator[Check]:
+        if self.policy != "ignore":
+            yield Check(self, "role[others]", "undeclared", ("undeclared", "roles"), self._compare, "undeclared")
+
+    def _others(self, facts: Facts) -> list[str]:
+        return [
+            row.name
+            for row in facts.once(roles).values()
+            if row.name not in self.declared and not row.name.startswith("pg_") and row.oid != BOOTSTRAP
+        ]
+
+    def _compare(self, facts: Facts) -> Outcome:
+        found = self._others(facts)
+        actual = listing(map(name, found))
+        if self.policy == "report":
+            return Outcome(True, "reported", actual, note=f"undeclared roles: {actual}" if found else "")
+        stuck = "; ".join(f"{name(r)}: {why}" for r in found if (why := cannot_drop(r, None, facts)))
+        return Outcome(not found, "no role beyond the spec", actual, stuck=stuck)
+
+    def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
+        for role in self._others(facts) if drifts else ():
+            if not cannot_drop(role, None, facts):
+                yield from drop(role, None, facts, drifts[0].check.id)
+
+
+def resources(spec: Spec) -> Iterator[Resource]:
+    for role, body in spec.roles.items():
+        yield AbsentRole(role, body) if body.state == "absent" else Role(role, body)
+    yield UndeclaredRoles(frozenset(spec.roles), spec.undeclared.roles)
+
+
+def _word(value: bool | None) -> str:
+    return "absent" if value is None else ("yes" if value else "no")
+
+
+def _moment(epoch: str) -> datetime | str:
+    from datetime import UTC
+
+    if epoch.lower().startswith("inf"):
+        return "infinity"
+    return datetime.fromtimestamp(float(epoch), UTC)
+
+
+def _time_text(moment: datetime | str) -> str:
+    return moment if isinstance(moment, str) else moment.isoformat(sep=" ")

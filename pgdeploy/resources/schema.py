@@ -1,0 +1,94 @@
+"""Schemas and their owners: `schemas:` of a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from pgdeploy.change import Change, Stage, ident, statements
+from pgdeploy.check import Check, Finding, Outcome, Resource, name
+from pgdeploy.facts import Facts
+from pgdeploy.resources import acl, database
+from pgdeploy.spec.model import Identifier, Model
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.spec import Spec
+    from pgdeploy.spec.place import Keys
+
+GIVEN = ("public", "pg_catalog", "information_schema")
+"""Schemas that every database has without being told."""
+
+
+class SchemaSpec(Model):
+    """A schema. `{}` means: it exists, whoever owns it."""
+
+    owner: Identifier | None = Field(None, description="the role that owns it")
+
+
+def owners(facts: Facts, database: str) -> Mapping[str, str]:
+    """Schemas of a database and who owns them."""
+    return {key.name: owner for key, owner in facts.once(acl.owners, database).items() if key.kind == "schema"}
+
+
+def absent(database_name: str, schema: str, facts: Facts) -> str | None:
+    """Why a check about something in this schema means nothing yet."""
+    if schema in ("pg_catalog", "information_schema"):
+        return None
+    there = schema in facts.once(owners, database_name)
+    return None if there else f"schema {name(schema)} does not exist in {name(database_name)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Schema(Resource):
+    """One entry of `schemas:` in one database, its own or one that a template brings."""
+
+    kind: ClassVar[str] = "schema"
+    database: str
+    schema: str
+    spec: SchemaSpec
+    keys: Keys
+
+    @property
+    def address(self) -> str:
+        return f"schema[{name(self.database)}: {name(self.schema)}]"
+
+    def checks(self) -> Iterator[Check]:
+        yield Check(self, self.address, "exists", self.keys, self._compare_exists)
+        if self.spec.owner is not None:
+            yield Check(self, self.address, "owner", (*self.keys, "owner"), self._compare_owner)
+
+    def blocked_by(self, facts: Facts, check: Check) -> str | None:
+        missing = database.absent(self.database, facts)
+        if missing is None and check.field == "owner":
+            missing = absent(self.database, self.schema, facts)
+        return missing
+
+    def _compare_exists(self, facts: Facts) -> Outcome:
+        there = self.schema in facts.once(owners, self.database)
+        return Outcome(there, "present", "present" if there else "absent")
+
+    def _compare_owner(self, facts: Facts) -> Outcome:
+        actual = facts.once(owners, self.database).get(self.schema)
+        return Outcome(actual == self.spec.owner, name(self.spec.owner or ""), name(actual) if actual else "none")
+
+    def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
+        causes = tuple(drift.check.id for drift in drifts)
+        owner = ident(self.spec.owner) if self.spec.owner else None
+        if self.schema not in facts.once(owners, self.database):
+            text = f"CREATE SCHEMA {ident(self.schema)}" + (f" AUTHORIZATION {owner}" if owner else "")
+        else:
+            text = f"ALTER SCHEMA {ident(self.schema)} OWNER TO {owner}"
+        yield Change(Stage.SCHEMA, statements(text), causes, database=self.database)
+
+
+def resources(spec: Spec) -> Iterator[Resource]:
+    for target in spec.databases:
+        seen: set[str] = set()
+        for source, body in database.inherited(spec, target):
+            for schema, schema_spec in body.schemas.items():
+                if schema not in seen:
+                    seen.add(schema)
+                    yield Schema(target, schema, schema_spec, ("databases", source, "schemas", schema))

@@ -1,0 +1,316 @@
+"""Settings of the whole server: `settings:` in the spec, ALTER SYSTEM on the server.
+
+A setting has more than one truth: what the spec says, what the files say, what the running server took
+from them, and what ALTER ROLE ALL SET lays over it. The check compares the value for a new session
+of nobody in particular; the finding says which of the truths is off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from pgdeploy.change import Change, Effect, Stage, ident, literal, statements
+from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
+from pgdeploy.errors import Unreadable
+from pgdeploy.facts import Facts, Query
+from pgdeploy.parameter import Parameter, parameters, suggest
+from pgdeploy.spec.problem import Problem
+from pgdeploy.values import AUTO, ValueProblem, canonical, from_server, show, sql_elements
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.spec import Spec
+    from pgdeploy.spec.place import Keys
+
+SettingValue = bool | int | float | str | tuple[str, ...]
+"""A setting as YAML gives it; a list for the settings that are lists."""
+
+# PostgreSQL takes these from postgresql.conf or the command line only.
+_NOT_BY_SQL = {"data_directory", "config_file", "hba_file", "ident_file"}
+
+# Where pg_settings found a value that holds for our own session only.
+_OWN_SESSION = {"client", "user", "database", "database user", "session"}
+
+
+class SettingFact(NamedTuple):
+    name: str
+    setting: str
+    unit: str | None
+    vartype: str
+    context: str
+    source: str
+    sourcefile: str | None
+    sourceline: int | None
+    boot_val: str | None
+    pending_restart: bool
+    min_val: str | None
+    max_val: str | None
+    enumvals: list[str] | None
+
+
+class FileSetting(NamedTuple):
+    sourcefile: str | None
+    sourceline: int | None
+    name: str | None
+    setting: str | None
+    applied: bool
+    error: str | None
+
+
+class StoredSetting(NamedTuple):
+    """ALTER ROLE/DATABASE ... SET; None stands for all databases or all roles."""
+
+    database: str | None
+    role: str | None
+    name: str
+    value: str
+
+
+SETTINGS = Query("settings", SettingFact._make)
+FILE_SETTINGS = Query("file_settings", FileSetting._make)
+STORED_SETTINGS = Query("stored_settings", StoredSetting._make)
+QUERIES = (SETTINGS, FILE_SETTINGS, STORED_SETTINGS)
+
+
+def settings(facts: Facts) -> Mapping[str, SettingFact]:
+    return {row.name.lower(): row for row in facts.rows(SETTINGS)}
+
+
+def in_files(facts: Facts) -> Mapping[str, FileSetting]:
+    """The last word of the files on each setting; lines that are no setting are not here."""
+    return {row.name: row for row in facts.rows(FILE_SETTINGS) if row.name and row.setting is not None}
+
+
+def stored(facts: Facts) -> Mapping[tuple[str | None, str | None], Mapping[str, StoredSetting]]:
+    """ALTER ROLE/DATABASE ... SET by (database, role)."""
+    found: dict[tuple[str | None, str | None], dict[str, StoredSetting]] = {}
+    for row in facts.rows(STORED_SETTINGS):
+        found.setdefault((row.database, row.role), {})[row.name.lower()] = row
+    return found
+
+
+# -- comparing -----------------------------------------------------------------------------------------
+
+
+def parameter_of(facts: Facts, setting: str) -> Parameter | None:
+    """What this server knows of a setting; None for one it does not know (its extension is not loaded).
+
+    Raises:
+        Unreadable: the server knows it, and hides it from us.
+    """
+    known = parameters(facts.about.major).get(setting.lower())
+    if setting.lower() in facts.once(settings):
+        return known or _foreign(facts.once(settings)[setting.lower()])
+    if known is not None and "." not in setting:
+        raise Unreadable(f"{setting} is hidden from {facts.about.user}: it needs membership in pg_read_all_settings")
+    return None
+
+
+def _foreign(row: SettingFact) -> Parameter:
+    """A setting of an extension, as the server itself describes it."""
+    return Parameter(
+        name=row.name,
+        vartype=row.vartype,
+        unit=row.unit,
+        minimum=None if row.min_val is None else float(row.min_val),
+        maximum=None if row.max_val is None else float(row.max_val),
+        values=tuple(row.enumvals or ()),
+        context=row.context,
+        default=row.boot_val,
+        is_list=False,
+        quotes_list=False,
+    )
+
+
+def same(value: SettingValue, text: str | None, parameter: Parameter | None) -> bool:
+    """Whether what the spec says and what the server stores as text mean the same."""
+    if text is None:
+        return False
+    if parameter is None:
+        return _plain(value) == text
+    try:
+        return canonical(value, parameter) == canonical(text, parameter)
+    except ValueProblem:
+        return False
+
+
+def shown(value: SettingValue, parameter: Parameter | None) -> str:
+    if parameter is None:
+        return _plain(value)
+    try:
+        return show(canonical(value, parameter), parameter)
+    except ValueProblem:
+        return _plain(value)
+
+
+def _plain(value: SettingValue) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return ", ".join(value) if isinstance(value, (list, tuple)) else str(value)
+
+
+def assignment(setting: str, value: SettingValue, parameter: Parameter | None) -> str:
+    """`name TO 'value'` for ALTER SYSTEM, ALTER ROLE and ALTER DATABASE; a list keeps its elements apart."""
+    elements = sql_elements(value, parameter)
+    parts = ".".join(ident(part) for part in setting.split("."))
+    return f"{parts} TO {', '.join(literal(element) for element in elements) or literal('')}"
+
+
+# -- the resources -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Resource):
+    """One line of `settings:`."""
+
+    kind: ClassVar[str] = "setting"
+    setting: str
+    value: SettingValue
+    keys: Keys
+
+    def checks(self) -> Iterator[Check]:
+        yield Check(self, f"setting[{name(self.setting)}]", "value", self.keys, self._compare)
+
+    def inapplicable(self, facts: Facts, check: Check) -> str | None:
+        return facts.server and facts.server.inapplicable("setting", self.setting, str(self.value))
+
+    def _compare(self, facts: Facts) -> Outcome:
+        row = facts.once(settings).get(self.setting.lower())
+        parameter = parameter_of(facts, self.setting)
+        desired = shown(self.value, parameter)
+        if row is None or parameter is None:
+            if facts.server and facts.server.kind == "embedded" and "." in self.setting:
+                raise Inapplicable("an embedded server does not have the extension of this setting")
+            return Outcome(False, desired, "unknown to this server", stuck=self._unknown(facts))
+        override = facts.once(stored).get((None, None), {}).get(self.setting.lower())
+        if override is not None and not same(self.value, override.value, parameter):
+            return Outcome(False, desired, shown(override.value, parameter), "ALTER ROLE ALL SET")
+        return self._compare_row(facts, row, parameter, desired)
+
+    def _compare_row(self, facts: Facts, row: SettingFact, parameter: Parameter, desired: str) -> Outcome:
+        if row.source in _OWN_SESSION or AUTO.get(row.name.lower()) == canonical(self.value, parameter):
+            return self._compare_file(facts, row, parameter, desired)
+        actual = from_server(row.setting, parameter)
+        origin = f"{row.sourcefile}:{row.sourceline}" if row.sourcefile else row.source
+        if actual == canonical(self.value, parameter):
+            if row.pending_restart:
+                return self._leaving(facts, parameter, desired)
+            return Outcome(True, desired, show(actual, parameter), origin)
+        waiting = row.pending_restart and same(self.value, self._file_value(facts), parameter)
+        text = show(actual, parameter) + (f" ({desired} waits for a restart)" if waiting else "")
+        return Outcome(False, desired, text, origin, stuck=self._stuck(facts, row, waiting))
+
+    def _compare_file(self, facts: Facts, row: SettingFact, parameter: Parameter, desired: str) -> Outcome:
+        """Our own session sees another value than others do, or the server resolved an automatic one."""
+        found = facts.once(in_files).get(self.setting.lower())
+        text = found.setting if found else row.boot_val
+        origin = f"{found.sourcefile}:{found.sourceline}" if found else "default"
+        stuck = self._stuck(facts, row, waiting=False)
+        return Outcome(same(self.value, text, parameter), desired, shown(text or "", parameter), origin, stuck=stuck)
+
+    def _leaving(self, facts: Facts, parameter: Parameter, desired: str) -> Outcome:
+        """Right for now, but the files say otherwise: the next restart would bring the drift."""
+        found = facts.once(in_files).get(self.setting.lower())
+        text = found.setting if found and found.setting is not None else (parameter.default or "")
+        origin = f"{found.sourcefile}:{found.sourceline}" if found else "default"
+        return Outcome(False, desired, f"{desired} ({shown(text, parameter)} after the next restart)", origin)
+
+    def _file_value(self, facts: Facts) -> str | None:
+        try:
+            found = facts.once(in_files).get(self.setting.lower())
+        except Unreadable:
+            return None
+        return found.setting if found else None
+
+    def _stuck(self, facts: Facts, row: SettingFact, waiting: bool) -> str:
+        if row.context == "internal" or row.name in _NOT_BY_SQL:
+            return "PostgreSQL does not let SQL set it; set it in postgresql.conf"
+        if row.source == "command line":
+            return "it stands on the server's command line, which beats every file"
+        if waiting and not (facts.server and facts.server.can_restart):
+            return "the file is right and waits for a restart of the server"
+        return ""
+
+    def _unknown(self, facts: Facts) -> str:
+        if "." in self.setting:
+            return f"load the extension that knows {self.setting} (shared_preload_libraries)"
+        return f"PostgreSQL {facts.about.major} has no such setting"
+
+    def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
+        if any(drift.stuck for drift in drifts):
+            return
+        row = facts.once(settings)[self.setting.lower()]
+        parameter = parameter_of(facts, self.setting)
+        causes = tuple(drift.check.id for drift in drifts)
+        override = facts.once(stored).get((None, None), {}).get(self.setting.lower())
+        if override is not None and not same(self.value, override.value, parameter):
+            yield Change(Stage.SETTING, statements(f"ALTER ROLE ALL RESET {ident(self.setting)}"), causes)
+        if row.pending_restart and same(self.value, self._file_value(facts), parameter):
+            yield Change(Stage.SETTING, (), causes, effect=Effect.RESTART)
+            return
+        runs = parameter is not None and from_server(row.setting, parameter) == canonical(self.value, parameter)
+        effect = Effect.RESTART if row.context == "postmaster" and not runs else Effect.RELOAD
+        statement = f"ALTER SYSTEM SET {assignment(self.setting, self.value, parameter)}"
+        yield Change(Stage.SETTING, statements(statement), causes, effect=effect, transactional=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationFiles(Resource):
+    """Whether the server could take what its files say: pg_reload_conf() is true even when it could not."""
+
+    kind: ClassVar[str] = "setting"
+    keys: Keys = ("settings",)
+
+    def checks(self) -> Iterator[Check]:
+        yield Check(self, "setting[files]", "loaded", self.keys, self._compare)
+
+    def _compare(self, facts: Facts) -> Outcome:
+        waiting = {row.name.lower() for row in facts.rows(SETTINGS) if row.pending_restart}
+        wrong = [row for row in facts.rows(FILE_SETTINGS) if row.error and (row.name or "") not in waiting]
+        actual = listing(f"{row.name or 'line'}: {row.error}" for row in wrong)
+        origin = ", ".join(f"{row.sourcefile}:{row.sourceline}" for row in wrong[:3])
+        desired = "every line of the configuration files is accepted"
+        return Outcome(not wrong, desired, actual if wrong else "accepted", origin, stuck="mend that line of the file")
+
+
+def resources(spec: Spec) -> Iterator[Resource]:
+    for setting, value in spec.settings.items():
+        yield Setting(setting, value, ("settings", setting))
+    if spec.settings:
+        yield ConfigurationFiles()
+
+
+# -- what the loader asks ------------------------------------------------------------------------------
+
+
+def problems(
+    values: Mapping[str, SettingValue], major: int, extensions: Iterable[str], keys: Keys, *, sessions: bool = False
+) -> Iterator[Problem]:
+    """What is wrong with settings, offline. `sessions`: they stand in ALTER ROLE or ALTER DATABASE."""
+    known = parameters(major)
+    prefixes = set(extensions)
+    for setting, value in values.items():
+        parameter = known.get(setting.lower())
+        if parameter is None:
+            if setting.partition(".")[0] not in prefixes or "." not in setting:
+                yield Problem((*keys, setting), _unknown_setting(setting, major))
+            continue
+        try:
+            canonical(value, parameter)
+        except ValueProblem as error:
+            yield Problem((*keys, setting), f"{setting}: {error}")
+        if parameter.context == "internal":
+            yield Problem((*keys, setting), f"{setting} is reported by PostgreSQL and cannot be set; leave it out")
+        elif sessions and parameter.context in ("postmaster", "sighup", "backend", "superuser-backend"):
+            yield Problem((*keys, setting), f"{setting} is for the whole server ({parameter.context}); put it in settings:")
+
+
+def _unknown_setting(setting: str, major: int) -> str:
+    near = suggest(setting, major)
+    if near:
+        return f"{setting} is no setting of PostgreSQL {major}; did you mean {' or '.join(near)}?"
+    if "." in setting:
+        extension = setting.partition(".")[0]
+        return f"{setting} belongs to the extension {extension}, which no database of this spec declares"
+    return f"{setting} is no setting of PostgreSQL {major}"

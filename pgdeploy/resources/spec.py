@@ -1,0 +1,108 @@
+"""The whole spec: one field a kind. What the fields mean together is examined in `examine`."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from pgdeploy.resources.database import DatabaseSpec
+from pgdeploy.resources.grant import ServerGrantSpec
+from pgdeploy.resources.hba import HbaRuleSpec
+from pgdeploy.resources.role import RoleSpec
+from pgdeploy.resources.setting import SettingValue
+from pgdeploy.spec.loader import Loaded, load
+from pgdeploy.spec.model import FrozenMap, Identifier, Model
+
+
+class Ssh(Model):
+    """How to reach the server's host by ssh."""
+
+    host: str = Field(min_length=1, description="a name or an address")
+    user: str | None = Field(None, description="login name; default: what ssh itself takes")
+    port: Annotated[int, Field(ge=1, le=65535)] | None = Field(None, description="default 22")
+    key: str | None = Field(None, description="file of the private key")
+    known_hosts: str | None = Field(None, description="file of host keys; an unknown host is refused")
+    config: str | None = Field(None, description="an ssh_config file")
+
+    @field_validator("host", "user")
+    @classmethod
+    def _no_option(cls, text: str | None) -> str | None:
+        if text is not None and (text.startswith("-") or any(c.isspace() for c in text)):
+            raise PydanticCustomError("ssh", "cannot start with - or hold blanks")
+        return text
+
+
+class Connect(Model):
+    """How to reach the live server: by libpq or by ssh."""
+
+    dsn: str | None = Field(None, description="a libpq connection string, without a password")
+    ssh: Ssh | None = Field(None, description="over ssh, by peer authentication on the server's socket")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Connect:
+        if (self.dsn is None) == (self.ssh is None):
+            raise PydanticCustomError("connect", "name one way: `dsn:` or `ssh:`")
+        return self
+
+
+class Machine(Model):
+    """What the server stands on, for advice that counts with it."""
+
+    memory: str | None = Field(None, description="such as 48GB")
+    cores: Annotated[int, Field(ge=1, le=4096)] | None = Field(None, description="CPUs that the server sees")
+
+
+class Undeclared(Model):
+    """What to do about roles and databases that the spec does not name."""
+
+    roles: Literal["report", "drift", "ignore"] = Field("report", description="undeclared superusers always drift")
+    databases: Literal["report", "drift", "ignore"] = Field("report", description="databases are never dropped")
+
+
+class Waiver(Model):
+    """Silences one piece of advice, for a reason and until a date."""
+
+    rule: str = Field(description="the id that `pgdeploy lint` prints")
+    on: str | None = Field(None, description="the address it speaks of; left out: everywhere")
+    reason: str = Field(min_length=10, description="why this is right here")
+    until: date = Field(description="the last day on which it holds")
+
+
+class Spec(Model):
+    """What a PostgreSQL server must be."""
+
+    description: str = Field("", description="what the server is for")
+    source: str = Field("", description="the document that the spec was made from")
+    postgres: Literal[14, 15, 16, 17, 18] = Field(description="major version")
+    connect: Connect | None = Field(None, description="how to reach the live server")
+    machine: Machine = Field(default_factory=Machine, description="what the server stands on")
+    undeclared: Undeclared = Field(default_factory=Undeclared, description="what to do about what is not named here")
+    settings: FrozenMap[str, SettingValue] = Field(default_factory=FrozenMap, description="of the whole server")
+    hba: tuple[HbaRuleSpec, ...] | None = Field(None, description="rules of pg_hba.conf in order; left out: not checked")
+    roles: FrozenMap[Identifier, RoleSpec] = Field(default_factory=FrozenMap, description="roles by name")
+    grants: tuple[ServerGrantSpec, ...] = Field((), description="privileges on tablespaces and parameters")
+    databases: FrozenMap[Identifier, DatabaseSpec] = Field(default_factory=FrozenMap, description="databases by name")
+    waivers: tuple[Waiver, ...] = Field((), description="advice of `pgdeploy lint` that does not hold here")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_to_say(cls, data: object) -> object:
+        """`roles:` with nothing behind it is an empty section, as in any YAML."""
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if value is not None}
+
+
+def load_spec(file: Path) -> Loaded[Spec]:
+    """Load one target's file.
+
+    Raises:
+        SpecError: with every problem of the file and the files that it extends.
+    """
+    from pgdeploy.resources.examine import examine
+
+    return load(file, Spec, examine)

@@ -1,0 +1,70 @@
+-- Every object of this database that can hold an ACL: its owner, and one row a grantee and grantor.
+-- Of the system schemas' objects only what their ACLs hold beyond the ones they were made with is here.
+-- What PUBLIC holds in information_schema is left out, too: there is no record of its first ACLs.
+-- member: belongs to an extension; linked: a sequence that belongs to a column.
+WITH space AS MATERIALIZED (
+  SELECT oid, nspname::text AS name, nspname NOT IN ('pg_catalog', 'information_schema') AS ours
+  FROM pg_namespace
+  WHERE nspname <> 'pg_toast' AND nspname NOT LIKE 'pg\_temp\_%' AND nspname NOT LIKE 'pg\_toast\_temp\_%'
+),
+object AS (
+  SELECT 'pg_namespace'::regclass AS class, n.oid, 0 AS sub_id, 'schema' AS kind, NULL::text AS schema,
+         n.nspname::text AS name, NULL::text AS sub, n.nspowner AS owner, s.ours,
+         n.nspacl AS acl, 'n'::"char" AS letter
+  FROM pg_namespace n JOIN space s ON s.oid = n.oid
+  UNION ALL
+  SELECT 'pg_class'::regclass, c.oid, 0, CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END, s.name,
+         c.relname::text, NULL, c.relowner, s.ours, c.relacl,
+         CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char"
+  FROM pg_class c JOIN space s ON s.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S') AND (s.ours OR c.relacl IS NOT NULL)
+  UNION ALL
+  SELECT 'pg_class'::regclass, c.oid, t.attnum, 'column', s.name, c.relname::text, t.attname::text, c.relowner,
+         s.ours, t.attacl, 'c'::"char"
+  FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid JOIN space s ON s.oid = c.relnamespace
+  WHERE t.attacl IS NOT NULL AND NOT t.attisdropped
+  UNION ALL
+  SELECT 'pg_proc'::regclass, p.oid, 0, CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, s.name,
+         p.proname::text, CASE WHEN s.ours OR p.proacl IS NOT NULL THEN oidvectortypes(p.proargtypes) END, p.proowner,
+         s.ours, p.proacl, 'f'::"char"
+  FROM pg_proc p JOIN space s ON s.oid = p.pronamespace
+  WHERE s.ours OR p.proacl IS NOT NULL
+  UNION ALL
+  SELECT 'pg_type'::regclass, t.oid, 0, 'type', s.name, t.typname::text, NULL, t.typowner, s.ours, t.typacl,
+         'T'::"char"
+  FROM pg_type t JOIN space s ON s.oid = t.typnamespace
+  WHERE (s.ours OR t.typacl IS NOT NULL) AND t.typtype <> 'p' AND t.typelem = 0
+    AND (t.typrelid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
+    AND t.typtype <> 'm'
+  UNION ALL
+  SELECT 'pg_language'::regclass, oid, 0, 'language', NULL, lanname::text, NULL, lanowner, true, lanacl, 'l'::"char"
+  FROM pg_language WHERE lanpltrusted
+  UNION ALL
+  SELECT 'pg_foreign_data_wrapper'::regclass, oid, 0, 'foreign_data_wrapper', NULL, fdwname::text, NULL, fdwowner,
+         true, fdwacl, 'F'::"char"
+  FROM pg_foreign_data_wrapper
+  UNION ALL
+  SELECT 'pg_foreign_server'::regclass, oid, 0, 'foreign_server', NULL, srvname::text, NULL, srvowner, true,
+         srvacl, 'S'::"char"
+  FROM pg_foreign_server
+)
+SELECT o.kind, o.schema, o.name, o.sub, o.owner::int8,
+       EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e'),
+       o.kind = 'sequence' AND EXISTS (
+         SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype IN ('a', 'i')
+                                   AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0),
+       a.grantee::int8, a.grantor::int8, a.plain, a.grantable
+FROM object o
+LEFT JOIN pg_init_privs i ON i.classoid = o.class AND i.objoid = o.oid AND i.objsubid = o.sub_id
+LEFT JOIN LATERAL (
+  SELECT x.grantee, x.grantor,
+         string_agg(x.privilege_type, ',') FILTER (WHERE NOT x.is_grantable) AS plain,
+         string_agg(x.privilege_type, ',') FILTER (WHERE x.is_grantable) AS grantable
+  FROM aclexplode(CASE o.letter WHEN 'c' THEN o.acl ELSE coalesce(o.acl, acldefault(o.letter, o.owner)) END) x
+  WHERE o.ours OR x.grantee <> o.owner
+    AND NOT (x.grantee = 0 AND 'information_schema' IN (coalesce(o.schema, ''), o.name)) AND NOT EXISTS (
+    SELECT FROM aclexplode(i.initprivs) y
+    WHERE (y.grantee, y.privilege_type, y.is_grantable) = (x.grantee, x.privilege_type, x.is_grantable))
+  GROUP BY 1, 2
+) a ON true
+WHERE o.ours OR (o.acl IS NOT NULL AND o.acl IS DISTINCT FROM i.initprivs AND a.grantee IS NOT NULL)

@@ -1,0 +1,60 @@
+"""Who can be a superuser: a role with SUPERUSER, or a member of one. One that the spec does not know is drift."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from pgdeploy.change import Change, Risk, Stage, ident, statements
+from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
+from pgdeploy.facts import Facts
+from pgdeploy.resources.membership import memberships
+from pgdeploy.resources.role import BOOTSTRAP, roles
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.spec import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Superusers(Resource):
+    """The superusers beyond the spec. The one that initdb made is the server's own and always there."""
+
+    kind: ClassVar[str] = "role"
+    declared: frozenset[str]
+
+    def checks(self) -> Iterator[Check]:
+        yield Check(self, "role[superusers]", "undeclared", ("roles",), self._compare, "undeclared")
+
+    def _compare(self, facts: Facts) -> Outcome:
+        ways = [" -> ".join(map(name, way)) for way in facts.once(_undeclared, self.declared)]
+        return Outcome(not ways, "no superuser that the spec does not declare", listing(ways))
+
+    def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
+        for way in facts.once(_undeclared, self.declared) if drifts else ():
+            role = ident(way[0])
+            text = f"REVOKE {ident(way[1])} FROM {role}" if len(way) > 1 else f"ALTER ROLE {role} NOSUPERUSER"
+            lost = f"superuser rights of {name(way[0])}"
+            yield Change(Stage.ROLE, statements(text), (drifts[0].check.id,), risk=Risk.DESTRUCTIVE, lost=lost)
+
+
+def _undeclared(facts: Facts, declared: frozenset[str]) -> list[tuple[str, ...]]:
+    """For each undeclared role that can be superuser: the way there, from it to a role with SUPERUSER."""
+    known = facts.once(roles)
+    ways = {role.name: (role.name,) for role in known.values() if role.superuser}
+    members: dict[str, list[str]] = {}
+    for row in facts.once(memberships):
+        members.setdefault(row.role, []).append(row.member)
+    unvisited = list(ways)
+    while unvisited:
+        group = unvisited.pop()
+        for member in members.get(group, ()):
+            if member not in ways:
+                ways[member] = (member, *ways[group])
+                unvisited.append(member)
+    return [way for role, way in ways.items() if role not in declared and known[role].oid != BOOTSTRAP]
+
+
+def resources(spec: Spec) -> Iterator[Resource]:
+    present = (role for role, body in spec.roles.items() if body.state == "present")
+    yield Superusers(frozenset(present))

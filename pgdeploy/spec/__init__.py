@@ -1,0 +1,1 @@
+"""How YAML becomes a model: places, `extends`, problems in words, JSON Schema, rendering."""

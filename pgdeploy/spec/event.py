@@ -1,0 +1,91 @@
+"""YAML text to parse events, by the C parser where it is installed.
+
+The C parser (package ruamel.yaml.clib) is some twenty times faster than the pure one. It decides
+nothing by itself: what it refuses, the pure parser reads again, so that messages, places and the finer
+points of YAML 1.2 are the same on every machine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import Event
+
+from pgdeploy.spec.place import Fault, Place
+from pgdeploy.spec.source import FaultError
+
+
+def _load_c_parser() -> Any:
+    """The class of the C parser, or None. (Its module has no types.)"""
+    try:
+        return import_module("_ruamel_yaml").CParser
+    except (ImportError, AttributeError):
+        return None
+
+
+_C_PARSER = _load_c_parser()
+
+
+# Where the C parser takes what the pure one refuses: tabs, a comment right behind `|`, and lines of
+# nothing but spaces, which in a block of text may be indented too far.
+_DISPUTED = re.compile(r"\t|[|>][-+0-9]*#|(?:\A|[\r\n]) +(?:[\r\n]|\Z)")
+
+
+def c_events(text: str) -> Iterator[Event] | None:
+    """The events by the C parser; None if it is absent, or known to differ on this text.
+
+    Raises whatever the C parser raises. After any failure ask `pure_events`, which decides.
+    """
+    if _C_PARSER is None or _DISPUTED.search(text):
+        return None
+    return _drain(_C_PARSER(text))
+
+
+def _drain(parser: Any) -> Iterator[Event]:
+    while parser.check_event():
+        yield parser.get_event()
+
+
+def pure_events(text: str, file: str) -> Iterator[Event]:
+    """The events by the pure parser. Raises FaultError where the text is not YAML."""
+    place = Place(file, 1, 1)
+    try:
+        for event in YAML(typ="safe", pure=True).parse(text):
+            place = place_of(event.start_mark, file)
+            yield event
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = place if mark is None else place_of(mark, file)
+        raise FaultError(Fault(where, f"this is not YAML: {_explain(error)}")) from None
+    except Exception as error:  # noqa: BLE001 - odd input meets whatever Python raises: chr() of a huge escape
+        raise FaultError(Fault(place, f"this is not YAML ({type(error).__name__})")) from None
+
+
+def place_of(mark: Any, file: str) -> Place:
+    """The place of one of ruamel's marks, which count from 0."""
+    return Place(file, mark.line + 1, mark.column + 1)
+
+
+_ADVICE = {
+    "'\\t'": "a tab; indent with spaces",
+    "'@'": "a text may not start with @; quote it",
+    "'`'": "a text may not start with a backquote; quote it",
+    "'%'": "a text may not start with %; quote it",
+    "mapping values are not allowed here": "a text with ': ' in it needs quotes, or the indentation is off",
+    "tag": "a tag (!...) is not used in specs; quote a text that starts with !",
+}
+
+
+def _explain(error: MarkedYAMLError) -> str:
+    """What the parser says; never its excerpt of the text, which may be a secret."""
+    problem = str(error.problem or error.context or "unreadable")
+    for part, advice in _ADVICE.items():
+        if part in problem:
+            return advice
+    context = f" {error.context}" if error.context and error.problem else ""
+    return f"{problem}{context}"

@@ -1,0 +1,62 @@
+"""Where something stands in a file, and how a place inside a document is named.
+
+A `Place` points at text; `Keys` point at data. What a user reads has both: the place to go to and the
+dotted path that says what it is about.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Keys: TypeAlias = tuple[str | int, ...]
+
+_PLAIN_KEY = re.compile(r"[\w-]+\Z")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A point in a file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{escape(self.file)}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """What is wrong at a place: one line of a `SpecError`."""
+
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {escape(self.message)}"
+
+
+def escape(text: str) -> str:
+    """The text on one line: what a terminal would not print as a character is written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escape_char(char) for char in text)
+
+
+def _escape_char(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def dotted(keys: Keys) -> str:
+    """The path as a user reads it: `roles.app.settings[0]`; a key with odd characters is quoted."""
+    parts = [f"[{key}]" if isinstance(key, int) else f".{_quote(key)}" for key in keys]
+    return "".join(parts).removeprefix(".")
+
+
+def _quote(key: str) -> str:
+    if _PLAIN_KEY.match(key):
+        return key
+    escaped = escape(key.replace("\\", "\\\\").replace('"', '\\"'))
+    return f'"{escaped}"'

@@ -1,0 +1,34 @@
+"""What is wrong with the data at a path, in words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from pgdeploy.spec.place import Keys, dotted, escape
+
+_LONGEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong at a path of the document. Examiners of a whole spec yield these."""
+
+    keys: Keys
+    message: str
+
+    def __str__(self) -> str:
+        return f"{dotted(self.keys)}: {self.message}" if self.keys else self.message
+
+
+def show(value: object) -> str:
+    """What was read, short and on one line; of a list or mapping only that it is one."""
+    if isinstance(value, dict):
+        return "a mapping" if value else "an empty mapping"
+    if isinstance(value, (list, tuple)):
+        return "a list" if value else "an empty list"
+    if isinstance(value, str):
+        short = value if len(value) <= _LONGEST else f"{value[: _LONGEST - 3]}..."
+        return escape(json.dumps(short, ensure_ascii=False))
+    text = "null" if value is None else str(value).lower()
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

@@ -1,0 +1,27 @@
+"""What a user may have meant: the near misses of a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+# Long lists help nobody, and a long text is no misspelt name.
+_FEW = 12
+_LONGEST = 100
+
+
+def near_miss(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like this one, or None."""
+    if len(name) > _LONGEST:
+        return None
+    folded = {item.lower(): item for item in known}
+    matches = get_close_matches(name.lower(), folded, n=1, cutoff=0.7)
+    return folded[matches[0]] if matches else None
+
+
+def advise(name: str, known: Iterable[str]) -> str:
+    """`; did you mean X?` and `; allowed: X, Y`, as far as there is something to say."""
+    names = sorted(set(known))
+    near = near_miss(name, names)
+    meant = f"; did you mean {near}?" if near is not None else ""
+    return meant + (f"; allowed: {', '.join(names)}" if 0 < len(names) <= _FEW else "")

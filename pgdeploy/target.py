@@ -1,0 +1,124 @@
+"""A target: a named server, its spec and how to reach it. The inventory is the folder of all of them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pgdeploy.errors import TargetError
+from pgdeploy.resources import QUERIES, resources
+from pgdeploy.resources.spec import Spec, load_spec
+
+if TYPE_CHECKING:
+    from pgdeploy.check import Check, Resource
+    from pgdeploy.connection.server import Server
+    from pgdeploy.facts import Facts
+    from pgdeploy.spec.loader import Loaded
+    from pgdeploy.spec.place import Place
+
+SPECS = "PGDEPLOY_SPECS"
+"""Environment variable that names the folder of specs; default `specs`."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One spec file and what follows from it offline."""
+
+    file: Path
+    loaded: Loaded[Spec]
+
+    @property
+    def name(self) -> str:
+        return self.loaded.name
+
+    @property
+    def spec(self) -> Spec:
+        return self.loaded.value
+
+    @cached_property
+    def resources(self) -> tuple[Resource, ...]:
+        return resources(self.spec)
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """Every check of the catalogue; probes are asked apart."""
+        return tuple(check for resource in self.resources for check in resource.checks())
+
+    def place(self, check: Check) -> Place:
+        """Where the spec says it."""
+        return self.loaded.place(check.keys)
+
+    def read(self, server: Server) -> Facts:
+        """All facts that the checks rest on.
+
+        Raises:
+            TargetError: the server cannot be reached.
+        """
+        from pgdeploy.facts import read
+
+        return read(server, QUERIES, list(self.spec.databases))
+
+
+def load_target(file: Path) -> Target:
+    """Raises SpecError when the file is no spec."""
+    return Target(file, load_spec(file))
+
+
+def specs_folder() -> Path:
+    return Path(os.environ.get(SPECS, "specs"))
+
+
+def find(pattern: str, folder: Path | None = None) -> list[Path]:
+    """The spec files that a name, a glob or a path means, in order of name.
+
+    Raises:
+        TargetError: none fits; names near misses.
+    """
+    if pattern.endswith((".yaml", ".yml")) or os.sep in pattern:
+        path = Path(pattern)
+        if not path.exists():
+            raise TargetError(f"{pattern}: no such spec file")
+        return [path]
+    folder = folder or specs_folder()
+    files = {file.stem: file for file in sorted(folder.glob("*.yaml")) if not file.stem.startswith("_")}
+    found = [file for name, file in files.items() if fnmatchcase(name, pattern)]
+    if not found:
+        near = get_close_matches(pattern, files, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(files) or 'none'}"
+        raise TargetError(f"no target {pattern} in {folder}{os.sep}; {hint}")
+    return found
+
+
+def connect(
+    target: Target,
+    on: str = "live",
+    *,
+    dsn: str | None = None,
+    ssh_config: Path | None = None,
+    data_dir: Path | None = None,
+) -> Server:
+    """Reach the server that `--on` names, starting it if it is ours. Close it when done.
+
+    Raises:
+        TargetError: it cannot be reached or started.
+        MissingExtra: this way needs a package that is not installed.
+    """
+    if on == "embedded":
+        from pgdeploy.connection.embedded import start_embedded
+
+        return start_embedded(target.spec.postgres, data_dir)
+    from pgdeploy.connection.dsn import DsnServer
+
+    written = target.spec.connect
+    if dsn is not None or (written is not None and written.dsn is not None and ssh_config is None):
+        return DsnServer(dsn or (written.dsn if written else None) or "")
+    if written is None or written.ssh is None:
+        raise TargetError(f"{target.file}: nothing says how to reach {target.name}: write `connect:` or give --dsn")
+    from pgdeploy.connection.ssh import SshServer
+
+    return SshServer(written.ssh, ssh_config)

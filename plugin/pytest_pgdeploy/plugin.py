@@ -1,0 +1,1 @@
+"""The options and hooks of the pytest plugin."""

@@ -1,0 +1,73 @@
+"""Real servers for the tests: one cluster of each major version a session (and a worker), made when first asked."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pgdeploy.connection.embedded import Cluster, wheel_bin
+from pgdeploy.errors import MissingExtra
+
+ROOT = Path(__file__).parent.parent
+
+FAST = ("-c fsync=off", "-c max_connections=60", "-c shared_buffers=16MB")
+"""A test's cluster may be lost; it must be quick and small."""
+
+
+def programs(major: int) -> Path | None:
+    """Where PostgreSQL of this major version is: named by the environment, the wheel, Debian, the cache."""
+    named = os.environ.get(f"PGDEPLOY_POSTGRES_{major}")
+    places = [Path(named)] if named else []
+    if major in (16, 18):
+        try:
+            places.append(wheel_bin(major))
+        except MissingExtra:
+            pass
+    places += [Path(f"/usr/lib/postgresql/{major}/bin"), ROOT / f".cache/postgres/{major}/bin"]
+    return next((place for place in places if (place / "initdb").exists()), None)
+
+
+def cluster(major: int) -> Iterator[Cluster]:
+    found = programs(major)
+    if found is None:
+        missing = f"PostgreSQL {major} is not on this machine (set PGDEPLOY_POSTGRES_{major} to its bin directory)"
+        if os.environ.get("PGDEPLOY_CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with tempfile.TemporaryDirectory(prefix="pgdeploy-test-") as home:
+        server = Cluster(Path(home) / "home", found, options=FAST)
+        os.chmod(home, 0o755)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def server14() -> Iterator[Cluster]:
+    yield from cluster(14)
+
+
+@pytest.fixture(scope="session")
+def server15() -> Iterator[Cluster]:
+    yield from cluster(15)
+
+
+@pytest.fixture(scope="session")
+def server16() -> Iterator[Cluster]:
+    yield from cluster(16)
+
+
+@pytest.fixture(scope="session")
+def server17() -> Iterator[Cluster]:
+    yield from cluster(17)
+
+
+@pytest.fixture(scope="session")
+def server18() -> Iterator[Cluster]:
+    yield from cluster(18)
