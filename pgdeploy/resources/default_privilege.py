@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from pgdeploy.change import Change, Stage, grantee, ident, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
-from pgdeploy.privilege import expand, privileges
+from pgdeploy.privilege import privileges
 from pgdeploy.resources import acl, database, schema
 from pgdeploy.resources.role import absent
 from pgdeploy.spec.model import Identifier, Model
@@ -201,7 +201,7 @@ class DefaultPrivileges(Resource):
     def _off(self, facts: Facts, line: Line) -> Iterator[tuple[Scope, str, frozenset[str]]]:
         """Of a grant what is missing, of a revoke what is there, by scope and grantee."""
         known = facts.once(entries, self.database)
-        desired = expand(line.spec.words, line.spec.kind, facts.about.major)
+        desired = acl.meant(line.spec.words, line.spec.kind, facts.about.major)
         for scope in line.scopes():
             for role in line.spec.roles:
                 given = _given(known, scope, role)
@@ -322,7 +322,7 @@ def _declared(
     granted: dict[tuple[Scope, str], Given] = {}
     revoked: dict[tuple[Scope, str], frozenset[str]] = {}
     for line in lines:
-        words = expand(line.spec.words, line.spec.kind, major)
+        words = acl.meant(line.spec.words, line.spec.kind, major)
         for scope in line.scopes():
             for role in line.spec.roles:
                 if line.spec.to is None:

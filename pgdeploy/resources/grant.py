@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError
 from pgdeploy.change import Change, Stage, grantee, ident, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts
-from pgdeploy.privilege import expand, privileges
+from pgdeploy.privilege import privileges
 from pgdeploy.resources import acl, database, schema
 from pgdeploy.resources.acl import Acls, Entry, ObjectKey
 from pgdeploy.resources.object import KEYWORD, Object, clause, privilege_list, shown
@@ -123,7 +123,7 @@ class Line:
         return self.spec.on.kind
 
     def privileges(self, major: int) -> frozenset[str]:
-        return expand(self.spec.words, self.kind, major)
+        return acl.meant(self.spec.words, self.kind, major)
 
     @property
     def source(self) -> str | None:
@@ -431,7 +431,7 @@ def _by_default(facts: Facts, grants: Grants, key: ObjectKey, role: str) -> froz
     for schema_name in {key.schema, None}:
         words = grants.defaults.get((kind, schema_name, role))
         if words:
-            found |= expand(words, kind, facts.about.major)
+            found |= acl.meant(words, kind, facts.about.major)
     return found
 
 

@@ -1,0 +1,103 @@
+"""The gate of one target: its checks, asked of its server. pytest and `pgdeploy check` both run this.
+
+Everything online is lazy: what is listed is known from the spec alone, the server is reached when
+the first check is asked, and read once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pgdeploy.check import Finding, Verdict, evaluate
+from pgdeploy.errors import PgdeployError, PlanError
+from pgdeploy.target import Target, connect
+
+if TYPE_CHECKING:
+    from pgdeploy.check import Check
+    from pgdeploy.connection.server import Server
+    from pgdeploy.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where the spec is realised (`live`, `embedded`) and what overrides how to get there."""
+
+    on: str = "live"
+    dsn: str | None = None
+    ssh_config: Path | None = None
+    data_dir: Path | None = None
+
+
+class Gate:
+    """The checks of one target and the one server that they are asked of. Close it when done."""
+
+    def __init__(
+        self, target: Target, way: Way, *, probes: bool = True, note: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self.target = target
+        self.way = way
+        self.checks: tuple[Check, ...] = target.checks + (target.probes if probes else ())
+        self._note = note
+        self._server: Server | None = None
+
+    @property
+    def server(self) -> Server:
+        """The server, reached or started when first asked for.
+
+        Raises:
+            TargetError, MissingExtra: it cannot be.
+        """
+        if self._server is None:
+            way = self.way
+            self._server = connect(
+                self.target, way.on, dsn=way.dsn, ssh_config=way.ssh_config, data_dir=way.data_dir, note=self._note
+            )
+        return self._server
+
+    @cached_property
+    def facts(self) -> Facts:
+        """The facts, read once. A throw-away embedded server is brought to the spec first: that is its point."""
+        from pgdeploy.connection.embedded import Embedded
+
+        if isinstance(self.server, Embedded) and not self.server.kept:
+            self._realise()
+        return self.target.read(self.server)
+
+    def _realise(self) -> None:
+        from pgdeploy.apply import apply
+        from pgdeploy.plan import plan
+
+        planned = plan(self.target.spec, self.target.resources, self.target.read(self.server))
+        if planned.unreadable:
+            first = planned.unreadable[0]
+            raise PlanError(f"{self.target.name} cannot be made on an embedded server: {first.check.id}: {first.reason}")
+        apply(planned, self.server)
+
+    def evaluate(self, check: Check) -> Finding:
+        return evaluate(check, self.facts)
+
+    def remedy(self, finding: Finding) -> str:
+        """What removes a drift: SQL, or why no SQL of ours does."""
+        if finding.verdict is not Verdict.DRIFTS:
+            return ""
+        try:
+            changes = list(finding.check.resource.changes([finding], self.facts))
+        except PgdeployError:
+            changes = []
+        texts = [f"{statement.text};" for change in changes for statement in change.statements]
+        if any(change.hba is not None for change in changes):
+            texts.append("write pg_hba.conf from the spec, then reload")
+        if not texts and changes:
+            texts = [f"{changes[0].effect} the server"]
+        return finding.stuck or "\n".join(texts)
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+

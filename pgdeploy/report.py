@@ -1,0 +1,82 @@
+"""Findings for people and for machines: the same words in the gate, in `pgdeploy check` and in reports."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pgdeploy.check import Finding, Verdict
+
+if TYPE_CHECKING:
+    from pgdeploy.gate import Gate
+
+SCHEMA = 1
+"""The version of the report's form; it changes when a field changes its meaning."""
+
+
+def lines(finding: Finding, gate: Gate) -> list[str]:
+    """A finding in full: desired, actual, where each is written, what to do."""
+    fields = [
+        ("desired", finding.desired),
+        ("actual", finding.actual),
+        ("reason", finding.reason),
+        ("spec", str(gate.target.place(finding.check))),
+        ("origin", finding.origin),
+        ("remedy", gate.remedy(finding)),
+    ]
+    shown = [f"{finding.check.id} {finding.verdict}"]
+    for label, text in fields:
+        for index, line in enumerate(text.splitlines()):
+            shown.append(f"  {label if index == 0 else '':8} {line}")
+    return shown
+
+
+def as_data(finding: Finding, gate: Gate) -> dict[str, Any]:
+    """A finding as JSON."""
+    place = gate.target.place(finding.check)
+    return {
+        "id": finding.check.id,
+        "kind": finding.check.resource.kind,
+        "aspect": finding.check.aspect,
+        "verdict": str(finding.verdict),
+        "desired": finding.desired,
+        "actual": finding.actual,
+        "reason": finding.reason,
+        "origin": finding.origin,
+        "note": finding.note,
+        "spec": {"file": place.file, "line": place.line, "column": place.column},
+        "remedy": gate.remedy(finding),
+    }
+
+
+def counts(findings: Iterable[Finding]) -> dict[str, int]:
+    """How many of each verdict, all verdicts in one order."""
+    known = Counter(finding.verdict for finding in findings)
+    return {str(verdict): known[verdict] for verdict in Verdict}
+
+
+def summary(name: str, where: str, numbers: dict[str, int]) -> str:
+    """One line: `prod-pg01 on embedded PostgreSQL 16: 110 conform, 1 drifts, 4 inapplicable`."""
+    words = {"conforms": "conform", "drifts": "drift"}
+    parts = [f"{number} {words.get(verdict, verdict)}" for verdict, number in numbers.items() if number or verdict == "drifts"]
+    return f"{name} on {where}: {', '.join(parts)}"
+
+
+def where(gate: Gate) -> str:
+    """What was asked: the kind of server, its address and version."""
+    version = gate.facts.about.version
+    kind = "embedded " if gate.way.on == "embedded" else ""
+    place = "" if kind else f" at {gate.server.address}"
+    return f"{kind}PostgreSQL {version // 10000}.{version % 10000}{place}"
+
+
+def report(gate: Gate, findings: Sequence[Finding]) -> dict[str, Any]:
+    """All findings of a target as JSON."""
+    return {
+        "target": gate.target.name,
+        "spec": {"files": [str(file) for file in gate.target.loaded.files], "digest": gate.target.loaded.digest},
+        "server": {"on": gate.way.on, "address": gate.server.address, "version": gate.facts.about.version},
+        "counts": counts(findings),
+        "findings": [as_data(finding, gate) for finding in findings],
+    }
