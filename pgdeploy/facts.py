@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Rows = Mapping[str, "tuple[Any, ...] | Unreadable"]
 
+_MISSING = object()
+
 COPIED = "template1"
 """What CREATE DATABASE copies; read when a declared database is absent, to know what a new one holds."""
 
@@ -35,13 +37,17 @@ SIDE_BY_SIDE = 4
 
 @dataclass(frozen=True, slots=True)
 class Query(Generic[T]):
-    """One bulk read. `variants` name major versions from which `name@MAJOR.sql` is read instead."""
+    """One bulk read. `variants` name major versions from which `name@MAJOR.sql` is read instead.
+
+    A `scoped` one has parameters: what it reads depends on what the spec declares.
+    """
 
     name: str
     row: Callable[[Iterable[Any]], T]
     in_database: bool = False
     variants: tuple[int, ...] = ()
     since: int = 0
+    scoped: bool = False
 
     def text(self, major: int) -> str:
         fitting = [variant for variant in self.variants if variant <= major]
@@ -111,13 +117,14 @@ class Facts:
     def once(self, build: Callable[..., T], *arguments: Any) -> T:
         """`build(facts, *arguments)`, computed once for these facts: an index over rows, say."""
         key = (build, *arguments)
-        if key not in self._memo:
+        found = self._memo.get(key, _MISSING)
+        if found is _MISSING:
             try:
-                self._memo[key] = build(self, *arguments)
+                found = build(self, *arguments)
             except Unreadable as error:
-                self._memo[key] = error
-        found = self._memo[key]
-        if isinstance(found, Unreadable):
+                found = error
+            self._memo[key] = found
+        if type(found) is Unreadable:
             raise found
         return found  # type: ignore[no-any-return]
 
@@ -131,7 +138,19 @@ class Facts:
         return replace(self, rows_of_server=rows_of_server, rows_of_databases=rows_of_databases, _memo={})
 
 
-def read(server: Server, queries: Sequence[Query[Any]], databases: Collection[str]) -> Facts:
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a spec declares, as far as reading depends on it."""
+
+    databases: Collection[str]
+    roles: Collection[str]
+
+    @property
+    def parameters(self) -> dict[str, list[str]]:
+        return {"databases": list(self.databases), "roles": list(self.roles)}
+
+
+def read(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Facts:
     """Read everything: one round trip for the server, one for each of the databases that exists.
 
     Raises:
@@ -142,11 +161,11 @@ def read(server: Server, queries: Sequence[Query[Any]], databases: Collection[st
         if about.major < 14:
             raise TargetError(f"{server.address}: PostgreSQL {about.major} is too old; 14 to 18 are supported")
         here = [query for query in queries if not query.in_database and query.since <= about.major]
-        rows_of_server = _read_all(connection, here, about.major)
+        rows_of_server = _read_all(connection, here, about.major, scope)
         names = {name.name: name for name in map(DatabaseName._make, connection.execute(_NAMES).fetchall())}
     there = [query for query in queries if query.in_database and query.since <= about.major]
-    known = [name for name in dict.fromkeys(databases) if name in names]
-    if len(known) < len(set(databases)):
+    known = [name for name in dict.fromkeys(scope.databases) if name in names]
+    if len(known) < len(set(scope.databases)):
         known.append(COPIED)
 
     def read_one(name: str) -> Rows:
@@ -154,7 +173,7 @@ def read(server: Server, queries: Sequence[Query[Any]], databases: Collection[st
             return _all_unreadable(there, f"database {name} allows no connections")
         try:
             with closing(server.open(name)) as connection:
-                return _read_all(connection, there, about.major)
+                return _read_all(connection, there, about.major, scope)
         except TargetError as error:
             return _all_unreadable(there, str(error))
 
@@ -176,7 +195,9 @@ def _all_unreadable(queries: Iterable[Query[Any]], reason: str) -> Rows:
     return {query.name: Unreadable(reason) for query in queries}
 
 
-def _read_all(connection: psycopg.Connection[Any], queries: Sequence[Query[Any]], major: int) -> Rows:
+def _read_all(
+    connection: psycopg.Connection[Any], queries: Sequence[Query[Any]], major: int, scope: Scope
+) -> Rows:
     """All queries in one round trip and one snapshot; when one fails, each by itself to know which."""
     import psycopg
 
@@ -186,26 +207,32 @@ def _read_all(connection: psycopg.Connection[Any], queries: Sequence[Query[Any]]
             # type names come out whole, and the planner does not compile what runs for milliseconds
             connection.execute("SET LOCAL search_path = ''")
             connection.execute("SET LOCAL jit = off")
-            cursors = [connection.execute(query.text(major)) for query in queries]
+            cursors = [_ask(connection, query, major, scope) for query in queries]
             connection.execute("COMMIT")
             fetched = [cursor.fetchall() for cursor in cursors]
     except psycopg.OperationalError as error:
         if connection.closed:
             raise TargetError(f"the connection was lost while reading: {str(error).strip()}") from error
-        return _read_each(connection, queries, major)
+        return _read_each(connection, queries, major, scope)
     except psycopg.Error:
-        return _read_each(connection, queries, major)
+        return _read_each(connection, queries, major, scope)
     return {query.name: tuple(map(query.row, rows)) for query, rows in zip(queries, fetched, strict=True)}
 
 
-def _read_each(connection: psycopg.Connection[Any], queries: Sequence[Query[Any]], major: int) -> Rows:
+def _ask(connection: psycopg.Connection[Any], query: Query[Any], major: int, scope: Scope) -> psycopg.Cursor[Any]:
+    return connection.execute(query.text(major), scope.parameters if query.scoped else None)
+
+
+def _read_each(
+    connection: psycopg.Connection[Any], queries: Sequence[Query[Any]], major: int, scope: Scope
+) -> Rows:
     import psycopg
 
     connection.execute("ROLLBACK")
     found: dict[str, tuple[Any, ...] | Unreadable] = {}
     for query in queries:
         try:
-            found[query.name] = tuple(map(query.row, connection.execute(query.text(major)).fetchall()))
+            found[query.name] = tuple(map(query.row, _ask(connection, query, major, scope).fetchall()))
         except psycopg.Error as error:
             message = error.diag.message_primary or str(error).strip()
             found[query.name] = Unreadable(f"{query.name} could not be read: {message}")

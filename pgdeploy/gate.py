@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from pgdeploy.check import Check
     from pgdeploy.connection.server import Server
     from pgdeploy.facts import Facts
+    from pgdeploy.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Gate:
         self.checks: tuple[Check, ...] = target.checks + (target.probes if probes else ())
         self._note = note
         self._server: Server | None = None
+        self._facts: Facts | None = None
 
     @property
     def server(self) -> Server:
@@ -58,20 +59,33 @@ class Gate:
             )
         return self._server
 
-    @cached_property
+    @property
     def facts(self) -> Facts:
         """The facts, read once. A throw-away embedded server is brought to the spec first: that is its point."""
-        from pgdeploy.connection.embedded import Embedded
+        if self._facts is None:
+            from pgdeploy.connection.embedded import Embedded
 
-        if isinstance(self.server, Embedded) and not self.server.kept:
-            self._realise()
-        return self.target.read(self.server)
+            if isinstance(self.server, Embedded) and not self.server.kept:
+                self._realise()
+            self.read()
+        assert self._facts is not None
+        return self._facts
+
+    def read(self) -> Facts:
+        """The facts as they are now; what is asked afterwards is asked of these."""
+        self._facts = self.target.read(self.server)
+        return self._facts
+
+    def plan(self) -> Plan:
+        """What would bring the server to the spec, from facts read now."""
+        from pgdeploy.plan import plan
+
+        return plan(self.target.spec, self.target.resources, self.read())
 
     def _realise(self) -> None:
         from pgdeploy.apply import apply
-        from pgdeploy.plan import plan
 
-        planned = plan(self.target.spec, self.target.resources, self.target.read(self.server))
+        planned = self.plan()
         if planned.unreadable:
             first = planned.unreadable[0]
             raise PlanError(f"{self.target.name} cannot be made on an embedded server: {first.check.id}: {first.reason}")

@@ -114,7 +114,7 @@ def _with_new_databases(spec: Spec, creating: Mapping[str, DatabaseSpec], facts:
 
 def _fresh_acl(database: str) -> acl.AclFact:
     """What PUBLIC has on every new database."""
-    return acl.AclFact("database", None, database, None, -1, False, False, 0, -1, "CONNECT,TEMPORARY", None)
+    return acl.AclFact("database", None, database, None, -1, False, False, 0, -1, "CONNECT,TEMPORARY", None, None)
 
 
 def _copy_of(spec: Spec, name: str, facts: Facts) -> Rows:
@@ -140,17 +140,11 @@ def _pristine(copied: Rows) -> Iterator[tuple[str, tuple[Any, ...] | Unreadable]
         elif query == DEFAULT_PRIVILEGES.name:
             yield query, ()
         elif query == acl.ACLS.name:
-            given = ("language", "sql"), ("language", "plpgsql"), ("schema", "public")
-            initial = copied[acl.INITIAL_ACLS.name]
-            public = [row for row in rows if row[:3:2] in given and row.kind == "language"]
-            schema = next((row for row in rows if row.kind == "schema" and row.name == "public"), None)
-            owner = schema.owner if schema else 0
-            made = () if isinstance(initial, Unreadable) else initial
-            public += [
-                acl.AclFact("schema", None, "public", None, owner, False, False, row.grantee, owner, row.privileges, None)
-                for row in made
-                if (row.kind, row.name) == ("schema", "public")
-            ]
-            yield query, tuple(public)
+            given = {("language", "sql"), ("language", "plpgsql"), ("schema", "public")}
+            yield query, tuple(_as_made(row) for row in rows if (row.kind, row.name) in given)
         else:
             yield query, rows
+
+
+def _as_made(row: acl.AclFact) -> acl.AclFact:
+    return row._replace(plain=row.initial, grantable=None) if row.initial else row

@@ -56,6 +56,15 @@ def counts(findings: Iterable[Finding]) -> dict[str, int]:
     return {str(verdict): known[verdict] for verdict in Verdict}
 
 
+def skipped(findings: Iterable[Finding]) -> dict[str, list[str]]:
+    """Checks that were not asked, by reason; they never count as passed."""
+    found: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.verdict in (Verdict.BLOCKED, Verdict.INAPPLICABLE):
+            found.setdefault(finding.reason, []).append(finding.check.id)
+    return found
+
+
 def summary(name: str, where: str, numbers: dict[str, int]) -> str:
     """One line: `prod-pg01 on embedded PostgreSQL 16: 110 conform, 1 drifts, 4 inapplicable`."""
     words = {"conforms": "conform", "drifts": "drift"}

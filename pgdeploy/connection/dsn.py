@@ -62,6 +62,7 @@ def connect(address: str, options: dict[str, object]) -> psycopg.Connection[tupl
 
 
 def _one_line(error: Exception) -> str:
-    """libpq's message without its tries: `FATAL: ...` of the last address it tried."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1].removeprefix("- ") if lines else type(error).__name__
+    """libpq's word on the last address it tried, without the questions that it asks back."""
+    lines = [line.strip().removeprefix("- ") for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.startswith("Is the server")]
+    return said[-1] if said else type(error).__name__

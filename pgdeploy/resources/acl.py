@@ -38,15 +38,7 @@ class AclFact(NamedTuple):
     grantor: int | None
     plain: str | None
     grantable: str | None
-
-
-class InitialAclFact(NamedTuple):
-    kind: str
-    schema: str | None
-    name: str
-    sub: str | None
-    grantee: int
-    privileges: str
+    initial: str | None
 
 
 class Entry(NamedTuple):
@@ -65,8 +57,7 @@ Acls = Mapping[ObjectKey, Mapping[str, list[Entry]]]
 
 SHARED_ACLS = Query("shared_acls", AclFact._make, variants=(15,))
 ACLS = Query("acls", AclFact._make, in_database=True)
-INITIAL_ACLS = Query("initial_acls", InitialAclFact._make, in_database=True)
-QUERIES = (SHARED_ACLS, ACLS, INITIAL_ACLS)
+QUERIES = (SHARED_ACLS, ACLS)
 
 _BUILTIN = {
     "database": frozenset({"CONNECT", "TEMPORARY"}),
@@ -98,25 +89,28 @@ def acls(facts: Facts, database: str | None) -> Acls:
     """Entries by object and grantee."""
     names = facts.once(names_by_oid)
     found: dict[ObjectKey, dict[str, list[Entry]]] = {}
+    last: tuple[object, ...] = ()
+    entries: dict[str, list[Entry]] = {}
     for row in rows(facts, database):
-        entries = found.setdefault(ObjectKey(row[0], row[1], row[2], row[3]), {})
+        if row[:4] != last:
+            last = row[:4]
+            entries = found.setdefault(ObjectKey._make(last), {})
         if row.grantee is not None:
-            grantee = names.get(row.grantee) or str(row.grantee)
             entry = Entry(names.get(row.grantor or 0, ""), split(row.plain), split(row.grantable))
-            entries.setdefault(grantee, []).append(entry)
+            entries.setdefault(names.get(row.grantee) or str(row.grantee), []).append(entry)
     return found
 
 
 def owners(facts: Facts, database: str | None) -> Mapping[ObjectKey, str]:
     """Who owns each object."""
     names = facts.once(names_by_oid)
-    return {ObjectKey(row[0], row[1], row[2], row[3]): names.get(row.owner, "") for row in rows(facts, database)}
+    return {ObjectKey._make(row[:4]): names.get(row.owner, "") for row in rows(facts, database)}
 
 
 def free_standing(facts: Facts, database: str) -> frozenset[ObjectKey]:
     """Objects whose owner is theirs to have: no part of an extension, no sequence of a column."""
     return frozenset(
-        ObjectKey(row[0], row[1], row[2], row[3]) for row in rows(facts, database) if not (row.member or row.linked)
+        ObjectKey._make(row[:4]) for row in rows(facts, database) if not (row.member or row.linked)
     )
 
 
@@ -132,14 +126,13 @@ def in_schema(facts: Facts, database: str) -> Mapping[tuple[str, str], list[Obje
 def builtin(facts: Facts, database: str | None, key: ObjectKey, grantee: str) -> frozenset[str]:
     """What a grantee has on an object without anybody's doing."""
     given = _BUILTIN.get(key.kind, _NOTHING) if grantee == "PUBLIC" else _NOTHING
-    if database is None:
-        return given
     return given | facts.once(_initial, database).get((key, grantee), _NOTHING)
 
 
-def _initial(facts: Facts, database: str) -> Mapping[tuple[ObjectKey, str], frozenset[str]]:
+def _initial(facts: Facts, database: str | None) -> Mapping[tuple[ObjectKey, str], frozenset[str]]:
     names = facts.once(names_by_oid)
     return {
-        (ObjectKey(row[0], row[1], row[2], row[3]), names.get(row.grantee, "")): split(row.privileges)
-        for row in facts.rows(INITIAL_ACLS, database)
+        (ObjectKey._make(row[:4]), names.get(row.grantee or 0, "")): split(row.initial)
+        for row in rows(facts, database)
+        if row.initial
     }

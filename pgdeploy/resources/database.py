@@ -22,7 +22,7 @@ from pgdeploy.resources.grant import GrantSpec
 from pgdeploy.resources.ownership import OwnershipSpec
 from pgdeploy.resources.role import compare_stored, names_by_oid
 from pgdeploy.resources.schema import SchemaSpec
-from pgdeploy.resources.setting import SettingValue, assignment, parameter_of, stored
+from pgdeploy.resources.setting import SettingValue, assignment, parameter_of, quoted, stored
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
 
 
@@ -173,19 +173,20 @@ class Database(Resource):
         if "exists" in fields:
             made = [field for field in fields if "settings" not in field]
             causes = tuple(fields[field] for field in made)
-            yield Change(Stage.DATABASE, statements(self._create()), causes, transactional=False)
+            yield Change(Stage.DATABASE, statements(self._create(facts.about.major)), causes, transactional=False)
         else:
             yield from self._alter(fields)
         yield from self._setting_changes(fields, facts)
 
-    def _create(self) -> str:
+    def _create(self, major: int) -> str:
         clauses = [f"CREATE DATABASE {ident(self.database)}"]
         if self.spec.owner:
             clauses.append(f"OWNER {ident(self.spec.owner)}")
         clauses += [f"TEMPLATE {ident(template)}" for template in filter(None, [self.template])]
         for field, clause in _FIXED.items():
             value = getattr(self.spec, field)
-            if value is not None:
+            # 14 knows libc only, and no word for it
+            if value is not None and (field != "locale_provider" or major >= 15):
                 clauses.append(f"{clause} {ident(value) if field == 'tablespace' else literal(value)}")
         if self.spec.locale is not None:
             clause = "BUILTIN_LOCALE" if self.spec.locale_provider == "builtin" else "ICU_LOCALE"
@@ -214,14 +215,12 @@ class Database(Resource):
         database = ident(self.database)
         for setting, value in self.spec.settings.items():
             if cause := fields.get(f"settings[{name(setting)}]"):
-                text = f"ALTER DATABASE {database} SET {assignment(setting, value, parameter_of(facts, setting))}"
+                text = f"ALTER DATABASE {database} {assignment(setting, value, parameter_of(facts, setting))}"
                 yield Change(Stage.ROLE_IN_DATABASE, statements(text), (cause,))
         if cause := fields.get("undeclared_settings"):
             for setting, _ in self._undeclared(facts):
-                parts = ".".join(ident(part) for part in setting.split("."))
-                yield Change(
-                    Stage.ROLE_IN_DATABASE, statements(f"ALTER DATABASE {database} RESET {parts}"), (cause,)
-                )
+                text = f"ALTER DATABASE {database} RESET {quoted(setting)}"
+                yield Change(Stage.ROLE_IN_DATABASE, statements(text), (cause,))
 
 
 def _require_provider(provider: str | None, facts: Facts) -> None:

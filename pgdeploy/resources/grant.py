@@ -411,10 +411,12 @@ def _is_declared(grants: Grants, key: ObjectKey) -> bool:
 
 
 def _beyond(
-    facts: Facts, grants: Grants, source: str | None, key: ObjectKey, role: str, entries: Iterable[Entry]
+    facts: Facts, grants: Grants, source: str | None, key: ObjectKey, role: str, entries: Sequence[Entry]
 ) -> Iterator[tuple[ObjectKey, str, Entry]]:
     """What is left of each grantor's entry when everything explained is taken off."""
     words, option = facts.once(_declared, grants).get(key, {}).get(role, (_NOTHING, _NOTHING))
+    if all(entry.plain <= words and entry.grantable <= option for entry in entries):
+        return
     explained = words | acl.builtin(facts, source, key, role) | facts.once(_revoked, grants).get((key, role), _NOTHING)
     explained |= _by_default(facts, grants, key, role)
     for entry in entries:

@@ -197,12 +197,19 @@ def of(role: RoleSpec) -> Iterator[MembershipSpec]:
 
 def resources(spec: Spec) -> Iterator[Resource]:
     present = {role: body for role, body in spec.roles.items() if body.state == "present"}
-    declared = frozenset((entry.role, role) for role, body in present.items() for entry in of(body))
-    known = frozenset(present)
-    for role, body in present.items():
-        entries = list(enumerate(of(body)))
-        # a grantor needs its own ADMIN OPTION first
-        for index, entry in sorted(entries, key=lambda pair: pair[1].grantor is not None):
-            yield Membership(role, index, entry)
+    by_pair = {(entry.role, role): entry for role, body in present.items() for entry in of(body)}
+    found = [Membership(role, index, entry) for role, body in present.items() for index, entry in enumerate(of(body))]
+    yield from sorted(found, key=lambda resource: _depth(by_pair, resource.spec))
     for role in present:
-        yield UndeclaredMemberships(role, declared, known)
+        yield UndeclaredMemberships(role, frozenset(by_pair), frozenset(present))
+
+
+def _depth(by_pair: Mapping[tuple[str, str], MembershipSpec], entry: MembershipSpec | None) -> int:
+    """How many memberships must be there first: a grantor needs its own ADMIN OPTION, which has a grantor, too."""
+    depth = 0
+    seen: set[str] = set()
+    while entry is not None and entry.grantor is not None and entry.grantor not in seen:
+        seen.add(entry.grantor)
+        depth += 1
+        entry = by_pair.get((entry.role, entry.grantor))
+    return depth

@@ -17,7 +17,7 @@ from pydantic import Field
 from pgdeploy.change import MASK, Change, Risk, Stage, Statement, ident, literal, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
-from pgdeploy.resources.setting import SettingValue, assignment, parameter_of, same, shown, stored
+from pgdeploy.resources.setting import SettingValue, assignment, parameter_of, quoted, same, shown, stored
 from pgdeploy.secret import SecretRef, is_scram, matches
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
 from pgdeploy.values import timestamp
@@ -106,7 +106,7 @@ class HeldFact(NamedTuple):
 
 ROLES = Query("roles", RoleFact._make)
 PASSWORDS = Query("passwords", PasswordFact._make)
-HELD = Query("held", HeldFact._make)
+HELD = Query("held", HeldFact._make, scoped=True)
 QUERIES = (ROLES, PASSWORDS, HELD)
 
 BOOTSTRAP = 10
@@ -282,12 +282,11 @@ class Role(Resource):
             for setting, value in values.items():
                 field = f"settings[{name(setting)}]" + (f".in[{name(database)}]" if database else "")
                 if field in fields:
-                    text = f"SET {assignment(setting, value, parameter_of(facts, setting))}"
+                    text = assignment(setting, value, parameter_of(facts, setting))
                     yield self._setting_change(database, text, fields[field])
         if "undeclared_settings" in fields:
             for database, setting, _ in self._undeclared(facts):
-                parts = ".".join(ident(part) for part in setting.split("."))
-                yield self._setting_change(database, f"RESET {parts}", fields["undeclared_settings"])
+                yield self._setting_change(database, f"RESET {quoted(setting)}", fields["undeclared_settings"])
 
     def _setting_change(self, database: str | None, text: str, cause: str) -> Change:
         scope = f" IN DATABASE {ident(database)}" if database else ""

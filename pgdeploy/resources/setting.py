@@ -17,7 +17,7 @@ from pgdeploy.errors import Unreadable
 from pgdeploy.facts import Facts, Query
 from pgdeploy.parameter import Parameter, parameters, suggest
 from pgdeploy.spec.problem import Problem
-from pgdeploy.values import AUTO, ValueProblem, canonical, from_server, show, sql_elements
+from pgdeploy.values import AUTO, NOT_SHOWN, ValueProblem, canonical, from_server, show, sql_elements
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -150,11 +150,20 @@ def _plain(value: SettingValue) -> str:
     return ", ".join(value) if isinstance(value, (list, tuple)) else str(value)
 
 
+def quoted(setting: str) -> str:
+    """A setting's name in SQL."""
+    return ".".join(ident(part) for part in setting.split("."))
+
+
 def assignment(setting: str, value: SettingValue, parameter: Parameter | None) -> str:
-    """`name TO 'value'` for ALTER SYSTEM, ALTER ROLE and ALTER DATABASE; a list keeps its elements apart."""
+    """`SET name TO 'value'` for ALTER SYSTEM, ALTER ROLE and ALTER DATABASE; a list keeps its elements apart.
+
+    An empty list is a RESET: PostgreSQL would store SET ... TO '' as a list of one empty name.
+    """
     elements = sql_elements(value, parameter)
-    parts = ".".join(ident(part) for part in setting.split("."))
-    return f"{parts} TO {', '.join(literal(element) for element in elements) or literal('')}"
+    if not elements:
+        return f"RESET {quoted(setting)}"
+    return f"SET {quoted(setting)} TO {', '.join(literal(element) for element in elements)}"
 
 
 # -- the resources -------------------------------------------------------------------------------------
@@ -189,7 +198,8 @@ class Setting(Resource):
         return self._compare_row(facts, row, parameter, desired)
 
     def _compare_row(self, facts: Facts, row: SettingFact, parameter: Parameter, desired: str) -> Outcome:
-        if row.source in _OWN_SESSION or AUTO.get(row.name.lower()) == canonical(self.value, parameter):
+        resolved = AUTO.get(row.name.lower()) == canonical(self.value, parameter)
+        if row.source in _OWN_SESSION or row.name.lower() in NOT_SHOWN or resolved:
             return self._compare_file(facts, row, parameter, desired)
         actual = from_server(row.setting, parameter)
         origin = f"{row.sourcefile}:{row.sourceline}" if row.sourcefile else row.source
@@ -245,13 +255,13 @@ class Setting(Resource):
         causes = tuple(drift.check.id for drift in drifts)
         override = facts.once(stored).get((None, None), {}).get(self.setting.lower())
         if override is not None and not same(self.value, override.value, parameter):
-            yield Change(Stage.SETTING, statements(f"ALTER ROLE ALL RESET {ident(self.setting)}"), causes)
+            yield Change(Stage.SETTING, statements(f"ALTER ROLE ALL RESET {quoted(self.setting)}"), causes)
         if row.pending_restart and same(self.value, self._file_value(facts), parameter):
             yield Change(Stage.SETTING, (), causes, effect=Effect.RESTART)
             return
         runs = parameter is not None and from_server(row.setting, parameter) == canonical(self.value, parameter)
         effect = Effect.RESTART if row.context == "postmaster" and not runs else Effect.RELOAD
-        statement = f"ALTER SYSTEM SET {assignment(self.setting, self.value, parameter)}"
+        statement = f"ALTER SYSTEM {assignment(self.setting, self.value, parameter)}"
         yield Change(Stage.SETTING, statements(statement), causes, effect=effect, transactional=False)
 
 

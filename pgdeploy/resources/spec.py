@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,7 +14,7 @@ from pgdeploy.resources.hba import HbaRuleSpec
 from pgdeploy.resources.role import RoleSpec
 from pgdeploy.resources.setting import SettingValue
 from pgdeploy.spec.loader import Loaded, load
-from pgdeploy.spec.model import FrozenMap, Identifier, Model
+from pgdeploy.spec.model import Day, FrozenMap, Identifier, Model
 
 
 class Ssh(Model):
@@ -69,7 +68,7 @@ class Waiver(Model):
     rule: str = Field(description="the id that `pgdeploy lint` prints")
     on: str | None = Field(None, description="the address it speaks of; left out: everywhere")
     reason: str = Field(min_length=10, description="why this is right here")
-    until: date = Field(description="the last day on which it holds")
+    until: Day = Field(description="the last day on which it holds")
 
 
 class Spec(Model):

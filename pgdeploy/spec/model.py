@@ -29,8 +29,7 @@ class Model(BaseModel):
         extra="forbid",
         strict=True,
         hide_input_in_errors=True,
-        validate_by_name=True,
-        validate_by_alias=True,
+        populate_by_name=True,
         allow_inf_nan=False,
     )
 

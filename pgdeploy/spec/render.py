@@ -17,6 +17,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_/](?:[A-Za-z0-9_./@%+:-]*[A-Za-z0-9_./@%+-])?(?
 _NOT_TEXT_ELSEWHERE = re.compile(
     r"(?:y|n|yes|no|on|off)\Z|[-+]?[0-9][0-9_:.]*\Z|[0-9]{4}-[0-9]", re.IGNORECASE
 )
+# Words that only YAML 1.1 reads as true or false: as keys they are left to look like keys.
+_WORD = re.compile(r"on|off|yes|no|y|n")
 _ESCAPE = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 # YAML's limit for a key that does not say with `? ` that it is one; escapes count.
@@ -43,7 +45,7 @@ def _block(data: Any, indent: str) -> Iterator[str]:
 
 
 def _entry(key: str, item: Data, indent: str) -> Iterator[str]:
-    name = _text(key)
+    name = key if _WORD.fullmatch(key) else _text(key)
     if len(name) > _LONGEST_KEY:
         yield f"{indent}? {name}"
         name, key_line = "", f"{indent}:"

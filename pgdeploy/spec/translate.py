@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pgdeploy.spec.node import Data
 from pgdeploy.spec.place import Keys
 from pgdeploy.spec.problem import Problem, show
+from pgdeploy.spec.prune import child
 from pgdeploy.spec.shape import is_secret, known_keys
 from pgdeploy.spec.suggest import advise, near_miss
 
@@ -58,10 +59,10 @@ def _settle(pending: Sequence[_Pending], data: Data, keys: Keys) -> list[_Locate
     children: dict[str | int, list[_Pending]] = {}
     members: dict[str | int, list[_Pending]] = {}
     for location, error in pending:
-        if not location or location == ("[key]",):
-            settled.append((keys, error))
-        elif _is_child(data, location, error):
+        if location and _is_child(data, location, error):
             children.setdefault(location[0], []).append((location[1:], error))
+        elif not location or location == ("[key]",):
+            settled.append((keys, error))
         else:
             members.setdefault(location[0], []).append((location[1:], error))
     for key, below in children.items():
@@ -75,13 +76,6 @@ def _is_child(data: Data, location: tuple[str | int, ...], error: Error) -> bool
     if isinstance(data, dict):
         return key in data or (error["type"] == "missing" and len(location) == 1)
     return isinstance(data, list) and isinstance(key, int) and key < len(data)
-
-
-def child(data: Data, key: str | int) -> Data:
-    """What stands under a key, None if nothing does."""
-    if isinstance(data, dict) and isinstance(key, str):
-        return data.get(key)
-    return data[key] if isinstance(data, list) and isinstance(key, int) else None
 
 
 def _best(groups: list[list[_Located]], keys: Keys) -> list[_Located]:

@@ -1,7 +1,8 @@
 -- Every object of this database that can hold an ACL: its owner, and one row a grantee and grantor.
 -- Of the system schemas' objects only what their ACLs hold beyond the ones they were made with is here.
 -- What PUBLIC holds in information_schema is left out, too: there is no record of its first ACLs.
--- member: belongs to an extension; linked: a sequence that belongs to a column.
+-- member: belongs to an extension; linked: a sequence that belongs to a column. The last column is what the
+-- grantee had from the first: on the schema public, on what extensions bring.
 WITH space AS MATERIALIZED (
   SELECT oid, nspname::text AS name, nspname NOT IN ('pg_catalog', 'information_schema') AS ours
   FROM pg_namespace
@@ -53,7 +54,9 @@ SELECT o.kind, o.schema, o.name, o.sub, o.owner::int8,
        o.kind = 'sequence' AND EXISTS (
          SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype IN ('a', 'i')
                                    AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0),
-       a.grantee::int8, a.grantor::int8, a.plain, a.grantable
+       a.grantee::int8, a.grantor::int8, a.plain, a.grantable,
+       CASE WHEN i.initprivs IS NOT NULL THEN (
+         SELECT string_agg(y.privilege_type, ',') FROM aclexplode(i.initprivs) y WHERE y.grantee = a.grantee) END
 FROM object o
 LEFT JOIN pg_init_privs i ON i.classoid = o.class AND i.objoid = o.oid AND i.objsubid = o.sub_id
 LEFT JOIN LATERAL (

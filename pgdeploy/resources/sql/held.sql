@@ -1,8 +1,15 @@
--- What each role owns or holds privileges on in which database (NULL: shared objects), by number.
-SELECT r.rolname::text, d.datname::text, count(*) FILTER (WHERE s.deptype = 'o')::int,
-       count(*) FILTER (WHERE s.deptype = 'a')::int
-FROM pg_shdepend s
-JOIN pg_roles r ON s.refclassid = 'pg_authid'::regclass AND r.oid = s.refobjid
+-- How much roles own (o) and hold privileges on (a), by database (NULL: shared objects): of roles that are not
+-- declared all, of declared ones what is in databases that are not declared.
+SELECT r.rolname::text, d.datname::text, s.owned, s.granted
+FROM (
+  SELECT refobjid, dbid, count(*) FILTER (WHERE deptype = 'o')::int AS owned,
+         count(*) FILTER (WHERE deptype = 'a')::int AS granted
+  FROM pg_shdepend
+  WHERE refclassid = 'pg_authid'::regclass AND deptype IN ('o', 'a')
+    AND (dbid NOT IN (0, (SELECT oid FROM pg_database WHERE datname = 'template0'))
+         AND dbid <> ALL (SELECT oid FROM pg_database WHERE datname = ANY (%(databases)s))
+         OR refobjid <> ALL (SELECT oid FROM pg_roles WHERE rolname = ANY (%(roles)s)))
+  GROUP BY 1, 2
+) s
+JOIN pg_roles r ON r.oid = s.refobjid
 LEFT JOIN pg_database d ON d.oid = s.dbid
-WHERE s.deptype IN ('o', 'a')
-GROUP BY 1, 2

@@ -1,6 +1,6 @@
 -- ACLs of what all databases share: databases, tablespaces.
 SELECT o.kind, NULL::text, o.name, NULL::text, o.owner::int8, false, false, a.grantee::int8, a.grantor::int8,
-       a.plain, a.grantable
+       a.plain, a.grantable, NULL::text
 FROM (
   SELECT 'database' AS kind, datname::text AS name, datdba AS owner,
          coalesce(datacl, acldefault('d', datdba)) AS acl FROM pg_database

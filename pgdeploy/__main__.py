@@ -1,0 +1,5 @@
+"""`python -m pgdeploy` is `pgdeploy`."""
+
+from pgdeploy.cli import main
+
+main()

@@ -1,0 +1,302 @@
+"""The command line: lint, plan, apply, check, schema. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pgdeploy import __version__
+
+if TYPE_CHECKING:
+    from pgdeploy.gate import Gate, Way
+    from pgdeploy.plan import Plan
+    from pgdeploy.target import Target
+
+OK, ERROR, DIFFERENT = 0, 1, 2
+"""Exit codes: nothing to do or all conforms; an error; changes, drift or advice."""
+
+app = typer.Typer(
+    help="One spec says what a PostgreSQL server must be; pgdeploy makes the database so and proves it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class On(StrEnum):
+    LIVE = "live"
+    EMBEDDED = "embedded"
+
+
+Name = Annotated[str, typer.Argument(help="a target: the name of a file in specs/, or a path", show_default=False)]
+Names = Annotated[
+    list[str], typer.Argument(help="targets: names or globs of files in specs/, or paths", show_default=False)
+]
+OnOption = Annotated[On, typer.Option("--on", help="where the spec is realised")]
+Dsn = Annotated[str | None, typer.Option("--dsn", help="libpq connection string instead of the spec's connect:")]
+SshConfig = Annotated[Path | None, typer.Option("--ssh-config", help="ssh_config file instead of the spec's connect:")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="with --on embedded: keep the cluster here")]
+Json = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+
+def main() -> None:
+    """The entry point `pgdeploy`: every error that we raise is one message and exit code 1."""
+    from pgdeploy.errors import PgdeployError
+
+    try:
+        app()
+    except PgdeployError as error:
+        typer.echo(f"pgdeploy: {error}", err=True)
+        sys.exit(ERROR)
+    except KeyboardInterrupt:
+        typer.echo("pgdeploy: interrupted", err=True)
+        sys.exit(130)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pgdeploy {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print it")] = False,
+) -> None:
+    pass
+
+
+# -- lint ----------------------------------------------------------------------------------------------
+
+
+@app.command()
+def lint(
+    targets: Annotated[list[str] | None, typer.Argument(help="targets: names, globs or paths")] = None,
+    explain: Annotated[str | None, typer.Option("--explain", metavar="ID", help="what a rule means")] = None,
+    json: Json = False,
+) -> None:
+    """Advice from the spec alone, offline. Exit 0: none, or only notes; 2: advice; 1: a spec does not load."""
+    from pgdeploy import lint as linter
+
+    if explain is not None:
+        typer.echo(linter.explain(explain))
+        return
+    if not targets:
+        raise typer.BadParameter("name a target, or a rule with --explain")
+    from datetime import date
+
+    code, found = OK, []
+    for target in _load(targets):
+        advices = linter.lint(target.spec, date.today())  # noqa: DTZ011
+        code = max(code, linter.exit_code(advices))
+        for advice in advices:
+            place = target.loaded.place(advice.keys)
+            found.append({"target": target.name, "place": str(place), **advice.as_data()})
+            if not json:
+                typer.echo(f"{place}: {advice.text}")
+    if json:
+        _print_json(found)
+    elif not found:
+        typer.echo("no advice")
+    raise typer.Exit(code)
+
+
+# -- plan and apply ------------------------------------------------------------------------------------
+
+
+@app.command()
+def plan(
+    target: Name,
+    on: OnOption = On.LIVE,
+    dsn: Dsn = None,
+    ssh_config: SshConfig = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    out: Annotated[Path | None, typer.Option("--out", help="save the plan, to bind `apply --plan` to it")] = None,
+) -> None:
+    """Print the SQL that brings the server to the spec. Exit 0: nothing to do; 2: changes; 1: error."""
+    from pgdeploy import render_plan
+
+    with _gate(target, _way(on, dsn, ssh_config, data_dir)) as gate:
+        planned = gate.plan()
+        data = render_plan.as_data(planned, gate)
+        if out is not None:
+            out.write_text(_json(data), encoding="utf-8")
+        if json:
+            _print_json(data)
+        else:
+            typer.echo(render_plan.text(planned, gate))
+    if planned.unreadable:
+        raise typer.Exit(ERROR)
+    raise typer.Exit(DIFFERENT if planned.changes or planned.stuck else OK)
+
+
+@app.command()
+def apply(
+    target: Name,
+    on: OnOption = On.LIVE,
+    dsn: Dsn = None,
+    ssh_config: SshConfig = None,
+    data_dir: DataDir = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
+    saved: Annotated[Path | None, typer.Option("--plan", help="do exactly this saved plan, or refuse")] = None,
+    allow_destructive: Annotated[
+        bool, typer.Option("--allow-destructive", help="also make changes that lose something")
+    ] = False,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="go on without what could not be read")
+    ] = False,
+    lock_timeout: Annotated[str, typer.Option("--lock-timeout", help="how long to wait for others' locks")] = "10s",
+) -> None:
+    """Bring the server to the spec, then prove it. Exit 0: it conforms; 2: some drift stays; 1: error."""
+    from pgdeploy import render_plan
+    from pgdeploy.apply import apply as make
+
+    with _gate(target, _way(on, dsn, ssh_config, data_dir)) as gate:
+        planned = render_plan.permitted(gate.plan(), destructive=allow_destructive, unreadable=skip_unreadable)
+        if saved is not None:
+            render_plan.require_same(planned, saved)
+        typer.echo(render_plan.text(planned, gate))
+        if planned.changes:
+            if not yes and not _confirmed(len(planned.changes)):
+                raise typer.Exit(ERROR)
+            make(planned, gate.server, lock_timeout=lock_timeout)
+        code = _prove(gate, planned)
+    raise typer.Exit(code)
+
+
+def _confirmed(number: int) -> bool:
+    if not sys.stdin.isatty():
+        typer.echo("pgdeploy: nobody to ask; give --yes to make these changes", err=True)
+        return False
+    return typer.confirm(f"Make {'this change' if number == 1 else f'these {number} changes'}?", default=False)
+
+
+def _prove(gate: Gate, planned: Plan) -> int:
+    """Read again and say what became of the causes, and of all that no change could remove."""
+    from pgdeploy import render_plan
+
+    after = gate.plan()
+    typer.echo(render_plan.outcome(planned, after))
+    if after.changes and planned.changes:
+        return ERROR
+    return DIFFERENT if after.changes or after.stuck else OK
+
+
+# -- check ---------------------------------------------------------------------------------------------
+
+
+@app.command()
+def check(
+    targets: Names,
+    on: OnOption = On.LIVE,
+    dsn: Dsn = None,
+    ssh_config: SshConfig = None,
+    data_dir: DataDir = None,
+    no_probes: Annotated[bool, typer.Option("--no-probes", help="the catalogue only")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="print what conforms, too")] = False,
+    json: Json = False,
+) -> None:
+    """The gate without pytest: the same checks, the same ids. Exit 0: conforms; 2: drift; 1: error."""
+    from pgdeploy import report
+    from pgdeploy.check import listing
+
+    code, found = OK, []
+    for target in _load(targets):
+        with _gate(target, _way(on, dsn, ssh_config, data_dir), probes=not no_probes) as gate:
+            findings = [gate.evaluate(check) for check in gate.checks]
+            numbers = report.counts(findings)
+            code = max(code, DIFFERENT if numbers["drifts"] else OK) if not numbers["unreadable"] else ERROR
+            if json:
+                found.append(report.report(gate, findings))
+                continue
+            for finding in findings:
+                if verbose or finding.verdict in ("drifts", "unreadable"):
+                    typer.echo("\n".join(report.lines(finding, gate)))
+                elif finding.note:
+                    typer.echo(f"{finding.check.id}: {finding.note}")
+            for reason, ids in report.skipped(findings).items():
+                typer.echo(f"skipped, {reason}: {listing(ids)}")
+            typer.echo(report.summary(target.name, report.where(gate), numbers))
+    if json:
+        _print_json({"schema": report.SCHEMA, "targets": found})
+    raise typer.Exit(code)
+
+
+# -- schema --------------------------------------------------------------------------------------------
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of specs, for editors that complete and check."""
+    from pgdeploy.resources.spec import Spec
+    from pgdeploy.spec.schema import json_schema
+
+    _print_json(json_schema(Spec))
+
+
+# -- shared --------------------------------------------------------------------------------------------
+
+
+def _way(on: On, dsn: str | None, ssh_config: Path | None, data_dir: Path | None) -> Way:
+    from pgdeploy.gate import Way
+
+    if data_dir is not None and on is not On.EMBEDDED:
+        raise typer.BadParameter("--data-dir goes with --on embedded")
+    if on is On.EMBEDDED and (dsn is not None or ssh_config is not None):
+        raise typer.BadParameter("--dsn and --ssh-config go with --on live")
+    return Way(str(on), dsn, ssh_config, data_dir)
+
+
+def _load(names: list[str]) -> list[Target]:
+    """Load every target before anything is done with one; all their problems are said at once."""
+    from pgdeploy.errors import SpecError
+    from pgdeploy.target import find, load_target
+
+    files = dict.fromkeys(file for name in names for file in find(name))
+    targets: list[Target] = []
+    problems: list[str] = []
+    for file in files:
+        try:
+            targets.append(load_target(file))
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(list(dict.fromkeys(problems)))
+    return targets
+
+
+@contextmanager
+def _gate(target: str | Target, way: Way, *, probes: bool = False) -> Iterator[Gate]:
+    from pgdeploy.errors import TargetError
+    from pgdeploy.gate import Gate
+
+    if isinstance(target, str):
+        found = _load([target])
+        if len(found) != 1:
+            raise TargetError(f"{target} means {len(found)} targets; name one")
+        target = found[0]
+    gate = Gate(target, way, probes=probes, note=_note)
+    try:
+        yield gate
+    finally:
+        gate.close()
+
+
+_note: Callable[[str], None] = lambda text: typer.echo(f"note: {text}", err=True)  # noqa: E731
+
+
+def _json(data: Any) -> str:
+    from json import dumps
+
+    return dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def _print_json(data: Any) -> None:
+    typer.echo(_json(data), nl=False)
