@@ -66,7 +66,7 @@ def _stopped(error: PgdeployError, plan: Plan, applied: Applied) -> str:
 
 def _first(change: Change) -> str:
     if change.statements:
-        return change.statements[0].text
+        return change.statements[len(change.statements) // 2 if change.borrows else 0].text
     return "write pg_hba.conf" if change.hba is not None else str(change.effect)
 
 
@@ -93,8 +93,9 @@ def _make(wave: Sequence[Change], server: Server, lock_timeout: str, applied: Ap
             _run(connection, changes, pipelined=True)
         applied.done.extend(changes)
 
-    # DROP OWNED touches what databases share: there, and with one database, there is nothing to gain
-    workers = 1 if wave[0].stage is Stage.DROP else SIDE_BY_SIDE
+    # DROP OWNED and memberships touch what databases share: two at once would hit the same rows
+    shared = wave[0].stage is Stage.DROP or any(change.borrows for change in wave)
+    workers = 1 if shared else SIDE_BY_SIDE
     with ThreadPoolExecutor(workers) as pool:
         for result in [pool.submit(one, item) for item in by_database.items()]:
             result.result()

@@ -77,7 +77,10 @@ class Change:
 
     `database` is None for the maintenance database. `transactional` is False for what PostgreSQL runs
     only outside a transaction (CREATE DATABASE, ALTER SYSTEM). `hba` is the new text of pg_hba.conf.
-    `lost` says what a destructive change loses.
+    `acts_as` are roles whose rights the statements take, when a superuser does not make them: owners, creators;
+    `borrows` says that it takes a membership for that, and gives it back.
+    `needs` are attributes that whoever makes it must have (superuser, createrole, createdb, replication,
+    bypassrls), or `ALTER SYSTEM` and a setting. `lost` says what a destructive change loses.
     """
 
     stage: Stage
@@ -88,6 +91,9 @@ class Change:
     risk: Risk = Risk.SAFE
     lost: str = ""
     transactional: bool = True
+    acts_as: tuple[str, ...] = ()
+    borrows: bool = False
+    needs: tuple[str, ...] = ()
     hba: str | None = None
 
 

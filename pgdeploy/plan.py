@@ -7,8 +7,8 @@ database that is still absent is compared as the copy of its template that it wi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from pgdeploy.facts import COPIED, Facts, Rows
 from pgdeploy.resources import acl, extension
 from pgdeploy.resources.database import DatabaseSpec, databases, generation
 from pgdeploy.resources.default_privilege import DEFAULT_PRIVILEGES
+from pgdeploy.rights import adapt
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -67,10 +68,14 @@ def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
         checks = [check for check in resource.checks() if not _comes_with_template(check, spec, creating)]
         findings = [evaluate(check, view, parents=False) for check in checks]
         drifts = [finding for finding in findings if finding.verdict is Verdict.DRIFTS]
-        changes = list(resource.changes(drifts, view)) if drifts else []
+        changes, refused = _possible(resource.changes(drifts, view) if drifts else (), facts)
         removed = {cause for change in changes for cause in change.causes}
         found.update((drift.check.id, drift) for drift in drifts)
-        stuck += [drift for drift in drifts if drift.check.id not in removed]
+        stuck += [
+            replace(drift, stuck=refused.get(drift.check.id, drift.stuck))
+            for drift in drifts
+            if drift.check.id not in removed or drift.check.id in refused
+        ]
         unreadable += [finding for finding in findings if finding.verdict is Verdict.UNREADABLE]
         ordered += [(_order(spec, resource, change), change) for change in changes]
     ordered.sort(key=lambda pair: pair[0])
@@ -84,6 +89,18 @@ def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
         found,
         tuple(tuple(sorted(wave, key=lambda change: change.stage)) for wave in waves.values()),
     )
+
+
+def _possible(changes: Iterable[Change], facts: Facts) -> tuple[list[Change], dict[str, str]]:
+    """The changes that this user may make, and why not for the causes of the others."""
+    possible, refused = [], {}
+    for change in changes:
+        adapted = adapt(change, facts)
+        if isinstance(adapted, str):
+            refused.update(dict.fromkeys(change.causes, adapted))
+        else:
+            possible.append(adapted)
+    return possible, refused
 
 
 def _order(spec: Spec, resource: Resource, change: Change) -> tuple[int, int, int]:
@@ -101,8 +118,8 @@ def _order(spec: Spec, resource: Resource, change: Change) -> tuple[int, int, in
 
 def _comes_with_template(check: Check, spec: Spec, creating: Mapping[str, DatabaseSpec]) -> bool:
     """Whether a copy of a declared template brings it: the template's own plan sees to it before."""
-    target = getattr(check.resource, "database", None)
-    if target not in creating or creating[target].from_template not in spec.databases:
+    target: str | None = getattr(check.resource, "database", None)
+    if target is None or target not in creating or (creating[target].from_template or "") not in spec.databases:
         return False
     return check.keys[:2] != ("databases", target) or (check.aspect == "undeclared" and check.resource.kind != "database")
 

@@ -7,6 +7,7 @@ is compared is always a set of single privileges.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 from pgdeploy.problem import ValueProblem, did_you_mean
 
@@ -55,6 +56,7 @@ _SINCE = {("table", "MAINTAIN"): 17, ("parameter", "SET"): 15, ("parameter", "AL
 _SYNONYMS = {"TEMP": "TEMPORARY", "ALTER_SYSTEM": "ALTER SYSTEM"}
 
 
+@cache
 def privileges(kind: str, major: int) -> frozenset[str]:
     """What ALL means for this kind of object in this version; empty when it has no privileges there."""
     return frozenset(name for name in PRIVILEGES[kind] if _SINCE.get((kind, name), 0) <= major)

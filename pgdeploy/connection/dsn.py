@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ class DsnServer(Server):
         self, database: str | None = None, *, user: str | None = None, password: Secret | None = None
     ) -> psycopg.Connection[tuple[object, ...]]:
         default = self._options.get("dbname") or os.environ.get("PGDATABASE") or MAINTENANCE
-        options = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "pgdeploy", **self._options}
+        options: dict[str, object] = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "pgdeploy", **self._options}
         options["dbname"] = database or default
         if user is not None:
             options |= {"user": user, "password": password.reveal() if password else ""}
@@ -53,12 +54,12 @@ def connect(address: str, options: dict[str, object]) -> psycopg.Connection[tupl
     """Open one autocommit connection; a failure is one line that names the address, never the password."""
     import psycopg
 
+    # what went wrong in a pipeline is raised; psycopg would also log it, on stderr
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     try:
-        connection = psycopg.connect(autocommit=True, prepare_threshold=None, **options)  # type: ignore[arg-type]
+        return psycopg.connect(autocommit=True, prepare_threshold=None, **options)  # type: ignore[arg-type]
     except psycopg.Error as error:
         raise TargetError(f"{address}: {_one_line(error)}") from error
-    connection.add_notice_handler(lambda _: None)
-    return connection
 
 
 def _one_line(error: Exception) -> str:

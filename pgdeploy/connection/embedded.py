@@ -363,7 +363,8 @@ def _too_big(kind: str, name: str, desired: str) -> str | None:
 
     parameter = parameters(16)[name.lower()]
     unit = {"8kB": 8192, "MB": 1048576}[parameter.unit or "8kB"]
-    asked = int(canonical(desired, parameter)) * unit
+    number = canonical(desired, parameter)
+    asked = number * unit if isinstance(number, int) else 0
     has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if asked <= has * 3 // 4:
         return None

@@ -5,7 +5,7 @@ Read by oid with aclexplode; NULL was replaced by the built-in default, grantee 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -75,7 +75,8 @@ def split(privileges: str | None) -> frozenset[str]:
     return frozenset(privileges.split(",")) if privileges else _NOTHING
 
 
-def meant(words: Iterable[str], kind: str, major: int) -> frozenset[str]:
+@cache
+def meant(words: tuple[str, ...], kind: str, major: int) -> frozenset[str]:
     """Privileges of a line on this server: ALL is what it has, and what it does not know yet is left out."""
     return expand(words, kind, MAJORS[-1]) & privileges(kind, major)
 

@@ -173,9 +173,11 @@ class Database(Resource):
         if "exists" in fields:
             made = [field for field in fields if "settings" not in field]
             causes = tuple(fields[field] for field in made)
-            yield Change(Stage.DATABASE, statements(self._create(facts.about.major)), causes, transactional=False)
+            owner = (self.spec.owner,) if self.spec.owner else ()
+            text = self._create(facts.about.major)
+            yield Change(Stage.DATABASE, statements(text), causes, transactional=False, acts_as=owner, needs=("createdb",))
         else:
-            yield from self._alter(fields)
+            yield from self._alter(fields, facts)
         yield from self._setting_changes(fields, facts)
 
     def _create(self, major: int) -> str:
@@ -200,11 +202,12 @@ class Database(Resource):
         fixed = any(getattr(self.spec, field) is not None for field in (*_FIXED, "locale") if field != "tablespace")
         return self.spec.from_template or ("template0" if fixed else None)
 
-    def _alter(self, fields: Mapping[str, str]) -> Iterator[Change]:
+    def _alter(self, fields: Mapping[str, str], facts: Facts) -> Iterator[Change]:
         database = ident(self.database)
         if "owner" in fields:
             text = f"ALTER DATABASE {database} OWNER TO {ident(self.spec.owner or '')}"
-            yield Change(Stage.DATABASE, statements(text), (fields["owner"],))
+            roles = (self.spec.owner or "", str(self._actual(facts, facts.once(databases)[self.database], "owner")))
+            yield Change(Stage.DATABASE, statements(text), (fields["owner"],), acts_as=roles)
         flags = [field for field in _FLAGS if field in fields]
         if flags:
             options = " ".join(f"{_FLAGS[field]} {_flag(self.spec, field)}" for field in flags)

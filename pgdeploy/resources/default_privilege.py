@@ -245,7 +245,7 @@ class DefaultPrivileges(Resource):
                 causes.append(drift.check.id)
         for (scope, text, option), (roles, causes) in grants.items():
             statement = _statement(scope, text, sorted(set(roles)), option=option)
-            yield self._change([statement], *dict.fromkeys(causes))
+            yield self._change([statement], [scope.creator], *dict.fromkeys(causes))
 
     def _undo(self, facts: Facts, cause: str) -> Change:
         extra, lost = facts.once(_undeclared, self)
@@ -255,10 +255,12 @@ class DefaultPrivileges(Resource):
             texts.append(_statement(scope, f"REVOKE {only}{', '.join(sorted(given.privileges))}", [role], option=False))
         for scope, role, words in lost:
             texts.append(_statement(scope, f"GRANT {', '.join(sorted(words))}", [role], option=False))
-        return self._change(texts, cause)
+        creators = dict.fromkeys(scope.creator for scope, *_ in (*extra, *lost))
+        return self._change(texts, creators, cause)
 
-    def _change(self, texts: Sequence[str], *causes: str) -> Change:
-        return Change(Stage.DEFAULT_PRIVILEGE, statements(*texts), causes, database=self.database)
+    def _change(self, texts: Sequence[str], creators: Iterable[str], *causes: str) -> Change:
+        made = statements(*texts)
+        return Change(Stage.DEFAULT_PRIVILEGE, made, causes, database=self.database, acts_as=tuple(creators))
 
 
 def _statement(scope: Scope, text: str, roles: Iterable[str], *, option: bool) -> str:
@@ -335,7 +337,9 @@ def _declared(
 
 
 def resources(spec: Spec) -> Iterator[Resource]:
-    for target in spec.databases:
+    for target, own in spec.databases.items():
+        if own.allow_connections is False:
+            continue  # nobody can look into it
         lines = tuple(
             Line(target, line, ("databases", source, "default_privileges", index))
             for source, body in database.inherited(spec, target)

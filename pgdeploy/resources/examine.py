@@ -182,7 +182,7 @@ def _from_template(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
     if template not in TEMPLATES:
         yield from _unknown("database", template, spec.databases, keys)
     seen = [database]
-    while template in spec.databases:
+    while template is not None and template in spec.databases:
         if template in seen:
             yield Problem(keys, f"templates go round in a circle: {' -> '.join([*seen, template])}")
             return

@@ -162,9 +162,13 @@ class Grants(Resource):
     declared_roles: frozenset[str]
     defaults: Mapping[tuple[str, str | None, str], tuple[str, ...]]
     """Privileges that declared default privileges give, by kind, schema (None: any) and grantee."""
+    owners: Mapping[ObjectKey, str]
+    """Owners that the spec gives the database and its schemas: they have them when the grants are made."""
     databases: frozenset[str]
     """Declared databases: each has a resource of its own that speaks of its ACL."""
     undeclared_keys: Keys
+    closed: bool = False
+    """The database allows no connections, as declared: only its own ACL can be read and changed."""
 
     def checks(self) -> Iterator[Check]:
         for line in self.lines:
@@ -191,6 +195,11 @@ class Grants(Resource):
         if self.database is not None and line.spec.on.schema_ is not None:
             return schema.absent(self.database, line.spec.on.schema_, facts)
         return None
+
+    @property
+    def sources(self) -> tuple[str | None, ...]:
+        """Where the ACLs stand that this resource speaks of: in its database, and in what all databases share."""
+        return (None,) if self.database is None or self.closed else (self.database, None)
 
     # -- compare -----------------------------------------------------------------------------------
 
@@ -272,9 +281,8 @@ class Grants(Resource):
                 self._collect(to_grant, facts, line, drift.check.id)
         for (words, keyword, objects, option), batch in to_grant.items():
             text = _grant(words, keyword, objects, sorted(batch.roles), option=option)
-            yield Change(
-                Stage.GRANT, statements(text), tuple(dict.fromkeys(batch.causes)), database=self.database
-            )
+            causes, owners = tuple(dict.fromkeys(batch.causes)), tuple(dict.fromkeys(batch.owners))
+            yield Change(Stage.GRANT, statements(text), causes, database=self.database, acts_as=owners)
 
     def _collect(self, batches: dict[_Clauses, _Batch], facts: Facts, line: Line, cause: str) -> None:
         """Put what a line lacks to the other grantees that lack the same on the same objects."""
@@ -284,14 +292,15 @@ class Grants(Resource):
         everything = sum(1 for _ in line.keys_in(facts))
         for (role, words), keys in by_role.items():
             clauses = _clauses(line, keys, words, whole=len(keys) == everything)
-            batch = batches.setdefault((*clauses, line.spec.grant_option), _Batch([], []))
+            batch = batches.setdefault((*clauses, line.spec.grant_option), _Batch([], [], []))
             batch.roles.append(role)
             batch.causes.append(cause)
+            batch.owners += self._owners(facts, keys)
 
     def _revocation(self, facts: Facts, extra: Iterable[tuple[ObjectKey, str, Entry]], cause: str) -> Change:
         """REVOKE acts on what one grantor gave; on a table it takes the columns' privileges along."""
         extra = list(extra)
-        known = {**facts.once(acl.owners, None), **(facts.once(acl.owners, self.database) if self.database else {})}
+        known = {key: owner for source in self.sources for key, owner in facts.once(acl.owners, source).items()}
         texts = []
         for key, role, entry in extra:
             owner = known.get(key._replace(kind="table", sub=None) if key.kind == "column" else key, entry.grantor)
@@ -301,7 +310,17 @@ class Grants(Resource):
             else:
                 texts.append(statement)
         texts += self._columns_again(facts, extra)
-        return Change(Stage.GRANT, statements(*texts), (cause,), database=self.database)
+        owners = tuple(dict.fromkeys(self._owners(facts, [key for key, *_ in extra])))
+        return Change(Stage.GRANT, statements(*texts), (cause,), database=self.sources[0], acts_as=owners)
+
+    def _owners(self, facts: Facts, keys: Iterable[ObjectKey]) -> Iterator[str]:
+        """Who owns these objects by then; what nobody owns yet we make ourselves."""
+        for key in keys:
+            table = key._replace(kind="table", sub=None) if key.kind == "column" else key
+            shared = key.kind in ("database", "tablespace", "parameter")
+            source = None if shared else self.database
+            if owner := self.owners.get(table) or facts.once(acl.owners, source).get(table):
+                yield owner
 
     def _columns_again(self, facts: Facts, extra: Iterable[tuple[ObjectKey, str, Entry]]) -> Iterator[str]:
         taken = {(key.schema, key.name, role): entry.plain for key, role, entry in extra if key.kind == "table"}
@@ -321,6 +340,7 @@ _Clauses = tuple[str, str, str, bool]
 class _Batch:
     roles: list[str]
     causes: list[str]
+    owners: list[str]
 
 
 def _by_keys(facts: Facts, grants: Grants) -> Mapping[tuple[str, str], Line]:
@@ -385,7 +405,7 @@ def _revoked(facts: Facts, grants: Grants) -> Mapping[tuple[ObjectKey, str], fro
 def _undeclared(facts: Facts, grants: Grants) -> list[tuple[ObjectKey, str, Entry]]:
     """Entries, or the part of them, that the spec does not explain."""
     found: list[tuple[ObjectKey, str, Entry]] = []
-    for source in dict.fromkeys((grants.database, None)):
+    for source in grants.sources:
         owners = facts.once(acl.owners, source)
         for key, grantees in facts.once(acl.acls, source).items():
             if source is None and not _is_ours(grants, key):
@@ -502,6 +522,17 @@ def _declared_objects(spec: Spec, target: str, lines: Iterable[Line]) -> Iterato
         yield on.kind.replace("column", "table"), None if on.kind == "schema" else on.schema_, on.name
 
 
+def _owners(spec: Spec, target: str) -> Mapping[ObjectKey, str]:
+    """Owners as declared, the nearest word on each schema; a template's own owner is not copied."""
+    owner = spec.databases[target].owner
+    found = {ObjectKey("database", None, target): owner} if owner else {}
+    for _, body in database.inherited(spec, target):
+        for schema_name, schema_body in body.schemas.items():
+            if schema_body.owner:
+                found.setdefault(ObjectKey("schema", None, schema_name), schema_body.owner)
+    return found
+
+
 def _defaults(spec: Spec, target: str) -> Mapping[tuple[str, str | None, str], tuple[str, ...]]:
     found: dict[tuple[str, str | None, str], tuple[str, ...]] = {}
     for _, body in database.inherited(spec, target):
@@ -517,10 +548,12 @@ def resources(spec: Spec) -> Iterator[Resource]:
     server = tuple(Line(None, line, ("grants", index)) for index, line in enumerate(spec.grants))
     objects = frozenset((line.kind, None, line.spec.on.name) for line in server)
     databases = frozenset(spec.databases)
-    yield Grants(None, server, objects, roles, {}, databases, ("grants",))
+    yield Grants(None, server, objects, roles, {}, {}, databases, ("grants",))
     if spec.undeclared.databases != "ignore":
         yield Elsewhere(roles, databases)
     for target in spec.databases:
         lines = tuple(lines_of(spec, target))
         declared = frozenset(_declared_objects(spec, target, lines))
-        yield Grants(target, lines, declared, roles, _defaults(spec, target), databases, ("databases", target))
+        closed = spec.databases[target].allow_connections is False
+        defaults, owners = _defaults(spec, target), _owners(spec, target)
+        yield Grants(target, lines, declared, roles, defaults, owners, databases, ("databases", target), closed)

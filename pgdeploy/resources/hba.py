@@ -7,7 +7,7 @@ Over a database connection the rules are read only; an embedded server's file is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
@@ -77,7 +77,7 @@ class HbaRuleSpec(Model):
 
     @property
     def auth(self) -> tuple[str, frozenset[str]]:
-        return self.method, frozenset(f"{key}={value}" for key, value in self.options.items())
+        return self.method, frozenset(_as_shown(self.method, self.options))
 
 
 def _check_address(address: str) -> None:
@@ -136,6 +136,27 @@ class HbaLoadedFact(NamedTuple):
 HBA = Query("hba", HbaFact._make)
 HBA_LOADED = Query("hba_loaded", HbaLoadedFact._make)
 QUERIES = (HBA, HBA_LOADED)
+
+
+# What the server takes for granted, and shows.
+_IMPLIED = {
+    "cert": {"clientcert": "verify-full"},
+    "gss": {"include_realm": "1"},
+    "sspi": {"include_realm": "1"},
+    "ldap": {"ldapscope": "2"},
+}
+# Shown as true when 1, and not at all else; never shown.
+_FLAGS = ("include_realm", "ldaptls")
+_NOT_SHOWN = ("compat_realm", "upn_username")
+
+
+def _as_shown(method: str, options: Mapping[str, str]) -> Iterator[str]:
+    """Options as pg_hba_file_rules will show them."""
+    for key, value in {**_IMPLIED.get(method, {}), **options}.items():
+        if key not in (*_FLAGS, *_NOT_SHOWN):
+            yield f"{key}={value}"
+        elif key in _FLAGS and value == "1":
+            yield f"{key}=true"
 
 
 def _network(address: str) -> str:

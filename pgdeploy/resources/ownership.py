@@ -77,7 +77,8 @@ class Ownership(Resource):
             f"ALTER {_ALTER.get(key.kind, KEYWORD[key.kind])} {clause(key)} OWNER TO {ident(self.spec.owner)}" for key in self._others(facts)
         ]
         if causes and texts:
-            yield Change(Stage.OWNERSHIP, statements(*texts), causes, database=self.database)
+            roles = (self.spec.owner, *sorted(set(self._others(facts).values())))
+            yield Change(Stage.OWNERSHIP, statements(*texts), causes, database=self.database, acts_as=roles)
 
 
 def resources(spec: Spec) -> Iterator[Resource]:

@@ -109,6 +109,9 @@ PASSWORDS = Query("passwords", PasswordFact._make)
 HELD = Query("held", HeldFact._make, scoped=True)
 QUERIES = (ROLES, PASSWORDS, HELD)
 
+_SPECIAL = ("superuser", "replication", "bypassrls")
+"""Attributes that CREATEROLE alone may not give."""
+
 BOOTSTRAP = 10
 """The oid of the superuser that initdb made; it cannot lose SUPERUSER."""
 
@@ -265,6 +268,7 @@ class Role(Resource):
             Stage.ROLE,
             (Statement(text, self.spec.password if "password" in options else None),),
             tuple(fields[option] for option in options),
+            needs=("createrole", *(o for o in options if o in _SPECIAL and getattr(self.spec, o))),
         )
 
     def _option(self, field: str) -> str:
@@ -291,7 +295,8 @@ class Role(Resource):
     def _setting_change(self, database: str | None, text: str, cause: str) -> Change:
         scope = f" IN DATABASE {ident(database)}" if database else ""
         stage = Stage.ROLE_IN_DATABASE if database else Stage.ROLE
-        return Change(stage, statements(f"ALTER ROLE {ident(self.role)}{scope} {text}"), (cause,))
+        made = statements(f"ALTER ROLE {ident(self.role)}{scope} {text}")
+        return Change(stage, made, (cause,), needs=("createrole",))
 
 
 def compare_stored(facts: Facts, scope: tuple[str | None, str | None], setting: str, value: SettingValue) -> Outcome:

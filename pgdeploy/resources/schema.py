@@ -81,7 +81,8 @@ class Schema(Resource):
             text = f"CREATE SCHEMA {ident(self.schema)}" + (f" AUTHORIZATION {owner}" if owner else "")
         else:
             text = f"ALTER SCHEMA {ident(self.schema)} OWNER TO {owner}"
-        yield Change(Stage.SCHEMA, statements(text), causes, database=self.database)
+        roles = tuple(role for role in (self.spec.owner, facts.once(owners, self.database).get(self.schema)) if role)
+        yield Change(Stage.SCHEMA, statements(text), causes, database=self.database, acts_as=roles)
 
 
 def resources(spec: Spec) -> Iterator[Resource]:

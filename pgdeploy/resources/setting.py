@@ -182,7 +182,7 @@ class Setting(Resource):
         yield Check(self, f"setting[{name(self.setting)}]", "value", self.keys, self._compare)
 
     def inapplicable(self, facts: Facts, check: Check) -> str | None:
-        return facts.server and facts.server.inapplicable("setting", self.setting, str(self.value))
+        return facts.server.inapplicable("setting", self.setting, str(self.value)) if facts.server else None
 
     def _compare(self, facts: Facts) -> Outcome:
         row = facts.once(settings).get(self.setting.lower())
@@ -255,14 +255,18 @@ class Setting(Resource):
         causes = tuple(drift.check.id for drift in drifts)
         override = facts.once(stored).get((None, None), {}).get(self.setting.lower())
         if override is not None and not same(self.value, override.value, parameter):
-            yield Change(Stage.SETTING, statements(f"ALTER ROLE ALL RESET {quoted(self.setting)}"), causes)
+            text = f"ALTER ROLE ALL RESET {quoted(self.setting)}"
+            yield Change(Stage.SETTING, statements(text), causes, needs=("superuser",))
         if row.pending_restart and same(self.value, self._file_value(facts), parameter):
             yield Change(Stage.SETTING, (), causes, effect=Effect.RESTART)
             return
         runs = parameter is not None and from_server(row.setting, parameter) == canonical(self.value, parameter)
         effect = Effect.RESTART if row.context == "postmaster" and not runs else Effect.RELOAD
         statement = f"ALTER SYSTEM {assignment(self.setting, self.value, parameter)}"
-        yield Change(Stage.SETTING, statements(statement), causes, effect=effect, transactional=False)
+        needs = (f"ALTER SYSTEM {self.setting.lower()}",)
+        yield Change(
+            Stage.SETTING, statements(statement), causes, effect=effect, transactional=False, needs=needs
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,13 +35,13 @@ class Superusers(Resource):
             role = ident(way[0])
             text = f"REVOKE {ident(way[1])} FROM {role}" if len(way) > 1 else f"ALTER ROLE {role} NOSUPERUSER"
             lost = f"superuser rights of {name(way[0])}"
-            yield Change(Stage.ROLE, statements(text), (drifts[0].check.id,), risk=Risk.DESTRUCTIVE, lost=lost)
+            yield Change(Stage.ROLE, statements(text), (drifts[0].check.id,), risk=Risk.DESTRUCTIVE, lost=lost, needs=("superuser",))
 
 
 def _undeclared(facts: Facts, declared: frozenset[str]) -> list[tuple[str, ...]]:
     """For each undeclared role that can be superuser: the way there, from it to a role with SUPERUSER."""
     known = facts.once(roles)
-    ways = {role.name: (role.name,) for role in known.values() if role.superuser}
+    ways: dict[str, tuple[str, ...]] = {role.name: (role.name,) for role in known.values() if role.superuser}
     members: dict[str, list[str]] = {}
     for row in facts.once(memberships):
         members.setdefault(row.role, []).append(row.member)

@@ -24,7 +24,7 @@ class Version(Resource):
         yield Check(self, "server[postgres]", "major", ("postgres",), self._compare)
 
     def inapplicable(self, facts: Facts, check: Check) -> str | None:
-        return facts.server and facts.server.inapplicable("server", "postgres", str(self.major))
+        return facts.server.inapplicable("server", "postgres", str(self.major)) if facts.server else None
 
     def _compare(self, facts: Facts) -> Outcome:
         actual = facts.about.major

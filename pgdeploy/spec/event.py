@@ -59,7 +59,7 @@ def pure_events(text: str, file: str) -> Iterator[Event]:
             place = place_of(event.start_mark, file)
             yield event
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark = error.context_mark if _is_open_quote(error) else error.problem_mark
         where = place if mark is None else place_of(mark, file)
         raise FaultError(Fault(where, f"this is not YAML: {_explain(error)}")) from None
     except Exception as error:  # noqa: BLE001 - odd input meets whatever Python raises: chr() of a huge escape
@@ -71,7 +71,14 @@ def place_of(mark: Any, file: str) -> Place:
     return Place(file, mark.line + 1, mark.column + 1)
 
 
+def _is_open_quote(error: MarkedYAMLError) -> bool:
+    """A quote that is never closed: the place to look at is where it was opened, not the end of the file."""
+    return "unexpected end of stream" in str(error.problem)
+
+
 _ADVICE = {
+    "unexpected end of stream": "this quote is never closed",
+    "<block end>": "this line does not go on with what stands before it; is the indentation off?",
     "'\\t'": "a tab; indent with spaces",
     "'@'": "a text may not start with @; quote it",
     "'`'": "a text may not start with a backquote; quote it",

@@ -87,7 +87,9 @@ def undeclared(spec: Example) -> Iterator[Problem]:
 
 
 def load_text(
-    folder: Path, text: str, examine: Callable[[Example], Iterator[Problem] | tuple[Problem, ...]] | None = None
+    folder: Path,
+    text: str,
+    examine: Callable[[Example], Iterator[Problem] | tuple[Problem, ...]] | None = None,
 ) -> Loaded[Example]:
     """Load a text from a file `spec.yaml` in the folder."""
     file = folder / "spec.yaml"
@@ -95,7 +97,9 @@ def load_text(
     return load(file, Example, examine or nothing)
 
 
-def problems(folder: Path, text: str, examine: Callable[[Example], Iterator[Problem]] | None = None) -> list[str]:
+def problems(
+    folder: Path, text: str, examine: Callable[[Example], Iterator[Problem]] | None = None
+) -> list[str]:
     """The problems of a text, each without the folder that its file is in."""
     with pytest.raises(SpecError) as caught:
         load_text(folder, text, examine)

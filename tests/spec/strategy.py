@@ -33,7 +33,7 @@ _ROLES = _some(
     valid_until=st.none() | st.dates(),
     member_of=st.lists(NAMES, max_size=3).map(tuple),
     settings=_maps(TEXTS | st.integers() | st.booleans()),
-).map(lambda fields: Role.model_validate(fields))
+).map(Role.model_validate)
 _GRANTS = st.builds(
     Grant,
     privilege=st.sampled_from(["select", "insert", "update"]),
@@ -46,4 +46,4 @@ EXAMPLES = _some(
     grants=st.lists(_GRANTS, max_size=3).map(tuple),
     window=st.builds(Window, low=st.just(0), high=st.integers(0, 10)),
     notes=st.lists(TEXTS, max_size=3).map(tuple),
-).map(lambda fields: Example.model_validate(fields))
+).map(Example.model_validate)

@@ -56,7 +56,9 @@ def test_a_missing_base_suggests_its_neighbours(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("value", ["1", "''", "{a: b}", "[1]", "[[a]]", "null", "..", "/", "'a\n\n\nb'", "x" * 300])
+@pytest.mark.parametrize(
+    "value", ["1", "''", "{a: b}", "[1]", "[[a]]", "null", "..", "/", "'a\n\n\nb'", "x" * 300]
+)
 def test_what_is_no_file_name(tmp_path: Path, value: str) -> None:
     assert fault(tmp_path, top=f"extends: {value}").startswith("top.yaml:1:")
 

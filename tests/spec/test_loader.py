@@ -48,7 +48,10 @@ extends: base
 """
     assert load_text(tmp_path, same).digest == digest
     assert load_text(tmp_path, TEXT.replace("64MB", "65MB")).digest != digest
-    assert load_text(tmp_path, TEXT.replace("64MB", "64")).digest != load_text(tmp_path, TEXT.replace("64MB", "'64'")).digest
+    assert (
+        load_text(tmp_path, TEXT.replace("64MB", "64")).digest
+        != load_text(tmp_path, TEXT.replace("64MB", "'64'")).digest
+    )
 
 
 def test_problems_name_the_file_that_has_them(tmp_path: Path) -> None:

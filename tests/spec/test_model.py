@@ -23,7 +23,9 @@ def test_lists_become_tuples_and_scalars_stay_strict() -> None:
     nested = Nested.model_validate({"pairs": {"a": [["x"], []]}, "names": ["a"], "numbers": [1], "same": [2]})
     assert nested.pairs == {"a": (("x",), ())}
     assert nested.names == {"a"}
-    assert nested == Nested.model_validate_json('{"pairs":{"a":[["x"],[]]},"names":["a"],"numbers":[1],"same":[2]}')
+    assert nested == Nested.model_validate_json(
+        '{"pairs":{"a":[["x"],[]]},"names":["a"],"numbers":[1],"same":[2]}'
+    )
     with pytest.raises(ValidationError):
         Nested.model_validate({"numbers": ["1"]})
     with pytest.raises(ValidationError):
@@ -50,7 +52,9 @@ def test_identifiers(name: str) -> None:
     assert Role(member_of=(name,)).member_of == (name,)
 
 
-@pytest.mark.parametrize(("name", "said"), [("", "0 bytes"), ("x" * 64, "64 bytes"), ("é" * 32, "64 bytes"), ("a\0", "NUL")])
+@pytest.mark.parametrize(
+    ("name", "said"), [("", "0 bytes"), ("x" * 64, "64 bytes"), ("é" * 32, "64 bytes"), ("a\0", "NUL")]
+)
 def test_what_is_no_identifier(name: str, said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         Role(member_of=(name,))

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from pgdeploy.secret import SecretRef
 from pgdeploy.spec import event
@@ -17,11 +16,11 @@ from tests.spec.example import Example, Role, Table, load_text
 from tests.spec.strategy import EXAMPLES, TEXTS
 
 HOSTILE = [
-    "", " ", "yes", "No", "null", "~", "true", "1", "1e3", "0x10", "0o7", "1_000", "12:30:00", "2027-01-01", ".inf", "-",
-    "- a", "a: b", "a:", ":a", "a #b", "#a", "&a", "*a", "!a", "|", ">", "'a'", '"a"', "{a}", "[a]", "a, b", "@a", "`a",
-    "%a", "? a", "<<", "---", "...", "a\nb", "a\nb\n", "\na", " a\nb", "a \nb", "a\n\nb", "a\n\n", "a\r\nb", "\ta", "a\t",
-    " a", "a ", "\x85", "\u2028", "\ufeff", "é", "\U0001f600", "\x1b[31m", "a\\b", "x" * 2000, "=", "a\n# b", "a\n--- b",
-    "9" * 500, "\u202e", "a\n...\nb", "extends",
+    "", " ", "yes", "No", "null", "~", "true", "1", "1e3", "0x10", "0o7", "1_000", "12:30:00", "2027-01-01", ".inf",
+    "-", "- a", "a: b", "a:", ":a", "a #b", "#a", "&a", "*a", "!a", "|", ">", "'a'", '"a"', "{a}", "[a]", "a, b", "@a",
+    "`a", "%a", "? a", "<<", "---", "...", "a\nb", "a\nb\n", "\na", " a\nb", "a \nb", "a\n\nb", "a\n\n", "a\r\nb",
+    "\ta", "a\t", " a", "a ", "\x85", "\u2028", "\ufeff", "é", "\U0001f600", "\x1b[31m", "a\\b", "x" * 2000, "=",
+    "a\n# b", "a\n--- b", "9" * 500, "\u202e", "a\n...\nb", "extends", "\x7f", "a:b", "a:-1", "1.2.3.4/32",
 ]  # fmt: skip
 
 
@@ -65,7 +64,9 @@ def test_it_reads_well() -> None:
             "notes": ["line one\nline two\n", "postgres://h:5432/x"],
         }
     )
-    assert render(value, schema="./schema.json") == """\
+    assert (
+        render(value, schema="./schema.json")
+        == """\
 # yaml-language-server: $schema=./schema.json
 roles:
   app:
@@ -88,4 +89,5 @@ notes:
     line two
   - postgres://h:5432/x
 """
+    )
     assert render(Example()) == "{}\n"

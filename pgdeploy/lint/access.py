@@ -1,0 +1,126 @@
+"""PGD40x: from where one may come, and the order of the rules of pg_hba.conf."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pgdeploy.check import name
+from pgdeploy.lint.people import superusers
+from pgdeploy.lint.rule import Hit, Severity, documentation, rule
+from pgdeploy.lint.subject import Subject
+from pgdeploy.lint.way import (
+    addressed,
+    from_network,
+    hides,
+    is_everywhere,
+    listening,
+    listens_beyond,
+    listens_everywhere,
+    ways,
+)
+from pgdeploy.problem import near_misses
+from pgdeploy.resources.database import TEMPLATES
+from pgdeploy.resources.hba import KEYWORDS, HbaRuleSpec
+
+_HBA = documentation("The pg_hba.conf File", "auth-pg-hba-conf")
+_CIS = 'CIS PostgreSQL Benchmark, "Ensure login via "host" TCP/IP Socket is configured correctly"'
+
+
+@rule(
+    "PGD401",
+    Severity.WARNING,
+    "the server listens on every address, and the spec does not say who may come",
+    f"{documentation('Connections and Authentication', 'runtime-config-connection')}; "
+    "Database Deployment 1.0, section 3.3",
+)
+def open_listener(subject: Subject) -> Iterator[Hit]:
+    """listen_addresses '*' (or 0.0.0.0, ::) opens the port on every interface that the host has or will
+    ever have, a second network or a VPN among them. Then pg_hba.conf alone decides who may come, and this
+    spec does not say what stands in it, so nothing proves that anything narrows it; on the other hand the
+    file that packages bring lets in nobody from outside, and the server is then of no use to its network.
+    Write the addresses that the server serves, and an `hba:` section with a rule for each network."""
+    if listens_everywhere(subject) and subject.spec.hba is None:
+        read = ", ".join(listening(subject))
+        message = f"{read} listens on every address, and no `hba:` narrows it; write the networks that may come there"
+        yield Hit("setting[listen_addresses]", subject.keys("listen_addresses"), message)
+
+
+@rule("PGD402", Severity.WARNING, "a rule lets every address in", f"{_HBA}; {_CIS}")
+def open_rule(subject: Subject) -> Iterator[Hit]:
+    """A rule for `all`, 0.0.0.0/0 or ::/0 lets anybody try who can reach the port: passwords can be
+    guessed without end, and a leaked one works from anywhere. A firewall in front is a second door and no
+    reason to leave the first one open. Write one rule for each network that has clients, as narrow as it
+    goes. Rules that reject are right for all addresses, and a server that listens on loopback only is not
+    spoken of."""
+    for index, address, entry in addressed(subject.spec.hba):
+        if is_everywhere(entry) and listens_beyond(subject):
+            message = (
+                f"{entry.method} for any address; write the networks that have clients, such as 10.0.0.0/24"
+            )
+            yield Hit(address, ("hba", index), message)
+
+
+@rule("PGD403", Severity.WARNING, "a rule that never counts: an earlier one matches all it matches", _HBA)
+def hidden_rule(subject: Subject) -> Iterator[Hit]:
+    """The first rule of pg_hba.conf that fits a connection's type, database, user and address decides,
+    and no later one is asked, not even when authentication fails. A rule behind a broader one is dead
+    text: at best superfluous, at worst the reject or the stricter method that somebody relies on. Put the
+    narrow rule first, or take it away. Only one earlier rule at a time is looked at, and `all` does not
+    match replication."""
+    known = list(addressed(subject.spec.hba))
+    for index, address, entry in known:
+        first = next((number for number, _, earlier in known[:index] if hides(subject, earlier, entry)), None)
+        if first is not None:
+            message = f"{_first(first, known[first][2], entry)}; move this one before it, or leave it out"
+            yield Hit(address, ("hba", index), message)
+
+
+def _first(number: int, earlier: HbaRuleSpec, later: HbaRuleSpec) -> str:
+    text = f"rule {number + 1} ({earlier.match.text} {earlier.method}) matches all of it first"
+    if earlier.auth == later.auth:
+        return text
+    return f"{text}, so {earlier.method} holds and {later.method} never does"
+
+
+@rule("PGD404", Severity.ERROR, "a superuser can log in from the network", f"{_HBA}; {_CIS}")
+def remote_superuser(subject: Subject) -> Iterator[Hit]:
+    """A superuser passes every check, reads and writes the files of the server and runs programs as its
+    user. Such a role should come by the local socket only, with peer, where the operating system says who
+    it is; from the network it is the first name that is tried. The rules are followed in their order, so
+    a reject for it before the rule of its network is enough: `{type: host, database: all, user: postgres,
+    address: all, method: reject}`. A role that is a member of a superuser can become it by SET ROLE, so
+    it counts as one. Administrators can log in as themselves, and be given what they need."""
+    if not listens_beyond(subject):
+        return
+    for role, powerful in superusers(subject):
+        found = next((way for way in ways(subject, role) if from_network(way[1])), None)
+        if found is not None:
+            index, way = found
+            who = "is superuser" if role == powerful else f"can become {name(powerful)}, a superuser,"
+            message = (
+                f"{who} and comes in by {way.match.text} {way.method}; reject it in a rule before that one"
+            )
+            yield Hit(f"role[{name(role)}]", ("hba", index), message)
+
+
+@rule("PGD405", Severity.NOTE, "a rule names a role or database that the spec does not declare", _HBA)
+def unknown_name(subject: Subject) -> Iterator[Hit]:
+    """pg_hba.conf takes any name, also one that does not exist: a rule with a slip in it matches nobody,
+    in silence, and a reject with a slip rejects nobody. Names are compared as they are, upper and lower
+    case too. A role or database that really is there and is nobody's business here can stay; say so in a
+    waiver. A name with + before it is a group, one with / before it an expression (from 16), and neither
+    of the words all, sameuser, samerole and replication is a name."""
+    databases = {*subject.spec.databases, *TEMPLATES, "postgres", *KEYWORDS}
+    roles = {*subject.roles, "all"}
+    for index, address, entry in addressed(subject.spec.hba):
+        for kind, words, known in (("role", entry.user, roles), ("database", entry.database, databases)):
+            for word in words:
+                plain = word.removeprefix("+")
+                if plain in known or word.startswith("/") or plain.startswith("pg_"):
+                    continue
+                near = near_misses(plain, known, 1)
+                hint = f"did you mean {name(near[0])}?" if near else f"declare it under {kind}s:"
+                yield Hit(address, ("hba", index), f"{kind} {name(plain)} is not declared; {hint}")
+
+
+RULES = (open_listener, open_rule, hidden_rule, remote_superuser, unknown_name)

@@ -1,0 +1,90 @@
+"""PGD8xx: what nothing refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pgdeploy.check import name
+from pgdeploy.lint.privilege import own_lines
+from pgdeploy.lint.rule import Hit, Severity, documentation, rule
+from pgdeploy.lint.subject import Subject
+from pgdeploy.resources.database import TEMPLATES
+from pgdeploy.resources.membership import of
+
+_ROLES = documentation("Database Roles", "user-manag")
+_DATABASES = documentation("Managing Databases", "managing-databases")
+_IDLE = "nobody owns it, uses it or copies it; write who does"
+
+
+@rule("PGD801", Severity.NOTE, "a role that nothing refers to", _ROLES)
+def idle_role(subject: Subject) -> Iterator[Hit]:
+    """A role without LOGIN is there to hold privileges, to own things or to have members. This one does
+    none of it as far as the spec says: no grant and no default privilege names it, it owns nothing, it
+    has no members and is none, and no rule of `hba:` lets it in. Often `login: true` was forgotten, or
+    what it was for went away. Say what it is for, or write `state: absent`: a role that is left over is a
+    name under which somebody gets rights one day."""
+    used = set(_used_roles(subject))
+    for role, body in subject.roles.items():
+        if not body.login and role not in used and not body.member_of:
+            message = "it cannot log in, holds nothing, owns nothing and has no members; write what it is for"
+            yield Hit(f"role[{name(role)}]", ("roles", role), f"{message}, or `state: absent`")
+
+
+def _used_roles(subject: Subject) -> Iterator[str]:
+    for body in subject.spec.roles.values():
+        for membership in of(body):
+            yield membership.role
+            yield membership.grantor or ""
+        yield body.reassign_owned_to or ""
+    for line in own_lines(subject):
+        yield from line.spec.roles
+    for entry in subject.spec.hba or ():
+        yield from (word.removeprefix("+") for word in entry.user)
+    yield from _owners(subject)
+
+
+def _owners(subject: Subject) -> Iterator[str]:
+    for body in subject.spec.databases.values():
+        yield body.owner or ""
+        yield from (schema.owner or "" for schema in body.schemas.values())
+        yield from (line.owner for line in body.ownership)
+        for line in body.default_privileges:
+            yield from (*line.for_, *line.roles)
+
+
+@rule("PGD802", Severity.NOTE, "a database that nothing refers to", _DATABASES)
+def idle_database(subject: Subject) -> Iterator[Hit]:
+    """The spec says that this database exists and nothing else that gives it a use: no owner, no grant,
+    no schema or extension, no default privileges; no role has settings in it, no rule of `hba:` names it,
+    and none is copied from it. Only a superuser can make anything in it. Either its privileges were
+    forgotten, or it is left over, and is backed up and watched for nothing. Write who uses it, or take it
+    out of the spec; this tool never drops a database."""
+    used = set(_used_databases(subject))
+    for database, body in subject.spec.databases.items():
+        says = (
+            body.owner,
+            body.grants,
+            body.schemas,
+            body.extensions,
+            body.ownership,
+            body.default_privileges,
+        )
+        if database not in used and not any(says):
+            yield Hit(
+                f"database[{name(database)}]",
+                ("databases", database),
+                _IDLE,
+            )
+
+
+def _used_databases(subject: Subject) -> Iterator[str]:
+    yield from (*TEMPLATES, "postgres")
+    for body in subject.spec.databases.values():
+        yield body.from_template or ""
+    for role in subject.roles.values():
+        yield from role.settings_in
+    for entry in subject.spec.hba or ():
+        yield from entry.database
+
+
+RULES = (idle_role, idle_database)

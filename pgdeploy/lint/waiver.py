@@ -1,0 +1,88 @@
+"""PGD9xx: waivers, which silence advice for a reason and until a date; and advice about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from pgdeploy.lint.rule import Advice, Rule, Severity
+from pgdeploy.problem import did_you_mean
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.spec import Spec, Waiver
+
+_SOURCE = "the spec's own `waivers:`"
+
+EXPIRED = Rule(
+    "PGD901",
+    Severity.WARNING,
+    "a waiver is past its date",
+    _SOURCE,
+    """A waiver says that something is right here for now, and until when somebody will have looked again. After that
+day it silences nothing, and the advice it spoke of is back. Look at the advice: mend it and take the waiver
+away, or write why it still holds, with a new date. A date far away is no waiver but a decision, and belongs
+into the description of the spec.""",
+)
+
+IDLE = Rule(
+    "PGD902",
+    Severity.NOTE,
+    "a waiver silences nothing",
+    _SOURCE,
+    """No advice of this rule is given on that address, so the waiver has done its work or never had any: what it
+spoke of was mended, the thing was renamed, or the address is misspelt. Left where it is, it would silence the
+same mistake when somebody makes it again. Take it away, or mend its `on:`; addresses are written as
+`pgdeploy lint` prints them, and a waiver without `on:` holds for every address.""",
+)
+
+UNKNOWN = Rule(
+    "PGD903",
+    Severity.WARNING,
+    "a waiver names a rule that does not exist",
+    _SOURCE,
+    """The id is none of those that `pgdeploy lint` knows, so the waiver silences nothing. It is misspelt, or the
+rule is from a newer version. Ids are written as they are printed, such as PGD101; docs/lint.md lists them all.""",
+)
+
+RULES = (EXPIRED, IDLE, UNKNOWN)
+
+
+def silences(waiver: Waiver, advice: Advice, today: date) -> bool:
+    """Whether the waiver speaks of this advice, and still holds; its last day is included."""
+    return waiver.until >= today and _speaks_of(waiver, advice)
+
+
+def _speaks_of(waiver: Waiver, advice: Advice) -> bool:
+    return waiver.rule == advice.rule.id and waiver.on in (None, advice.address)
+
+
+def waived(spec: Spec, advice: Advice, today: date) -> bool:
+    """Whether a waiver of the spec silences this advice today. Advice about waivers is never silenced."""
+    return advice.rule not in RULES and any(silences(waiver, advice, today) for waiver in spec.waivers)
+
+
+def judge(spec: Spec, advices: Sequence[Advice], today: date, known: Iterable[str]) -> Iterator[Advice]:
+    """What is wrong with the waivers, given all advice there is without them."""
+    ids = tuple(known)
+    for index, waiver in enumerate(spec.waivers):
+        found = _fault(waiver, advices, today, ids)
+        if found is not None:
+            rule, message = found
+            on = f" on {waiver.on}" if waiver.on is not None else ""
+            yield Advice(rule, f"waiver[{waiver.rule}{on}]", ("waivers", index), message)
+
+
+def _fault(
+    waiver: Waiver, advices: Sequence[Advice], today: date, ids: Sequence[str]
+) -> tuple[Rule, str] | None:
+    if waiver.rule not in ids:
+        return UNKNOWN, f"there is no rule {waiver.rule}{did_you_mean(waiver.rule, ids)}"
+    count = sum(_speaks_of(waiver, advice) for advice in advices)
+    if waiver.until < today:
+        rest = f"and {count} advice it spoke of is back" if count else "and nothing is left that it spoke of"
+        return EXPIRED, f"it held until {waiver.until}, {rest}; look again: {waiver.reason}"
+    if not count:
+        where = f"on {waiver.on}" if waiver.on is not None else "anywhere"
+        return IDLE, f"{waiver.rule} has nothing to say {where}; take the waiver away, or mend its `on:`"
+    return None

@@ -1,0 +1,108 @@
+"""Least privilege: what a plan may do when it is not a superuser's, and how.
+
+PostgreSQL lets a role with CREATEROLE and CREATEDB do most of the work, but only with the rights of the
+owners and creators concerned. Where ours are missing and we may take them (16: ADMIN OPTION on the role;
+before: CREATEROLE), a change takes a membership first and gives it back in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pgdeploy.change import Change, ident, statements
+from pgdeploy.check import name
+from pgdeploy.resources import acl
+from pgdeploy.resources.membership import MembershipFact, memberships
+from pgdeploy.resources.role import RoleFact, roles
+
+if TYPE_CHECKING:
+    from pgdeploy.facts import Facts
+
+ADMIN_SINCE = 16
+"""From here CREATEROLE works on roles that one has ADMIN OPTION on, and no others."""
+
+
+def adapt(change: Change, facts: Facts) -> Change | str:
+    """The change as this user can make it, or why it cannot.
+
+    A superuser's changes stay as they are.
+    """
+    if facts.about.superuser:
+        return change
+    me = facts.once(roles)[facts.about.user]
+    if lacking := [need for need in change.needs if _lacking(need, me, facts)]:
+        return f"{name(me.name)} may not: it needs {' and '.join(lacking)}"
+    borrowed = [role for role in dict.fromkeys(change.acts_as) if not _acts_as(role, facts)]
+    for role in borrowed:
+        if not _may_take(role, me, facts):
+            return f"{name(me.name)} may not: it needs membership in {name(role)}"
+    return _borrowing(change, borrowed, facts) if borrowed else change
+
+
+def _borrowing(change: Change, borrowed: list[str], facts: Facts) -> Change:
+    me = ident(facts.about.user)
+    options = " WITH INHERIT TRUE, SET TRUE" if facts.about.major >= ADMIN_SINCE else ""
+    take = statements(*(f"GRANT {ident(role)} TO {me}{options}" for role in borrowed))
+    give_back = statements(*(f"REVOKE {ident(role)} FROM {me}" for role in borrowed))
+    return replace(change, statements=(*take, *change.statements, *give_back), borrows=True)
+
+
+# -- what is forbidden ---------------------------------------------------------------------------------
+
+
+def _lacking(need: str, me: RoleFact, facts: Facts) -> bool:
+    """The server's own rules, as far as they say no before anything is tried."""
+    if need.startswith("ALTER SYSTEM "):
+        return not _may_set(need.removeprefix("ALTER SYSTEM "), facts)
+    if need in ("replication", "bypassrls") and facts.about.major < ADMIN_SINCE:
+        return True
+    return not getattr(me, need)
+
+
+def _may_set(setting: str, facts: Facts) -> bool:
+    """From 15 a superuser can grant ALTER SYSTEM on one setting."""
+    entries = facts.once(acl.acls, None).get(acl.ObjectKey("parameter", None, setting), {})
+    return any("ALTER SYSTEM" in entry.privileges for role in _mine(facts) for entry in entries.get(role, ()))
+
+
+# -- memberships ---------------------------------------------------------------------------------------
+
+
+def _by_member(facts: Facts) -> Mapping[str, list[MembershipFact]]:
+    found: dict[str, list[MembershipFact]] = {}
+    for row in facts.once(memberships):
+        found.setdefault(row.member, []).append(row)
+    return found
+
+
+def _reach(facts: Facts, kind: str) -> frozenset[str]:
+    """Roles whose rights are ours: through memberships with INHERIT, or all that SET ROLE leads to."""
+    found, unvisited = {facts.about.user}, [facts.about.user]
+    while unvisited:
+        for row in facts.once(_by_member).get(unvisited.pop(), ()):
+            if getattr(row, kind) and row.role not in found:
+                found.add(row.role)
+                unvisited.append(row.role)
+    return frozenset(found)
+
+
+def _mine(facts: Facts) -> frozenset[str]:
+    return facts.once(_reach, "inherit") | {"PUBLIC"}
+
+
+def _acts_as(role: str, facts: Facts) -> bool:
+    return role in facts.once(_reach, "inherit") & facts.once(_reach, "set")
+
+
+def _may_take(role: str, me: RoleFact, facts: Facts) -> bool:
+    """Whether we can make ourselves a member. A role that the plan creates is ours to administer."""
+    known = facts.once(roles).get(role)
+    if known is None:
+        return me.createrole
+    if known.superuser or role.startswith("pg_"):
+        return False
+    if facts.about.major < ADMIN_SINCE:
+        return me.createrole
+    return any(row.role == role and row.admin for member in _mine(facts) for row in facts.once(_by_member).get(member, ()))
