@@ -26,6 +26,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # help is plain text: rich alone would take longer to import than all the rest
 )
 
 
@@ -162,7 +163,8 @@ def apply(
         planned = render_plan.permitted(gate.plan(), destructive=allow_destructive, unreadable=skip_unreadable)
         if saved is not None:
             render_plan.require_same(planned, saved)
-        typer.echo(render_plan.text(planned, gate))
+        else:
+            typer.echo(render_plan.text(planned, gate))
         if planned.changes:
             if not yes and not _confirmed(len(planned.changes)):
                 raise typer.Exit(ERROR)

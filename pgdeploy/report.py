@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.check import Finding, Verdict
@@ -52,7 +52,12 @@ def as_data(finding: Finding, gate: Gate) -> dict[str, Any]:
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:
     """How many of each verdict, all verdicts in one order."""
-    known = Counter(finding.verdict for finding in findings)
+    return tally(finding.verdict for finding in findings)
+
+
+def tally(verdicts: Iterable[str]) -> dict[str, int]:
+    """How many of each verdict, of verdicts that may come from JSON."""
+    known = Counter(verdicts)
     return {str(verdict): known[verdict] for verdict in Verdict}
 
 
@@ -82,10 +87,20 @@ def where(gate: Gate) -> str:
 
 def report(gate: Gate, findings: Sequence[Finding]) -> dict[str, Any]:
     """All findings of a target as JSON."""
+    return assemble(heading(gate), [as_data(finding, gate) for finding in findings])
+
+
+def heading(gate: Gate) -> dict[str, Any]:
+    """What a report is of. `checks` is how many there are, so that a report of a part is known as one."""
     return {
         "target": gate.target.name,
         "spec": {"files": [str(file) for file in gate.target.loaded.files], "digest": gate.target.loaded.digest},
         "server": {"on": gate.way.on, "address": gate.server.address, "version": gate.facts.about.version},
-        "counts": counts(findings),
-        "findings": [as_data(finding, gate) for finding in findings],
+        "checks": len(gate.checks),
     }
+
+
+def assemble(heading: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A report from its parts, which may come from several processes."""
+    numbers = tally(finding["verdict"] for finding in findings)
+    return {**heading, "counts": numbers, "findings": [dict(finding) for finding in findings]}

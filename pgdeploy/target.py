@@ -90,7 +90,7 @@ def find(pattern: str, folder: Path | None = None) -> list[Path]:
     """
     if pattern.endswith((".yaml", ".yml")) or os.sep in pattern:
         path = Path(pattern)
-        if not path.exists():
+        if not path.is_file():
             raise TargetError(f"{pattern}: no such spec file")
         return [path]
     folder = folder or specs_folder()

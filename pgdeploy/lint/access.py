@@ -111,7 +111,7 @@ def unknown_name(subject: Subject) -> Iterator[Hit]:
     waiver. A name with + before it is a group, one with / before it an expression (from 16), and neither
     of the words all, sameuser, samerole and replication is a name."""
     databases = {*subject.spec.databases, *TEMPLATES, "postgres", *KEYWORDS}
-    roles = {*subject.roles, "all"}
+    roles = {*subject.roles, "all", "postgres"}
     for index, address, entry in addressed(subject.spec.hba):
         for kind, words, known in (("role", entry.user, roles), ("database", entry.database, databases)):
             for word in words:

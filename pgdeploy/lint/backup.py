@@ -46,7 +46,8 @@ def _covered(
     return found
 
 
-def _gaps(subject: Subject, database: str, kind: str, rights: frozenset[str]) -> Iterator[Gap]:
+def gaps(subject: Subject, database: str, kind: str, rights: frozenset[str]) -> Iterator[Gap]:
+    """Who can make something of this kind in which schema, that these rights will not reach."""
     covered = _covered(subject, database, kind, rights)
     for schema in schemas(subject, database):
         for maker in makers(subject, database, schema):
@@ -59,22 +60,22 @@ def _new_gaps(subject: Subject, kind: str) -> Iterator[tuple[str, str, Sequence[
     """Gaps by backup role and database: those that a template brings are named there, where they are mended."""
     for role, rights in _backup_roles(subject):
         for database, body in subject.spec.databases.items():
-            gaps = list(_gaps(subject, database, kind, rights))
+            here = list(gaps(subject, database, kind, rights))
             if body.from_template in subject.spec.databases:
-                known = set(_gaps(subject, body.from_template or "", kind, rights))
-                gaps = [gap for gap in gaps if gap not in known]
-            if gaps:
-                yield role, database, gaps
+                known = set(gaps(subject, body.from_template or "", kind, rights))
+                here = [gap for gap in here if gap not in known]
+            if here:
+                yield role, database, here
 
 
 def _missing(subject: Subject, plural: str, kind: str) -> Iterator[Hit]:
-    for role, database, gaps in _new_gaps(subject, kind):
-        makers = listing(f"{name(maker)} in schema {name(schema)}" for maker, schema in gaps)
-        maker, schema = gaps[0]
+    for role, database, found in _new_gaps(subject, kind):
+        makers = listing(f"{name(maker)} in schema {name(schema)}" for maker, schema in found)
+        maker, schema = found[0]
         line = f"{{for: {name(maker)}, in_schema: {name(schema)}, grant: [SELECT], on: {plural}, to: [{name(role)}]}}"
         message = (
             f"{name(role)} cannot read {plural} that are made by {makers}{_copies(subject, database)}; "
-            f"add {line}{' and so on' if len(gaps) > 1 else ''}, or make it a member of pg_read_all_data"
+            f"add {line}{' and so on' if len(found) > 1 else ''}, or make it a member of pg_read_all_data"
         )
         yield Hit(
             f"default_privilege[{name(database)}]", ("databases", database, "default_privileges"), message

@@ -10,13 +10,20 @@ from pgdeploy.resources.membership import of
 
 def groups(subject: Subject, role: str, *, inherited: bool = False) -> frozenset[str]:
     """The role itself and all it is a member of, at any remove; `inherited`: whose rights it uses by itself."""
+    known = subject.groups.get((role, inherited))
+    if known is None:
+        known = subject.groups[role, inherited] = frozenset(_find_groups(subject, role, inherited=inherited))
+    return known
+
+
+def _find_groups(subject: Subject, role: str, *, inherited: bool) -> set[str]:
     found, unvisited = {role}, [role]
     while unvisited:
         for group in _direct(subject, unvisited.pop(), inherited=inherited):
             if group not in found:
                 found.add(group)
                 unvisited.append(group)
-    return frozenset(found)
+    return found
 
 
 def _direct(subject: Subject, role: str, *, inherited: bool) -> Iterator[str]:
@@ -28,8 +35,8 @@ def _direct(subject: Subject, role: str, *, inherited: bool) -> Iterator[str]:
 
 
 def has_members(subject: Subject, role: str) -> bool:
-    """Whether a declared role is a direct member of it."""
-    return any(entry.role == role for body in subject.roles.values() for entry in of(body))
+    """Whether a declared role is a member of it."""
+    return any(role != member and role in groups(subject, member) for member in subject.roles)
 
 
 def superusers(subject: Subject) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pgdeploy.parameter import Parameter
 from pgdeploy.problem import ValueProblem
-from pgdeploy.quantity import read_real
+from pgdeploy.quantity import read_integer
 
 UNITS: Mapping[str, int] = {"B": 1, "kB": 1024, "8kB": 8192, "MB": 1024**2}
 """Bytes in each unit that a size in pg_settings counts in."""
@@ -16,7 +16,7 @@ _SHOWN = (("TB", 1024**4), ("GB", 1024**3), ("MB", 1024**2), ("kB", 1024))
 # Any size, read by the server's own rules for a setting that counts bytes.
 _SIZE = Parameter(
     name="machine.memory",
-    vartype="real",
+    vartype="integer",
     unit="B",
     minimum=0,
     maximum=None,
@@ -31,7 +31,7 @@ _SIZE = Parameter(
 def read_size(text: str) -> int | None:
     """Bytes of a size such as 48GB; None when it is none."""
     try:
-        return round(read_real(text, _SIZE)) or None
+        return read_integer(text, _SIZE) or None
     except ValueProblem:
         return None
 

@@ -41,6 +41,11 @@ class Subject:
         return {role: body for role, body in self.spec.roles.items() if body.state == "present"}
 
     @cached_property
+    def groups(self) -> dict[tuple[str, bool], frozenset[str]]:
+        """What people.py found out already."""
+        return {}
+
+    @cached_property
     def memory(self) -> int | None:
         """Bytes that the machine has; None when the spec does not say, or says what is no size."""
         return read_size(self.spec.machine.memory) if self.spec.machine.memory is not None else None

@@ -8,7 +8,7 @@ from pgdeploy.check import name
 from pgdeploy.lint.privilege import own_lines
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
-from pgdeploy.resources.database import TEMPLATES
+from pgdeploy.resources.database import TEMPLATES, DatabaseSpec, inherited
 from pgdeploy.resources.membership import of
 
 _ROLES = documentation("Database Roles", "user-manag")
@@ -61,20 +61,21 @@ def idle_database(subject: Subject) -> Iterator[Hit]:
     out of the spec; this tool never drops a database."""
     used = set(_used_databases(subject))
     for database, body in subject.spec.databases.items():
-        says = (
+        known = [
             body.owner,
-            body.grants,
-            body.schemas,
-            body.extensions,
-            body.ownership,
-            body.default_privileges,
-        )
-        if database not in used and not any(says):
+            *(part for _, source in inherited(subject.spec, database) for part in _contents(source)),
+        ]
+        if database not in used and not any(known):
             yield Hit(
                 f"database[{name(database)}]",
                 ("databases", database),
                 _IDLE,
             )
+
+
+def _contents(body: DatabaseSpec) -> tuple[object, ...]:
+    """What gives a database, and every copy of it, a use."""
+    return body.grants, body.schemas, body.extensions, body.ownership, body.default_privileges
 
 
 def _used_databases(subject: Subject) -> Iterator[str]:

@@ -1,4 +1,19 @@
-"""Probes: behaviour, not catalogue. The second ruler, so a wrong catalogue query cannot agree with itself."""
+"""Probes: behaviour, not catalogue. The second ruler, so a wrong catalogue query cannot agree with itself.
+
+A probe acts on the server as the role of which the spec speaks: it logs in, or it tries a privilege in a
+transaction that is always rolled back. It never takes a heavy lock, never runs code that somebody put on
+an object, and leaves nothing behind. What cannot be tried so is asked of the server's own has_..._privilege.
+
+    session.py     a connection for probes: short timeouts, no search path
+    script.py      transactions that are rolled back, many in one round trip
+    thing.py       objects as the server has them: what is asked about and acted on
+    act.py         the statement that shows whether a privilege works, without doing it
+    ask.py         has_..._privilege for any number of roles and objects at once
+    question.py    ask and act on all questions of a database together
+    allowance.py   what the spec lets a role do, by whatever way
+    attempt.py     one attempt to log in, and what its refusal means
+    login.py grant.py default_privilege.py backup.py       the probes themselves, by what they prove
+"""
 
 from __future__ import annotations
 
@@ -11,4 +26,6 @@ if TYPE_CHECKING:
 
 def probes(spec: Spec) -> tuple[Resource, ...]:
     """Every probe that the spec gives rise to."""
-    return ()
+    from pgdeploy.probes import backup, default_privilege, grant, login
+
+    return tuple(probe for kind in (login, backup, default_privilege, grant) for probe in kind.probes(spec))

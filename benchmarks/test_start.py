@@ -1,0 +1,52 @@
+"""What it costs to start: one check as a pytest item, and `pgdeploy --help`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pgdeploy.connection.embedded import Cluster
+
+TRIVIAL = """
+import pytest
+
+@pytest.mark.parametrize("number", range(10_000))
+def test_nothing(number):
+    pass
+"""
+
+
+def run(*command: str, cwd: Path) -> str:
+    done = subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True, cwd=cwd)
+    return done.stdout
+
+
+@pytest.mark.benchmark(group="item")
+class TestItem:
+    def test_trivial(self, benchmark: Any, tmp_path: Path) -> None:
+        benchmark.name = "10,000 trivial items"
+        (tmp_path / "test_trivial.py").write_text(TRIVIAL)
+        out = benchmark.pedantic(lambda: run("-m", "pytest", "-q", "test_trivial.py", cwd=tmp_path), rounds=3)
+        assert "10000 passed" in out
+
+    def test_gate(self, benchmark: Any, full: Cluster, spec_file: Path, tmp_path: Path) -> None:
+        benchmark.name = "gate of 10,000 checks"
+        command = ("-m", "pytest", "-q", f"--target={spec_file}", "--dsn", full.dsn, "--no-probes")
+        out = benchmark.pedantic(lambda: run(*command, cwd=tmp_path), rounds=3)
+        assert "10290 passed" in out
+
+
+@pytest.mark.benchmark(group="help")
+class TestHelp:
+    def test_library(self, benchmark: Any, tmp_path: Path) -> None:
+        benchmark.name = "its CLI library"
+        benchmark.pedantic(lambda: run("-c", "import typer; typer.Typer()", cwd=tmp_path), rounds=10)
+
+    def test_help(self, benchmark: Any, tmp_path: Path) -> None:
+        benchmark.name = "pgdeploy --help"
+        out = benchmark.pedantic(lambda: run("-m", "pgdeploy", "--help", cwd=tmp_path), rounds=10)
+        assert "lint" in out

@@ -1,0 +1,168 @@
+"""What a role may do on an object by anything that the spec says: so that what is left must be refused.
+
+The ways: a line of the spec, default privileges that reached the object when it was made, what is built in,
+and ownership; each for the role itself, for PUBLIC, and for the roles whose privileges it inherits.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pgdeploy.facts import Facts
+from pgdeploy.privilege import privileges
+from pgdeploy.probes.act import PUBLIC
+from pgdeploy.probes.question import OPTION
+from pgdeploy.probes.thing import table_of
+from pgdeploy.resources import acl, database
+from pgdeploy.resources.acl import ObjectKey
+from pgdeploy.resources.grant import Line
+from pgdeploy.resources.membership import of
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.spec import Spec
+
+_NOTHING: frozenset[str] = frozenset()
+_SHARED = ("database", "tablespace", "parameter")
+_DATABASE_OWNER = "pg_database_owner"
+
+_READ = {"table": {"SELECT"}, "column": {"SELECT"}, "sequence": {"SELECT"}, "schema": {"USAGE"}}
+_WRITE = {
+    "table": {"INSERT", "UPDATE", "DELETE"},
+    "column": {"INSERT", "UPDATE"},
+    "sequence": {"UPDATE"},
+    "schema": {"USAGE"},
+}
+_PREDEFINED: Mapping[str, Mapping[str, set[str]]] = {
+    "pg_read_all_data": _READ,
+    "pg_write_all_data": _WRITE,
+    "pg_maintain": {"table": {"MAINTAIN"}},
+}
+"""What members of PostgreSQL's own roles may do without an entry in any ACL."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Allowance:
+    """What the spec allows in one database (None: on what all databases share)."""
+
+    database: str | None
+    lines: tuple[Line, ...]
+    inherits: Mapping[str, frozenset[str]]
+    """For each declared role: itself and every role whose privileges it has through memberships."""
+    defaults: Mapping[tuple[str, str | None, str], frozenset[str]]
+    """Words of declared default privileges, by kind, schema (None: any) and grantee; some WITH GRANT OPTION."""
+
+    def everything(self, facts: Facts, key: ObjectKey, role: str) -> frozenset[str]:
+        """All that could be allowed on an object; nobody can give PUBLIC a grant option."""
+        plain = privileges(key.kind, facts.about.major)
+        return plain if role == PUBLIC else plain | {word + OPTION for word in plain}
+
+    def of(self, facts: Facts, role: str, key: ObjectKey, owner: str) -> frozenset[str]:
+        """What the role may do on this object; everything, when it owns it."""
+        holders = self._holders(facts, role)
+        if owner in holders:
+            return self.everything(facts, key, role)
+        found: set[str] = set()
+        for holder in holders:
+            found |= self._of_holder(facts, holder, key)
+            if key.kind == "column":
+                found |= self._of_holder(facts, holder, table_of(key))
+        return frozenset(found)
+
+    def of_columns(self, facts: Facts, role: str, key: ObjectKey) -> frozenset[str]:
+        """What the role may do on single columns of this table."""
+        by_table = facts.once(_by_table, self).get((key.schema, key.name), {})
+        return _NOTHING.union(*(by_table.get(holder, _NOTHING) for holder in self._holders(facts, role)))
+
+    def _holders(self, facts: Facts, role: str) -> frozenset[str]:
+        own = self.inherits.get(role, frozenset({role})) | {PUBLIC}
+        if self.database is not None and facts.once(_database_owner, self.database) in own:
+            own |= {_DATABASE_OWNER}
+        return own
+
+    def _of_holder(self, facts: Facts, holder: str, key: ObjectKey) -> frozenset[str]:
+        source = None if key.kind in _SHARED else self.database
+        found = set(acl.builtin(facts, source, key, holder))
+        found -= facts.once(_revoked, self).get((key, holder), _NOTHING)
+        found |= facts.once(_granted, self).get((key, holder), _NOTHING)
+        kind = "function" if key.kind == "procedure" else key.kind
+        for schema in {key.schema, None}:
+            found |= self.defaults.get((kind, schema, holder), _NOTHING)
+        if holder.startswith("pg_"):
+            found |= _PREDEFINED.get(holder, {}).get(key.kind, set())
+            for entry in facts.once(acl.acls, source).get(key, {}).get(holder, ()):
+                found |= entry.privileges
+        return frozenset(found)
+
+
+def _database_owner(facts: Facts, name: str) -> str:
+    return facts.once(acl.owners, None).get(ObjectKey("database", None, name), "")
+
+
+def words_of(line: Line, major: int) -> frozenset[str]:
+    """The privileges of a line; WITH GRANT OPTION stands beside each when the line says so."""
+    plain = line.privileges(major)
+    return plain | {word + OPTION for word in plain} if line.spec.grant_option else plain
+
+
+def _granted(facts: Facts, allowance: Allowance) -> Mapping[tuple[ObjectKey, str], frozenset[str]]:
+    return _words_by_holder(facts, (line for line in allowance.lines if line.spec.to is not None))
+
+
+def _revoked(facts: Facts, allowance: Allowance) -> Mapping[tuple[ObjectKey, str], frozenset[str]]:
+    return _words_by_holder(facts, (line for line in allowance.lines if line.spec.to is None))
+
+
+def _words_by_holder(facts: Facts, lines: Iterable[Line]) -> Mapping[tuple[ObjectKey, str], frozenset[str]]:
+    found: dict[tuple[ObjectKey, str], frozenset[str]] = {}
+    for line in lines:
+        words = words_of(line, facts.about.major)
+        for key in line.keys_in(facts):
+            for role in line.spec.roles:
+                found[key, role] = found.get((key, role), _NOTHING) | words
+    return found
+
+
+def _by_table(facts: Facts, allowance: Allowance) -> Mapping[tuple[str | None, str], Mapping[str, frozenset[str]]]:
+    found: dict[tuple[str | None, str], dict[str, frozenset[str]]] = defaultdict(dict)
+    for (key, role), words in facts.once(_granted, allowance).items():
+        if key.kind == "column":
+            roles = found[key.schema, key.name]
+            roles[role] = roles.get(role, _NOTHING) | words
+    return found
+
+
+# -- from the spec -------------------------------------------------------------------------------------
+
+
+def allowance(spec: Spec, target: str | None, lines: tuple[Line, ...]) -> Allowance:
+    inherits = {role: _inherited(spec, role) for role, body in spec.roles.items() if body.state == "present"}
+    return Allowance(target, lines, inherits, _defaults(spec, target) if target is not None else {})
+
+
+def _inherited(spec: Spec, role: str) -> frozenset[str]:
+    """Itself and its memberships, and theirs. One that is not said to inherit may still do so."""
+    found: set[str] = set()
+    unvisited = [role]
+    while unvisited:
+        current = unvisited.pop()
+        body = spec.roles.get(current)
+        if current not in found and body is not None:
+            usual = body.inherit is not False
+            unvisited += [entry.role for entry in of(body) if (usual if entry.inherit is None else entry.inherit)]
+        found.add(current)
+    return frozenset(found)
+
+
+def _defaults(spec: Spec, target: str) -> Mapping[tuple[str, str | None, str], frozenset[str]]:
+    found: dict[tuple[str, str | None, str], frozenset[str]] = {}
+    for _, body in database.inherited(spec, target):
+        for line in body.default_privileges:
+            words = acl.meant(line.grant or (), line.kind, spec.postgres)
+            words |= {word + OPTION for word in words} if line.grant_option else _NOTHING
+            for role in line.to or ():
+                key = (line.kind, line.in_schema, role)
+                found[key] = found.get(key, _NOTHING) | words
+    return found
