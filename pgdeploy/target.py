@@ -135,4 +135,17 @@ def connect(
         return DsnServer(dsn or (written.dsn if written else None) or "")
     if written is None or written.ssh is None:
         raise TargetError(f"{target.file}: nothing says how to reach {target.name}: write `connect:` or give --dsn")
-    raise TargetError(f"{target.name} is reached over ssh, which this version does not do yet: give --dsn")
+    from pgdeploy.connection.ssh import SshServer, ssh_options
+
+    way = written.ssh
+    if ssh_config is not None:  # it says all about the host, so that another address can be proved
+        return SshServer(way.host, ssh_options(config=str(ssh_config)), _socket(target.spec))
+    options = ssh_options(user=way.user, port=way.port, key=way.key, known_hosts=way.known_hosts, config=way.config)
+    return SshServer(way.host, options, _socket(target.spec))
+
+
+def _socket(spec: Spec) -> str:
+    """The server's own socket on its host, where the spec or else Debian puts it."""
+    folder = spec.settings.get("unix_socket_directories", "/var/run/postgresql")
+    first = folder[0] if isinstance(folder, tuple) else str(folder).split(",")[0].strip()
+    return f"{first}/.s.PGSQL.{spec.settings.get('port', 5432)}"

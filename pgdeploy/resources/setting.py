@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pgdeploy.change import Change, Effect, Stage, ident, literal, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.errors import Unreadable
 from pgdeploy.facts import Facts, Query
-from pgdeploy.parameter import Parameter, parameters, suggest
+from pgdeploy.parameter import MAJORS, Parameter, parameters, suggest
 from pgdeploy.spec.problem import Problem
 from pgdeploy.values import AUTO, NOT_SHOWN, ValueProblem, canonical, from_server, show, sql_elements
 
@@ -328,3 +328,16 @@ def _unknown_setting(setting: str, major: int) -> str:
         extension = setting.partition(".")[0]
         return f"{setting} belongs to the extension {extension}, which no database of this spec declares"
     return f"{setting} is no setting of PostgreSQL {major}"
+
+
+def completions(schema: dict[str, Any]) -> None:
+    """Every setting of every version, for editors that complete; the loader knows which version has which."""
+    known = {name: found for major in MAJORS for name, found in parameters(major).items()}
+    settable = (found for found in known.values() if found.context != "internal")
+    schema["properties"] = {found.name: _completion(found) for found in sorted(settable, key=lambda p: p.name)}
+
+
+def _completion(parameter: Parameter) -> dict[str, Any]:
+    unit = f" Unit: {parameter.unit}." if parameter.unit else ""
+    described = {"description": f"{parameter.summary}{unit}", "type": ["boolean", "number", "string", "array"]}
+    return described | ({"examples": list(parameter.values)} if parameter.values else {})

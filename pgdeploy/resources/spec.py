@@ -12,7 +12,7 @@ from pgdeploy.resources.database import DatabaseSpec
 from pgdeploy.resources.grant import ServerGrantSpec
 from pgdeploy.resources.hba import HbaRuleSpec
 from pgdeploy.resources.role import RoleSpec
-from pgdeploy.resources.setting import SettingValue
+from pgdeploy.resources.setting import SettingValue, completions
 from pgdeploy.spec.loader import Loaded, load
 from pgdeploy.spec.model import Day, FrozenMap, Identifier, Model
 
@@ -80,7 +80,9 @@ class Spec(Model):
     connect: Connect | None = Field(None, description="how to reach the live server")
     machine: Machine = Field(default_factory=Machine, description="what the server stands on")
     undeclared: Undeclared = Field(default_factory=Undeclared, description="what to do about what is not named here")
-    settings: FrozenMap[str, SettingValue] = Field(default_factory=FrozenMap, description="of the whole server")
+    settings: FrozenMap[str, SettingValue] = Field(
+        default_factory=FrozenMap, description="of the whole server", json_schema_extra=completions
+    )
     hba: tuple[HbaRuleSpec, ...] | None = Field(None, description="rules of pg_hba.conf in order; left out: not checked")
     roles: FrozenMap[Identifier, RoleSpec] = Field(default_factory=FrozenMap, description="roles by name")
     grants: tuple[ServerGrantSpec, ...] = Field((), description="privileges on tablespaces and parameters")
