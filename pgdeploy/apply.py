@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.change import Change, Effect, Stage
@@ -30,36 +29,28 @@ LOCK_TIMEOUT = "10s"
 """How long a statement waits for another session's lock before the apply stops."""
 
 
-@dataclass(slots=True)
-class Applied:
-    """What an apply did: the changes made, and what is left for the operator."""
-
-    done: list[Change] = field(default_factory=list)
-    restart_needed: bool = False
-
-
-def apply(plan: Plan, server: Server, *, lock_timeout: str = LOCK_TIMEOUT) -> Applied:
-    """Make the changes of a plan.
+def apply(plan: Plan, server: Server, *, lock_timeout: str = LOCK_TIMEOUT) -> list[Change]:
+    """Make the changes of a plan; gives those that are made.
 
     Raises:
         ApplyError: another apply is running, or a statement failed; nothing of its transaction is done.
         TargetError: the server was lost.
     """
-    applied = Applied()
+    done: list[Change] = []
     with _alone(server) as guard:
         for wave in plan.waves:
             try:
-                _make(wave, server, lock_timeout, applied)
-                guard.refresh_after(_settle(wave, server, applied, guard))
+                _make(wave, server, lock_timeout, done)
+                _settle(wave, server, guard)
             except PgdeployError as error:
-                raise ApplyError(_stopped(error, plan, applied)) from error
-    return applied
+                raise ApplyError(_stopped(error, plan, done)) from error
+    return done
 
 
-def _stopped(error: PgdeployError, plan: Plan, applied: Applied) -> str:
-    rest = [change for change in plan.changes if change not in applied.done]
-    lines = [f"stopped: {error}", f"done: {len(applied.done)} of {len(plan.changes)} changes"]
-    lines += [f"  {_first(change)}" for change in applied.done[-3:]]
+def _stopped(error: PgdeployError, plan: Plan, done: Sequence[Change]) -> str:
+    rest = [change for change in plan.changes if change not in done]
+    lines = [f"stopped: {error}", f"done: {len(done)} of {len(plan.changes)} changes"]
+    lines += [f"  {_first(change)}" for change in done[-3:]]
     lines += [f"not done: {len(rest)}", *(f"  {_first(change)}" for change in rest[:3])]
     return "\n".join([*lines, "Nothing is half done; when the reason is gone, apply again."])
 
@@ -73,14 +64,14 @@ def _first(change: Change) -> str:
 # -- one wave ------------------------------------------------------------------------------------------
 
 
-def _make(wave: Sequence[Change], server: Server, lock_timeout: str, applied: Applied) -> None:
+def _make(wave: Sequence[Change], server: Server, lock_timeout: str, done: list[Change]) -> None:
     """Transactions of several databases side by side; what is outside a transaction one by one."""
     if any(not change.transactional for change in wave):
         with closing(server.open()) as connection:
             _prepare(connection, lock_timeout)
             for change in wave:
                 _run(connection, [change], pipelined=change.transactional)
-                applied.done.append(change)
+                done.append(change)
         return
     by_database: dict[str | None, list[Change]] = {}
     for change in wave:
@@ -91,7 +82,7 @@ def _make(wave: Sequence[Change], server: Server, lock_timeout: str, applied: Ap
         with closing(server.open(database)) as connection:
             _prepare(connection, lock_timeout)
             _run(connection, changes, pipelined=True)
-        applied.done.extend(changes)
+        done.extend(changes)
 
     # DROP OWNED and memberships touch what databases share: two at once would hit the same rows
     shared = wave[0].stage is Stage.DROP or any(change.borrows for change in wave)
@@ -103,7 +94,8 @@ def _make(wave: Sequence[Change], server: Server, lock_timeout: str, applied: Ap
 
 def _prepare(connection: psycopg.Connection[Any], lock_timeout: str) -> None:
     connection.execute("SELECT set_config('lock_timeout', %s, false)", [lock_timeout])
-    connection.execute("SET search_path = ''")
+    # where an extension goes that says nothing else; everything of ours is named in full
+    connection.execute("SET search_path = public")
 
 
 def _run(connection: psycopg.Connection[Any], changes: Sequence[Change], *, pipelined: bool) -> None:
@@ -157,24 +149,18 @@ def _words(error: psycopg.Error) -> str:
 # -- after a wave --------------------------------------------------------------------------------------
 
 
-def _settle(wave: Sequence[Change], server: Server, applied: Applied, guard: _Guard) -> bool:
-    """Write pg_hba.conf, reload or restart, as the wave's changes ask. True: the server restarted."""
+def _settle(wave: Sequence[Change], server: Server, guard: _Guard) -> None:
+    """Write pg_hba.conf, reload or restart, as the wave's changes ask; a restart that is not ours to make waits."""
     for change in wave:
         if change.hba is not None:
             server.write_hba(change.hba)
     effects = {change.effect for change in wave}
-    if Effect.RESTART in effects:
-        if server.can_restart:
-            guard.release()
-            server.restart()
-            return True
-        applied.restart_needed = True
-    if effects - {Effect.NONE}:
+    if Effect.RESTART in effects and server.can_restart:
+        guard.release()
+        server.restart()
+        guard.take()
+    elif effects - {Effect.NONE}:
         _reload(server)
-    for change in wave:
-        if change.effect is not Effect.NONE and change not in applied.done:
-            applied.done.append(change)
-    return False
 
 
 def _reload(server: Server) -> None:
@@ -200,8 +186,11 @@ class _Guard:
         self._connection: psycopg.Connection[Any] | None = None
 
     def take(self) -> None:
-        """Raises ApplyError when another apply runs, even one that came in by another database."""
+        """Raises ApplyError on a standby, and when another apply runs, even one that came in by another database."""
         self._connection = self._server.open()
+        if self._connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
+            self.release()
+            raise ApplyError("this server is a standby; apply to its primary")
         got = self._connection.execute("SELECT pg_try_advisory_lock(%s, %s)", LOCK).fetchone()
         others = self._connection.execute(
             "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()"
@@ -212,10 +201,6 @@ class _Guard:
             self.release()
             pids = ", ".join(str(row[0]) for row in others) or "unknown"
             raise ApplyError(f"another apply is running on this server (backend {pids}); wait for it and plan again")
-
-    def refresh_after(self, restarted: bool) -> None:
-        if restarted:
-            self.take()
 
     def release(self) -> None:
         if self._connection is not None:

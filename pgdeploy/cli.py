@@ -94,7 +94,7 @@ def lint(
 
     code, found = OK, []
     for target in _load(targets):
-        advices = linter.lint(target.spec, date.today())  # noqa: DTZ011
+        advices = linter.lint(target.spec, date.today(), target.loaded.place)  # noqa: DTZ011
         code = max(code, linter.exit_code(advices))
         for advice in advices:
             place = target.loaded.place(advice.keys)

@@ -6,6 +6,7 @@
     ├── MissingExtra       an optional dependency is not installed; names the extra
     ├── TargetError        the target cannot be reached, started or used
     ├── Unreadable         a fact could not be read (which is not the same as absent)
+    ├── UnknownRule        `lint --explain` of a rule that there is not
     ├── PlanError          a plan is refused: facts moved, or it rests on what could not be read
     └── ApplyError         an apply stopped; says what is done and what is not
 
@@ -48,6 +49,10 @@ class TargetError(PgdeployError):
 
 class Unreadable(PgdeployError):
     """A fact could not be read; the message says why (a missing right, a broken connection)."""
+
+
+class UnknownRule(PgdeployError):
+    """No rule of lint has this id; the message names the nearest."""
 
 
 class PlanError(PgdeployError):

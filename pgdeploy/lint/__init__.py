@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.errors import PgdeployError
+from pgdeploy.errors import UnknownRule
 from pgdeploy.lint import (
     access,
     backup,
@@ -65,10 +65,6 @@ RULES: tuple[Rule, ...] = (
     *unused.RULES,
     *waiver.RULES,
 )
-
-
-class UnknownRule(PgdeployError):
-    """No rule has this id; the message names the nearest."""
 
 
 def lint(spec: Spec, today: date, place: Callable[[Keys], Any] | None = None) -> list[Advice]:

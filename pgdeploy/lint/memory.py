@@ -162,7 +162,7 @@ def unknown_memory(subject: Subject) -> Iterator[Hit]:
     taken for praise. Write the memory of the host, or the limit of the container or VM that the server
     runs in; it is used for advice only and never compared with the host. It is a size as PostgreSQL has
     them, such as 48GB or 512MB."""
-    written = [setting for setting in _COUNTED if subject.written(setting)]
+    written = [setting for setting in _COUNTED if any(subject.everywhere(setting))]
     if subject.memory is not None or not (written or subject.spec.machine.memory):
         return
     said = subject.spec.machine.memory

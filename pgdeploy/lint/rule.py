@@ -8,6 +8,8 @@ from enum import StrEnum
 from inspect import cleandoc
 from typing import TYPE_CHECKING, NamedTuple
 
+from pgdeploy.spec.place import dotted, escape
+
 if TYPE_CHECKING:
     from pgdeploy.lint.subject import Subject
     from pgdeploy.spec.place import Keys
@@ -57,6 +59,22 @@ class Advice:
     address: str
     keys: Keys
     message: str
+
+    @property
+    def text(self) -> str:
+        """`severity ID address: message`, on one line whatever the names hold."""
+        return f"{self.rule.severity} {self.rule.id} {escape(self.address)}: {escape(self.message)}"
+
+    def as_data(self) -> dict[str, str]:
+        """As JSON has it."""
+        return {
+            "rule": self.rule.id,
+            "severity": str(self.rule.severity),
+            "title": self.rule.title,
+            "address": self.address,
+            "path": dotted(self.keys),
+            "message": self.message,
+        }
 
 
 def rule(id: str, severity: Severity, title: str, source: str) -> Callable[[Find], Rule]:

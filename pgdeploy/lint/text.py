@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from pgdeploy.lint.rule import Advice, Rule
-from pgdeploy.spec.place import escape
 
 if TYPE_CHECKING:
     from pgdeploy.spec.place import Place
@@ -38,14 +37,13 @@ Advice that does not hold here is silenced in the spec, with a reason and a date
 `on` is the address that the command prints; without it the waiver holds for every address. After its date it
 silences nothing. Settings that are not written count with the default of the spec's version of PostgreSQL.
 
-This page is made from the rules: `python -m pgdeploy.lint.text > docs/lint.md`.
+This page is made from the rules: `python -m pgdeploy.lint > docs/lint.md`.
 """
 
 
 def line(advice: Advice, place: Place) -> str:
     """One line: `FILE:LINE:COLUMN: severity ID address: message`."""
-    rule = advice.rule
-    return f"{place}: {rule.severity} {rule.id} {escape(advice.address)}: {escape(advice.message)}"
+    return f"{place}: {advice.text}"
 
 
 def explanation(rule: Rule) -> str:
@@ -70,11 +68,3 @@ def _page(rules: list[Rule]) -> Iterator[str]:
             yield f"\n## {TOPICS[topic]}"
         yield f"\n### {rule.id}\n\n**{rule.severity}: {rule.title}**\n\n{rule.explanation}\n\nSource: {rule.source}"
     yield ""
-
-
-if __name__ == "__main__":
-    import sys
-
-    from pgdeploy.lint import RULES
-
-    sys.stdout.write(page(RULES))

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - every name is quoted by ident() or literal()
 """How to try a privilege without doing what it allows.
 
 EXPLAIN checks the privileges of SELECT, INSERT, UPDATE and DELETE as executing would, then stops: no row, no

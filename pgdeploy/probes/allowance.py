@@ -138,11 +138,11 @@ def _by_table(facts: Facts, allowance: Allowance) -> Mapping[tuple[str | None, s
 
 
 def allowance(spec: Spec, target: str | None, lines: tuple[Line, ...]) -> Allowance:
-    inherits = {role: _inherited(spec, role) for role, body in spec.roles.items() if body.state == "present"}
+    inherits = {role: inherited(spec, role) for role, body in spec.roles.items() if body.state == "present"}
     return Allowance(target, lines, inherits, _defaults(spec, target) if target is not None else {})
 
 
-def _inherited(spec: Spec, role: str) -> frozenset[str]:
+def inherited(spec: Spec, role: str) -> frozenset[str]:
     """Itself and its memberships, and theirs. One that is not said to inherit may still do so."""
     found: set[str] = set()
     unvisited = [role]

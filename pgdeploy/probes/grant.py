@@ -19,9 +19,9 @@ from pgdeploy.probes.act import PUBLIC
 from pgdeploy.probes.allowance import Allowance, allowance, words_of
 from pgdeploy.probes.ask import Question
 from pgdeploy.probes.login import Login, logins
-from pgdeploy.probes.question import OPTION, Answers, answer
+from pgdeploy.probes.question import Answers, answer
 from pgdeploy.probes.session import session
-from pgdeploy.probes.thing import Things, read_things, table_of
+from pgdeploy.probes.thing import Things, column_of, read_things, table_of
 from pgdeploy.resources import database, schema
 from pgdeploy.resources.acl import ObjectKey
 from pgdeploy.resources.grant import Line, lines_of
@@ -73,8 +73,8 @@ class GrantProbes(Resource):
         return self._no_object(facts, line)
 
     def _no_object(self, facts: Facts, line: Line) -> str | None:
-        there = facts.once(_answers, self).things
-        missing = [shown(key) for key in line.keys_in(facts) if table_of(key) not in there]
+        there = facts.once(_things, self)
+        missing = [shown(key) for key in line.keys_in(facts) if not _is_there(key, there)]
         return f"{listing(missing)} does not exist" if missing else None
 
     def inapplicable(self, facts: Facts, check: Check) -> str | None:
@@ -101,10 +101,10 @@ class GrantProbes(Resource):
         return Outcome(not failing, "works", listing(_failures(failing)) if failing else "works")
 
     def _compare_stops(self, facts: Facts, line: Line) -> Outcome:
-        return self._compare_refusals(facts, line, facts.once(_forbidden, self, line), "nothing beyond the spec")
+        return self._compare_refusals(facts, line, facts.once(_limits, self, line), "nothing beyond the spec")
 
     def _compare_refused(self, facts: Facts, line: Line) -> Outcome:
-        return self._compare_refusals(facts, line, facts.once(_revoked, self, line), "refused")
+        return self._compare_refusals(facts, line, facts.once(_limits, self, line), "refused")
 
     def _compare_refusals(
         self, facts: Facts, line: Line, questions: Collection[Question], desired: str
@@ -121,7 +121,8 @@ class GrantProbes(Resource):
         for question in questions:
             if question[2] == "CONNECT" and entered.get(question[0]):
                 allowed[question] = "it logged in"
-        return Outcome(not allowed, desired, f"allowed: {listing(_failures(allowed))}" if allowed else desired, note=said)
+        actual = f"allowed: {listing(_failures(allowed))}" if allowed else desired
+        return Outcome(not allowed, desired, actual, note=said)
 
     def _enter(self, facts: Facts, line: Line, only: Collection[str] | None = None) -> Mapping[str, bool]:
         """Whether grantees that have a secret can really log in to this database."""
@@ -147,16 +148,92 @@ def _failures(failing: Mapping[Question, str]) -> list[str]:
 # -- questions -----------------------------------------------------------------------------------------
 
 
+def _things(facts: Facts, probes: GrantProbes) -> Things:
+    """The objects of all lines, and their schemas."""
+    lines = [line for line in probes.lines if _can_be_asked(facts, probes, line)]
+    keys = {key for line in lines for key in line.keys_in(facts)}
+    with session(facts, probes.database) as connection:
+        return read_things(connection, keys, facts.once(names_by_oid))
+
+
 def _answers(facts: Facts, probes: GrantProbes) -> Answers:
     """Everything that the lines give rise to, asked in one session."""
-    lines = [line for line in probes.lines if _can_be_asked(facts, probes, line)]
-    with session(facts, probes.database) as connection:
-        things = read_things(connection, {key for line in lines for key in line.keys_in(facts)}, facts.once(names_by_oid))
-        _remember(facts, probes, things)
-        asked: dict[Question, None] = {}
-        tried: dict[Question, None] = {}
-        for line in lines:
-            wishes, limits = list(_positive(facts, line)), _limits(facts, probes, line)
+    asked: dict[Question, None] = {}
+    tried: dict[Question, None] = {}
+    for line in probes.lines:
+        if _can_be_asked(facts, probes, line):
+            wishes, limits = list(_positive(facts, line)), facts.once(_limits, probes, line)
             asked.update(dict.fromkeys(chain(wishes, limits)))
-            tried.update(dict.fromkeys(_sample(line, chain(wishes, _triable(facts, probes, limits)))))
-        return answer(connection, facts, things, asked, tried)
+            tried.update(dict.fromkeys(_sample(chain(wishes, _triable(facts, probes, limits)))))
+    with session(facts, probes.database) as connection:
+        return answer(connection, facts, facts.once(_things, probes), asked, tried)
+
+
+def _can_be_asked(facts: Facts, probes: GrantProbes, line: Line) -> bool:
+    """Whether the line's roles and schema are there, and this version has its privileges."""
+    if any(absent(role, facts) for role in line.spec.roles) or not line.privileges(facts.about.major):
+        return False
+    inside = line.spec.on.schema_
+    return probes.database is None or inside is None or schema.absent(probes.database, inside, facts) is None
+
+
+def _is_there(key: ObjectKey, things: Things) -> bool:
+    thing = things.get(table_of(key))
+    return thing is not None and (key.kind != "column" or column_of(key, thing) is not None)
+
+
+def _positive(facts: Facts, line: Line) -> Iterator[Question]:
+    """What a line gives."""
+    words = sorted(words_of(line, facts.about.major)) if line.spec.to is not None else ()
+    for key in line.keys_in(facts):
+        for role in line.spec.roles:
+            yield from ((role, key, word) for word in words)
+
+
+def _limits(facts: Facts, probes: GrantProbes, line: Line) -> list[Question]:
+    """What must be refused: all that a revoke names, and beside a grant all that nothing gives."""
+    major, known = facts.about.major, facts.once(roles)
+    found: list[Question] = []
+    for key, owner in _around(facts, probes, line):
+        for role in line.spec.roles:
+            if role == PUBLIC or not known[role].superuser:
+                words = probes.allowance.everything(facts, key, role) if line.spec.to else line.privileges(major)
+                left = words - probes.allowance.of(facts, role, key, owner)
+                found += ((role, key, word) for word in sorted(left))
+    return found
+
+
+def _around(facts: Facts, probes: GrantProbes, line: Line) -> Iterator[tuple[ObjectKey, str]]:
+    """The objects of a line and their owners; beside columns that it grants on, the table's other columns."""
+    things = facts.once(_things, probes)
+    keys = [key for key in line.keys_in(facts) if _is_there(key, things)]
+    if line.kind == "column" and line.spec.to is not None and keys:
+        keys = [keys[0]._replace(sub=column.name) for column in things[table_of(keys[0])].columns]
+    for key in keys:
+        yield key, things[table_of(key)].owner
+
+
+def _triable(facts: Facts, probes: GrantProbes, limits: Iterable[Question]) -> Iterator[Question]:
+    """Without what single columns allow: on a table whose every column is granted, all of it would work."""
+    for role, key, word in limits:
+        if key.kind != "table" or word not in probes.allowance.of_columns(facts, role, key):
+            yield role, key, word
+
+
+def _sample(questions: Iterable[Question]) -> Iterator[Question]:
+    """Those about a few pairs of grantee and object, spread over all of them."""
+    by_pair: dict[tuple[str, ObjectKey], list[Question]] = defaultdict(list)
+    for question in questions:
+        by_pair[question[:2]].append(question)
+    pairs = list(by_pair)
+    step = max(1, -(-len(pairs) // TRIED))
+    for pair in pairs[::step]:
+        yield from by_pair[pair]
+
+
+def probes(spec: Spec) -> Iterator[Resource]:
+    known = {login.role: login for login in logins(spec) if login.spec.login}
+    for target in (None, *spec.databases):
+        server = (Line(None, line, ("grants", index)) for index, line in enumerate(spec.grants))
+        lines = tuple(server if target is None else lines_of(spec, target))
+        yield GrantProbes(target, lines, allowance(spec, target, lines), known)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,14 @@ _SETTINGS = (
     "SET statement_timeout = '30s'",
     "SET jit = off",
 )
+
+
+@cache
+def sql(name: str) -> str:
+    """A statement of ours; `{quiet}` in it stands for the condition of that name."""
+    folder = files("pgdeploy.probes") / "sql"
+    text = (folder / f"{name}.sql").read_text(encoding="utf-8")
+    return text.replace("{quiet}", sql("quiet")) if "{quiet}" in text else text
 
 
 def server_of(facts: Facts) -> Server:

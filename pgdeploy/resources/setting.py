@@ -308,7 +308,7 @@ def problems(
         parameter = known.get(setting.lower())
         if parameter is None:
             if setting.partition(".")[0] not in prefixes or "." not in setting:
-                yield Problem((*keys, setting), _unknown_setting(setting, major))
+                yield Problem((*keys, setting), _unknown_setting(setting, major), about_key=True)
             continue
         try:
             canonical(value, parameter)

@@ -12,10 +12,14 @@ _LONGEST = 60
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong at a path of the document. Examiners of a whole spec yield these."""
+    """What is wrong at a path of the document. Examiners of a whole spec yield these.
+
+    `about_key`: the key itself is wrong, not what stands behind it.
+    """
 
     keys: Keys
     message: str
+    about_key: bool = False
 
     def __str__(self) -> str:
         return f"{dotted(self.keys)}: {self.message}" if self.keys else self.message

@@ -80,7 +80,7 @@ def _examine(
     names = {str(path[-1]) for path in pruned.paths if is_named(model, path)}
     problems = [Problem(pruned.original(one.keys), one.message) for one in examine(value)]
     return [
-        Translated(problem, about_key=False, prune=problem.keys)
+        Translated(problem, about_key=problem.about_key, prune=problem.keys)
         for problem in problems
         if not _is_shadowed(problem, names, pruned)
     ]

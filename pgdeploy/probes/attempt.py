@@ -1,0 +1,70 @@
+"""One attempt to log in as a role, and what the server's refusal means.
+
+libpq gives no SQLSTATE for a login that fails, and the words are in the server's language. But it knows
+whether the server asked for a password; and two refusals with the same words have the same cause.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pgdeploy.errors import TargetError, Unreadable
+from pgdeploy.facts import closing
+
+if TYPE_CHECKING:
+    from pgdeploy.connection.server import Server
+    from pgdeploy.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How one attempt ended. `asked`: the server wanted the password. `words`: why it refused.
+
+    `identity` is how the role was let in otherwise (`peer:root`); "" is trust, None is not known.
+    """
+
+    entered: bool
+    asked: bool
+    words: str = ""
+    identity: str | None = None
+
+
+def attempt(server: Server, role: str, password: Secret, database: str | None) -> Attempt:
+    """Try once.
+
+    Raises:
+        Unreadable: the server cannot be reached at all: no failed login.
+    """
+    try:
+        with closing(server.open(database, user=role, password=password)) as connection:
+            asked = connection.pgconn.used_password
+            return Attempt(True, asked, identity=None if asked else _identity(connection))
+    except TargetError as error:
+        pgconn = getattr(error.__cause__, "pgconn", None)
+        asked = pgconn is not None and pgconn.used_password
+        if not asked:
+            _require_reachable(server)
+        return Attempt(False, asked, _words(error, pgconn))
+
+
+def _identity(connection: Any) -> str | None:
+    """How somebody without password was let in; PostgreSQL says so from 16."""
+    if connection.info.server_version < 160000:
+        return None
+    return connection.execute("SELECT coalesce(system_user, '')").fetchone()[0]  # type: ignore[no-any-return]
+
+
+def _require_reachable(server: Server) -> None:
+    try:
+        server.open().close()
+    except TargetError as error:
+        raise Unreadable(str(error)) from error
+
+
+def _words(error: TargetError, pgconn: Any) -> str:
+    """What the server said, without how it was reached, on one line."""
+    if pgconn is None:
+        return str(error)
+    text = pgconn.error_message.decode(errors="replace")
+    return "; ".join(line.strip() for line in text.rpartition(" failed: ")[2].splitlines() if line.strip())
