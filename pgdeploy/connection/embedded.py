@@ -191,6 +191,9 @@ class Cluster(Server):
         foreign = [name for name in os.listdir(self.home) if name not in _OURS_IN_HOME]
         if foreign and not (self.home / "lock").exists():
             raise TargetError(f"{self.home}: holds something else ({foreign[0]}); name an empty directory")
+        if self._identity and not self._server_may(self.home.parent):
+            who = f"the server runs as {SERVER_USER}, because PostgreSQL refuses to run as root"
+            raise TargetError(f"{self.home}: {who}, and may not pass {self.home.parent}; name another directory")
 
     def _take_lock(self) -> None:
         self._lock = os.open(self.home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -203,7 +206,7 @@ class Cluster(Server):
 
     def _prepare_programs(self) -> None:
         """Copy the programs when the server's user cannot reach them (a venv under /root, say)."""
-        if not self._identity or self._reachable(self._bin / "postgres"):
+        if not self._identity or self._server_may(self._bin / "postgres"):
             return
         copy = Path(tempfile.mkdtemp(prefix="pgdeploy-programs-"))
         self._copies.append(copy)
@@ -211,8 +214,9 @@ class Cluster(Server):
         os.chmod(copy, 0o755)
         self._bin = copy / "pg" / "bin"
 
-    def _reachable(self, program: Path) -> bool:
-        test = subprocess.run(["test", "-x", str(program)], check=False, cwd="/", **self._identity)
+    def _server_may(self, path: Path) -> bool:
+        """Whether the server's user may run this program, or pass through this directory."""
+        test = subprocess.run(["test", "-x", str(path)], check=False, cwd="/", **self._identity)
         return test.returncode == 0
 
     def _initdb(self) -> None:

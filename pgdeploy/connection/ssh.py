@@ -106,7 +106,8 @@ class SshServer(Server):
             while True:
                 ours, _ = self._listener.accept()
                 with ours, self._said.open("ab") as errors:
-                    self._sessions.append(subprocess.Popen(self._command, stdin=ours, stdout=ours, stderr=errors))
+                    end = ours.fileno()
+                    self._sessions.append(subprocess.Popen(self._command, stdin=end, stdout=end, stderr=errors))
 
     def _last_word(self) -> str:
         with contextlib.suppress(OSError):

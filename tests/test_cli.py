@@ -1,0 +1,118 @@
+"""The command line as a user has it: exit codes, what stands on stdout, what `--json` gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+SPEC = """\
+postgres: 16
+settings: {work_mem: 8MB, max_connections: 50}
+roles:
+  postgres: {superuser: true, login: true}
+  reader: {login: true, password: {env: CLI_TEST_PASSWORD}}
+databases:
+  shop:
+    schemas: {sales: {}}
+    grants:
+      - {grant: [USAGE], on: {schema: sales}, to: [reader]}
+"""
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """`pgdeploy` in a folder of its own with one spec, specs/shop.yaml."""
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs/shop.yaml").write_text(SPEC)
+    environment = {**os.environ, "CLI_TEST_PASSWORD": "not-a-secret"}
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pgdeploy", *arguments]
+        return subprocess.run(
+            command, check=False, capture_output=True, text=True, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL
+        )
+
+    return call
+
+
+@pytest.fixture
+def here() -> Iterator[tuple[str, ...]]:
+    """An embedded server that is kept between commands."""
+    with TemporaryDirectory(prefix="pgdeploy-cli-") as home:
+        Path(home).chmod(0o755)
+        yield "--on", "embedded", "--data-dir", f"{home}/cluster"
+
+
+def test_from_nothing_to_conforming(run: Run, here: tuple[str, ...]) -> None:
+    before = run("plan", "shop", *here)
+    assert before.returncode == 2
+    assert 'CREATE ROLE "reader"' in before.stdout
+    assert "setting[work_mem].value: desired 8MB, actual 4MB (specs/shop.yaml:2:12)" in before.stdout
+    assert run("check", "shop", *here, "--no-probes").returncode == 2
+
+    applied = run("apply", "shop", *here, "--yes")
+    assert applied.returncode == 0, applied.stderr
+    assert "nothing is left to change" in applied.stdout
+
+    assert run("plan", "shop", *here).returncode == 0
+    checked = run("check", "shop", *here)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "0 drift" in checked.stdout
+
+
+def test_a_plan_as_json_says_all(run: Run, here: tuple[str, ...]) -> None:
+    plan = json.loads(run("plan", "shop", *here, "--json").stdout)
+    changes = {statement: change for change in plan["changes"] for statement in change["sql"]}
+    connections = changes["ALTER SYSTEM SET \"max_connections\" TO '50'"]
+    assert connections["causes"] == ["setting[max_connections].value"]
+    assert connections["effect"] == "restart"
+    assert connections["risk"] == "safe"
+    assert any(change["database"] == "shop" for change in plan["changes"])
+
+
+def test_a_saved_plan_is_done_once(run: Run, here: tuple[str, ...], tmp_path: Path) -> None:
+    saved = str(tmp_path / "plan.json")
+    run("plan", "shop", *here, "--out", saved)
+    assert run("apply", "shop", *here, "--plan", saved, "--yes").returncode == 0
+    again = run("apply", "shop", *here, "--plan", saved, "--yes")
+    assert again.returncode == 1
+    assert "moved since this plan was saved" in again.stderr
+
+
+def test_nobody_to_ask_means_no(run: Run, here: tuple[str, ...]) -> None:
+    refused = run("apply", "shop", *here)
+    assert refused.returncode == 1
+    assert "--yes" in refused.stderr
+    assert run("plan", "shop", *here).returncode == 2
+
+
+def test_check_as_json_has_every_check(run: Run) -> None:
+    report = json.loads(run("check", "shop", "--on", "embedded", "--json").stdout)
+    (target,) = report["targets"]
+    by_id = {finding["id"]: finding for finding in target["findings"]}
+    assert by_id["role[reader].login"]["verdict"] == "conforms"
+    assert by_id["role[reader].login"]["spec"] == {"file": "specs/shop.yaml", "line": 5, "column": 12}
+    assert target["counts"]["drifts"] == 0
+
+
+def test_every_problem_of_a_spec_at_once(run: Run, tmp_path: Path) -> None:
+    spec = tmp_path / "specs/shop.yaml"
+    spec.write_text(SPEC.replace("work_mem: 8MB", "work_mem: 8XB").replace("login: true}", "logn: true}"))
+    refused = run("plan", "shop", "--on", "embedded")
+    assert refused.returncode == 1
+    assert "specs/shop.yaml:2:22: settings.work_mem" in refused.stderr
+    assert "did you mean login?" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_schema_is_json(run: Run) -> None:
+    assert json.loads(run("schema").stdout)["title"] == "Spec"

@@ -1,0 +1,77 @@
+"""The documents are true: links lead somewhere, specs load, and the README's commands do what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from pgdeploy.target import load_target
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+NAMES = [str(document.relative_to(ROOT)) for document in DOCUMENTS]
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_links_lead_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text())
+    broken = [link for link in links if not (document.parent / link).exists()]
+    assert broken == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_whole_specs_in_documents_load(document: Path, tmp_path: Path) -> None:
+    for number, block in enumerate(blocks(document, "yaml")):
+        if re.search("^postgres:", block, re.MULTILINE):
+            file = tmp_path / f"block_{number}.yaml"
+            file.write_text(block)
+            assert load_target(file).checks
+
+
+def test_the_readme_has_a_whole_spec() -> None:
+    assert any("postgres: 16" in block for block in blocks(ROOT / "README.md", "yaml"))
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="pgdeploy-readme-") as home:
+        Path(home).chmod(0o755)  # the embedded server runs as another user when we are root
+        yield Path(home)
+
+
+def test_the_commands_of_the_readme_work_in_their_order(folder: Path) -> None:
+    """Each command of `Try it by hand` ends as the table of exit codes says."""
+    by_hand = next(block for block in blocks(ROOT / "README.md", "sh") if "pgdeploy lint" in block)
+    ends = {}
+    for line in by_hand.splitlines():
+        words = shlex.split(line.replace("/tmp/pg01", f"{folder}/pg01"), comments=True)
+        if words and words[0] in ("pgdeploy", "pytest"):
+            done = subprocess.run(
+                [sys.executable, "-m", *words], check=False, capture_output=True, text=True, cwd=ROOT, env=_environment()
+            )
+            ends[" ".join(words[:2])] = (done.returncode, done.stdout[-2000:] + done.stderr[-2000:])
+    codes = {command: code for command, (code, _) in ends.items()}
+    assert codes == {
+        "pgdeploy lint": 2,
+        "pgdeploy plan": 2,
+        "pgdeploy apply": 0,
+        "pgdeploy check": 0,
+        "pytest --target=prod-pg01": 0,
+    }, ends
+
+
+def _environment() -> dict[str, str]:
+    """Ours without what this pytest says to its own children."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "PG01_"))}
