@@ -99,7 +99,7 @@ def test_cost_grows_with_the_objects(benchmark: Any, part: int, tmp_path: Path) 
         build(server)
         apply(plan(part_target.spec, part_target.resources, part_target.read(server)), server)
         checks = part_target.checks
-        findings = benchmark(lambda server=server: diff(checks, part_target.read(server)))
+        findings = benchmark(lambda server, checks: diff(checks, part_target.read(server)), server, checks)
         assert {finding.verdict for finding in findings} <= {Verdict.CONFORMS}
 
 

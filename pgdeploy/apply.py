@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.change import Change, Effect, Stage
+from pgdeploy.connection.session import settle
 from pgdeploy.errors import ApplyError, PgdeployError
 from pgdeploy.facts import SIDE_BY_SIDE, closing
 
@@ -85,7 +86,7 @@ def _make(wave: Sequence[Change], server: Server, lock_timeout: str, done: list[
         done.extend(changes)
 
     # DROP OWNED and memberships touch what databases share: two at once would hit the same rows
-    shared = wave[0].stage is Stage.DROP or any(change.borrows for change in wave)
+    shared = wave[0].stage >= Stage.DROP or any(change.borrows for change in wave)
     workers = 1 if shared else SIDE_BY_SIDE
     with ThreadPoolExecutor(workers) as pool:
         for result in [pool.submit(one, item) for item in by_database.items()]:
@@ -93,9 +94,8 @@ def _make(wave: Sequence[Change], server: Server, lock_timeout: str, done: list[
 
 
 def _prepare(connection: psycopg.Connection[Any], lock_timeout: str) -> None:
-    connection.execute("SELECT set_config('lock_timeout', %s, false)", [lock_timeout])
     # where an extension goes that says nothing else; everything of ours is named in full
-    connection.execute("SET search_path = public")
+    settle(connection, lock_timeout=lock_timeout, search_path="public")
 
 
 def _run(connection: psycopg.Connection[Any], changes: Sequence[Change], *, pipelined: bool) -> None:
@@ -111,6 +111,7 @@ def _run(connection: psycopg.Connection[Any], changes: Sequence[Change], *, pipe
         return
     sent = [statement.sent() for statement in statements]
     done = 0
+    cursors: list[psycopg.Cursor[Any]] = []
     try:
         if not pipelined:
             for text in sent:
@@ -119,7 +120,8 @@ def _run(connection: psycopg.Connection[Any], changes: Sequence[Change], *, pipe
             return
         with connection.pipeline() as pipeline:
             connection.execute("BEGIN")
-            cursors = [connection.execute(text) for text in sent]
+            for text in sent:
+                cursors.append(connection.execute(text))  # noqa: PERF401, an error in the middle leaves those so far
             connection.execute("COMMIT")
             pipeline.sync()
             for cursor in cursors:
@@ -142,7 +144,11 @@ def _words(error: psycopg.Error) -> str:
     diag = error.diag
     if diag.message_primary is None:
         return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    more = [f"{word}: {text}" for word, text in (("detail", diag.message_detail), ("hint", diag.message_hint)) if text]
+    more = [
+        f"{word}: {text}"
+        for word, text in (("detail", diag.message_detail), ("hint", diag.message_hint))
+        if text
+    ]
     return "; ".join([f"{diag.message_primary} ({diag.sqlstate})", *more])
 
 
@@ -166,12 +172,15 @@ def _settle(wave: Sequence[Change], server: Server, guard: _Guard) -> None:
 def _reload(server: Server) -> None:
     """Ask for a reload and wait until the server has read its files; the checks say what it made of them."""
     with closing(server.open()) as connection:
-        before = connection.execute("SELECT pg_conf_load_time()").fetchone()
+        when = "SELECT pg_conf_load_time()::text"
+        before = connection.execute(when).fetchone()
         connection.execute("SELECT pg_reload_conf()")
         deadline = time.monotonic() + 10
-        while connection.execute("SELECT pg_conf_load_time()").fetchone() == before:
+        while connection.execute(when).fetchone() == before:
             if time.monotonic() > deadline:
-                raise ApplyError("the server did not read its configuration files within 10 s of pg_reload_conf()")
+                raise ApplyError(
+                    "the server did not read its configuration files within 10 s of pg_reload_conf()"
+                )
             time.sleep(0.01)
 
 
@@ -200,7 +209,9 @@ class _Guard:
         if others or got != (True,):
             self.release()
             pids = ", ".join(str(row[0]) for row in others) or "unknown"
-            raise ApplyError(f"another apply is running on this server (backend {pids}); wait for it and plan again")
+            raise ApplyError(
+                f"another apply is running on this server (backend {pids}); wait for it and plan again"
+            )
 
     def release(self) -> None:
         if self._connection is not None:

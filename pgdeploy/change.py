@@ -48,6 +48,7 @@ class Stage(IntEnum):
     ROLE_IN_DATABASE = 60
     HBA = 70
     DROP = 80
+    DROP_ROLE = 81
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,13 +35,19 @@ class On(StrEnum):
     EMBEDDED = "embedded"
 
 
-Name = Annotated[str, typer.Argument(help="a target: the name of a file in specs/, or a path", show_default=False)]
+Name = Annotated[
+    str, typer.Argument(help="a target: the name of a file in specs/, or a path", show_default=False)
+]
 Names = Annotated[
     list[str], typer.Argument(help="targets: names or globs of files in specs/, or paths", show_default=False)
 ]
 OnOption = Annotated[On, typer.Option("--on", help="where the spec is realised")]
-Dsn = Annotated[str | None, typer.Option("--dsn", help="libpq connection string instead of the spec's connect:")]
-SshConfig = Annotated[Path | None, typer.Option("--ssh-config", help="ssh_config file instead of the spec's connect:")]
+Dsn = Annotated[
+    str | None, typer.Option("--dsn", help="libpq connection string instead of the spec's connect:")
+]
+SshConfig = Annotated[
+    Path | None, typer.Option("--ssh-config", help="ssh_config file instead of the spec's connect:")
+]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="with --on embedded: keep the cluster here")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 
@@ -68,7 +74,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print it")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print it")
+    ] = False,
 ) -> None:
     pass
 
@@ -119,7 +127,9 @@ def plan(
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     json: Json = False,
-    out: Annotated[Path | None, typer.Option("--out", help="save the plan, to bind `apply --plan` to it")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="save the plan, to bind `apply --plan` to it")
+    ] = None,
 ) -> None:
     """Print the SQL that brings the server to the spec. Exit 0: nothing to do; 2: changes; 1: error."""
     from pgdeploy import render_plan
@@ -146,21 +156,27 @@ def apply(
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
-    saved: Annotated[Path | None, typer.Option("--plan", help="do exactly this saved plan, or refuse")] = None,
+    saved: Annotated[
+        Path | None, typer.Option("--plan", help="do exactly this saved plan, or refuse")
+    ] = None,
     allow_destructive: Annotated[
         bool, typer.Option("--allow-destructive", help="also make changes that lose something")
     ] = False,
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="go on without what could not be read")
     ] = False,
-    lock_timeout: Annotated[str, typer.Option("--lock-timeout", help="how long to wait for others' locks")] = "10s",
+    lock_timeout: Annotated[
+        str, typer.Option("--lock-timeout", help="how long to wait for others' locks")
+    ] = "10s",
 ) -> None:
     """Bring the server to the spec, then prove it. Exit 0: it conforms; 2: some drift stays; 1: error."""
     from pgdeploy import render_plan
     from pgdeploy.apply import apply as make
 
     with _gate(target, _way(on, dsn, ssh_config, data_dir)) as gate:
-        planned = render_plan.permitted(gate.plan(), destructive=allow_destructive, unreadable=skip_unreadable)
+        planned = render_plan.permitted(
+            gate.plan(), destructive=allow_destructive, unreadable=skip_unreadable
+        )
         if saved is not None:
             render_plan.require_same(planned, saved)
         else:
@@ -177,7 +193,9 @@ def _confirmed(number: int) -> bool:
     if not sys.stdin.isatty():
         typer.echo("pgdeploy: nobody to ask; give --yes to make these changes", err=True)
         return False
-    return typer.confirm(f"Make {'this change' if number == 1 else f'these {number} changes'}?", default=False)
+    return typer.confirm(
+        f"Make {'this change' if number == 1 else f'these {number} changes'}?", default=False
+    )
 
 
 def _prove(gate: Gate, planned: Plan) -> int:

@@ -16,6 +16,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from pgdeploy.connection.session import settle
 from pgdeploy.errors import TargetError, Unreadable
 
 if TYPE_CHECKING:
@@ -157,9 +158,13 @@ def read(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Facts:
         TargetError: the server cannot be reached.
     """
     with closing(server.open()) as connection:
-        about = ServerFact._make(connection.execute(_SERVER).fetchone())  # type: ignore[arg-type]
+        with connection.pipeline():
+            settle(connection)
+            about = ServerFact._make(connection.execute(_SERVER).fetchone())  # type: ignore[arg-type]
         if about.major < 14:
-            raise TargetError(f"{server.address}: PostgreSQL {about.major} is too old; 14 to 18 are supported")
+            raise TargetError(
+                f"{server.address}: PostgreSQL {about.major} is too old; 14 to 18 are supported"
+            )
         here = [query for query in queries if not query.in_database and query.since <= about.major]
         rows_of_server = _read_all(connection, here, about.major, scope)
         names = {name.name: name for name in map(DatabaseName._make, connection.execute(_NAMES).fetchall())}
@@ -203,10 +208,8 @@ def _read_all(
 
     try:
         with connection.pipeline():
+            settle(connection)
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            # type names come out whole, and the planner does not compile what runs for milliseconds
-            connection.execute("SET LOCAL search_path = ''")
-            connection.execute("SET LOCAL jit = off")
             cursors = [_ask(connection, query, major, scope) for query in queries]
             connection.execute("COMMIT")
             fetched = [cursor.fetchall() for cursor in cursors]
@@ -219,7 +222,9 @@ def _read_all(
     return {query.name: tuple(map(query.row, rows)) for query, rows in zip(queries, fetched, strict=True)}
 
 
-def _ask(connection: psycopg.Connection[Any], query: Query[Any], major: int, scope: Scope) -> psycopg.Cursor[Any]:
+def _ask(
+    connection: psycopg.Connection[Any], query: Query[Any], major: int, scope: Scope
+) -> psycopg.Cursor[Any]:
     return connection.execute(query.text(major), scope.parameters if query.scoped else None)
 
 
@@ -229,6 +234,7 @@ def _read_each(
     import psycopg
 
     connection.execute("ROLLBACK")
+    settle(connection)
     found: dict[str, tuple[Any, ...] | Unreadable] = {}
     for query in queries:
         try:

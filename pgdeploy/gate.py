@@ -55,7 +55,12 @@ class Gate:
         if self._server is None:
             way = self.way
             self._server = connect(
-                self.target, way.on, dsn=way.dsn, ssh_config=way.ssh_config, data_dir=way.data_dir, note=self._note
+                self.target,
+                way.on,
+                dsn=way.dsn,
+                ssh_config=way.ssh_config,
+                data_dir=way.data_dir,
+                note=self._note,
             )
         return self._server
 
@@ -67,8 +72,7 @@ class Gate:
 
             if isinstance(self.server, Embedded) and not self.server.kept:
                 self._realise()
-            self.read()
-        assert self._facts is not None
+            return self.read()
         return self._facts
 
     def read(self) -> Facts:
@@ -88,7 +92,9 @@ class Gate:
         planned = self.plan()
         if planned.unreadable:
             first = planned.unreadable[0]
-            raise PlanError(f"{self.target.name} cannot be made on an embedded server: {first.check.id}: {first.reason}")
+            raise PlanError(
+                f"{self.target.name} cannot be made on an embedded server: {first.check.id}: {first.reason}"
+            )
         apply(planned, self.server)
 
     def evaluate(self, check: Check) -> Finding:
@@ -113,5 +119,3 @@ class Gate:
         if self._server is not None:
             self._server.close()
             self._server = None
-
-

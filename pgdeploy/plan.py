@@ -1,24 +1,21 @@
 """A plan: the ordered changes that bring a server to its spec, and the findings that no change can remove.
 
-The same comparisons as in the gate, asked as if the parents that the plan itself makes were there: a
-database that is still absent is compared as the copy of its template that it will be.
+The same comparisons as in the gate, asked as if the parents that the plan itself makes were there.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.change import Change, Stage
 from pgdeploy.check import Check, Finding, Resource, Verdict, evaluate
-from pgdeploy.errors import Unreadable
-from pgdeploy.facts import COPIED, Facts, Rows
-from pgdeploy.resources import acl, extension
+from pgdeploy.facts import Facts
+from pgdeploy.prospect import foresee
 from pgdeploy.resources.database import DatabaseSpec, databases, generation
-from pgdeploy.resources.default_privilege import DEFAULT_PRIVILEGES
 from pgdeploy.rights import adapt
 
 if TYPE_CHECKING:
@@ -59,12 +56,13 @@ def as_data(change: Change) -> dict[str, Any]:
 def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
     """Compare everything and collect the changes in the order in which they can be made."""
     creating = {name: body for name, body in spec.databases.items() if name not in facts.once(databases)}
-    view = _with_new_databases(spec, creating, facts) if creating else facts
+    prospect = foresee(spec, facts)
     ordered: list[tuple[tuple[int, int, int], Change]] = []
     stuck: list[Finding] = []
     unreadable: list[Finding] = []
     found: dict[str, Finding] = {}
     for resource in resources:
+        view = prospect.for_kind(resource.kind)
         checks = [check for check in resource.checks() if not _comes_with_template(check, spec, creating)]
         findings = [evaluate(check, view, parents=False) for check in checks]
         drifts = [finding for finding in findings if finding.verdict is Verdict.DRIFTS]
@@ -119,49 +117,18 @@ def _order(spec: Spec, resource: Resource, change: Change) -> tuple[int, int, in
 def _comes_with_template(check: Check, spec: Spec, creating: Mapping[str, DatabaseSpec]) -> bool:
     """Whether a copy of a declared template brings it: the template's own plan sees to it before."""
     target: str | None = getattr(check.resource, "database", None)
-    if target is None or target not in creating or (creating[target].from_template or "") not in spec.databases:
+    if (
+        target is None
+        or target not in creating
+        or (creating[target].from_template or "") not in spec.databases
+    ):
         return False
-    return check.keys[:2] != ("databases", target) or (check.aspect == "undeclared" and check.resource.kind != "database")
+    if check.resource.kind == "grant" and _changes_hands(creating[target]):
+        return False
+    inherited = check.keys[:2] != ("databases", target)
+    return inherited or (check.aspect == "undeclared" and check.resource.kind != "database")
 
 
-def _with_new_databases(spec: Spec, creating: Mapping[str, DatabaseSpec], facts: Facts) -> Facts:
-    rows = {name: dict(_copy_of(spec, name, facts)) for name in creating}
-    return facts.assuming(rows, {acl.SHARED_ACLS.name: [_fresh_acl(name) for name in creating]})
-
-
-def _fresh_acl(database: str) -> acl.AclFact:
-    """What PUBLIC has on every new database."""
-    return acl.AclFact("database", None, database, None, -1, False, False, 0, -1, "CONNECT,TEMPORARY", None, None)
-
-
-def _copy_of(spec: Spec, name: str, facts: Facts) -> Rows:
-    """What a new database holds: the rows of the nearest template that is there."""
-    from pgdeploy.resources.database import Database
-
-    template = Database(name, spec.databases[name]).template or COPIED
-    if template in facts.rows_of_databases:
-        return facts.rows_of_databases[template]
-    if template in spec.databases:
-        return _copy_of(spec, template, facts)
-    copied = facts.rows_of_databases.get(COPIED, {})
-    return dict(_pristine(copied)) if template == "template0" else copied
-
-
-def _pristine(copied: Rows) -> Iterator[tuple[str, tuple[Any, ...] | Unreadable]]:
-    """template0 lets nobody in to look: it is template1 without what somebody put there."""
-    for query, rows in copied.items():
-        if isinstance(rows, Unreadable):
-            yield query, rows
-        elif query == extension.EXTENSIONS.name:
-            yield query, tuple(row if row.name == "plpgsql" else row._replace(version=None) for row in rows)
-        elif query == DEFAULT_PRIVILEGES.name:
-            yield query, ()
-        elif query == acl.ACLS.name:
-            given = {("language", "sql"), ("language", "plpgsql"), ("schema", "public")}
-            yield query, tuple(_as_made(row) for row in rows if (row.kind, row.name) in given)
-        else:
-            yield query, rows
-
-
-def _as_made(row: acl.AclFact) -> acl.AclFact:
-    return row._replace(plain=row.initial, grantable=None) if row.initial else row
+def _changes_hands(body: DatabaseSpec) -> bool:
+    """Whether what the template brings gets other owners here, and so loses privileges of the old ones."""
+    return bool(body.ownership) or any(schema.owner for schema in body.schemas.values())

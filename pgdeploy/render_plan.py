@@ -31,7 +31,10 @@ def text(plan: Plan, gate: Gate) -> str:
             database = change.database
             lines += ["", f"\\connect {ident(database or 'postgres')}"]
         lines += ["", *_change_lines(number, change, plan, gate)]
-    for title, findings in (("no change of ours removes", plan.stuck), ("could not be read", plan.unreadable)):
+    for title, findings in (
+        ("no change of ours removes", plan.stuck),
+        ("could not be read", plan.unreadable),
+    ):
         for finding in findings:
             why = finding.stuck or finding.reason
             actual = f": desired {finding.desired}, actual {finding.actual}" if finding.actual else ""
@@ -136,9 +139,17 @@ def outcome(planned: Plan, after: Plan) -> str:
     still = [after.drifts[cause] for cause in after.drifts if cause in causes]
     lines = [f"still drifts: {f.check.id}: desired {f.desired}, actual {f.actual}" for f in still]
     if planned.changes:
-        lines.append(f"made {len(planned.changes)} changes; {len(causes) - len(still)} of {len(causes)} causes are gone")
+        lines.append(
+            f"made {len(planned.changes)} changes; {len(causes) - len(still)} of {len(causes)} causes are gone"
+        )
     rest = _rest(after.stuck)
-    return "\n".join([*lines, *rest, "nothing is left to change" if not after.changes else f"{len(after.changes)} changes left"])
+    return "\n".join(
+        [
+            *lines,
+            *rest,
+            "nothing is left to change" if not after.changes else f"{len(after.changes)} changes left",
+        ]
+    )
 
 
 def _rest(stuck: Sequence[Finding]) -> list[str]:

@@ -73,7 +73,11 @@ def skipped(findings: Iterable[Finding]) -> dict[str, list[str]]:
 def summary(name: str, where: str, numbers: dict[str, int]) -> str:
     """One line: `prod-pg01 on embedded PostgreSQL 16: 110 conform, 1 drifts, 4 inapplicable`."""
     words = {"conforms": "conform", "drifts": "drift"}
-    parts = [f"{number} {words.get(verdict, verdict)}" for verdict, number in numbers.items() if number or verdict == "drifts"]
+    parts = [
+        f"{number} {words.get(verdict, verdict)}"
+        for verdict, number in numbers.items()
+        if number or verdict == "drifts"
+    ]
     return f"{name} on {where}: {', '.join(parts)}"
 
 
@@ -94,7 +98,10 @@ def heading(gate: Gate) -> dict[str, Any]:
     """What a report is of. `checks` is how many there are, so that a report of a part is known as one."""
     return {
         "target": gate.target.name,
-        "spec": {"files": [str(file) for file in gate.target.loaded.files], "digest": gate.target.loaded.digest},
+        "spec": {
+            "files": [str(file) for file in gate.target.loaded.files],
+            "digest": gate.target.loaded.digest,
+        },
         "server": {"on": gate.way.on, "address": gate.server.address, "version": gate.facts.about.version},
         "checks": len(gate.checks),
     }

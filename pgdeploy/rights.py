@@ -105,4 +105,8 @@ def _may_take(role: str, me: RoleFact, facts: Facts) -> bool:
         return False
     if facts.about.major < ADMIN_SINCE:
         return me.createrole
-    return any(row.role == role and row.admin for member in _mine(facts) for row in facts.once(_by_member).get(member, ()))
+    return any(
+        row.role == role and row.admin
+        for member in _mine(facts)
+        for row in facts.once(_by_member).get(member, ())
+    )

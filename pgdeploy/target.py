@@ -134,13 +134,17 @@ def connect(
     if dsn is not None or (written is not None and written.dsn is not None and ssh_config is None):
         return DsnServer(dsn or (written.dsn if written else None) or "")
     if written is None or written.ssh is None:
-        raise TargetError(f"{target.file}: nothing says how to reach {target.name}: write `connect:` or give --dsn")
+        raise TargetError(
+            f"{target.file}: nothing says how to reach {target.name}: write `connect:` or give --dsn"
+        )
     from pgdeploy.connection.ssh import SshServer, ssh_options
 
     way = written.ssh
     if ssh_config is not None:  # it says all about the host, so that another address can be proved
         return SshServer(way.host, ssh_options(config=str(ssh_config)), _socket(target.spec))
-    options = ssh_options(user=way.user, port=way.port, key=way.key, known_hosts=way.known_hosts, config=way.config)
+    options = ssh_options(
+        user=way.user, port=way.port, key=way.key, known_hosts=way.known_hosts, config=way.config
+    )
     return SshServer(way.host, options, _socket(target.spec))
 
 

@@ -50,7 +50,9 @@ def main() -> None:
         Path(home).chmod(0o755)  # the server runs as another user when we are root
         here = ("--on", "embedded", "--data-dir", f"{home}/cluster")
         saved = f"{home}/plan.json"
-        say(f"What would make a fresh PostgreSQL 16 into specs/{TARGET}.yaml? (exit code 2: there are changes)")
+        say(
+            f"What would make a fresh PostgreSQL 16 into specs/{TARGET}.yaml? (exit code 2: there are changes)"
+        )
         run("pgdeploy", "plan", TARGET, *here, "--out", saved, expect=2)
         say("Do exactly that.")
         run("pgdeploy", "apply", TARGET, *here, "--plan", saved, "--yes", expect=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -23,10 +24,8 @@ def programs(major: int) -> Path | None:
     named = os.environ.get(f"PGDEPLOY_POSTGRES_{major}")
     places = [Path(named)] if named else []
     if major in (16, 18):
-        try:
+        with contextlib.suppress(MissingExtra):
             places.append(wheel_bin(major))
-        except MissingExtra:
-            pass
     places += [Path(f"/usr/lib/postgresql/{major}/bin"), ROOT / f".cache/postgres/{major}/bin"]
     return next((place for place in places if (place / "initdb").exists()), None)
 
@@ -34,13 +33,15 @@ def programs(major: int) -> Path | None:
 def cluster(major: int) -> Iterator[Cluster]:
     found = programs(major)
     if found is None:
-        missing = f"PostgreSQL {major} is not on this machine (set PGDEPLOY_POSTGRES_{major} to its bin directory)"
+        missing = (
+            f"PostgreSQL {major} is not on this machine (set PGDEPLOY_POSTGRES_{major} to its bin directory)"
+        )
         if os.environ.get("PGDEPLOY_CI"):
             pytest.fail(missing)
         pytest.skip(missing)
     with tempfile.TemporaryDirectory(prefix="pgdeploy-test-") as home:
         server = Cluster(Path(home) / "home", found, options=FAST)
-        os.chmod(home, 0o755)
+        Path(home).chmod(0o755)
         server.start()
         try:
             yield server

@@ -59,7 +59,12 @@ def test_the_commands_of_the_readme_work_in_their_order(folder: Path) -> None:
         words = shlex.split(line.replace("/tmp/pg01", f"{folder}/pg01"), comments=True)
         if words and words[0] in ("pgdeploy", "pytest"):
             done = subprocess.run(
-                [sys.executable, "-m", *words], check=False, capture_output=True, text=True, cwd=ROOT, env=_environment()
+                [sys.executable, "-m", *words],
+                check=False,
+                capture_output=True,
+                text=True,
+                cwd=ROOT,
+                env=_environment(),
             )
             ends[" ".join(words[:2])] = (done.returncode, done.stdout[-2000:] + done.stderr[-2000:])
     codes = {command: code for command, (code, _) in ends.items()}

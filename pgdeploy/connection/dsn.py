@@ -41,7 +41,11 @@ class DsnServer(Server):
         self, database: str | None = None, *, user: str | None = None, password: Secret | None = None
     ) -> psycopg.Connection[tuple[object, ...]]:
         default = self._options.get("dbname") or os.environ.get("PGDATABASE") or MAINTENANCE
-        options: dict[str, object] = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "pgdeploy", **self._options}
+        options: dict[str, object] = {
+            "connect_timeout": CONNECT_TIMEOUT,
+            "application_name": "pgdeploy",
+            **self._options,
+        }
         options["dbname"] = database or default
         if user is not None:
             options |= {"user": user, "password": password.reveal() if password else ""}
@@ -57,7 +61,9 @@ def connect(address: str, options: dict[str, object]) -> psycopg.Connection[tupl
     # what went wrong in a pipeline is raised; psycopg would also log it, on stderr
     logging.getLogger("psycopg").setLevel(logging.ERROR)
     try:
-        return psycopg.connect(autocommit=True, prepare_threshold=None, **options)  # type: ignore[arg-type]
+        # names are UTF-8 whatever ALTER ROLE ... SET client_encoding says
+        fixed = {**options, "client_encoding": "utf8"}
+        return psycopg.connect(autocommit=True, prepare_threshold=None, **fixed)  # type: ignore[arg-type]
     except psycopg.Error as error:
         raise TargetError(f"{address}: {_one_line(error)}") from error
 

@@ -77,7 +77,9 @@ class Cluster(Server):
     can_write_hba = True
     own_hba_lines = 3
 
-    def __init__(self, home: Path, bin: Path, *, superuser: str = "postgres", options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, home: Path, bin: Path, *, superuser: str = "postgres", options: Sequence[str] = ()
+    ) -> None:
         self.home = home
         self.data = home / "data"
         self.log = home / "server.log"
@@ -148,7 +150,9 @@ class Cluster(Server):
             if backup.exists():
                 self._write(auto, backup.read_text())
             self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
-            raise TargetError(f"the settings from before are back, because with the new ones: {error}") from error
+            raise TargetError(
+                f"the settings from before are back, because with the new ones: {error}"
+            ) from error
         self._write(backup, auto.read_text())
 
     # -- use -----------------------------------------------------------------------------------------
@@ -193,7 +197,9 @@ class Cluster(Server):
             raise TargetError(f"{self.home}: holds something else ({foreign[0]}); name an empty directory")
         if self._identity and not self._server_may(self.home.parent):
             who = f"the server runs as {SERVER_USER}, because PostgreSQL refuses to run as root"
-            raise TargetError(f"{self.home}: {who}, and may not pass {self.home.parent}; name another directory")
+            raise TargetError(
+                f"{self.home}: {who}, and may not pass {self.home.parent}; name another directory"
+            )
 
     def _take_lock(self) -> None:
         self._lock = os.open(self.home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -202,7 +208,9 @@ class Cluster(Server):
         except BlockingIOError:
             os.close(self._lock)
             self._lock = None
-            raise TargetError(f"{self.home}: another pgdeploy is using this data directory; wait for it") from None
+            raise TargetError(
+                f"{self.home}: another pgdeploy is using this data directory; wait for it"
+            ) from None
 
     def _prepare_programs(self) -> None:
         """Copy the programs when the server's user cannot reach them (a venv under /root, say)."""
@@ -211,7 +219,7 @@ class Cluster(Server):
         copy = Path(tempfile.mkdtemp(prefix="pgdeploy-programs-"))
         self._copies.append(copy)
         shutil.copytree(self._bin.parent, copy / "pg", symlinks=True)
-        os.chmod(copy, 0o755)
+        copy.chmod(0o755)
         self._bin = copy / "pg" / "bin"
 
     def _server_may(self, path: Path) -> bool:
@@ -227,7 +235,9 @@ class Cluster(Server):
         self._give_to_server(making)
         self._give_to_server(self.home)
         command = [str(self._bin / "initdb"), "-D", str(making), "-U", self.superuser, "-E", "UTF8"]
-        self._run([*command, "--locale=C", "--data-checksums", "--no-sync", "--no-instructions", "--auth=reject"])
+        self._run(
+            [*command, "--locale=C", "--data-checksums", "--no-sync", "--no-instructions", "--auth=reject"]
+        )
         making.rename(self.data)
         self.write_hba("")
         me = getpass.getuser()
@@ -282,7 +292,7 @@ class Cluster(Server):
         """Replace a file in one step, so that a kill leaves the old or the new, never half."""
         new = file.with_name(file.name + ".new")
         new.write_text(text)
-        os.chmod(new, 0o600)
+        new.chmod(0o600)
         self._give_to_server(new)
         new.replace(file)
 
@@ -306,7 +316,7 @@ class Embedded(Cluster):
         self._declared = major
         folder = home if home is not None else Path(self._thrown_away or "") / "cluster"
         if self._thrown_away:
-            os.chmod(self._thrown_away, 0o755)
+            Path(self._thrown_away).chmod(0o755)
         super().__init__(folder, wheel_bin(major))
 
     def stand_in_secrets(self, references: Iterable[SecretRef]) -> list[str]:
@@ -321,8 +331,8 @@ class Embedded(Cluster):
         known = json.loads(file.read_text()) if file.exists() else {}
         known |= {name: token_urlsafe(24) for name in missing if name not in known}
         if missing:
-            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:
-                json.dump(known, output)
+            file.touch(mode=0o600)
+            file.write_text(json.dumps(known))
         os.environ.update({name: known[name] for name in missing})
         return missing
 
@@ -360,7 +370,11 @@ def start_embedded(major: int, home: Path | None) -> Embedded:
 
 def _too_big(kind: str, name: str, desired: str) -> str | None:
     """Shared memory that this machine does not have would stop the start."""
-    if kind != "setting" or name.lower() not in ("shared_buffers", "wal_buffers", "min_dynamic_shared_memory"):
+    if kind != "setting" or name.lower() not in (
+        "shared_buffers",
+        "wal_buffers",
+        "min_dynamic_shared_memory",
+    ):
         return None
     from pgdeploy.parameter import parameters
     from pgdeploy.values import canonical

@@ -62,7 +62,14 @@ class SshServer(Server):
     def __init__(self, host: str, options: Sequence[str], socket_path: str) -> None:
         self.address = f"{host} (ssh)"
         self._folder = Path(tempfile.mkdtemp(prefix="pgdeploy-ssh-"))
-        self._control = ["-o", "ControlMaster=auto", "-o", f"ControlPath={self._folder}/c", "-o", "ControlPersist=60"]
+        self._control = [
+            "-o",
+            "ControlMaster=auto",
+            "-o",
+            f"ControlPath={self._folder}/c",
+            "-o",
+            "ControlPersist=60",
+        ]
         self._host = [*options, "--", host]
         self._command = ["ssh", "-T", *self._control, *self._host, _remote(socket_path)]
         self._said = self._folder / "stderr"
@@ -88,7 +95,9 @@ class SshServer(Server):
             return connect(self.address, options)
         except TargetError as error:
             # when ssh or the bridge failed, theirs is the word that helps, not libpq's
-            raise TargetError(f"{self.address}: {said}" if (said := self._last_word()) else str(error)) from error
+            raise TargetError(
+                f"{self.address}: {said}" if (said := self._last_word()) else str(error)
+            ) from error
 
     def close(self) -> None:
         self._listener.close()
@@ -96,7 +105,10 @@ class SshServer(Server):
             session.terminate()
             session.wait()
         subprocess.run(
-            ["ssh", *self._control, "-O", "exit", *self._host], check=False, capture_output=True, stdin=subprocess.DEVNULL
+            ["ssh", *self._control, "-O", "exit", *self._host],
+            check=False,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
         )
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -107,7 +119,9 @@ class SshServer(Server):
                 ours, _ = self._listener.accept()
                 with ours, self._said.open("ab") as errors:
                     end = ours.fileno()
-                    self._sessions.append(subprocess.Popen(self._command, stdin=end, stdout=end, stderr=errors))
+                    self._sessions.append(
+                        subprocess.Popen(self._command, stdin=end, stdout=end, stderr=errors)
+                    )
 
     def _last_word(self) -> str:
         with contextlib.suppress(OSError):
@@ -135,7 +149,14 @@ def ssh_options(
     config: str | None = None,
 ) -> list[str]:
     """ssh's options: never a question, never an unknown host."""
-    options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", f"ConnectTimeout={CONNECT_TIMEOUT}"]
+    options = [
+        "-o",
+        "BatchMode=yes",
+        "-o",
+        "StrictHostKeyChecking=yes",
+        "-o",
+        f"ConnectTimeout={CONNECT_TIMEOUT}",
+    ]
     for flag, value in (("-F", config), ("-l", user), ("-p", port), ("-i", key)):
         if value is not None:
             options += [flag, str(value)]

@@ -17,6 +17,7 @@ from pgdeploy.spec.problem import Problem
 from pgdeploy.values import ValueProblem, timestamp
 
 if TYPE_CHECKING:
+    from pgdeploy.resources.role import RoleSpec
     from pgdeploy.resources.spec import Spec
     from pgdeploy.spec.place import Keys
 
@@ -79,7 +80,9 @@ def _settings(spec: Spec) -> Iterator[Problem]:
     yield from setting.problems(spec.settings, spec.postgres, extensions, ("settings",))
     for role, body in spec.roles.items():
         keys: Keys = ("roles", role)
-        yield from setting.problems(body.settings, spec.postgres, extensions, (*keys, "settings"), sessions=True)
+        yield from setting.problems(
+            body.settings, spec.postgres, extensions, (*keys, "settings"), sessions=True
+        )
         for database, values in body.settings_in.items():
             where = (*keys, "settings_in", database)
             yield from _unknown("database", database, spec.databases, where)
@@ -99,14 +102,18 @@ def _roles(spec: Spec) -> Iterator[Problem]:
                 timestamp(body.valid_until)
             except ValueProblem as error:
                 yield Problem((*keys, "valid_until"), f"valid_until: {error}")
-        if body.state == "absent":
-            written = sorted(body.model_fields_set - {"state", "reassign_owned_to"})
-            if written:
-                yield Problem((*keys, written[0]), f"{written[0]}: an absent role has nothing else")
-        elif body.reassign_owned_to is not None:
-            yield Problem((*keys, "reassign_owned_to"), "reassign_owned_to belongs to `state: absent`")
-        if body.reassign_owned_to is not None:
-            yield from _role(spec, body.reassign_owned_to, (*keys, "reassign_owned_to"))
+        yield from _absent_role(spec, body, keys)
+
+
+def _absent_role(spec: Spec, body: RoleSpec, keys: Keys) -> Iterator[Problem]:
+    heir = (*keys, "reassign_owned_to")
+    written = sorted(body.model_fields_set - {"state", "reassign_owned_to"})
+    if body.state == "absent" and written:
+        yield Problem((*keys, written[0]), f"{written[0]}: an absent role has nothing else")
+    if body.reassign_owned_to is not None:
+        if body.state != "absent":
+            yield Problem(heir, "reassign_owned_to belongs to `state: absent`")
+        yield from _role(spec, body.reassign_owned_to, heir)
 
 
 def _memberships(spec: Spec) -> Iterator[Problem]:
@@ -121,15 +128,21 @@ def _memberships(spec: Spec) -> Iterator[Problem]:
             if entry.grantor is not None:
                 yield from _grantor(spec, entry.role, entry.grantor, (*keys, "grantor"))
         if path := _cycle(spec, role):
-            yield Problem(("roles", role, "member_of"), f"membership goes round in a circle: {' -> '.join(path)}")
+            yield Problem(
+                ("roles", role, "member_of"), f"membership goes round in a circle: {' -> '.join(path)}"
+            )
 
 
 def _grantor(spec: Spec, role: str, grantor: str, keys: Keys) -> Iterator[Problem]:
     yield from _role(spec, grantor, keys)
     body = spec.roles.get(grantor)
-    may = body is not None and (body.superuser or any(entry.role == role and entry.admin for entry in of(body)))
+    may = body is not None and (
+        body.superuser or any(entry.role == role and entry.admin for entry in of(body))
+    )
     if not may:
-        yield Problem(keys, f"{name(grantor)} cannot grant {name(role)}: it needs `admin: true` in it, or superuser")
+        yield Problem(
+            keys, f"{name(grantor)} cannot grant {name(role)}: it needs `admin: true` in it, or superuser"
+        )
 
 
 def _cycle(spec: Spec, start: str) -> list[str]:
@@ -157,22 +170,37 @@ def _databases(spec: Spec) -> Iterator[Problem]:
         yield from _from_template(spec, database, (*keys, "from_template"))
         yield from _unreachable(spec, database, keys)
         yield from _locale(spec, database, keys)
-        for schema, schema_body in body.schemas.items():
-            where = (*keys, "schemas", schema)
-            if schema.startswith("pg_") and schema not in GIVEN:
-                yield Problem(where, f"{schema} is a name that PostgreSQL keeps for itself")
-            if schema_body.owner is not None:
-                yield from _role(spec, schema_body.owner, (*where, "owner"))
-        for extension, extension_body in body.extensions.items():
-            yield from _schema(spec, database, extension_body.schema_, (*keys, "extensions", extension, "schema"))
-        for index, line in enumerate(body.ownership):
-            where = (*keys, "ownership", index)
-            yield from _role(spec, line.owner, (*where, "owner"))
-            yield from _schema(spec, database, line.on.schema_, (*where, "on"))
-            if line.on.kind in ("database", "schema", "column", "language"):
-                instead = {"database": "`owner:` of the database", "schema": "`owner:` of the schema"}
-                hint = instead.get(line.on.kind, "the table or nothing")
-                yield Problem((*where, "on"), f"ownership of a {line.on.kind} is not written here; use {hint}")
+        yield from _schemas(spec, database, keys)
+        yield from _ownership(spec, database, keys)
+
+
+def _schemas(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
+    body = spec.databases[database]
+    for schema, schema_body in body.schemas.items():
+        where = (*keys, "schemas", schema)
+        if schema.startswith("pg_") and schema not in GIVEN:
+            yield Problem(where, f"{schema} is a name that PostgreSQL keeps for itself", about_key=True)
+        if schema_body.owner is not None:
+            yield from _role(spec, schema_body.owner, (*where, "owner"))
+    for extension, extension_body in body.extensions.items():
+        yield from _schema(spec, database, extension_body.schema_, (*keys, "extensions", extension, "schema"))
+
+
+_NO_OWNER = {
+    "database": "`owner:` of the database",
+    "schema": "`owner:` of the schema",
+    "column": "the table",
+    "language": "nothing: languages belong to their extension",
+}
+
+
+def _ownership(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
+    for index, line in enumerate(spec.databases[database].ownership):
+        where = (*keys, "ownership", index)
+        yield from _role(spec, line.owner, (*where, "owner"))
+        yield from _schema(spec, database, line.on.schema_, (*where, "on"))
+        if instead := _NO_OWNER.get(line.on.kind):
+            yield Problem((*where, "on"), f"ownership of a {line.on.kind} is not written here; use {instead}")
 
 
 def _from_template(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
@@ -198,7 +226,9 @@ def _unreachable(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
         for field in ("schemas", "extensions", "ownership", "grants", "default_privileges"):
             if getattr(body, field):
                 what = f"its {field}" if source == database else f"the {field} of its template {name(source)}"
-                message = f"nobody can look into a database without connections, so {what} could not be checked"
+                message = (
+                    f"nobody can look into a database without connections, so {what} could not be checked"
+                )
                 yield Problem((*keys, "allow_connections"), f"allow_connections: {message}")
                 return
 
@@ -206,10 +236,16 @@ def _unreachable(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
 def _locale(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
     body = spec.databases[database]
     if body.locale is not None and body.locale_provider not in ("icu", "builtin"):
-        yield Problem((*keys, "locale"), "locale belongs to `locale_provider: icu` or `builtin`; for libc use lc_collate")
+        yield Problem(
+            (*keys, "locale"),
+            "locale belongs to `locale_provider: icu` or `builtin`; for libc use lc_collate",
+        )
     since = {"icu": 15, "builtin": 17}.get(body.locale_provider or "", 14)
     if spec.postgres < since:
-        yield Problem((*keys, "locale_provider"), f"{body.locale_provider} needs PostgreSQL {since}; this spec says {spec.postgres}")
+        yield Problem(
+            (*keys, "locale_provider"),
+            f"{body.locale_provider} needs PostgreSQL {since}; this spec says {spec.postgres}",
+        )
     if body.from_template in spec.databases:
         for field in ("encoding", "locale_provider", "locale", "lc_collate", "lc_ctype"):
             written = getattr(body, field)
@@ -261,7 +297,7 @@ def _contradictions(spec: Spec, lines: Sequence[Line]) -> Iterator[Problem]:
         for grant in (line for line in lines if line.spec.to is not None):
             roles = set(revoke.spec.roles) & set(grant.spec.roles)
             if roles and _overlap(revoke.spec.on, grant.spec.on):
-                yield from _both(spec, revoke, grant, sorted(roles)[0])
+                yield from _both(spec, revoke, grant, min(roles))
 
 
 def _both(spec: Spec, revoke: Line, grant: Line, role: str) -> Iterator[Problem]:
@@ -297,7 +333,9 @@ def _default_privileges(spec: Spec) -> Iterator[Problem]:
                 yield from _role(spec, role, (*keys, side, position), public=True)
             yield from _schema(spec, database, line.in_schema, (*keys, "in_schema"))
             if line.on == "large_objects" and spec.postgres < 18:
-                yield Problem((*keys, "on"), f"large_objects need PostgreSQL 18; this spec says {spec.postgres}")
+                yield Problem(
+                    (*keys, "on"), f"large_objects need PostgreSQL 18; this spec says {spec.postgres}"
+                )
         yield from _default_contradictions(spec, database)
 
 
@@ -314,7 +352,12 @@ def _default_contradictions(spec: Spec, database: str) -> Iterator[Problem]:
             yield Problem(keys, "this line stands twice; leave one out")
         seen.add(line)
         for _, _, other in lines:
-            if line.from_ is None or other.to is None or line.kind != other.kind or other.in_schema is not None:
+            if (
+                line.from_ is None
+                or other.to is None
+                or line.kind != other.kind
+                or other.in_schema is not None
+            ):
                 continue
             if set(line.for_) & set(other.for_) and set(line.from_) & set(other.to):
                 yield Problem(keys, "what this line takes away, another line gives")
@@ -325,7 +368,9 @@ def _hba(spec: Spec) -> Iterator[Problem]:
     for index, rule in enumerate(spec.hba or ()):
         if rule.match in seen:
             first = seen[rule.match] + 1
-            yield Problem(("hba", index), f"rule {first} matches the same and comes first; this one never counts")
+            yield Problem(
+                ("hba", index), f"rule {first} matches the same and comes first; this one never counts"
+            )
         seen.setdefault(rule.match, index)
 
 
@@ -342,4 +387,6 @@ def _connect(spec: Spec) -> Iterator[Problem]:
         yield Problem(("connect", "dsn"), "dsn: not a libpq connection string; write 'host=... user=...'")
         return
     if "password" in options:
-        yield Problem(("connect", "dsn"), "dsn: holds a password; leave it out and use PGPASSWORD or PGPASSFILE")
+        yield Problem(
+            ("connect", "dsn"), "dsn: holds a password; leave it out and use PGPASSWORD or PGPASSFILE"
+        )

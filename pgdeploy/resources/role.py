@@ -157,8 +157,8 @@ class Role(Resource):
             yield self._check("connection_limit", self._compare_limit)
         if self.spec.valid_until is not None:
             yield self._check("valid_until", self._compare_valid_until)
-        if self.spec.password is not None:
-            yield self._check("password", self._compare_password)
+        if (reference := self.spec.password) is not None:
+            yield self._check("password", lambda facts: self._compare_password(facts, reference))
         for database, values in self._setting_scopes():
             yield from self._setting_checks(database, values)
         yield self._check("undeclared_settings", self._compare_undeclared_settings, at=(), aspect="undeclared")
@@ -201,10 +201,9 @@ class Role(Resource):
         conforms = (actual or "infinity") == desired and fact is not None
         return Outcome(conforms, _time_text(desired), _time_text(actual) if actual else "never set")
 
-    def _compare_password(self, facts: Facts) -> Outcome:
-        assert self.spec.password is not None
-        desired = f"the secret in {self.spec.password.describe()}, as SCRAM-SHA-256"
-        secret = self.spec.password.read()
+    def _compare_password(self, facts: Facts, reference: SecretRef) -> Outcome:
+        desired = f"the secret in {reference.describe()}, as SCRAM-SHA-256"
+        secret = reference.read()
         actual = facts.once(_passwords).get(self.role) if self._fact(facts) else None
         if actual is None:
             return Outcome(False, desired, "no password")
@@ -351,7 +350,7 @@ def drop(role: str, heir: str | None, facts: Facts, cause: str) -> Iterator[Chan
         yield Change(
             Stage.DROP, statements(*texts), (cause,), database=database, risk=Risk.DESTRUCTIVE, lost=lost
         )
-    yield Change(Stage.DROP, statements(f"DROP ROLE {ident(role)}"), (cause,), risk=Risk.DESTRUCTIVE, lost=lost)
+    yield Change(Stage.DROP_ROLE, statements(f"DROP ROLE {ident(role)}"), (cause,), risk=Risk.DESTRUCTIVE, lost=lost)
 
 
 @dataclass(frozen=True, slots=True)

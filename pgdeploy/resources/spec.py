@@ -58,8 +58,12 @@ class Machine(Model):
 class Undeclared(Model):
     """What to do about roles and databases that the spec does not name."""
 
-    roles: Literal["report", "drift", "ignore"] = Field("report", description="undeclared superusers always drift")
-    databases: Literal["report", "drift", "ignore"] = Field("report", description="databases are never dropped")
+    roles: Literal["report", "drift", "ignore"] = Field(
+        "report", description="undeclared superusers always drift"
+    )
+    databases: Literal["report", "drift", "ignore"] = Field(
+        "report", description="databases are never dropped"
+    )
 
 
 class Waiver(Model):
@@ -79,14 +83,20 @@ class Spec(Model):
     postgres: Literal[14, 15, 16, 17, 18] = Field(description="major version")
     connect: Connect | None = Field(None, description="how to reach the live server")
     machine: Machine = Field(default_factory=Machine, description="what the server stands on")
-    undeclared: Undeclared = Field(default_factory=Undeclared, description="what to do about what is not named here")
+    undeclared: Undeclared = Field(
+        default_factory=Undeclared, description="what to do about what is not named here"
+    )
     settings: FrozenMap[str, SettingValue] = Field(
         default_factory=FrozenMap, description="of the whole server", json_schema_extra=completions
     )
-    hba: tuple[HbaRuleSpec, ...] | None = Field(None, description="rules of pg_hba.conf in order; left out: not checked")
+    hba: tuple[HbaRuleSpec, ...] | None = Field(
+        None, description="rules of pg_hba.conf in order; left out: not checked"
+    )
     roles: FrozenMap[Identifier, RoleSpec] = Field(default_factory=FrozenMap, description="roles by name")
     grants: tuple[ServerGrantSpec, ...] = Field((), description="privileges on tablespaces and parameters")
-    databases: FrozenMap[Identifier, DatabaseSpec] = Field(default_factory=FrozenMap, description="databases by name")
+    databases: FrozenMap[Identifier, DatabaseSpec] = Field(
+        default_factory=FrozenMap, description="databases by name"
+    )
     waivers: tuple[Waiver, ...] = Field((), description="advice of `pgdeploy lint` that does not hold here")
 
     @model_validator(mode="before")

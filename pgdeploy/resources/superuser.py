@@ -35,7 +35,14 @@ class Superusers(Resource):
             role = ident(way[0])
             text = f"REVOKE {ident(way[1])} FROM {role}" if len(way) > 1 else f"ALTER ROLE {role} NOSUPERUSER"
             lost = f"superuser rights of {name(way[0])}"
-            yield Change(Stage.ROLE, statements(text), (drifts[0].check.id,), risk=Risk.DESTRUCTIVE, lost=lost, needs=("superuser",))
+            yield Change(
+                Stage.ROLE,
+                statements(text),
+                (drifts[0].check.id,),
+                risk=Risk.DESTRUCTIVE,
+                lost=lost,
+                needs=("superuser",),
+            )
 
 
 def _undeclared(facts: Facts, declared: frozenset[str]) -> list[tuple[str, ...]]:

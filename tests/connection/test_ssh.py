@@ -123,11 +123,16 @@ def test_an_ssh_config_overrides_the_address(sshd: tuple[Path, int], target: Tar
     [
         (lambda home, text: text.replace(f"{home}/known_hosts", "/dev/null"), "Host key verification failed"),
         (lambda home, text: text.replace(f"{home}/key", "/dev/null"), "Permission denied"),
-        (lambda _, text: text.replace("unix_socket_directories: ", "unix_socket_directories: /nowhere"), "no PostgreSQL at"),
+        (
+            lambda _, text: text.replace("unix_socket_directories: ", "unix_socket_directories: /nowhere"),
+            "no PostgreSQL at",
+        ),
     ],
     ids=["unknown host", "wrong key", "no server"],
 )
-def test_what_fails_is_said_in_one_line(sshd: tuple[Path, int], target: Target, spoil: object, says: str) -> None:
+def test_what_fails_is_said_in_one_line(
+    sshd: tuple[Path, int], target: Target, spoil: object, says: str
+) -> None:
     home, _ = sshd
     text = target.file.read_text()
     target.file.write_text(spoil(home, text))  # type: ignore[operator]

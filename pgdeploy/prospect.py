@@ -1,0 +1,248 @@
+"""Facts as they will be: a plan compares what it makes late as if what it makes early were there already.
+
+A database that is still absent is compared as the copy of its template that it will be. Privileges are
+compared on schemas that are still to be made and under owners that are still to be set, because a new
+owner takes the old one's place in an object's ACL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pgdeploy.errors import Unreadable
+from pgdeploy.facts import COPIED, Facts, Rows
+from pgdeploy.privilege import privileges
+from pgdeploy.resources import acl, default_privilege, extension, schema
+from pgdeploy.resources.acl import AclFact, ObjectKey
+from pgdeploy.resources.database import Database, databases, generation, inherited
+from pgdeploy.resources.default_privilege import DEFAULT_PRIVILEGES, Given, Scope
+from pgdeploy.resources.role import ROLES, RoleFact, roles
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.spec import Spec
+
+Owners = Mapping[ObjectKey, str]
+"""Who will own each object that changes hands."""
+
+
+class Prospect(NamedTuple):
+    """The facts for each part of a plan."""
+
+    now: Facts
+    made: Facts
+    """The databases and roles of the spec are there."""
+    housed: Facts
+    """Their schemas, too, and both have their owners."""
+    owned: Facts
+    """So have the objects in them."""
+
+    def for_kind(self, kind: str) -> Facts:
+        match kind:
+            case "schema" | "extension":
+                return self.made
+            case "ownership":
+                return self.housed
+            case "grant" | "default_privilege":
+                return self.owned
+        return self.now
+
+
+def foresee(spec: Spec, facts: Facts) -> Prospect:
+    """What each part of the plan will find."""
+    return _Seer(spec, facts).prospect()
+
+
+class _Seer:
+    def __init__(self, spec: Spec, facts: Facts) -> None:
+        self._spec = spec
+        self._facts = facts
+        known = facts.once(roles)
+        absent = [role for role, body in spec.roles.items() if role not in known and body.state == "present"]
+        # made-up oids, as names stand behind oids everywhere
+        self._absent = [_role(-2 - index, role) for index, role in enumerate(absent)]
+        self._oids = {role.name: role.oid for role in (*known.values(), *self._absent)}
+
+    def prospect(self) -> Prospect:
+        made: dict[str, Rows] = {}
+        housed: dict[str, Rows] = {}
+        owned: dict[str, Rows] = {}
+        for database in sorted(self._spec.databases, key=lambda name: generation(self._spec, name)):
+            before = self._facts.rows_of_databases.get(database)
+            made[database] = (
+                dict(self._copy(database, owned)) if database in self._new else dict(before or {})
+            )
+            housed[database] = self._with_schemas(database, made[database])
+            owned[database] = self._with_owners(database, housed[database])
+        there = self._facts
+        if self._absent or self._new:
+            shared: dict[str, Sequence[Any]] = {
+                ROLES.name: self._absent,
+                acl.SHARED_ACLS.name: [row for name in sorted(self._new) for row in self._fresh(name)],
+            }
+            there = there.assuming(made, shared)
+        later = self._moved_databases(there)
+        return Prospect(self._facts, there, _with(later, housed), _with(later, owned))
+
+    @cached_property
+    def _new(self) -> frozenset[str]:
+        return frozenset(self._spec.databases) - self._facts.once(databases).keys()
+
+    # -- databases ---------------------------------------------------------------------------------
+
+    def _copy(self, database: str, finished: Mapping[str, Rows]) -> Rows:
+        """What a new database holds: the rows of its template."""
+        template = Database(database, self._spec.databases[database]).template or COPIED
+        found = finished.get(template) or self._facts.rows_of_databases.get(template)
+        if found is not None:
+            return found
+        copied = self._facts.rows_of_databases.get(COPIED, {})
+        return dict(_pristine(copied)) if template == "template0" else copied
+
+    def _fresh(self, database: str) -> Iterator[AclFact]:
+        """What PUBLIC and its owner have on every new database."""
+        owner = self._oid(self._spec.databases[database].owner)
+        for grantee, words in ((0, ("CONNECT", "TEMPORARY")), (owner, ("CREATE", "CONNECT", "TEMPORARY"))):
+            yield _entry(ObjectKey("database", None, database), owner, grantee, words)
+
+    def _moved_databases(self, facts: Facts) -> Facts:
+        """With the declared owners of databases that have others."""
+        actual = facts.once(acl.owners, None)
+        desired = {
+            ObjectKey("database", None, name): body.owner for name, body in self._spec.databases.items()
+        }
+        moved = {key: owner for key, owner in desired.items() if owner and actual.get(key, owner) != owner}
+        if not moved:
+            return facts
+        rows = {
+            **facts.rows_of_server,
+            acl.SHARED_ACLS.name: tuple(self._reowned(acl.rows(facts, None), moved)),
+        }
+        return replace(facts, rows_of_server=rows, _memo={})
+
+    # -- schemas and what is in them ---------------------------------------------------------------
+
+    def _with_schemas(self, database: str, rows: Rows) -> Rows:
+        desired: dict[str, str | None] = {}
+        for _, body in inherited(self._spec, database):
+            for name, one in body.schemas.items():
+                desired.setdefault(name, one.owner)
+        facts = self._alone(database, rows)
+        if not desired or not _readable(rows):
+            return rows
+        actual = facts.once(schema.owners, database)
+        moved = {
+            ObjectKey("schema", None, name): owner
+            for name, owner in desired.items()
+            if owner is not None and name in actual and actual[name] != owner
+        }
+        new = [name for name in desired if name not in actual]
+        fresh = [row for name in new for row in self._new_schema(facts, database, name, desired[name])]
+        return self._changed(rows, moved, fresh)
+
+    def _new_schema(self, facts: Facts, database: str, name: str, owner: str | None) -> Iterator[AclFact]:
+        """A schema as it is made: what its owner has, and what the owner's default privileges give."""
+        key, oid, maker = ObjectKey("schema", None, name), self._oid(owner), owner or facts.about.user
+        usual = {maker: Given(privileges("schema", facts.about.major), frozenset())}
+        known = facts.once(default_privilege.entries, database)
+        for role, given in known.get(Scope(maker, None, "schema"), usual).items():
+            plain = given.privileges - given.grantable
+            yield _entry(key, oid, self._oid(role), plain, given.grantable)
+
+    def _with_owners(self, database: str, rows: Rows) -> Rows:
+        """With the owners of objects that `ownership:` names."""
+        lines = [line for _, body in inherited(self._spec, database) for line in body.ownership]
+        if not lines or not _readable(rows):
+            return rows
+        facts = self._alone(database, rows)
+        actual, free = facts.once(acl.owners, database), facts.once(acl.free_standing, database)
+        moved: dict[ObjectKey, str] = {}
+        for line in lines:
+            for key in line.on.keys_in(facts, database):
+                if key in actual and actual[key] != line.owner and (key in free or not line.on.all):
+                    moved[key] = line.owner
+        return self._changed(rows, moved, [])
+
+    def _alone(self, database: str, rows: Rows) -> Facts:
+        return self._facts.assuming({database: rows}, {ROLES.name: self._absent})
+
+    def _changed(self, rows: Rows, moved: Owners, new: Sequence[AclFact]) -> Rows:
+        if not moved and not new:
+            return rows
+        known = rows[acl.ACLS.name]
+        if isinstance(known, Unreadable):
+            return rows
+        return {**rows, acl.ACLS.name: (*self._reowned(known, moved), *new)}
+
+    def _reowned(self, rows: Sequence[AclFact], moved: Owners) -> Iterator[AclFact]:
+        """The server's own rule: the new owner stands wherever the old one stood; what falls together is one."""
+        merged: dict[tuple[ObjectKey, int | None, int | None], AclFact] = {}
+        for row in rows:
+            key = ObjectKey._make(row[:4])
+            owner = moved.get(key._replace(kind="table", sub=None) if key.kind == "column" else key)
+            if owner is None:
+                yield row
+                continue
+            new = self._oid(owner)
+            grantee, grantor = (new if oid == row.owner else oid for oid in (row.grantee, row.grantor))
+            moved_row = row._replace(owner=new, grantee=grantee, grantor=grantor)
+            same = (key, grantee, grantor)
+            merged[same] = _merged(merged[same], moved_row) if same in merged else moved_row
+        yield from sorted(merged.values(), key=lambda row: tuple(map(str, row[:4])))
+
+    def _oid(self, role: str | None) -> int:
+        """Without a name it is who makes the plan's statements."""
+        return 0 if role == "PUBLIC" else self._oids.get(role or self._facts.about.user, -1)
+
+
+def _with(facts: Facts, rows: Mapping[str, Rows]) -> Facts:
+    """These facts where nothing differs, as what was computed from them stays with them."""
+    same = all(facts.rows_of_databases.get(name, {}) == known for name, known in rows.items())
+    return facts if same else facts.assuming(rows, {})
+
+
+def _role(oid: int, name: str) -> RoleFact:
+    return RoleFact(oid, name, False, True, False, False, False, False, False, -1, None)
+
+
+def _entry(
+    key: ObjectKey, owner: int, grantee: int, plain: Iterable[str], grantable: Iterable[str] = ()
+) -> AclFact:
+    with_option = ",".join(sorted(grantable)) or None
+    return AclFact(
+        *key, owner, False, False, grantee, owner, ",".join(sorted(plain)) or None, with_option, None
+    )
+
+
+def _merged(one: AclFact, other: AclFact) -> AclFact:
+    grantable = acl.split(one.grantable) | acl.split(other.grantable)
+    plain = (acl.split(one.plain) | acl.split(other.plain)) - grantable
+    return one._replace(plain=",".join(sorted(plain)) or None, grantable=",".join(sorted(grantable)) or None)
+
+
+def _readable(rows: Rows) -> bool:
+    return not any(
+        isinstance(rows.get(name), Unreadable | None) for name in (acl.ACLS.name, DEFAULT_PRIVILEGES.name)
+    )
+
+
+def _pristine(copied: Rows) -> Iterator[tuple[str, tuple[Any, ...] | Unreadable]]:
+    """template0 lets nobody in to look: it is template1 without what somebody put there."""
+    for query, rows in copied.items():
+        if isinstance(rows, Unreadable):
+            yield query, rows
+        elif query == extension.EXTENSIONS.name:
+            yield query, tuple(row if row.name == "plpgsql" else row._replace(version=None) for row in rows)
+        elif query == DEFAULT_PRIVILEGES.name:
+            yield query, ()
+        elif query == acl.ACLS.name:
+            given = {("language", "sql"), ("language", "plpgsql"), ("schema", "public")}
+            yield query, tuple(_as_made(row) for row in rows if (row.kind, row.name) in given)
+        else:
+            yield query, rows
+
+
+def _as_made(row: AclFact) -> AclFact:
+    return row._replace(plain=row.initial, grantable=None) if row.initial else row
