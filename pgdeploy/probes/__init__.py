@@ -11,7 +11,9 @@ an object, and leaves nothing behind. What cannot be tried so is asked of the se
     ask.py         has_..._privilege for any number of roles and objects at once
     question.py    ask and act on all questions of a database together
     allowance.py   what the spec lets a role do, by whatever way
+    trial.py       an object that a creator makes and a grantee uses
     attempt.py     one attempt to log in, and what its refusal means
+    door.py        a wrong password and the right one, once for each role
     login.py grant.py default_privilege.py backup.py       the probes themselves, by what they prove
 """
 

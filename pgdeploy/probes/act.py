@@ -68,8 +68,6 @@ def act_of(key: ObjectKey, privilege: str, thing: Thing) -> Act | None:
 
 def _on_table(key: ObjectKey, privilege: str, thing: Thing) -> str | None:
     """On all columns of a table, or on the one that the key names. ONLY: no partition is ever planned."""
-    if privilege != "SELECT" and thing.relkind == "m":
-        return None
     table = f"{ident(key.schema or '')}.{ident(key.name)}"
     if key.kind == "column":
         columns = [column for column in thing.columns if column.name == key.sub]
@@ -107,9 +105,12 @@ _TABLE: Mapping[str, _Build] = {**_COLUMN, "INSERT": _insert, "DELETE": _delete}
 _OTHERS: Mapping[tuple[str, str], Callable[[ObjectKey], Act]] = {
     ("sequence", "SELECT"): lambda key: Act(f"EXPLAIN SELECT last_value FROM {clause(key)}"),
     ("schema", "USAGE"): lambda key: Act(
-        f"SELECT {literal(f'{ident(key.name)}.{ident(THROWAWAY)}')}::pg_catalog.regclass", passed=_NO_SUCH_TABLE
+        f"SELECT {literal(f'{ident(key.name)}.{ident(THROWAWAY)}')}::pg_catalog.regclass",
+        passed=_NO_SUCH_TABLE,
     ),
-    ("schema", "CREATE"): lambda key: Act(f"CREATE TYPE {ident(key.name)}.{ident(THROWAWAY)} AS ENUM ()", writes=True),
+    ("schema", "CREATE"): lambda key: Act(
+        f"CREATE TYPE {ident(key.name)}.{ident(THROWAWAY)} AS ENUM ()", writes=True
+    ),
     ("database", "CREATE"): lambda key: Act(f"CREATE SCHEMA {ident(THROWAWAY)}", writes=True),
     ("database", "TEMPORARY"): lambda key: Act(f"CREATE TEMPORARY TABLE {ident(THROWAWAY)} ()", writes=True),
 }

@@ -19,9 +19,10 @@ from pgdeploy.probes.thing import table_of
 from pgdeploy.resources import acl, database
 from pgdeploy.resources.acl import ObjectKey
 from pgdeploy.resources.grant import Line
-from pgdeploy.resources.membership import of
+from pgdeploy.resources.membership import OPTIONS_SINCE, of
 
 if TYPE_CHECKING:
+    from pgdeploy.resources.role import MembershipSpec, RoleSpec
     from pgdeploy.resources.spec import Spec
 
 _NOTHING: frozenset[str] = frozenset()
@@ -125,7 +126,9 @@ def _words_by_holder(facts: Facts, lines: Iterable[Line]) -> Mapping[tuple[Objec
     return found
 
 
-def _by_table(facts: Facts, allowance: Allowance) -> Mapping[tuple[str | None, str], Mapping[str, frozenset[str]]]:
+def _by_table(
+    facts: Facts, allowance: Allowance
+) -> Mapping[tuple[str | None, str], Mapping[str, frozenset[str]]]:
     found: dict[tuple[str | None, str], dict[str, frozenset[str]]] = defaultdict(dict)
     for (key, role), words in facts.once(_granted, allowance).items():
         if key.kind == "column":
@@ -150,10 +153,16 @@ def inherited(spec: Spec, role: str) -> frozenset[str]:
         current = unvisited.pop()
         body = spec.roles.get(current)
         if current not in found and body is not None:
-            usual = body.inherit is not False
-            unvisited += [entry.role for entry in of(body) if (usual if entry.inherit is None else entry.inherit)]
+            unvisited += [entry.role for entry in of(body) if _inherits(spec, body, entry)]
         found.add(current)
     return frozenset(found)
+
+
+def _inherits(spec: Spec, role: RoleSpec, entry: MembershipSpec) -> bool:
+    """From 16 each membership has an option of its own; before, and where it is not said, the role decides."""
+    if entry.inherit is not None and spec.postgres >= OPTIONS_SINCE:
+        return entry.inherit
+    return role.inherit is not False
 
 
 def _defaults(spec: Spec, target: str) -> Mapping[tuple[str, str | None, str], frozenset[str]]:

@@ -37,7 +37,10 @@ _FUNCTION = {
 
 
 def ask(
-    connection: psycopg.Connection[Any], questions: Iterable[Question], things: Things, roles: Mapping[str, int]
+    connection: psycopg.Connection[Any],
+    questions: Iterable[Question],
+    things: Things,
+    roles: Mapping[str, int],
 ) -> frozenset[Question]:
     """Of these questions the ones that the server says yes to. Roles are by name; PUBLIC is 0."""
     by_kind: dict[str, list[Question]] = defaultdict(list)
@@ -49,7 +52,11 @@ def ask(
 
 
 def _ask_kind(
-    connection: psycopg.Connection[Any], kind: str, asked: list[Question], things: Things, roles: Mapping[str, int]
+    connection: psycopg.Connection[Any],
+    kind: str,
+    asked: list[Question],
+    things: Things,
+    roles: Mapping[str, int],
 ) -> Iterable[Question]:
     objects = [things[table_of(key)] for _, key, _ in asked]
     numbers = [0] * len(asked)

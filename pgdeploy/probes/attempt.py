@@ -41,11 +41,17 @@ def attempt(server: Server, role: str, password: Secret, database: str | None) -
             asked = connection.pgconn.used_password
             return Attempt(True, asked, identity=None if asked else _identity(connection))
     except TargetError as error:
-        pgconn = getattr(error.__cause__, "pgconn", None)
+        pgconn = _pgconn(error)
         asked = pgconn is not None and pgconn.used_password
         if not asked:
             _require_reachable(server)
         return Attempt(False, asked, _words(error, pgconn))
+
+
+def _pgconn(error: BaseException) -> Any:
+    """libpq's own record of the attempt, from whichever error in the chain has it."""
+    cause = error.__cause__
+    return getattr(cause, "pgconn", None) or (_pgconn(cause) if cause is not None else None)
 
 
 def _identity(connection: Any) -> str | None:

@@ -41,20 +41,28 @@ class BackupProbe(Resource):
 
     def checks(self) -> Iterator[Check]:
         address = f"role[{name(self.role)}]"
-        yield Check(self, address, "reads_everything", ("roles", self.role, "purpose"), self._compare, "probe")
+        yield Check(
+            self, address, "reads_everything", ("roles", self.role, "purpose"), self._compare, "probe"
+        )
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         return absent(self.role, facts)
 
     def _compare(self, facts: Facts) -> Outcome:
         known = facts.once(databases)
-        there = [database for database in self.databases if database in known and known[database].allow_connections]
+        there = [
+            database for database in self.databases if database in known and known[database].allow_connections
+        ]
         if not there:
             raise Inapplicable("none of the declared databases is there and lets anybody in")
         by_database = {database: _unreadable(facts, self.role, database) for database in there}
-        unreadable = [f"{name(database)}: {what}" for database, found in by_database.items() for what in found]
+        unreadable = [
+            f"{name(database)}: {what}" for database, found in by_database.items() for what in found
+        ]
         desired = f"reads every table in {listing(map(name, there))}"
-        return Outcome(not unreadable, desired, f"cannot read {listing(unreadable)}" if unreadable else desired)
+        return Outcome(
+            not unreadable, desired, f"cannot read {listing(unreadable)}" if unreadable else desired
+        )
 
 
 def _unreadable(facts: Facts, role: str, database: str) -> list[str]:
@@ -79,7 +87,11 @@ def _refused(connection: psycopg.Connection[Any], role: str, tables: list[tuple[
     scripts = [Script((*role_of_a_dump, f"EXPLAIN SELECT * FROM ONLY {_clause(*table)}")) for table in tables]
     answers = zip(tables, run(connection, scripts), strict=True)
     refusals = [(table, answer.refusal) for table, answer in answers]
-    return [f"{_shown(*table)} ({no.words})" for table, no in refusals if no is not None and no.sqlstate == REFUSED]
+    return [
+        f"{_shown(*table)} ({no.words})"
+        for table, no in refusals
+        if no is not None and no.sqlstate == REFUSED
+    ]
 
 
 def _clause(schema: str, relation: str, relkind: str) -> str:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _BUILTIN = {"function": frozenset({"EXECUTE"}), "type": frozenset({"USAGE"})}
 """What PUBLIC has on new objects unless a line takes it away."""
 
-Tried = Mapping["tuple[Keys, str, str]", trial.Outcome]
+Tried = Mapping["tuple[Keys, str, str]", trial.Result]
 """By the line's place, creator and grantee."""
 
 
@@ -46,7 +46,9 @@ class DefaultPrivilegeProbes(Resource):
 
     def checks(self) -> Iterator[Check]:
         for line in self.lines:
-            field, compare = ("reaches", self._compare_reaches) if line.spec.to else ("refused", self._compare_refused)
+            field, compare = (
+                ("reaches", self._compare_reaches) if line.spec.to else ("refused", self._compare_refused)
+            )
             run_it = lambda facts, line=line, compare=compare: compare(facts, line)  # noqa: E731
             yield Check(self, line.address, field, line.keys, run_it, "probe")
 
@@ -55,7 +57,9 @@ class DefaultPrivilegeProbes(Resource):
             return "this server is a standby: nothing can be made on it to try"
         line = facts.once(_by_address, self)[check.address]
         if line.spec.on == "large_objects" and facts.about.major < 18:
-            return f"PostgreSQL {facts.about.major} has no default privileges on large objects; 18 brought them"
+            return (
+                f"PostgreSQL {facts.about.major} has no default privileges on large objects; 18 brought them"
+            )
         return None
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
@@ -75,7 +79,9 @@ class DefaultPrivilegeProbes(Resource):
                 what = f"{', '.join(lacking)} missing" if lacking else tried.obstacle
                 failing.append(f"{name(role)} on what {name(creator)} makes: {what}")
         desired = f"usable: new {line.spec.on.replace('_', ' ')}"
-        return Outcome(not failing, desired, listing(failing) if failing else desired, note=self._untried(facts, line))
+        return Outcome(
+            not failing, desired, listing(failing) if failing else desired, note=self._untried(facts, line)
+        )
 
     def _compare_refused(self, facts: Facts, line: Line) -> Outcome:
         words = _words(line, facts.about.major)
@@ -90,22 +96,22 @@ class DefaultPrivilegeProbes(Resource):
         actual = f"allowed: {listing(failing)}" if failing else "refused"
         return Outcome(not failing, "refused", actual, note=self._untried(facts, line))
 
-    def _tried(self, facts: Facts, line: Line) -> Iterator[tuple[str, str, trial.Outcome]]:
+    def _tried(self, facts: Facts, line: Line) -> Iterator[tuple[str, str, trial.Result]]:
         """What could be tried of a line.
 
         Raises:
             Inapplicable: nothing.
         """
-        outcomes = self._outcomes(facts, line)
-        if all(tried.untried for _, _, tried in outcomes):
-            raise Inapplicable(listing({tried.untried for _, _, tried in outcomes}))
-        yield from (outcome for outcome in outcomes if not outcome[2].untried)
+        results = self._results(facts, line)
+        if all(tried.untried for _, _, tried in results):
+            raise Inapplicable(listing({tried.untried for _, _, tried in results}))
+        yield from (result for result in results if not result[2].untried)
 
     def _untried(self, facts: Facts, line: Line) -> str:
-        reasons = {tried.untried for _, _, tried in self._outcomes(facts, line) if tried.untried}
+        reasons = {tried.untried for _, _, tried in self._results(facts, line) if tried.untried}
         return f"not tried: {listing(reasons)}" if reasons else ""
 
-    def _outcomes(self, facts: Facts, line: Line) -> list[tuple[str, str, trial.Outcome]]:
+    def _results(self, facts: Facts, line: Line) -> list[tuple[str, str, trial.Result]]:
         tried = facts.once(_run, self)
         return [(creator, role, tried[line.keys, creator, role]) for creator, role in _pairs(line)]
 
@@ -117,7 +123,11 @@ class DefaultPrivilegeProbes(Resource):
             return words
         given: set[str] = set() if role == PUBLIC else set(_BUILTIN.get(line.spec.kind, ()))
         for other in self.lines:
-            if other.spec.kind == line.spec.kind and creator in other.spec.for_ and other.spec.in_schema is None:
+            if (
+                other.spec.kind == line.spec.kind
+                and creator in other.spec.for_
+                and other.spec.in_schema is None
+            ):
                 if other.spec.to and holders.union([PUBLIC]) & set(other.spec.to):
                     given |= _words(other, facts.about.major)
                 elif other.spec.from_ and PUBLIC in other.spec.from_:
@@ -164,7 +174,7 @@ def _run(facts: Facts, probes: DefaultPrivilegeProbes) -> Tried:
     }
     with session(facts, probes.database) as connection:
         answers = run(connection, [one.script for one in trials.values()])
-    return {key: one.outcome(answer) for (key, one), answer in zip(trials.items(), answers, strict=True)}
+    return {key: one.result(answer) for (key, one), answer in zip(trials.items(), answers, strict=True)}
 
 
 def probes(spec: Spec) -> Iterator[Resource]:

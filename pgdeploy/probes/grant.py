@@ -18,7 +18,7 @@ from pgdeploy.privilege import privileges
 from pgdeploy.probes.act import PUBLIC
 from pgdeploy.probes.allowance import Allowance, allowance, words_of
 from pgdeploy.probes.ask import Question
-from pgdeploy.probes.login import Login, logins
+from pgdeploy.probes.door import Door, doors
 from pgdeploy.probes.question import Answers, answer
 from pgdeploy.probes.session import session
 from pgdeploy.probes.thing import Things, column_of, read_things, table_of
@@ -46,7 +46,8 @@ class GrantProbes(Resource):
     database: str | None
     lines: tuple[Line, ...]
     allowance: Allowance
-    logins: Mapping[str, Login]
+    doors: Mapping[str, Door]
+    """Of declared roles that can log in."""
 
     def checks(self) -> Iterator[Check]:
         for line in self.lines:
@@ -68,7 +69,11 @@ class GrantProbes(Resource):
             if missing := absent(role, facts):
                 return missing
         on = line.spec.on
-        if self.database is not None and on.schema_ and (missing := schema.absent(self.database, on.schema_, facts)):
+        if (
+            self.database is not None
+            and on.schema_
+            and (missing := schema.absent(self.database, on.schema_, facts))
+        ):
             return missing
         return self._no_object(facts, line)
 
@@ -91,17 +96,18 @@ class GrantProbes(Resource):
         answers = facts.once(_answers, self)
         questions = list(_positive(facts, line))
         if not questions:
-            raise Inapplicable(f"there is no {line.spec.on.text} to try it on")
+            raise Inapplicable(f"nothing to try it on: no {line.spec.on.text.removeprefix('all ')}")
         entered = self._enter(facts, line) if "CONNECT" in line.privileges(facts.about.major) else {}
         failing = {
             question: words
             for question in questions
-            if (words := answers.obstacle(question)) and not (question[2] == "CONNECT" and entered.get(question[0]))
+            if (words := answers.obstacle(question))
+            and not (question[2] == "CONNECT" and entered.get(question[0]))
         }
         return Outcome(not failing, "works", listing(_failures(failing)) if failing else "works")
 
     def _compare_stops(self, facts: Facts, line: Line) -> Outcome:
-        return self._compare_refusals(facts, line, facts.once(_limits, self, line), "nothing beyond the spec")
+        return self._compare_refusals(facts, line, facts.once(_limits, self, line), "all else is refused")
 
     def _compare_refused(self, facts: Facts, line: Line) -> Outcome:
         return self._compare_refusals(facts, line, facts.once(_limits, self, line), "refused")
@@ -113,7 +119,9 @@ class GrantProbes(Resource):
         superusers = [role for role in line.spec.roles if role != PUBLIC and known[role].superuser]
         said = f"{listing(map(name, superusers))}: a superuser is refused nothing" if superusers else ""
         if not questions:
-            raise Inapplicable(said or "all of it is theirs by another line, a membership, PUBLIC or ownership")
+            raise Inapplicable(
+                said or "all of it is theirs by another line, a membership, PUBLIC or ownership"
+            )
         answers = facts.once(_answers, self)
         allowed = {question: "" for question in questions if answers.allowed(question)}
         connecting = {role for role, _, word in questions if word == "CONNECT"}
@@ -121,13 +129,13 @@ class GrantProbes(Resource):
         for question in questions:
             if question[2] == "CONNECT" and entered.get(question[0]):
                 allowed[question] = "it logged in"
-        actual = f"allowed: {listing(_failures(allowed))}" if allowed else desired
+        actual = f"allowed: {listing(_failures(allowed))}" if allowed else "refused"
         return Outcome(not allowed, desired, actual, note=said)
 
     def _enter(self, facts: Facts, line: Line, only: Collection[str] | None = None) -> Mapping[str, bool]:
         """Whether grantees that have a secret can really log in to this database."""
-        known = [role for role in line.spec.roles if role in self.logins and (only is None or role in only)]
-        return {role: self.logins[role].enters(facts, self.database or "") for role in known[:LOGINS]}
+        known = [role for role in line.spec.roles if role in self.doors and (only is None or role in only)]
+        return {role: self.doors[role].enters(facts, self.database or "") for role in known[:LOGINS]}
 
 
 def _by_address(facts: Facts, probes: GrantProbes) -> Mapping[str, Line]:
@@ -197,7 +205,9 @@ def _limits(facts: Facts, probes: GrantProbes, line: Line) -> list[Question]:
     for key, owner in _around(facts, probes, line):
         for role in line.spec.roles:
             if role == PUBLIC or not known[role].superuser:
-                words = probes.allowance.everything(facts, key, role) if line.spec.to else line.privileges(major)
+                words = (
+                    probes.allowance.everything(facts, key, role) if line.spec.to else line.privileges(major)
+                )
                 left = words - probes.allowance.of(facts, role, key, owner)
                 found += ((role, key, word) for word in sorted(left))
     return found
@@ -232,7 +242,7 @@ def _sample(questions: Iterable[Question]) -> Iterator[Question]:
 
 
 def probes(spec: Spec) -> Iterator[Resource]:
-    known = {login.role: login for login in logins(spec) if login.spec.login}
+    known = {role: door for role, door in doors(spec).items() if spec.roles[role].login}
     for target in (None, *spec.databases):
         server = (Line(None, line, ("grants", index)) for index, line in enumerate(spec.grants))
         lines = tuple(server if target is None else lines_of(spec, target))

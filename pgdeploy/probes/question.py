@@ -88,7 +88,9 @@ def _try(
 def _roles_to_be(connection: psycopg.Connection[Any], facts: Facts) -> frozenset[str]:
     """Roles that our own user may SET ROLE to. As PUBLIC we act through a role that we make, as superuser only."""
     option = "SET" if facts.about.major >= 16 else "MEMBER"
-    rows = connection.execute("SELECT rolname::text FROM pg_roles WHERE pg_has_role(current_user, oid, %s)", [option])
+    rows = connection.execute(
+        "SELECT rolname::text FROM pg_roles WHERE pg_has_role(current_user, oid, %s)", [option]
+    )
     found = {str(row[0]) for row in rows}
     if facts.about.superuser and not facts.about.standby:
         found.add(PUBLIC)

@@ -93,7 +93,9 @@ def _answer(pgconn: PGconn) -> Answer:
     refusal = None
     for index, result in enumerate(list(_until_sync(pgconn))):
         if result.status == ExecStatus.FATAL_ERROR:
-            sqlstate, words = map(result.error_field, (DiagnosticField.SQLSTATE, DiagnosticField.MESSAGE_PRIMARY))
+            sqlstate, words = map(
+                result.error_field, (DiagnosticField.SQLSTATE, DiagnosticField.MESSAGE_PRIMARY)
+            )
             refusal = Refusal(index - 1, _text(sqlstate) or "", _text(words) or "refused")
         elif result.status != ExecStatus.PIPELINE_ABORTED and index:
             rows.append(_rows(result))
@@ -118,7 +120,9 @@ def _until_sync(pgconn: PGconn) -> Iterator[PGresult]:
 
 def _rows(result: PGresult) -> tuple[Row, ...]:
     columns = range(result.nfields)
-    return tuple(tuple(_text(result.get_value(row, column)) for column in columns) for row in range(result.ntuples))
+    return tuple(
+        tuple(_text(result.get_value(row, column)) for column in columns) for row in range(result.ntuples)
+    )
 
 
 def _text(value: bytes | None) -> str | None:

@@ -10,6 +10,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.check import Inapplicable, name
+from pgdeploy.connection.session import settle
 from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.facts import Facts, closing
 from pgdeploy.resources import database as databases
@@ -21,15 +22,6 @@ if TYPE_CHECKING:
 
 THROWAWAY = f"pgdeploy_probe_{token_hex(6)}"
 """The name of everything that probes make in transactions that are rolled back."""
-
-# lock_timeout: who holds a lock on a table goes first; we then ask the catalogue instead
-_SETTINGS = (
-    "SET client_encoding = 'UTF8'",
-    "SET search_path = ''",
-    "SET lock_timeout = '200ms'",
-    "SET statement_timeout = '30s'",
-    "SET jit = off",
-)
 
 
 @cache
@@ -67,8 +59,8 @@ def session(facts: Facts, database: str | None = None) -> Iterator[psycopg.Conne
         raise Inapplicable(f"database {name(known.name)} allows no connections")
     try:
         with closing(server.open(database)) as connection:
-            for setting in _SETTINGS:
-                connection.execute(setting)
+            # who holds a lock on a table goes first: what cannot be tried then is asked
+            settle(connection, lock_timeout="50ms", statement_timeout="30s")
             yield connection
     except TargetError as error:
         raise Unreadable(str(error)) from error

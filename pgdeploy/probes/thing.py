@@ -33,12 +33,12 @@ class Thing:
 
     reference: str
     owner: str
-    relkind: str = ""
     quiet: bool = False
     columns: tuple[Column, ...] = ()
 
 
 Things = Mapping[ObjectKey, Thing]
+
 
 def read_things(
     connection: psycopg.Connection[Any], keys: Collection[ObjectKey], roles: Mapping[int, str]
@@ -47,7 +47,7 @@ def read_things(
     schemas = {key.name if key.kind == "schema" else key.schema for key in keys} - {None}
     rows = connection.execute(sql("things"), {"schemas": list(schemas)}).fetchall()
     found = {
-        ObjectKey(*row[:4]): Thing(row[4], roles.get(row[5], ""), row[6], row[7], tuple(map(Column, *row[8:])))
+        ObjectKey(*row[:4]): Thing(row[4], roles.get(row[5], ""), row[6], tuple(map(Column, *row[7:])))
         for row in rows
     }
     parameters = (key for key in keys if key.kind == "parameter")

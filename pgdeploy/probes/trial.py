@@ -54,7 +54,7 @@ _USE: Mapping[tuple[str, str], str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Result:
     """What of a new object the grantee holds, why it could not use it, and why there was nothing to try."""
 
     held: frozenset[str] = frozenset()
@@ -81,13 +81,17 @@ class Trial:
     def script(self) -> Script:
         return Script((*self._before, *self._create, self._ask, *self._use), writes=True)
 
-    def outcome(self, answer: Answer) -> Outcome:
+    def result(self, answer: Answer) -> Result:
         refusal, asked = answer.refusal, len(self._before) + len(self._create)
         if refusal is not None and refusal.at <= asked:
-            return Outcome(untried=f"{self.creator} cannot make a {self.kind.replace('_', ' ')}: {refusal.words}")
+            return Result(
+                untried=f"{self.creator} cannot make a {self.kind.replace('_', ' ')}: {refusal.words}"
+            )
         held = frozenset(row[0] for row in answer.rows[asked] if row[0])
-        obstacle = refusal.words if refusal is not None and self._is_obstacle(refusal.at, refusal.sqlstate) else ""
-        return Outcome(held, obstacle)
+        obstacle = (
+            refusal.words if refusal is not None and self._is_obstacle(refusal.at, refusal.sqlstate) else ""
+        )
+        return Result(held, obstacle)
 
     def _is_obstacle(self, at: int, sqlstate: str) -> bool:
         """Refused while using it: but not when we only could not become the grantee."""
@@ -134,5 +138,3 @@ class Trial:
         names = (self._clause, literal(self._clause))
         uses = [_USE[self.kind, word] for word in self.words if (self.kind, word) in _USE]
         return (f"SET LOCAL ROLE {ident(role)}", *(use.format(names[0], literal=names[1]) for use in uses))
-
-

@@ -1,5 +1,5 @@
 -- Whether planning a query on pg_class c runs nobody's code; PostgreSQL's own functions leave no pg_depend.
-(c.relkind IN ('r', 'p', 'm') AND NOT (c.relrowsecurity OR c.relhasrules OR c.relispartition)
+(c.relkind IN ('r', 'p') AND NOT (c.relrowsecurity OR c.relhasrules OR c.relispartition)
  AND NOT EXISTS (
    SELECT FROM pg_attribute t JOIN pg_type y ON y.oid = t.atttypid
    WHERE t.attrelid = c.oid AND t.attnum > 0 AND (y.typtype = 'd' OR t.attgenerated = 'v'))

@@ -24,7 +24,7 @@ object AS (
   UNION ALL
   SELECT 'database', NULL, datname::text, NULL, oid, datdba FROM pg_database WHERE datname = current_database()
 )
-SELECT o.kind, o.schema, o.name, o.sub, o.oid::text, o.owner::int8, coalesce(c.relkind::text, ''),
+SELECT o.kind, o.schema, o.name, o.sub, o.oid::text, o.owner::int8,
        coalesce({quiet}, false), coalesce(a.names, '{}'), coalesce(a.numbers, '{}'), coalesce(a.kinds, '{}')
 FROM object o
 LEFT JOIN pg_class c ON c.oid = o.oid AND o.kind = 'table'
