@@ -1,0 +1,63 @@
+"""What a run collects: the checks of the chosen specs, from the files alone, and users' own tests beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pgdeploy.errors import SpecError
+from pytest_pgdeploy.item import CheckItem
+from pytest_pgdeploy.node_id import text_id
+
+if TYPE_CHECKING:
+    from pytest_pgdeploy.visit import Visit, Visits
+
+
+def choose_arguments(config: pytest.Config, visits: Visits) -> None:
+    """With `--target` and no paths given, the specs are what is to be run, not `testpaths`."""
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
+        return
+    files = [visit.file.absolute() for visit in visits.all]
+    tests = {test: None for folder in dict.fromkeys(file.parent for file in files) for test in _tests(folder)}
+    config.args[:] = map(str, [*files, *tests])
+    # or the header would speak of testpaths
+    config.args_source = pytest.Config.ArgsSource.ARGS
+
+
+def _tests(folder: Path) -> list[Path]:
+    return sorted(folder.glob("test_*.py"))
+
+
+class Collection:
+    """Makes collectors of the chosen spec files, wherever pytest meets them."""
+
+    def __init__(self, visits: Visits) -> None:
+        self._visits = visits
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> SpecFile | None:
+        visit = self._visits.of_file(file_path)
+        return None if visit is None else SpecFile.from_parent(parent, path=file_path, visit=visit)
+
+
+class SpecFile(pytest.File):
+    """One spec."""
+
+    def __init__(self, *, visit: Visit, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.visit = visit
+        if self.config.pluginmanager.hasplugin("xdist"):
+            self.add_marker(pytest.mark.xdist_group(name=visit.name))
+
+    def collect(self) -> Iterator[CheckItem]:
+        for check in self.visit.gate.checks:
+            nodeid = text_id(self, check.id)
+            yield CheckItem.from_parent(self, name=check.id, nodeid=nodeid, check=check, visit=self.visit)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
+        """What is wrong with a spec stands in the spec: no traceback."""
+        if isinstance(excinfo.value, SpecError):
+            return "\n".join(excinfo.value.problems)
+        return super().repr_failure(excinfo)

@@ -1,0 +1,123 @@
+"""A check as a pytest item, and how its verdict becomes pytest's.
+
+conforms passes, drifts fails; blocked and inapplicable are skipped; unreadable is an error. The check is
+evaluated in the setup, because only what goes wrong there is an error and no failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pgdeploy import report as words
+from pgdeploy.check import Check, Verdict
+from pgdeploy.errors import PgdeployError
+from pgdeploy.spec.place import Place
+from pytest_pgdeploy.failure import Crash, Failure
+from pytest_pgdeploy.marker import marks_of
+
+if TYPE_CHECKING:
+    from pytest_pgdeploy.visit import Visit
+
+
+class Drift(Exception):
+    """The check drifts; the message is one line."""
+
+
+class Unanswered(Exception):
+    """The check has no answer; the message is one line."""
+
+
+class CheckItem(pytest.Item):
+    """One check of one target."""
+
+    def __init__(self, *, check: Check, visit: Visit, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.check = check
+        self.visit = visit
+        self.data: dict[str, Any] = {}
+        """The finding, once there is one."""
+        self.text = ""
+        """The same in words, unless the check conforms."""
+        for mark in marks_of(check):
+            self.add_marker(mark)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the spec says it; in a file that the spec extends, perhaps."""
+        place = self.visit.gate.target.place(self.check)
+        return self.config.invocation_params.dir / place.file, place.line - 1, self.name
+
+    def setup(self) -> None:
+        try:
+            finding = self.visit.evaluate(self.check)
+        except PgdeployError as error:
+            self.text = f"target {self.visit.name} could not be used: {error}"
+            raise Unanswered(self.text.splitlines()[0]) from None
+        self.data = words.as_data(finding, self.visit.gate)
+        self.user_properties += _properties(self.visit.name, self.data)
+        if finding.verdict is Verdict.CONFORMS:
+            return
+        self.text = "\n".join(words.lines_of(self.data))
+        if finding.verdict is Verdict.UNREADABLE:
+            raise Unanswered(finding.reason)
+        if finding.verdict is not Verdict.DRIFTS:
+            pytest.skip(finding.reason)
+
+    def runtest(self) -> None:
+        if self.data["verdict"] == Verdict.DRIFTS:
+            raise Drift(f"desired {self.data['desired']}, actual {self.data['actual']}")
+
+
+def _properties(target: str, data: dict[str, Any]) -> list[tuple[str, object]]:
+    """What JUnit XML and other reporters get."""
+    fields = ("verdict", "desired", "actual", "reason", "origin", "remedy")
+    found = [("target", target), ("check", data["id"]), ("place", str(Place(**data["spec"])))]
+    return [*found, *((field, data[field]) for field in fields if data[field])]
+
+
+class Reporting:
+    """Puts the words of the finding in the place of pytest's own, and the finding itself into the report."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if isinstance(item, CheckItem) and (report.when == "call" or not report.passed):
+            error = call.excinfo.value if call.excinfo is not None else None
+            crash = _crash(item, error)
+            if crash is not None:
+                report.longrepr = Failure(item.text, crash)  # type: ignore[assignment]
+            elif isinstance(error, pytest.skip.Exception):
+                report.longrepr = (*_spot(item), str(error))
+            elif call.excinfo is not None:
+                # a defect of ours; the locals of our frames hold passwords, so none are shown
+                report.longrepr = call.excinfo.getrepr(style="native")
+            report.pgdeploy = _message(item, error, crash)  # type: ignore[attr-defined]
+        return report
+
+
+def _crash(item: CheckItem, error: BaseException | None) -> Crash | None:
+    return Crash(*_spot(item), str(error)) if isinstance(error, (Drift, Unanswered)) else None
+
+
+def _spot(item: CheckItem) -> tuple[str, int]:
+    """The line of the spec; the first one for what was skipped with its target, as pytest counts by line."""
+    if not item.data and not item.text:
+        return str(item.visit.file), 1
+    return item.location[0], (item.location[1] or 0) + 1
+
+
+def _message(item: CheckItem, error: BaseException | None, crash: Crash | None) -> dict[str, Any]:
+    """What the process that collects results needs to know; plain data, as xdist sends it."""
+    message: dict[str, Any] = {"target": item.visit.name}
+    if item.data:
+        message |= {"finding": item.data, **item.visit.introduce()}
+    elif error is not None and not isinstance(error, pytest.skip.Exception):
+        message["error"] = item.text or repr(error)
+    if crash is not None:
+        message["crash"] = [crash.path, crash.lineno, crash.message]
+    return message

@@ -1,0 +1,33 @@
+"""Errors of ours in tests that are not ours, where pytest shows the locals of every frame (`--showlocals`).
+
+The locals of our frames hold DSNs and passwords. So what is raised there is caught and told as a text, and
+what the test sees is raised anew, outside of the except clause.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pgdeploy.errors import PgdeployError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What was raised, as a text."""
+
+    text: str
+
+
+def quietly(call: Callable[[], T]) -> T | Refusal:
+    """What the call gives; an error as a text: its message, or its traceback if it is a defect of ours."""
+    try:
+        return call()
+    except PgdeployError as error:
+        return Refusal(str(error))
+    except Exception:  # noqa: BLE001
+        return Refusal(traceback.format_exc())

@@ -1,0 +1,64 @@
+"""What the terminal says of the targets: a line in the header, a section at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pgdeploy import report
+from pgdeploy.check import listing
+from pytest_pgdeploy.node_id import mend_summary
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_pgdeploy.options import Options
+    from pytest_pgdeploy.result import Result, Results
+
+REASONS = 10
+"""As many reasons for skipping are told; the short summary of `-rs` and the report have them all."""
+
+
+class Summary:
+    """Both."""
+
+    def __init__(self, options: Options, results: Results) -> None:
+        self._options = options
+        self._results = results
+
+    def pytest_report_header(self) -> str:
+        names = ", ".join(file.stem for file in self._options.files)
+        return f"pgdeploy: {names} ({self._options.way.on})"
+
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    ) -> None:
+        if config.option.collectonly:
+            return
+        mend_summary(terminalreporter.stats)
+        terminalreporter.section("pgdeploy")
+        for result in self._results.by_name.values():
+            bad = bool(result.error or result.counts["drifts"] or result.counts["unreadable"])
+            terminalreporter.write_line(_headline(result), red=bad, green=bool(result.findings) and not bad)
+            for line in _details(result):
+                terminalreporter.write_line(f"  {line}")
+
+
+def _headline(result: Result) -> str:
+    if result.findings:
+        return report.summary(result.name, result.where, result.counts)
+    return f"{result.name}: {result.error.splitlines()[0] if result.error else 'no check was asked'}"
+
+
+def _details(result: Result) -> Iterator[str]:
+    if result.findings and result.error:
+        yield result.error.splitlines()[0]
+    yield from result.notes
+    for finding in result.findings.values():
+        if finding["note"]:
+            yield f"{finding['id']}: {finding['note']}"
+    reasons = sorted(result.skipped.items(), key=lambda item: -len(item[1]))
+    for reason, ids in reasons[:REASONS]:
+        yield f"{len(ids)} skipped, {reason}: {listing(ids)}"
+    if rest := reasons[REASONS:]:
+        yield f"{sum(len(ids) for _, ids in rest)} skipped for {len(rest)} more reasons"

@@ -1,0 +1,79 @@
+"""Items can be chosen by kind and aspect."""
+
+from __future__ import annotations
+
+import pytest
+from pytest_pgdeploy.marker import KINDS, MARKERS, marks_of
+
+from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.resources import KINDS as MODULES
+from pgdeploy.resources.superuser import Superusers
+from tests.plugin.site import Site
+
+pytest_plugins = ["pytester"]
+
+SPEC = """\
+postgres: 16
+settings: {work_mem: 4MB}
+hba: [{type: local, database: all, user: all, method: scram-sha-256}]
+roles:
+  app: {login: true, password: {env: APP_PASSWORD}, member_of: [group]}
+  group: {}
+databases:
+  db:
+    schemas: {s: {}}
+    extensions: {plpgsql: {}}
+    ownership: [{on: {schema: s, all: tables}, owner: app}]
+    grants: [{grant: [CONNECT], on: database, to: [app]}]
+    default_privileges: [{for: group, grant: [SELECT], on: tables, to: [app]}]
+"""
+
+
+def chosen(site: Site, *arguments: str) -> list[str]:
+    site.write("specs/town.yaml", SPEC)
+    result = site.run("--collect-only", "-q", "--strict-markers", "-W", "error", *arguments)
+    return [line.partition("::")[2] for line in result.outlines if "::" in line]
+
+
+def test_every_kind_has_a_marker() -> None:
+    kinds = {
+        thing.kind
+        for module in MODULES
+        for thing in vars(module).values()
+        if isinstance(thing, type) and issubclass(thing, Resource) and "kind" in thing.__dict__
+    }
+    assert kinds == set(KINDS)
+
+
+@pytest.mark.parametrize(("kind", "marker"), KINDS.items())
+def test_a_kind_is_chosen_by_its_marker(site: Site, kind: str, marker: str) -> None:
+    found = chosen(site, "-m", marker)
+    assert found
+    assert all(name.startswith(f"{kind}[") for name in found)
+    assert set(found) | set(chosen(site, "-m", f"not {marker}")) == set(chosen(site))
+
+
+def test_undeclared(site: Site) -> None:
+    found = chosen(site, "-m", "undeclared")
+    assert "role[others].undeclared" in found
+    assert "role[app].undeclared_settings" in found
+    assert "role[app].login" not in found
+
+
+def test_secret(site: Site) -> None:
+    assert chosen(site, "-m", "secret") == ["role[app].password"]
+
+
+def test_keyword(site: Site) -> None:
+    assert chosen(site, "-k", "app and login") == ["role[app].login"]
+
+
+def test_probe() -> None:
+    check = Check(Superusers(frozenset()), "role[app]", "probe", (), lambda _: Outcome(True, "", ""), "probe")
+    assert [mark.name for mark in marks_of(check)] == ["roles", "probe"]
+
+
+def test_markers_are_known_without_a_target_too(site: Site) -> None:
+    result = site.pytester.runpytest_inprocess("--markers")
+    for marker in MARKERS:
+        result.stdout.fnmatch_lines([f"@pytest.mark.{marker}: checks *"])
