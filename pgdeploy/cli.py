@@ -138,7 +138,7 @@ def plan(
         planned = gate.plan()
         data = render_plan.as_data(planned, gate)
         if out is not None:
-            out.write_text(_json(data), encoding="utf-8")
+            _write(out, _json(data))
         if json:
             _print_json(data)
         else:
@@ -316,6 +316,15 @@ def _json(data: Any) -> str:
     from json import dumps
 
     return dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def _write(file: Path, text: str) -> None:
+    from pgdeploy.errors import PgdeployError
+
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise PgdeployError(f"{file}: cannot be written: {error.strerror}") from error
 
 
 def _print_json(data: Any) -> None:
