@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.change import Change, Effect, Stage
+from pgdeploy.connection.quiet import Quiet
 from pgdeploy.connection.session import settle
 from pgdeploy.errors import ApplyError, PgdeployError
 from pgdeploy.facts import SIDE_BY_SIDE, closing
@@ -110,6 +111,8 @@ def _run(connection: psycopg.Connection[Any], changes: Sequence[Change], *, pipe
     if not statements:
         return
     sent = [statement.sent() for statement in statements]
+    secret = [statement.password is not None for statement in statements]
+    quiet = Quiet(connection) if any(secret) else None
     done = 0
     cursors: list[psycopg.Cursor[Any]] = []
     try:
@@ -120,15 +123,27 @@ def _run(connection: psycopg.Connection[Any], changes: Sequence[Change], *, pipe
             return
         with connection.pipeline() as pipeline:
             connection.execute("BEGIN")
-            for text in sent:
-                cursors.append(connection.execute(text))  # noqa: PERF401, an error in the middle leaves those so far
+            for text, is_secret in zip(sent, secret, strict=True):
+                with quiet.statement() if quiet and is_secret else nullcontext():
+                    cursors.append(connection.execute(text))
             connection.execute("COMMIT")
             pipeline.sync()
             for cursor in cursors:
                 cursor.statusmessage  # noqa: B018
     except psycopg.Error as error:
         failed = statements[done].text if not pipelined else _failed(cursors, statements)
+        if not pipelined and changes[0].borrows:
+            _give_back(connection, sent)
         raise ApplyError(f"{_words(error)}\n  in: {failed}") from error
+
+
+def _give_back(connection: psycopg.Connection[Any], sent: Sequence[str]) -> None:
+    """What was borrowed outside a transaction, when the one statement that it was for failed."""
+    import psycopg
+
+    for text in sent[len(sent) // 2 + 1 :]:
+        with suppress(psycopg.Error):
+            connection.execute(text)
 
 
 def _failed(cursors: Sequence[Any], statements: Sequence[Any]) -> str:
@@ -175,13 +190,30 @@ def _reload(server: Server) -> None:
         when = "SELECT pg_conf_load_time()::text"
         before = connection.execute(when).fetchone()
         connection.execute("SELECT pg_reload_conf()")
-        deadline = time.monotonic() + 10
+        start = time.monotonic()
         while connection.execute(when).fetchone() == before:
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - start
+            if waited > 1 and (refused := _refused(connection)):
+                raise ApplyError(refused)
+            if waited > 10:
                 raise ApplyError(
                     "the server did not read its configuration files within 10 s of pg_reload_conf()"
                 )
             time.sleep(0.01)
+
+
+def _refused(connection: psycopg.Connection[Any]) -> str:
+    """Why the server takes nothing at all from its files: a line that is no setting, or one that nobody knows."""
+    import psycopg
+
+    query = """
+        SELECT sourcefile || ':' || sourceline || ': ' || coalesce(name || ': ', '') || error FROM pg_file_settings
+        WHERE error IS NOT NULL AND NOT EXISTS (SELECT FROM pg_file_settings WHERE applied) ORDER BY seqno LIMIT 1"""
+    try:
+        row = connection.execute(query).fetchone()
+    except psycopg.Error:
+        return ""
+    return f"the server refuses its configuration files as a whole: {row[0]}" if row else ""
 
 
 # -- one apply at a time -------------------------------------------------------------------------------

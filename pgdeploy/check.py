@@ -125,13 +125,17 @@ def evaluate(check: Check, facts: Facts, *, parents: bool = True) -> Finding:
     return Finding(check, verdict, found.desired, found.actual, found.origin, found.note, found.stuck)
 
 
-_PLAIN = pattern(r"[\w$@-][\w$@. -]*").fullmatch
+_PLAIN = pattern(r"[\w$@-]+").fullmatch
+_DOTTED = pattern(r"[\w$@-]+(\.[\w$@-]+)+").fullmatch
 
 
 @lru_cache(maxsize=65536)
-def name(text: str) -> str:
-    """A name as ids show it: itself when it is plain, else quoted and escaped as in JSON."""
-    return text if _PLAIN(text) and not text.endswith(" ") else dumps(text, ensure_ascii=False)
+def name(text: str, *, dotted: bool = False) -> str:
+    """A name as ids show it: itself when it is plain, else quoted and escaped as in JSON.
+
+    Blanks and dots are not plain, as ids put names together with them; in a setting's name a dot is (`dotted`).
+    """
+    return text if _PLAIN(text) or (dotted and _DOTTED(text)) else dumps(text, ensure_ascii=False)
 
 
 def listing(items: Iterable[str], most: int = 8) -> str:

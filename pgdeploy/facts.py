@@ -93,8 +93,9 @@ class Facts:
 
     about: ServerFact
     server: Server | None
-    rows_of_server: Rows
-    rows_of_databases: Mapping[str, Rows]
+    # not shown: verifiers are among them
+    rows_of_server: Rows = field(repr=False)
+    rows_of_databases: Mapping[str, Rows] = field(repr=False)
     _memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def rows(self, query: Query[T], database: str | None = None) -> tuple[T, ...]:
@@ -145,10 +146,12 @@ class Scope:
 
     databases: Collection[str]
     roles: Collection[str]
+    named: Collection[str] = ()
+    """Objects of pg_catalog that it names: thousands of others there are nobody's concern."""
 
     @property
     def parameters(self) -> dict[str, list[str]]:
-        return {"databases": list(self.databases), "roles": list(self.roles)}
+        return {"databases": list(self.databases), "roles": list(self.roles), "named": list(self.named)}
 
 
 def read(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Facts:

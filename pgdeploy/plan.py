@@ -72,7 +72,7 @@ def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
         stuck += [
             replace(drift, stuck=refused.get(drift.check.id, drift.stuck))
             for drift in drifts
-            if drift.check.id not in removed or drift.check.id in refused
+            if drift.check.id not in removed or drift.check.id in refused or drift.stuck
         ]
         unreadable += [finding for finding in findings if finding.verdict is Verdict.UNREADABLE]
         ordered += [(_order(spec, resource, change), change) for change in changes]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.check import Finding, Verdict
+from pgdeploy.spec.place import Place
 
 if TYPE_CHECKING:
     from pgdeploy.gate import Gate
@@ -17,16 +18,14 @@ SCHEMA = 1
 
 def lines(finding: Finding, gate: Gate) -> list[str]:
     """A finding in full: desired, actual, where each is written, what to do."""
-    fields = [
-        ("desired", finding.desired),
-        ("actual", finding.actual),
-        ("reason", finding.reason),
-        ("spec", str(gate.target.place(finding.check))),
-        ("origin", finding.origin),
-        ("remedy", gate.remedy(finding)),
-    ]
-    shown = [f"{finding.check.id} {finding.verdict}"]
-    for label, text in fields:
+    return lines_of(as_data(finding, gate))
+
+
+def lines_of(data: Mapping[str, Any]) -> list[str]:
+    """The same of a finding that is JSON already."""
+    shown = [f"{data['id']} {data['verdict']}"]
+    for label in ("desired", "actual", "reason", "spec", "origin", "remedy"):
+        text = str(Place(**data["spec"])) if label == "spec" else data[label]
         for index, line in enumerate(text.splitlines()):
             shown.append(f"  {label if index == 0 else '':8} {line}")
     return shown

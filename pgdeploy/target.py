@@ -70,7 +70,14 @@ class Target:
         from pgdeploy.facts import Scope, read
 
         present = [role for role, body in self.spec.roles.items() if body.state == "present"]
-        return read(server, QUERIES, Scope(list(self.spec.databases), present))
+        return read(server, QUERIES, Scope(list(self.spec.databases), present, sorted(self._named())))
+
+    def _named(self) -> set[str]:
+        """Names that the spec has for objects of pg_catalog."""
+        bodies = self.spec.databases.values()
+        objects = [line.on for body in bodies for line in body.grants]
+        objects += [line.on for body in bodies for line in body.ownership]
+        return {on.name for on in objects if on.schema_ == "pg_catalog" and on.name}
 
 
 def load_target(file: Path) -> Target:

@@ -56,7 +56,7 @@ class Entry(NamedTuple):
 Acls = Mapping[ObjectKey, Mapping[str, list[Entry]]]
 
 SHARED_ACLS = Query("shared_acls", AclFact._make, variants=(15,))
-ACLS = Query("acls", AclFact._make, in_database=True)
+ACLS = Query("acls", AclFact._make, in_database=True, scoped=True)
 QUERIES = (SHARED_ACLS, ACLS)
 
 _BUILTIN = {

@@ -25,7 +25,6 @@ from pgdeploy.resources.schema import SchemaSpec
 from pgdeploy.resources.setting import SettingValue, assignment, parameter_of, quoted, stored
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
 
-
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
 
@@ -121,7 +120,7 @@ class Database(Resource):
         for setting in self.spec.settings:
             compare = lambda facts, s=setting: self._compare_setting(facts, s)  # noqa: E731
             keys = ("databases", self.database, "settings", setting)
-            yield Check(self, self.address, f"settings[{name(setting)}]", keys, compare)
+            yield Check(self, self.address, f"settings[{name(setting, dotted=True)}]", keys, compare)
         yield self._check("undeclared_settings", self._compare_undeclared_settings, at=(), aspect="undeclared")
 
     def _check(self, field: str, compare: object, at: tuple[str, ...] | None = None, aspect: str = "") -> Check:
@@ -217,7 +216,7 @@ class Database(Resource):
     def _setting_changes(self, fields: Mapping[str, str], facts: Facts) -> Iterator[Change]:
         database = ident(self.database)
         for setting, value in self.spec.settings.items():
-            if cause := fields.get(f"settings[{name(setting)}]"):
+            if cause := fields.get(f"settings[{name(setting, dotted=True)}]"):
                 text = f"ALTER DATABASE {database} {assignment(setting, value, parameter_of(facts, setting))}"
                 yield Change(Stage.ROLE_IN_DATABASE, statements(text), (cause,))
         if cause := fields.get("undeclared_settings"):

@@ -139,12 +139,11 @@ def entries(facts: Facts, database_name: str) -> Entries:
     return found
 
 
-def _given(known: Entries, scope: Scope, role: str) -> Given:
+def _given(known: Entries, scope: Scope, role: str, major: int) -> Given:
     """What a grantee gets: as written, or built in while nothing is written for everywhere."""
     if scope in known:
         return known[scope].get(role, Given(_NOTHING, _NOTHING))
-    builtin = _BUILTIN.get(scope.kind, _NOTHING) if scope.schema is None and role == "PUBLIC" else _NOTHING
-    return Given(builtin, _NOTHING)
+    return Given(_usual(scope, major).get(role, _NOTHING), _NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +203,7 @@ class DefaultPrivileges(Resource):
         desired = acl.meant(line.spec.words, line.spec.kind, facts.about.major)
         for scope in line.scopes():
             for role in line.spec.roles:
-                given = _given(known, scope, role)
+                given = _given(known, scope, role, facts.about.major)
                 if line.spec.to is None:
                     off = desired & given.privileges
                 else:

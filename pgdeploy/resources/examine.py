@@ -127,6 +127,9 @@ def _memberships(spec: Spec) -> Iterator[Problem]:
             seen.add(entry.role)
             if entry.grantor is not None:
                 yield from _grantor(spec, entry.role, entry.grantor, (*keys, "grantor"))
+                if path := _grantors_circle(spec, entry.role, role):
+                    message = f"the grantors of {name(entry.role)} go round in a circle: {' -> '.join(map(name, path))}"
+                    yield Problem((*keys, "grantor"), message)
         if path := _cycle(spec, role):
             yield Problem(
                 ("roles", role, "member_of"), f"membership goes round in a circle: {' -> '.join(path)}"
@@ -143,6 +146,20 @@ def _grantor(spec: Spec, role: str, grantor: str, keys: Keys) -> Iterator[Proble
         yield Problem(
             keys, f"{name(grantor)} cannot grant {name(role)}: it needs `admin: true` in it, or superuser"
         )
+
+
+def _grantors_circle(spec: Spec, role: str, member: str) -> list[str]:
+    """The way from a member by who granted it back to itself, reported under the first member on it."""
+    path, current = [member], member
+    while True:
+        body = spec.roles.get(current)
+        entry = next((entry for entry in of(body) if entry.role == role), None) if body else None
+        if entry is None or entry.grantor is None:
+            return []
+        current = entry.grantor
+        if current in path:
+            return [*path, current] if current == member == min(path) else []
+        path.append(current)
 
 
 def _cycle(spec: Spec, start: str) -> list[str]:

@@ -30,6 +30,7 @@ from pgdeploy.resources.role import HELD, absent
 from pgdeploy.spec.model import Identifier, Model
 
 if TYPE_CHECKING:
+    from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
     from pgdeploy.resources.spec import Spec
     from pgdeploy.spec.place import Keys
 
@@ -113,7 +114,7 @@ class Line:
 
     @property
     def address(self) -> str:
-        where = "server" if self.database is None else name(self.database)
+        where = _where(self.database)
         words = ", ".join(self.spec.words)
         preposition = "to" if self.spec.to else "from"
         return f"grant[{where}: {words} on {self.spec.on.text} {preposition} {_who(self.spec.roles)}]"
@@ -132,6 +133,13 @@ class Line:
 
     def keys_in(self, facts: Facts) -> Iterable[ObjectKey]:
         return self.spec.on.keys_in(facts, self.database or "")
+
+
+def _where(database: str | None) -> str:
+    """The scope for an id; a database called server is quoted."""
+    if database is None:
+        return "server"
+    return name(database) if database != "server" else '"server"'
 
 
 def _who(roles: Sequence[str]) -> str:
@@ -160,8 +168,8 @@ class Grants(Resource):
     declared_objects: frozenset[tuple[str, str | None, str | None]]
     """(kind, schema, name) of objects whose scope is exact; name None for all in the schema."""
     declared_roles: frozenset[str]
-    defaults: Mapping[tuple[str, str | None, str], tuple[str, ...]]
-    """Privileges that declared default privileges give, by kind, schema (None: any) and grantee."""
+    defaults: Mapping[tuple[str, str | None, str], tuple[DefaultPrivilegeSpec, ...]]
+    """Declared default privileges, by kind, schema (None: any) and grantee."""
     owners: Mapping[ObjectKey, str]
     """Owners that the spec gives the database and its schemas: they have them when the grants are made."""
     databases: frozenset[str]
@@ -178,7 +186,7 @@ class Grants(Resource):
             else:
                 compare = lambda facts, line=line: self._compare_revoked(facts, line)  # noqa: E731
                 yield Check(self, line.address, "revoked", line.keys, compare)
-        where = "server" if self.database is None else name(self.database)
+        where = _where(self.database)
         yield Check(
             self, f"grant[{where}]", "undeclared", self.undeclared_keys, self._compare_undeclared, "undeclared"
         )
@@ -282,7 +290,7 @@ class Grants(Resource):
         for (words, keyword, objects, option), batch in to_grant.items():
             text = _grant(words, keyword, objects, sorted(batch.roles), option=option)
             causes, owners = tuple(dict.fromkeys(batch.causes)), tuple(dict.fromkeys(batch.owners))
-            yield Change(Stage.GRANT, statements(text), causes, database=self.database, acts_as=owners)
+            yield Change(Stage.GRANT, statements(text), causes, database=self._place(facts), acts_as=owners)
 
     def _collect(self, batches: dict[_Clauses, _Batch], facts: Facts, line: Line, cause: str) -> None:
         """Put what a line lacks to the other grantees that lack the same on the same objects."""
@@ -300,10 +308,9 @@ class Grants(Resource):
     def _revocation(self, facts: Facts, extra: Iterable[tuple[ObjectKey, str, Entry]], cause: str) -> Change:
         """REVOKE acts on what one grantor gave; on a table it takes the columns' privileges along."""
         extra = list(extra)
-        known = {key: owner for source in self.sources for key, owner in facts.once(acl.owners, source).items()}
         texts = []
         for key, role, entry in extra:
-            owner = known.get(key._replace(kind="table", sub=None) if key.kind == "column" else key, entry.grantor)
+            owner = facts.once(acl.owners, self._source(key)).get(_owned(key), entry.grantor)
             statement = _revoke(key, role, entry)
             if entry.grantor not in (owner, ""):
                 texts += [f"SET LOCAL ROLE {ident(entry.grantor)}", statement, "RESET ROLE"]
@@ -311,15 +318,23 @@ class Grants(Resource):
                 texts.append(statement)
         texts += self._columns_again(facts, extra)
         owners = tuple(dict.fromkeys(self._owners(facts, [key for key, *_ in extra])))
-        return Change(Stage.GRANT, statements(*texts), (cause,), database=self.sources[0], acts_as=owners)
+        return Change(Stage.GRANT, statements(*texts), (cause,), database=self._place(facts), acts_as=owners)
+
+    def _source(self, key: ObjectKey) -> str | None:
+        """Where its ACL stands."""
+        return None if key.kind in ("database", "tablespace", "parameter") else self.database
+
+    def _place(self, facts: Facts) -> str | None:
+        """Where the statements are made: what the ACL of a database that lets nobody in says is made elsewhere."""
+        if self.database is None or self.closed:
+            return None
+        there = facts.once(database.databases).get(self.database)
+        return self.database if there is None or there.allow_connections else None
 
     def _owners(self, facts: Facts, keys: Iterable[ObjectKey]) -> Iterator[str]:
         """Who owns these objects by then; what nobody owns yet we make ourselves."""
         for key in keys:
-            table = key._replace(kind="table", sub=None) if key.kind == "column" else key
-            shared = key.kind in ("database", "tablespace", "parameter")
-            source = None if shared else self.database
-            if owner := self.owners.get(table) or facts.once(acl.owners, source).get(table):
+            if owner := self.owners.get(_owned(key)) or facts.once(acl.owners, self._source(key)).get(_owned(key)):
                 yield owner
 
     def _columns_again(self, facts: Facts, extra: Iterable[tuple[ObjectKey, str, Entry]]) -> Iterator[str]:
@@ -330,6 +345,11 @@ class Grants(Resource):
                 if key.kind == "column" and again:
                     text = privilege_list(again, key, [key.sub or ""])
                     yield _grant(text, "TABLE", clause(key), [role], option=bool(again & option))
+
+
+def _owned(key: ObjectKey) -> ObjectKey:
+    """What the owner owns: the table of a column."""
+    return key._replace(kind="table", sub=None) if key.kind == "column" else key
 
 
 _Clauses = tuple[str, str, str, bool]
@@ -438,7 +458,8 @@ def _beyond(
     if all(entry.plain <= words and entry.grantable <= option for entry in entries):
         return
     explained = words | acl.builtin(facts, source, key, role) | facts.once(_revoked, grants).get((key, role), _NOTHING)
-    explained |= _by_default(facts, grants, key, role)
+    by_default, passed_on = _by_default(facts, grants, key, role)
+    explained, option = explained | by_default, option | passed_on
     for entry in entries:
         plain, passing_on = entry.privileges - explained, entry.grantable - option - (entry.privileges - explained)
         if plain:
@@ -447,14 +468,17 @@ def _beyond(
             yield key, role, Entry(entry.grantor, _NOTHING, passing_on)
 
 
-def _by_default(facts: Facts, grants: Grants, key: ObjectKey, role: str) -> frozenset[str]:
-    found: frozenset[str] = _NOTHING
+def _by_default(
+    facts: Facts, grants: Grants, key: ObjectKey, role: str
+) -> tuple[frozenset[str], frozenset[str]]:
+    """What an object may have got when it was made: privileges, and those with grant option."""
+    found, option = _NOTHING, _NOTHING
     kind = "function" if key.kind == "procedure" else key.kind
     for schema_name in {key.schema, None}:
-        words = grants.defaults.get((kind, schema_name, role))
-        if words:
-            found |= acl.meant(words, kind, facts.about.major)
-    return found
+        for line in grants.defaults.get((kind, schema_name, role), ()):
+            words = acl.meant(line.words, kind, facts.about.major)
+            found, option = found | words, option | (words if line.grant_option else _NOTHING)
+    return found, option
 
 
 # -- statements ----------------------------------------------------------------------------------------
@@ -533,13 +557,13 @@ def _owners(spec: Spec, target: str) -> Mapping[ObjectKey, str]:
     return found
 
 
-def _defaults(spec: Spec, target: str) -> Mapping[tuple[str, str | None, str], tuple[str, ...]]:
-    found: dict[tuple[str, str | None, str], tuple[str, ...]] = {}
+def _defaults(spec: Spec, target: str) -> Mapping[tuple[str, str | None, str], tuple[DefaultPrivilegeSpec, ...]]:
+    found: dict[tuple[str, str | None, str], tuple[DefaultPrivilegeSpec, ...]] = {}
     for _, body in database.inherited(spec, target):
         for line in body.default_privileges:
             for role in line.to or ():
                 key = (line.kind, line.in_schema, role)
-                found[key] = (*found.get(key, ()), *(line.grant or ()))
+                found[key] = (*found.get(key, ()), line)
     return found
 
 

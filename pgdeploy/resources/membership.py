@@ -51,6 +51,8 @@ class Membership(Resource):
     member: str
     index: int
     spec: MembershipSpec
+    grantor_may: bool = True
+    """Whether the spec gives the grantor ADMIN OPTION."""
 
     @property
     def address(self) -> str:
@@ -79,21 +81,35 @@ class Membership(Resource):
 
     def _compare_granted(self, facts: Facts) -> Outcome:
         rows = self._rows(facts)
-        return Outcome(bool(rows), "granted", "granted" if rows else "not granted", _grantors(rows))
+        actual = "granted" if rows else "not granted"
+        return Outcome(bool(rows), "granted", actual, _grantors(rows), stuck=self._stuck(facts))
 
     def _compare(self, facts: Facts, option: str, desired: bool) -> Outcome:
         if option != "admin" and facts.about.major < OPTIONS_SINCE:
             raise Inapplicable(f"PostgreSQL {facts.about.major} has no {option.upper()} option; 16 brought it")
         rows = [row for row in self._rows(facts) if getattr(row, option)]
-        return Outcome(bool(rows) is desired, str(desired).lower(), str(bool(rows)).lower(), _grantors(rows))
+        actual = str(bool(rows)).lower()
+        stuck = self._stuck(facts)
+        return Outcome(bool(rows) is desired, str(desired).lower(), actual, _grantors(rows), stuck=stuck)
 
     def _compare_grantor(self, facts: Facts) -> Outcome:
         if facts.about.major < OPTIONS_SINCE:
             raise Inapplicable(f"PostgreSQL {facts.about.major} keeps no meaningful grantor; 16 brought it")
         grantors = [row.grantor or "" for row in self._rows(facts)]
-        return Outcome(self.spec.grantor in grantors, name(self.spec.grantor or ""), listing(map(name, grantors)))
+        actual, stuck = listing(map(name, grantors)), self._stuck(facts)
+        return Outcome(self.spec.grantor in grantors, name(self.spec.grantor or ""), actual, stuck=stuck)
+
+    def _stuck(self, facts: Facts) -> str:
+        """From 16 even a superuser needs ADMIN OPTION to stand as grantor, unless initdb made it."""
+        grantor = self.spec.grantor
+        bootstrap = facts.once(names_by_oid).get(BOOTSTRAP)
+        if grantor in (None, bootstrap) or self.grantor_may or facts.about.major < OPTIONS_SINCE:
+            return ""
+        return f"{name(grantor or '')} cannot grant it: even a superuser needs `admin: true` in {name(self.spec.role)}"
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
+        if any(drift.stuck for drift in drifts):
+            return
         fields = {drift.check.field for drift in drifts}
         causes = tuple(drift.check.id for drift in drifts)
         rows = self._rows(facts)
@@ -110,7 +126,7 @@ class Membership(Resource):
             by = _granted_by(row.grantor, facts)
             for option, desired in (("admin", self.spec.admin), ("inherit", self.spec.inherit), ("set", self.spec.set)):
                 if desired is False and getattr(row, option) and (option == "admin" or facts.about.major >= OPTIONS_SINCE):
-                    yield f"REVOKE {option.upper()} OPTION FOR {ident(row.role)} FROM {ident(row.member)}{by}"
+                    yield f"REVOKE {option.upper()} OPTION FOR {ident(row.role)} FROM {ident(row.member)}{by} CASCADE"
 
     def _grant(self, facts: Facts, grantor: str | None) -> str:
         text = f"GRANT {ident(self.spec.role)} TO {ident(self.member)}"
@@ -132,14 +148,14 @@ def _grantors(rows: Sequence[MembershipFact]) -> str:
     return f"granted by {', '.join(map(name, known))}" if known else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class UndeclaredMemberships(Resource):
     """Memberships of a declared role, and members of it, that the spec does not say."""
 
     kind: ClassVar[str] = "membership"
     role: str
-    declared: frozenset[tuple[str, str]]
-    """(role, member) pairs of the whole spec."""
+    declared: Mapping[tuple[str, str], MembershipSpec]
+    """What the whole spec says, by role and member."""
     members_known: frozenset[str]
     """Roles that the spec declares: their extra memberships are found under their own name."""
 
@@ -157,7 +173,10 @@ class UndeclaredMemberships(Resource):
         return [row for row in facts.once(_touching).get(self.role, ()) if self._is_extra(row, facts)]
 
     def _is_extra(self, row: MembershipFact, facts: Facts) -> bool:
-        if (row.role, row.member) in self.declared or (row.member != self.role and row.member in self.members_known):
+        if row.member != self.role and row.member in self.members_known:
+            return False
+        declared = self.declared.get((row.role, row.member))
+        if declared is not None and (declared.grantor in (None, row.grantor) or row.grantor is None):
             return False
         return not _creators_own(row, facts)
 
@@ -168,7 +187,7 @@ class UndeclaredMemberships(Resource):
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         for row in self._extra(facts) if drifts else ():
-            text = f"REVOKE {ident(row.role)} FROM {ident(row.member)}{_granted_by(row.grantor, facts)}"
+            text = f"REVOKE {ident(row.role)} FROM {ident(row.member)}{_granted_by(row.grantor, facts)} CASCADE"
             yield Change(Stage.MEMBERSHIP, statements(text), (drifts[0].check.id,))
 
 
@@ -198,10 +217,15 @@ def of(role: RoleSpec) -> Iterator[MembershipSpec]:
 def resources(spec: Spec) -> Iterator[Resource]:
     present = {role: body for role, body in spec.roles.items() if body.state == "present"}
     by_pair = {(entry.role, role): entry for role, body in present.items() for entry in of(body)}
-    found = [Membership(role, index, entry) for role, body in present.items() for index, entry in enumerate(of(body))]
-    yield from sorted(found, key=lambda resource: _depth(by_pair, resource.spec))
+    # what goes goes first: of two roles either can be a member of the other, but not both
     for role in present:
-        yield UndeclaredMemberships(role, frozenset(by_pair), frozenset(present))
+        yield UndeclaredMemberships(role, by_pair, frozenset(present))
+    found = [
+        Membership(role, index, entry, _may_grant(by_pair, entry))
+        for role, body in present.items()
+        for index, entry in enumerate(of(body))
+    ]
+    yield from sorted(found, key=lambda resource: _depth(by_pair, resource.spec))
 
 
 def _depth(by_pair: Mapping[tuple[str, str], MembershipSpec], entry: MembershipSpec | None) -> int:
@@ -213,3 +237,8 @@ def _depth(by_pair: Mapping[tuple[str, str], MembershipSpec], entry: MembershipS
         depth += 1
         entry = by_pair.get((entry.role, entry.grantor))
     return depth
+
+
+def _may_grant(by_pair: Mapping[tuple[str, str], MembershipSpec], entry: MembershipSpec) -> bool:
+    own = by_pair.get((entry.role, entry.grantor or ""))
+    return own is not None and own.admin

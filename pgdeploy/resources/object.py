@@ -53,6 +53,7 @@ KEYWORD = {
     "foreign_data_wrapper": "FOREIGN DATA WRAPPER",
     "tablespace": "TABLESPACE",
     "parameter": "PARAMETER",
+    "large_object": "LARGE OBJECT",
 }
 """The word before an object's name in GRANT."""
 
@@ -160,6 +161,8 @@ def _wrong(what: str) -> PydanticCustomError:
 
 def clause(key: ObjectKey) -> str:
     """An object as GRANT and ALTER name it, without its keyword."""
+    if key.kind == "large_object":
+        return key.name
     place = f"{ident(key.schema)}." if key.schema is not None else ""
     arguments = f"({key.sub})" if key.kind in ("function", "procedure") else ""
     return f"{place}{ident(key.name)}{arguments}"

@@ -222,7 +222,7 @@ class Role(Resource):
     def _setting_checks(self, database: str | None, values: Mapping[str, SettingValue]) -> Iterator[Check]:
         for setting in values:
             where = ("settings",) if database is None else ("settings_in", database)
-            field = f"settings[{name(setting)}]" + (f".in[{name(database)}]" if database else "")
+            field = f"settings[{name(setting, dotted=True)}]" + (f".in[{name(database)}]" if database else "")
             yield Check(
                 self,
                 self.address,
@@ -283,7 +283,7 @@ class Role(Resource):
     def _setting_changes(self, fields: Mapping[str, str], facts: Facts) -> Iterator[Change]:
         for database, values in self._setting_scopes():
             for setting, value in values.items():
-                field = f"settings[{name(setting)}]" + (f".in[{name(database)}]" if database else "")
+                field = f"settings[{name(setting, dotted=True)}]" + (f".in[{name(database)}]" if database else "")
                 if field in fields:
                     text = assignment(setting, value, parameter_of(facts, setting))
                     yield self._setting_change(database, text, fields[field])
@@ -341,7 +341,8 @@ def drop(role: str, heir: str | None, facts: Facts, cause: str) -> Iterator[Chan
     """REASSIGN OWNED and DROP OWNED act on one database and on what is shared: so in each, then DROP ROLE."""
     held = [row for row in facts.rows(HELD) if row.role == role]
     lost = f"role {name(role)}, its password and its privileges on {sum(row.granted for row in held)} objects"
-    texts = [f"REASSIGN OWNED BY {ident(role)} TO {ident(heir)}"] if heir else []
+    # without an heir there was nothing to own when we looked; what was made since is not lost either
+    texts = [f"REASSIGN OWNED BY {ident(role)} TO {ident(heir) if heir else 'CURRENT_USER'}"]
     texts.append(f"DROP OWNED BY {ident(role)}")
     places = {row.database for row in held if row.database is not None}
     if any(row.database is None for row in held) and not places:

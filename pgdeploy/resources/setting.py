@@ -32,6 +32,8 @@ _NOT_BY_SQL = {"data_directory", "config_file", "hba_file", "ident_file"}
 # Where pg_settings found a value that holds for our own session only.
 _OWN_SESSION = {"client", "user", "database", "database user", "session"}
 
+_FILE = "configuration file"
+
 
 class SettingFact(NamedTuple):
     name: str
@@ -179,7 +181,7 @@ class Setting(Resource):
     keys: Keys
 
     def checks(self) -> Iterator[Check]:
-        yield Check(self, f"setting[{name(self.setting)}]", "value", self.keys, self._compare)
+        yield Check(self, f"setting[{name(self.setting, dotted=True)}]", "value", self.keys, self._compare)
 
     def inapplicable(self, facts: Facts, check: Check) -> str | None:
         return facts.server.inapplicable("setting", self.setting, str(self.value)) if facts.server else None
@@ -198,8 +200,8 @@ class Setting(Resource):
         return self._compare_row(facts, row, parameter, desired)
 
     def _compare_row(self, facts: Facts, row: SettingFact, parameter: Parameter, desired: str) -> Outcome:
-        resolved = AUTO.get(row.name.lower()) == canonical(self.value, parameter)
-        if row.source in _OWN_SESSION or row.name.lower() in NOT_SHOWN or resolved:
+        automatic = self._is_automatic(row, parameter) and row.source != _FILE
+        if row.source in _OWN_SESSION or row.name.lower() in NOT_SHOWN or automatic:
             return self._compare_file(facts, row, parameter, desired)
         actual = from_server(row.setting, parameter)
         origin = f"{row.sourcefile}:{row.sourceline}" if row.sourcefile else row.source
@@ -242,6 +244,16 @@ class Setting(Resource):
             return "the file is right and waits for a restart of the server"
         return ""
 
+    def _is_automatic(self, row: SettingFact, parameter: Parameter) -> bool:
+        """Whether the spec leaves the value to the server."""
+        return AUTO.get(row.name.lower()) == canonical(self.value, parameter)
+
+    def _runs(self, row: SettingFact, parameter: Parameter) -> bool:
+        """Whether the server works with the value now; what it worked out itself comes from no file."""
+        if self._is_automatic(row, parameter):
+            return row.source != _FILE
+        return from_server(row.setting, parameter) == canonical(self.value, parameter)
+
     def _unknown(self, facts: Facts) -> str:
         if "." in self.setting:
             return f"load the extension that knows {self.setting} (shared_preload_libraries)"
@@ -260,7 +272,7 @@ class Setting(Resource):
         if row.pending_restart and same(self.value, self._file_value(facts), parameter):
             yield Change(Stage.SETTING, (), causes, effect=Effect.RESTART)
             return
-        runs = parameter is not None and from_server(row.setting, parameter) == canonical(self.value, parameter)
+        runs = parameter is not None and self._runs(row, parameter)
         effect = Effect.RESTART if row.context == "postmaster" and not runs else Effect.RELOAD
         statement = f"ALTER SYSTEM {assignment(self.setting, self.value, parameter)}"
         needs = (f"ALTER SYSTEM {self.setting.lower()}",)
@@ -280,12 +292,18 @@ class ConfigurationFiles(Resource):
         yield Check(self, "setting[files]", "loaded", self.keys, self._compare)
 
     def _compare(self, facts: Facts) -> Outcome:
-        waiting = {row.name.lower() for row in facts.rows(SETTINGS) if row.pending_restart}
-        wrong = [row for row in facts.rows(FILE_SETTINGS) if row.error and (row.name or "") not in waiting]
+        wrong = [row for row in facts.rows(FILE_SETTINGS) if row.error and not self._waits(facts, row)]
         actual = listing(f"{row.name or 'line'}: {row.error}" for row in wrong)
         origin = ", ".join(f"{row.sourcefile}:{row.sourceline}" for row in wrong[:3])
         desired = "every line of the configuration files is accepted"
         return Outcome(not wrong, desired, actual if wrong else "accepted", origin, stuck="mend that line of the file")
+
+    def _waits(self, facts: Facts, line: FileSetting) -> bool:
+        """A good value that a running server cannot take: it waits for a restart, or the command line beats it."""
+        known = facts.once(settings).get(line.name or "")
+        if known is None or known.context != "postmaster" or line.setting is None:
+            return False
+        return same(line.setting, line.setting, parameter_of(facts, known.name))
 
 
 def resources(spec: Spec) -> Iterator[Resource]:
@@ -304,7 +322,10 @@ def problems(
     """What is wrong with settings, offline. `sessions`: they stand in ALTER ROLE or ALTER DATABASE."""
     known = parameters(major)
     prefixes = set(extensions)
+    spelled: dict[str, str] = {}
     for setting, value in values.items():
+        if (first := spelled.setdefault(setting.lower(), setting)) != setting:
+            yield Problem((*keys, setting), f"{setting} is {first} once more; leave one out")
         parameter = known.get(setting.lower())
         if parameter is None:
             if setting.partition(".")[0] not in prefixes or "." not in setting:

@@ -1,12 +1,13 @@
 -- Every object of this database that can hold an ACL: its owner, and one row a grantee and grantor.
--- Of the system schemas' objects only what their ACLs hold beyond the ones they were made with is here.
+-- Of the system schemas' objects those are here that the spec names, and of the others what their ACLs hold beyond
+-- the ones they were made with.
 -- What PUBLIC holds in information_schema is left out, too: there is no record of its first ACLs.
 -- member: belongs to an extension; linked: a sequence that belongs to a column. The last column is what the
 -- grantee had from the first: on the schema public, on what extensions bring.
 WITH space AS MATERIALIZED (
   SELECT oid, nspname::text AS name, nspname NOT IN ('pg_catalog', 'information_schema') AS ours
   FROM pg_namespace
-  WHERE nspname <> 'pg_toast' AND nspname NOT LIKE 'pg\_temp\_%' AND nspname NOT LIKE 'pg\_toast\_temp\_%'
+  WHERE nspname <> 'pg_toast' AND nspname NOT LIKE 'pg\_temp\_%%' AND nspname NOT LIKE 'pg\_toast\_temp\_%%'
 ),
 object AS (
   SELECT 'pg_namespace'::regclass AS class, n.oid, 0 AS sub_id, 'schema' AS kind, NULL::text AS schema,
@@ -18,7 +19,7 @@ object AS (
          c.relname::text, NULL, c.relowner, s.ours, c.relacl,
          CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char"
   FROM pg_class c JOIN space s ON s.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S') AND (s.ours OR c.relacl IS NOT NULL)
+  WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S') AND (s.ours OR c.relacl IS NOT NULL OR s.name = 'pg_catalog' AND c.relname = ANY (%(named)s))
   UNION ALL
   SELECT 'pg_class'::regclass, c.oid, t.attnum, 'column', s.name, c.relname::text, t.attname::text, c.relowner,
          s.ours, t.attacl, 'c'::"char"
@@ -26,15 +27,15 @@ object AS (
   WHERE t.attacl IS NOT NULL AND NOT t.attisdropped
   UNION ALL
   SELECT 'pg_proc'::regclass, p.oid, 0, CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, s.name,
-         p.proname::text, CASE WHEN s.ours OR p.proacl IS NOT NULL THEN oidvectortypes(p.proargtypes) END, p.proowner,
+         p.proname::text, oidvectortypes(p.proargtypes), p.proowner,
          s.ours, p.proacl, 'f'::"char"
   FROM pg_proc p JOIN space s ON s.oid = p.pronamespace
-  WHERE s.ours OR p.proacl IS NOT NULL
+  WHERE s.ours OR p.proacl IS NOT NULL OR s.name = 'pg_catalog' AND p.proname = ANY (%(named)s)
   UNION ALL
   SELECT 'pg_type'::regclass, t.oid, 0, 'type', s.name, t.typname::text, NULL, t.typowner, s.ours, t.typacl,
          'T'::"char"
   FROM pg_type t JOIN space s ON s.oid = t.typnamespace
-  WHERE (s.ours OR t.typacl IS NOT NULL) AND t.typtype <> 'p' AND t.typelem = 0
+  WHERE (s.ours OR t.typacl IS NOT NULL OR s.name = 'pg_catalog' AND t.typname = ANY (%(named)s)) AND t.typtype <> 'p' AND t.typelem = 0
     AND (t.typrelid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
     AND t.typtype <> 'm'
   UNION ALL
@@ -48,6 +49,9 @@ object AS (
   SELECT 'pg_foreign_server'::regclass, oid, 0, 'foreign_server', NULL, srvname::text, NULL, srvowner, true,
          srvacl, 'S'::"char"
   FROM pg_foreign_server
+  UNION ALL
+  SELECT 'pg_largeobject'::regclass, oid, 0, 'large_object', NULL, oid::text, NULL, lomowner, true, lomacl, 'L'::"char"
+  FROM pg_largeobject_metadata WHERE lomacl IS NOT NULL
 )
 SELECT o.kind, o.schema, o.name, o.sub, o.owner::int8,
        EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e'),
@@ -64,10 +68,10 @@ LEFT JOIN LATERAL (
          string_agg(x.privilege_type, ',') FILTER (WHERE NOT x.is_grantable) AS plain,
          string_agg(x.privilege_type, ',') FILTER (WHERE x.is_grantable) AS grantable
   FROM aclexplode(CASE o.letter WHEN 'c' THEN o.acl ELSE coalesce(o.acl, acldefault(o.letter, o.owner)) END) x
-  WHERE o.ours OR x.grantee <> o.owner
+  WHERE o.ours OR o.name = ANY (%(named)s) OR x.grantee <> o.owner
     AND NOT (x.grantee = 0 AND 'information_schema' IN (coalesce(o.schema, ''), o.name)) AND NOT EXISTS (
     SELECT FROM aclexplode(i.initprivs) y
     WHERE (y.grantee, y.privilege_type, y.is_grantable) = (x.grantee, x.privilege_type, x.is_grantable))
   GROUP BY 1, 2
 ) a ON true
-WHERE o.ours OR (o.acl IS NOT NULL AND o.acl IS DISTINCT FROM i.initprivs AND a.grantee IS NOT NULL)
+WHERE o.ours OR o.name = ANY (%(named)s) OR (o.acl IS NOT NULL AND o.acl IS DISTINCT FROM i.initprivs AND a.grantee IS NOT NULL)

@@ -1,9 +1,9 @@
 -- How much roles own (o) and hold privileges on (a), by database (NULL: shared objects): of roles that are not
--- declared all, of declared ones what is in databases that are not declared.
+-- declared all, of declared ones what is in databases that are not declared. Default privileges are nothing to own.
 SELECT r.rolname::text, d.datname::text, s.owned, s.granted
 FROM (
-  SELECT refobjid, dbid, count(*) FILTER (WHERE deptype = 'o')::int AS owned,
-         count(*) FILTER (WHERE deptype = 'a')::int AS granted
+  SELECT refobjid, dbid, count(*) FILTER (WHERE deptype = 'o' AND classid <> 'pg_default_acl'::regclass)::int AS owned,
+         count(*) FILTER (WHERE deptype = 'a' OR classid = 'pg_default_acl'::regclass)::int AS granted
   FROM pg_shdepend
   WHERE refclassid = 'pg_authid'::regclass AND deptype IN ('o', 'a')
     AND (dbid NOT IN (0, (SELECT oid FROM pg_database WHERE datname = 'template0'))

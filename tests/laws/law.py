@@ -1,0 +1,27 @@
+"""How often a law is tried: a little in `make test`, much more among the long tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+Test = Callable[..., Any]
+
+_HEALTH = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+
+
+def law(examples: int) -> Callable[[Test], Test]:
+    """A law with so many examples; what one takes depends on the machine, so there is no deadline."""
+    return settings(max_examples=examples, deadline=None, suppress_health_check=_HEALTH)
+
+
+def long_law(examples: int) -> Callable[[Test], Test]:
+    """The same law among the long tests."""
+
+    def mark(test: Test) -> Test:
+        return pytest.mark.long(law(examples)(test))  # type: ignore[no-any-return]
+
+    return mark

@@ -1,0 +1,135 @@
+"""Laws of plan and apply on real servers, for any spec that loads."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgdeploy.connection.embedded import Cluster
+from pgdeploy.resources.spec import Spec
+from pgdeploy.target import Target
+from tests.laws.extra import extras
+from tests.laws.law import law, long_law
+from tests.laws.making import make_objects
+from tests.laws.server import clean, load, make, planned, said, wrong
+from tests.laws.strategy import pairs, specs
+
+pytestmark = pytest.mark.xdist_group("laws")
+
+NOT_OURS = ("role[others].undeclared ", "grant[other databases].undeclared ")
+"""A role that owns things and a database that the spec does not name stay, and the plan says so."""
+
+
+def converges(target: Target, server: Cluster) -> None:
+    """One apply, and nothing is left to do or to say."""
+    make(target, server)
+    assert said(planned(target, server)) == []
+    assert wrong(target, server) == []
+
+
+def converges_from_another(target: Target, server: Cluster) -> None:
+    """As above, from whatever state; a second apply is for what the first plan said that it could not do yet."""
+    first = make(target, server)
+    second = planned(target, server)
+    told = {finding.check.id for finding in (*first.stuck, *first.unreadable)}
+    assert [change.causes for change in second.changes if not told.issuperset(change.causes)] == []
+    if second.changes:
+        make(target, server)
+        second = planned(target, server)
+    assert ours(said(second)) == []
+    assert ours(wrong(target, server)) == []
+    assert extras(target.spec, server) == []
+
+
+def ours(lines: list[str]) -> list[str]:
+    return [line for line in lines if not line.startswith(NOT_OURS)]
+
+
+def one_apply_is_enough(server: Cluster, spec: Spec) -> None:
+    clean(server)
+    converges(load(spec), server)
+
+
+def from_any_spec_to_any_other(server: Cluster, spec: tuple[Spec, Spec]) -> None:
+    before, after = spec
+    clean(server)
+    make(load(before), server)
+    converges_from_another(load(after), server)
+
+
+# -- 16, and what the other versions have otherwise ----------------------------------------------------
+
+
+@law(40)
+@given(spec=specs(16))
+def test_one_apply_is_enough(server16: Cluster, spec: Spec) -> None:
+    one_apply_is_enough(server16, spec)
+
+
+@law(15)
+@given(spec=specs(15))
+def test_one_apply_is_enough_on_15(server15: Cluster, spec: Spec) -> None:
+    one_apply_is_enough(server15, spec)
+
+
+@law(15)
+@given(spec=specs(18))
+def test_one_apply_is_enough_on_18(server18: Cluster, spec: Spec) -> None:
+    one_apply_is_enough(server18, spec)
+
+
+@law(25)
+@given(spec=pairs(16))
+def test_from_any_spec_to_any_other(server16: Cluster, spec: tuple[Spec, Spec]) -> None:
+    from_any_spec_to_any_other(server16, spec)
+
+
+@law(10)
+@given(spec=pairs(15))
+def test_from_any_spec_to_any_other_on_15(server15: Cluster, spec: tuple[Spec, Spec]) -> None:
+    from_any_spec_to_any_other(server15, spec)
+
+
+@law(10)
+@given(spec=specs(16), data=st.data())
+def test_objects_that_somebody_makes_later(server16: Cluster, spec: Spec, data: st.DataObject) -> None:
+    """`all tables` means those of today: with new ones there is something to do again, once."""
+    clean(server16)
+    target = load(spec)
+    make(target, server16)
+    make_objects(spec, server16, data.draw(st.sampled_from([role for role in spec.roles])))
+    converges(target, server16)
+
+
+# -- the same, much more often ---------------------------------------------------------------------------
+
+
+@long_law(150)
+@given(spec=specs(16))
+def test_one_apply_is_enough_often(server16: Cluster, spec: Spec) -> None:
+    one_apply_is_enough(server16, spec)
+
+
+@long_law(60)
+@given(spec=specs(14))
+def test_one_apply_is_enough_often_on_14(server14: Cluster, spec: Spec) -> None:
+    one_apply_is_enough(server14, spec)
+
+
+@long_law(60)
+@given(spec=specs(17))
+def test_one_apply_is_enough_often_on_17(server17: Cluster, spec: Spec) -> None:
+    one_apply_is_enough(server17, spec)
+
+
+@long_law(100)
+@given(spec=pairs(16))
+def test_from_any_spec_to_any_other_often(server16: Cluster, spec: tuple[Spec, Spec]) -> None:
+    from_any_spec_to_any_other(server16, spec)
+
+
+@long_law(60)
+@given(spec=pairs(18))
+def test_from_any_spec_to_any_other_often_on_18(server18: Cluster, spec: tuple[Spec, Spec]) -> None:
+    from_any_spec_to_any_other(server18, spec)

@@ -1,0 +1,88 @@
+"""Laws of the plan alone: it is the same each time, and names what is off and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgdeploy.connection.embedded import Cluster
+from pgdeploy.resources.spec import Spec
+from pgdeploy.spec.render import render
+from tests.laws.breaking import breaks
+from tests.laws.law import law, long_law
+from tests.laws.server import clean, load, make, planned, run, said
+from tests.laws.strategy import PASSWORDS, pairs, specs
+
+pytestmark = pytest.mark.xdist_group("laws")
+
+
+@law(15)
+@given(spec=pairs(16))
+def test_a_plan_is_the_same_each_time(server16: Cluster, spec: tuple[Spec, Spec]) -> None:
+    before, after = map(load, spec)
+    clean(server16)
+    make(before, server16)
+    one, other = planned(after, server16), planned(after, server16)
+    assert said(one) == said(other)
+    assert one.digest == other.digest
+
+
+@law(3)
+@given(spec=pairs(16))
+def test_a_plan_is_the_same_in_each_process(server16: Cluster, tmp_path_factory: pytest.TempPathFactory, spec: tuple[Spec, Spec]) -> None:
+    """`apply --plan` compares what one process planned with what another plans: no set may give its own order."""
+    before, after = spec
+    clean(server16)
+    make(load(before), server16)
+    file = tmp_path_factory.mktemp("plan") / "law.yaml"
+    file.write_text(render(after), encoding="utf-8")
+    digests = {planned_by_a_process(file, server16, seed) for seed in ("0", "1", "2")}
+    assert len(digests) == 1
+
+
+def planned_by_a_process(file: Path, server: Cluster, seed: str) -> str:
+    command = [sys.executable, "-m", "pgdeploy", "plan", str(file), "--json", "--dsn", server.dsn]
+    environment = {**os.environ, **PASSWORDS, "PYTHONHASHSEED": seed}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 2), done.stderr
+    return str(json.loads(done.stdout)["digest"])
+
+
+def what_is_broken_is_named(server: Cluster, spec: Spec, data: st.DataObject) -> None:
+    clean(server)
+    target = load(spec)
+    make(target, server)
+    one = data.draw(st.sampled_from(data.draw(st.sampled_from(breaks(spec)))))
+    run(server, one.sql, database=one.database)
+    mending = planned(target, server)
+    causes = {cause for change in mending.changes for cause in change.causes}
+    assert [cause for cause in causes if not cause.startswith(one.ids)] == []
+    assert (*mending.stuck, *mending.unreadable) == ()
+    assert causes == mending.drifts.keys()
+    make(target, server)
+    assert said(planned(target, server)) == []
+
+
+@law(25)
+@given(spec=specs(16), data=st.data())
+def test_what_is_broken_by_hand_is_named_and_nothing_else(server16: Cluster, spec: Spec, data: st.DataObject) -> None:
+    what_is_broken_is_named(server16, spec, data)
+
+
+@long_law(200)
+@given(spec=specs(16), data=st.data())
+def test_what_is_broken_by_hand_is_named_often(server16: Cluster, spec: Spec, data: st.DataObject) -> None:
+    what_is_broken_is_named(server16, spec, data)
+
+
+@long_law(80)
+@given(spec=specs(18), data=st.data())
+def test_what_is_broken_by_hand_is_named_often_on_18(server18: Cluster, spec: Spec, data: st.DataObject) -> None:
+    what_is_broken_is_named(server18, spec, data)

@@ -1,0 +1,21 @@
+-- What the base spec speaks of in the database `db` and pgdeploy does not make.
+CREATE TABLE $sky.$galaxy (id serial PRIMARY KEY, $label text, bright real, UNIQUE ($label));
+CREATE TABLE $sky.survey (id int, part int) PARTITION BY LIST (part);
+CREATE TABLE $sky.survey_1 PARTITION OF $sky.survey FOR VALUES IN (1);
+CREATE VIEW $sky.galaxies AS SELECT * FROM $sky.$galaxy;
+CREATE MATERIALIZED VIEW $sky.brightest AS SELECT * FROM $sky.$galaxy;
+CREATE FOREIGN DATA WRAPPER $archive_fdw;
+CREATE SERVER $archive FOREIGN DATA WRAPPER $archive_fdw;
+CREATE FOREIGN TABLE $sky.far (id int) SERVER $archive;
+CREATE SEQUENCE $sky.$counter;
+CREATE TYPE $sky.$magnitude AS ENUM ('dim', 'bright');
+CREATE DOMAIN $sky.positive AS int CHECK (VALUE > 0);
+CREATE TYPE $sky.pair AS (x int, y int);
+CREATE FUNCTION $sky.$area(int) RETURNS int LANGUAGE sql AS 'SELECT $$1';
+CREATE FUNCTION $sky.$area(text) RETURNS text LANGUAGE sql AS 'SELECT $$1';
+CREATE FUNCTION $sky.scale($sky.$magnitude, text[]) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE AGGREGATE $sky.total(int) (SFUNC = int4pl, STYPE = int);
+CREATE PROCEDURE $sky.tidy() LANGUAGE sql AS 'SELECT 1';
+CREATE SCHEMA $bare;
+CREATE TABLE $bare.thing (id int);
+CREATE FUNCTION $bare.helper() RETURNS int LANGUAGE sql AS 'SELECT 1';

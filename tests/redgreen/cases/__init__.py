@@ -1,0 +1,34 @@
+"""The cases of the red/green proof: one file a kind of resource, as the kinds stand in pgdeploy.resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tests.redgreen.bench import Case
+from tests.redgreen.cases import (
+    database,
+    default_privilege,
+    extension,
+    grant,
+    hba,
+    membership,
+    ownership,
+    role,
+    schema,
+    setting,
+    superuser,
+)
+
+CASES: Mapping[str, Sequence[Case]] = {
+    "setting": setting.CASES,
+    "role": role.CASES,
+    "superuser": superuser.CASES,
+    "membership": membership.CASES,
+    "database": database.CASES,
+    "schema": schema.CASES,
+    "extension": extension.CASES,
+    "ownership": ownership.CASES,
+    "default_privilege": default_privilege.CASES,
+    "grant": grant.CASES,
+    "hba": hba.CASES,
+}

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from tests.redgreen.bench import Case
+
+_CREW = "membership[$app in $crew]"
+
+CASES = (
+    Case("revoked", "REVOKE $team FROM $app", "membership[$app in $team].granted", everywhere=True),
+    Case(
+        "in a role of PostgreSQL's own, revoked",
+        "REVOKE pg_monitor FROM $team",
+        "membership[$team in pg_monitor].granted",
+    ),
+    Case(
+        "admin added",
+        "GRANT $team TO $app WITH ADMIN OPTION",
+        "membership[$app in $team].admin",
+        everywhere=True,
+    ),
+    Case(
+        "admin taken", "REVOKE ADMIN OPTION FOR $crew FROM $app", f"{_CREW}.admin", until=15, everywhere=True
+    ),
+    Case("an extra member", "GRANT $team TO $writer", "membership[$writer].undeclared"),
+    Case(
+        "an extra membership in a role of PostgreSQL's own",
+        "GRANT pg_read_all_data TO $reader",
+        "membership[$reader].undeclared",
+    ),
+    Case(
+        "an undeclared member of a declared role",
+        "CREATE ROLE $stray; GRANT $team TO $stray",
+        ("membership[$team].undeclared", "role[others].undeclared"),
+        destructive=True,
+    ),
+    Case(
+        "admin taken by its grantor",
+        "REVOKE ADMIN OPTION FOR $crew FROM $app GRANTED BY $lead",
+        f"{_CREW}.admin",
+        since=16,
+        everywhere=True,
+    ),
+    Case(
+        "inherit option taken",
+        "GRANT $crew TO $app WITH INHERIT FALSE GRANTED BY $lead",
+        f"{_CREW}.inherit",
+        since=16,
+        everywhere=True,
+    ),
+    Case("set option given", "GRANT $crew TO $app WITH SET TRUE GRANTED BY $lead", f"{_CREW}.set", since=16),
+    Case(
+        "set option given by a second grantor",
+        "GRANT $crew TO $app WITH SET TRUE",
+        (f"{_CREW}.set", "membership[$app].undeclared"),
+        since=16,
+        everywhere=True,
+    ),
+    Case(
+        "granted by another",
+        (
+            "REVOKE $crew FROM $app GRANTED BY $lead",
+            "GRANT $crew TO $app WITH ADMIN TRUE, INHERIT TRUE, SET FALSE",
+        ),
+        (f"{_CREW}.grantor", "membership[$app].undeclared"),
+        since=16,
+    ),
+    Case(
+        "granted by another, too",
+        "GRANT $crew TO $app WITH SET FALSE",
+        "membership[$app].undeclared",
+        since=16,
+    ),
+    Case(
+        "admin added, and used",
+        "GRANT $team TO $app WITH ADMIN OPTION; SET ROLE $app; GRANT $team TO $writer",
+        ("membership[$app in $team].admin", "membership[$writer].undeclared"),
+        everywhere=True,
+    ),
+    Case(
+        "the grantor's own gone",
+        "REVOKE $crew FROM $lead CASCADE",
+        (f"{_CREW}.granted", "membership[$lead in $crew].granted"),
+        since=16,
+    ),
+    Case(
+        "admin given by a second grantor",
+        "SET ROLE $boss; GRANT $team TO $app WITH ADMIN OPTION",
+        "membership[$app in $team].admin",
+    ),
+)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from tests.redgreen.bench import Case
+
+_TABLES = "ownership[$db: all tables in schema $sky].owner"
+
+
+def _owner(what: str, check: str) -> Case:
+    return Case(what, f"ALTER {what} OWNER TO $team", f"ownership[$db: {check}].owner", at="db")
+
+
+CASES = (
+    Case("table", "ALTER TABLE $sky.$galaxy OWNER TO $team", _TABLES, at="db"),
+    Case("partitioned table", "ALTER TABLE $sky.survey OWNER TO $team", _TABLES, at="db"),
+    Case("view", "ALTER VIEW $sky.galaxies OWNER TO $team", _TABLES, at="db"),
+    Case("materialized view", "ALTER MATERIALIZED VIEW $sky.brightest OWNER TO $team", _TABLES, at="db"),
+    Case("foreign table", "ALTER FOREIGN TABLE $sky.far OWNER TO $team", _TABLES, at="db"),
+    Case(
+        "table, to somebody with privileges on it",
+        "ALTER TABLE $sky.$galaxy OWNER TO $writer",
+        _TABLES,
+        at="db",
+        also="grant[$db: SELECT, INSERT on table $sky.$galaxy to $app, $writer].granted",
+    ),
+    Case(
+        "new table",
+        "CREATE TABLE $sky.fresh ()",
+        (_TABLES, "grant[$db: SELECT on all tables in schema $sky to $reader].granted"),
+        at="db",
+        cleanup="DROP TABLE $sky.fresh",
+    ),
+    _owner("SEQUENCE $sky.$counter", "sequence $sky.$counter"),
+    _owner("FUNCTION $sky.$area(int)", "function $sky.$area(integer)"),
+    Case(
+        "another overload is not meant",
+        "ALTER FUNCTION $sky.$area(text) OWNER TO $writer",
+        at="db",
+        cleanup="ALTER FUNCTION $sky.$area(text) OWNER TO postgres",
+    ),
+    _owner("PROCEDURE $sky.tidy()", "procedure $sky.tidy"),
+    _owner("TYPE $sky.$magnitude", "type $sky.$magnitude"),
+    Case(
+        "foreign server",
+        "ALTER SERVER $archive OWNER TO postgres",
+        "ownership[$db: foreign server $archive].owner",
+        at="db",
+    ),
+    Case(
+        "foreign-data wrapper",
+        "ALTER FOREIGN DATA WRAPPER $archive_fdw OWNER TO postgres",
+        "ownership[$db: foreign data wrapper $archive_fdw].owner",
+        at="db",
+    ),
+    Case(
+        "object gone",
+        "DROP PROCEDURE $sky.tidy()",
+        (
+            "ownership[$db: procedure $sky.tidy].owner",
+            "grant[$db: EXECUTE on procedure $sky.tidy to $writer].granted",
+        ),
+        at="db",
+        stuck=(
+            "ownership[$db: procedure $sky.tidy].owner",
+            "grant[$db: EXECUTE on procedure $sky.tidy to $writer].granted",
+        ),
+        cleanup=(
+            "CREATE PROCEDURE $sky.tidy() LANGUAGE sql AS 'SELECT 1'",
+            "ALTER PROCEDURE $sky.tidy() OWNER TO $maker",
+            "REVOKE EXECUTE ON PROCEDURE $sky.tidy() FROM PUBLIC",
+            "GRANT EXECUTE ON PROCEDURE $sky.tidy() TO $writer",
+        ),
+    ),
+)

@@ -1,0 +1,264 @@
+"""Least privilege on 14 and 16: what is not ours to do is said, what cannot be read is never taken for absent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pgdeploy.apply import apply
+from pgdeploy.check import Finding, Verdict, evaluate
+from pgdeploy.connection.dsn import DsnServer
+from pgdeploy.connection.embedded import Cluster
+from pgdeploy.errors import ApplyError, PlanError
+from pgdeploy.plan import Plan, plan
+from pgdeploy.render_plan import permitted
+from pgdeploy.target import load_target
+
+SPEC = """\
+postgres: {major}
+undeclared: {{roles: ignore, databases: ignore}}
+settings: {{work_mem: 8MB}}
+hba:
+  - {{type: local, database: all, user: all, method: scram-sha-256}}
+roles:
+  rights_owner: {{login: true, password: {{env: RIGHTS_PASSWORD}}, settings: {{work_mem: 16MB}}}}
+  rights_reader: {{login: false, member_of: [rights_owner]}}
+  rights_root: {{superuser: true}}
+  rights_walker: {{login: true, replication: true}}
+databases:
+  rights_app:
+    owner: rights_owner
+    schemas: {{s: {{owner: rights_owner}}}}
+    grants:
+      - {{grant: [USAGE], on: {{schema: s}}, to: [rights_reader]}}
+      - {{grant: [CONNECT], on: database, to: [rights_reader]}}
+      - {{revoke: [CONNECT], on: database, from: [PUBLIC]}}
+    default_privileges:
+      - {{for: rights_owner, in_schema: s, grant: [SELECT], on: tables, to: [rights_reader]}}
+"""
+CREATED = {"rights_app", "rights_other"}
+
+
+@dataclass
+class Site:
+    """A server and what a user of it plans and applies."""
+
+    cluster: Cluster
+    major: int
+    folder: Path
+    root: psycopg.Connection[tuple[object, ...]]
+
+    def add_user(self, name: str, attributes: str = "") -> str:
+        self.root.execute(f"CREATE ROLE {name} LOGIN {attributes} PASSWORD 'known'".encode())
+        return name
+
+    def by(self, user: str | None) -> DsnServer:
+        return DsnServer(f"{self.cluster.dsn} user={user} password=known" if user else self.cluster.dsn)
+
+    def plan(self, user: str | None, spec: str = SPEC) -> Plan:
+        file = self.folder / "rights.yaml"
+        file.write_text(spec.format(major=self.major))
+        target = load_target(file)
+        return plan(target.spec, target.resources, target.read(self.by(user)))
+
+    def findings(self, user: str, spec: str = SPEC) -> dict[str, Finding]:
+        """What the gate would say, by id."""
+        file = self.folder / "rights.yaml"
+        file.write_text(spec.format(major=self.major))
+        target = load_target(file)
+        facts = target.read(self.by(user))
+        return {check.id: evaluate(check, facts) for check in target.checks}
+
+    def apply(self, user: str | None, spec: str = SPEC) -> None:
+        apply(permitted(self.plan(user, spec), destructive=False, unreadable=True), self.by(user))
+
+    def memberships(self, user: str) -> list[str]:
+        """The roles whose rights this user has; from 16 its creator administers a role without having them."""
+        options = "AND (m.inherit_option OR m.set_option)" if self.major >= 16 else ""
+        query = f"SELECT m.roleid::regrole::text FROM pg_auth_members m WHERE m.member = %s::regrole {options}"
+        return [str(row[0]) for row in self.root.execute(query.encode(), [user]).fetchall()]
+
+
+@pytest.fixture(params=[14, 16])
+def site(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
+    monkeypatch.setenv("RIGHTS_PASSWORD", "of the owner")
+    cluster: Cluster = request.getfixturevalue(f"server{request.param}")
+    with cluster.open() as root:
+        try:
+            yield Site(cluster, request.param, tmp_path, root)
+        finally:
+            _clean(root)
+
+
+def _clean(root: psycopg.Connection[tuple[object, ...]]) -> None:
+    root.execute("ALTER SYSTEM RESET work_mem")
+    root.execute("SELECT pg_reload_conf()")
+    for name in CREATED:
+        root.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+    query = r"SELECT quote_ident(rolname) FROM pg_roles WHERE rolname LIKE 'rights\_%'"
+    names = ", ".join(str(row[0]) for row in root.execute(query.encode()).fetchall())
+    if names:
+        root.execute(f"DROP OWNED BY {names} CASCADE".encode())
+        root.execute(f"DROP ROLE {names}".encode())
+
+
+@pytest.fixture
+def deployer(site: Site) -> str:
+    return site.add_user("rights_deployer", "CREATEROLE CREATEDB")
+
+
+Why = Callable[[Plan], dict[str, str]]
+
+
+def stuck(planned: Plan) -> dict[str, str]:
+    return {finding.check.id: finding.stuck for finding in planned.stuck}
+
+
+def unreadable(planned: Plan) -> dict[str, str]:
+    return {finding.check.id: finding.reason for finding in planned.unreadable}
+
+
+def statements(planned: Plan) -> list[str]:
+    return [statement.text for change in planned.changes for statement in change.statements]
+
+
+# -- a deployer with CREATEROLE and CREATEDB -----------------------------------------------------------
+
+
+def test_the_plan_says_what_it_may_not_do(site: Site, deployer: str) -> None:
+    found = stuck(site.plan(deployer))
+    assert found["setting[work_mem].value"] == "rights_deployer may not: it needs ALTER SYSTEM work_mem"
+    assert found["role[rights_root].superuser"] == "rights_deployer may not: it needs superuser"
+    assert found["role[rights_walker].replication"] == "rights_deployer may not: it needs replication"
+
+
+def test_what_it_may_not_read_is_unreadable(site: Site, deployer: str) -> None:
+    found = unreadable(site.plan(deployer))
+    assert "permission denied" in found["setting[files].loaded"]
+    assert "permission denied" in found["hba[local all all].method"]
+    site.apply(None)
+    found = unreadable(site.plan(deployer))
+    assert found["role[rights_owner].password"].startswith("passwords could not be read: permission denied")
+
+
+def test_nothing_is_done_on_what_was_not_read_unasked(site: Site, deployer: str) -> None:
+    with pytest.raises(PlanError, match=r"setting\[files\]\.loaded: file_settings could not be read"):
+        permitted(site.plan(deployer), destructive=False, unreadable=False)
+
+
+def test_the_rest_is_done_in_one_go(site: Site, deployer: str) -> None:
+    before = stuck(site.plan(deployer))
+    site.apply(deployer)
+    after = site.plan(deployer)
+    assert statements(after) == []
+    assert stuck(after) == before
+    assert site.memberships(deployer) == []
+
+
+def test_a_superuser_finds_only_what_was_refused(site: Site, deployer: str) -> None:
+    refused = stuck(site.plan(deployer))
+    site.apply(deployer)
+    by_superuser = site.plan(None)
+    assert {*by_superuser.drifts, *stuck(by_superuser)} == {*refused, *_hba(by_superuser)}
+    site.apply(None)
+    assert statements(site.plan(None)) == []
+
+
+def _hba(planned: Plan) -> set[str]:
+    """The shared server's own rules, which no plan by DSN changes."""
+    return {name for name in stuck(planned) if name.startswith("hba[")}
+
+
+def test_a_database_that_is_refused_leaves_no_membership(site: Site, deployer: str) -> None:
+    """CREATE DATABASE is its own transaction: what was borrowed for it is given back by hand."""
+    site.apply(None)
+    site.root.execute("DROP DATABASE rights_app")
+    site.root.execute("GRANT rights_owner TO rights_deployer WITH ADMIN OPTION")
+    site.root.execute("REVOKE rights_owner FROM rights_deployer")
+    if site.major >= 16:
+        site.root.execute("GRANT rights_owner TO rights_deployer WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
+    planned = permitted(site.plan(deployer), destructive=False, unreadable=True)
+    site.root.execute("CREATE DATABASE rights_app")  # somebody was quicker
+    with pytest.raises(ApplyError, match="already exists"):
+        apply(planned, site.by(deployer))
+    assert site.memberships(deployer) == []
+
+
+# -- logins with fewer rights --------------------------------------------------------------------------
+
+
+def test_a_login_without_rights_reads_what_all_may(site: Site) -> None:
+    site.apply(None)
+    site.root.execute("GRANT CONNECT ON DATABASE rights_app TO PUBLIC")
+    found = site.findings(site.add_user("rights_nobody"))
+    assert found["role[rights_owner].password"].verdict is Verdict.UNREADABLE
+    assert found["role[rights_owner].login"].verdict is Verdict.CONFORMS
+    assert found["schema[rights_app.s].owner"].verdict is Verdict.CONFORMS
+    absent = [name for name, finding in found.items() if "absent" in finding.actual]
+    assert absent == []
+
+
+HIDDEN = """\
+postgres: {major}
+undeclared: {{roles: ignore, databases: ignore}}
+settings: {{session_preload_libraries: "", work_mem: 4MB}}
+"""
+
+
+def test_a_hidden_setting_is_not_an_unknown_one(site: Site) -> None:
+    found = site.findings(site.add_user("rights_nobody"), HIDDEN)
+    hidden = found["setting[session_preload_libraries].value"]
+    assert hidden.verdict is Verdict.UNREADABLE
+    assert hidden.reason == (
+        "session_preload_libraries is hidden from rights_nobody: it needs membership in pg_read_all_settings"
+    )
+    assert found["setting[work_mem].value"].verdict is Verdict.CONFORMS
+
+
+TWO = """\
+postgres: {major}
+undeclared: {{roles: ignore, databases: ignore}}
+databases:
+  rights_app: {{schemas: {{s: {{}}}}}}
+  rights_other: {{schemas: {{s: {{}}}}}}
+"""
+
+
+def test_one_closed_database_is_unreadable_alone(site: Site) -> None:
+    site.apply(None, TWO)
+    site.root.execute("REVOKE CONNECT ON DATABASE rights_app FROM PUBLIC")
+    found = site.findings(site.add_user("rights_nobody"), TWO)
+    closed = found["schema[rights_app.s].exists"]
+    assert closed.verdict is Verdict.UNREADABLE
+    assert "permission denied for database" in closed.reason
+    assert found["database[rights_app].exists"].verdict is Verdict.CONFORMS
+    assert found["schema[rights_other.s].exists"].verdict is Verdict.CONFORMS
+
+
+OWNED = """\
+postgres: {major}
+undeclared: {{roles: ignore, databases: ignore}}
+roles: {{rights_owner: {{}}}}
+databases:
+  rights_app: {{owner: rights_owner}}
+"""
+
+
+def test_somebody_elses_role_is_not_taken(site: Site, deployer: str) -> None:
+    """On 16 CREATEROLE alone gives no rights over a role that another made; before, it does."""
+    site.root.execute("CREATE ROLE rights_owner")
+    found = stuck(site.plan(deployer, OWNED))
+    if site.major >= 16:
+        assert found["database[rights_app].exists"] == (
+            "rights_deployer may not: it needs membership in rights_owner"
+        )
+    else:
+        assert found == {}
+        site.apply(deployer, OWNED)
+        assert site.memberships(deployer) == []
