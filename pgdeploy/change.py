@@ -49,6 +49,7 @@ class Stage(IntEnum):
     HBA = 70
     DROP = 80
     DROP_ROLE = 81
+    CLOSE = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Change:
     `acts_as` are roles whose rights the statements take, when a superuser does not make them: owners, creators;
     `borrows` says that it takes a membership for that, and gives it back.
     `needs` are attributes that whoever makes it must have (superuser, createrole, createdb, replication,
-    bypassrls), or `ALTER SYSTEM` and a setting. `lost` says what a destructive change loses.
+    bypassrls), `ALTER SYSTEM` and a setting, or `ADMIN OPTION on` and a role. `lost` says what a destructive change loses.
     """
 
     stage: Stage

@@ -96,6 +96,8 @@ class Facts:
     # not shown: verifiers are among them
     rows_of_server: Rows = field(repr=False)
     rows_of_databases: Mapping[str, Rows] = field(repr=False)
+    closed: frozenset[str] = frozenset()
+    """Databases that allow no connections."""
     _memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def rows(self, query: Query[T], database: str | None = None) -> tuple[T, ...]:
@@ -187,7 +189,8 @@ def read(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Facts:
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         rows_of_databases = dict(zip(known, pool.map(read_one, known), strict=True))
-    return Facts(about, server, rows_of_server, rows_of_databases)
+    closed = frozenset(name for name, known in names.items() if not known.connectable)
+    return Facts(about, server, rows_of_server, rows_of_databases, closed)
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from pgdeploy.resources import acl, default_privilege, extension, schema
 from pgdeploy.resources.acl import AclFact, ObjectKey
 from pgdeploy.resources.database import Database, databases, generation, inherited
 from pgdeploy.resources.default_privilege import DEFAULT_PRIVILEGES, Given, Scope
-from pgdeploy.resources.role import ROLES, RoleFact, roles
+from pgdeploy.resources.membership import MEMBERSHIPS, of
+from pgdeploy.resources.role import ROLES, RoleFact, others, roles
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -32,6 +33,8 @@ class Prospect(NamedTuple):
     """The facts for each part of a plan."""
 
     now: Facts
+    staying: Facts
+    """Without the memberships whose grantor will be dropped, as they go with it."""
     made: Facts
     """The databases and roles of the spec are there."""
     housed: Facts
@@ -41,6 +44,8 @@ class Prospect(NamedTuple):
 
     def for_kind(self, kind: str) -> Facts:
         match kind:
+            case "membership":
+                return self.staying
             case "schema" | "extension":
                 return self.made
             case "ownership":
@@ -84,11 +89,24 @@ class _Seer:
             }
             there = there.assuming(made, shared)
         later = self._moved_databases(there)
-        return Prospect(self._facts, there, _with(later, housed), _with(later, owned))
+        return Prospect(self._facts, self._staying(), there, _with(later, housed), _with(later, owned))
 
     @cached_property
     def _new(self) -> frozenset[str]:
         return frozenset(self._spec.databases) - self._facts.once(databases).keys()
+
+    def _staying(self) -> Facts:
+        spec, rows = self._spec, self._facts.rows_of_server[MEMBERSHIPS.name]
+        if isinstance(rows, Unreadable):
+            return self._facts
+        leaving = {role for role, body in spec.roles.items() if body.state == "absent"}
+        if spec.undeclared.roles == "drift":
+            leaving |= set(self._facts.once(others, frozenset(spec.roles)))
+        declared = {(entry.role, role) for role, body in spec.roles.items() for entry in of(body)}
+        kept = tuple(row for row in rows if row.grantor not in leaving or (row.role, row.member) not in declared)
+        if len(kept) == len(rows):
+            return self._facts
+        return replace(self._facts, rows_of_server={**self._facts.rows_of_server, MEMBERSHIPS.name: kept}, _memo={})
 
     # -- databases ---------------------------------------------------------------------------------
 

@@ -35,6 +35,10 @@ def adapt(change: Change, facts: Facts) -> Change | str:
     if lacking := [need for need in change.needs if _lacking(need, me, facts)]:
         return f"{name(me.name)} may not: it needs {' and '.join(lacking)}"
     borrowed = [role for role in dict.fromkeys(change.acts_as) if not _acts_as(role, facts)]
+    if borrowed and facts.about.major < ADMIN_SINCE and not me.inherit:
+        return (
+            f"{name(me.name)} may not: it is NOINHERIT, so membership in {name(borrowed[0])} would not help"
+        )
     for role in borrowed:
         if not _may_take(role, me, facts):
             return f"{name(me.name)} may not: it needs membership in {name(role)}"
@@ -56,6 +60,8 @@ def _lacking(need: str, me: RoleFact, facts: Facts) -> bool:
     """The server's own rules, as far as they say no before anything is tried."""
     if need.startswith("ALTER SYSTEM "):
         return not _may_set(need.removeprefix("ALTER SYSTEM "), facts)
+    if need.startswith("ADMIN OPTION on "):
+        return not _administers(need.removeprefix("ADMIN OPTION on "), me, facts)
     if need in ("replication", "bypassrls") and facts.about.major < ADMIN_SINCE:
         return True
     return not getattr(me, need)
@@ -97,16 +103,14 @@ def _acts_as(role: str, facts: Facts) -> bool:
 
 
 def _may_take(role: str, me: RoleFact, facts: Facts) -> bool:
-    """Whether we can make ourselves a member. A role that the plan creates is ours to administer."""
+    """Whether we can make ourselves a member."""
+    return not role.startswith("pg_") and _administers(role, me, facts)
+
+
+def _administers(role: str, me: RoleFact, facts: Facts) -> bool:
+    """Whether we can grant and revoke a role. One that the plan creates is ours to administer."""
     known = facts.once(roles).get(role)
-    if known is None:
-        return me.createrole
-    if known.superuser or role.startswith("pg_"):
-        return False
-    if facts.about.major < ADMIN_SINCE:
-        return me.createrole
-    return any(
-        row.role == role and row.admin
-        for member in _mine(facts)
-        for row in facts.once(_by_member).get(member, ())
-    )
+    if known is None or (facts.about.major < ADMIN_SINCE and me.createrole):
+        return me.createrole and not (known and known.superuser)
+    ours = (row for member in _mine(facts) for row in facts.once(_by_member).get(member, ()))
+    return any(row.role == role and row.admin for row in ours)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,14 +79,14 @@ class Site:
     def memberships(self, user: str) -> list[str]:
         """The roles whose rights this user has; from 16 its creator administers a role without having them."""
         options = "AND (m.inherit_option OR m.set_option)" if self.major >= 16 else ""
-        query = f"SELECT m.roleid::regrole::text FROM pg_auth_members m WHERE m.member = %s::regrole {options}"
+        query = (
+            f"SELECT m.roleid::regrole::text FROM pg_auth_members m WHERE m.member = %s::regrole {options}"
+        )
         return [str(row[0]) for row in self.root.execute(query.encode(), [user]).fetchall()]
 
 
 @pytest.fixture(params=[14, 16])
-def site(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Site]:
+def site(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("RIGHTS_PASSWORD", "of the owner")
     cluster: Cluster = request.getfixturevalue(f"server{request.param}")
     with cluster.open() as root:
@@ -111,9 +111,6 @@ def _clean(root: psycopg.Connection[tuple[object, ...]]) -> None:
 @pytest.fixture
 def deployer(site: Site) -> str:
     return site.add_user("rights_deployer", "CREATEROLE CREATEDB")
-
-
-Why = Callable[[Plan], dict[str, str]]
 
 
 def stuck(planned: Plan) -> dict[str, str]:
@@ -190,6 +187,16 @@ def test_a_database_that_is_refused_leaves_no_membership(site: Site, deployer: s
     assert site.memberships(deployer) == []
 
 
+def test_who_inherits_nothing_does_less_in_one_go(site: Site) -> None:
+    """Before 16 a membership is of no use to a role with NOINHERIT; from 16 each has its own INHERIT."""
+    user = site.add_user("rights_noinherit", "CREATEROLE CREATEDB NOINHERIT")
+    refused = stuck(site.plan(user)).get("database[rights_app].exists", "")
+    assert ("it is NOINHERIT" in refused) == (site.major < 16)
+    site.apply(user)
+    assert statements(site.plan(user)) == []
+    assert site.memberships(user) == []
+
+
 # -- logins with fewer rights --------------------------------------------------------------------------
 
 
@@ -199,7 +206,7 @@ def test_a_login_without_rights_reads_what_all_may(site: Site) -> None:
     found = site.findings(site.add_user("rights_nobody"))
     assert found["role[rights_owner].password"].verdict is Verdict.UNREADABLE
     assert found["role[rights_owner].login"].verdict is Verdict.CONFORMS
-    assert found["schema[rights_app.s].owner"].verdict is Verdict.CONFORMS
+    assert found["schema[rights_app: s].owner"].verdict is Verdict.CONFORMS
     absent = [name for name, finding in found.items() if "absent" in finding.actual]
     assert absent == []
 
@@ -234,11 +241,11 @@ def test_one_closed_database_is_unreadable_alone(site: Site) -> None:
     site.apply(None, TWO)
     site.root.execute("REVOKE CONNECT ON DATABASE rights_app FROM PUBLIC")
     found = site.findings(site.add_user("rights_nobody"), TWO)
-    closed = found["schema[rights_app.s].exists"]
+    closed = found["schema[rights_app: s].exists"]
     assert closed.verdict is Verdict.UNREADABLE
-    assert "permission denied for database" in closed.reason
+    assert 'permission denied for database "rights_app"' in closed.reason
     assert found["database[rights_app].exists"].verdict is Verdict.CONFORMS
-    assert found["schema[rights_other.s].exists"].verdict is Verdict.CONFORMS
+    assert found["schema[rights_other: s].exists"].verdict is Verdict.CONFORMS
 
 
 OWNED = """\

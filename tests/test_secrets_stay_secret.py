@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
+from typing import Self
 from urllib.parse import quote, quote_plus
 
 import psycopg
@@ -85,7 +86,11 @@ def _forms(value: str) -> list[bytes]:
     sql = value.replace("'", "''")
     based = b64encode(value.encode()).rstrip(b"=")
     ascii_json = value.encode("unicode_escape").replace(b'"', b'\\"')
-    return [based, ascii_json, *(form.encode() for form in (value, sql, quote(value, safe=""), quote_plus(value)))]
+    return [
+        based,
+        ascii_json,
+        *(form.encode() for form in (value, sql, quote(value, safe=""), quote_plus(value))),
+    ]
 
 
 # -- watching ------------------------------------------------------------------------------------------
@@ -103,7 +108,7 @@ class Watcher:
         self._end = Event()
         self._thread = Thread(target=self._watch)
 
-    def __enter__(self) -> Watcher:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -177,8 +182,8 @@ class Story:
 def loud(server: Cluster) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     """The server logs all that it can; a superuser's connection to it."""
     with server.open() as connection:
-        for name in LOUD:
-            connection.execute(f"ALTER SYSTEM SET {name} TO '{LOUD[name]}'".encode())
+        for name, value in LOUD.items():
+            connection.execute(f"ALTER SYSTEM SET {name} TO '{value}'".encode())
         _reload(server, connection)
         try:
             yield connection
@@ -257,7 +262,13 @@ def test_the_story_is_what_it_should_be(told: Told) -> None:
     assert "ALTER ROLE \"canary_env\" PASSWORD '********'" in story.said["apply that fails"]
     assert story.codes["apply of a saved plan"] == 0, story.said["apply of a saved plan"]
     assert "connection = <" in story.said["gate"]  # --showlocals
-    assert {"plan.json", "drift.json", "gate.xml", "gate-drift.xml", "gate-drift.json"} <= story.written.keys()
+    assert {
+        "plan.json",
+        "drift.json",
+        "gate.xml",
+        "gate-drift.xml",
+        "gate-drift.json",
+    } <= story.written.keys()
     assert any(b"pgdeploy\0apply" in line for line in watcher.command_lines)
     assert any("PASSWORD 'SCRAM-SHA-256$" in query for query in watcher.queries)
     assert watcher.environments

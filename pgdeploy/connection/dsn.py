@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 10
 """Seconds until an address that does not answer is given up, unless the DSN says otherwise."""
 
+_MORE = ("DETAIL:", "HINT:")
+"""Begin the lines that add to the one before."""
+
 
 class DsnServer(Server):
     """A server that libpq reaches by itself. PGPASSWORD, PGPASSFILE and service files work as in psql."""
@@ -72,4 +75,5 @@ def _one_line(error: Exception) -> str:
     """libpq's word on the last address it tried, without the questions that it asks back."""
     lines = [line.strip().removeprefix("- ") for line in str(error).splitlines()]
     said = [line for line in lines if line and not line.startswith("Is the server")]
-    return said[-1] if said else type(error).__name__
+    last = next((at for at, line in reversed([*enumerate(said)]) if not line.startswith(_MORE)), 0)
+    return "; ".join(said[last:]) or type(error).__name__

@@ -207,22 +207,32 @@ class Database(Resource):
             text = f"ALTER DATABASE {database} OWNER TO {ident(self.spec.owner or '')}"
             roles = (self.spec.owner or "", str(self._actual(facts, facts.once(databases)[self.database], "owner")))
             yield Change(Stage.DATABASE, statements(text), (fields["owner"],), acts_as=roles)
-        flags = [field for field in _FLAGS if field in fields]
-        if flags:
+        known = [field for field in _FLAGS if field in fields]
+        closing = [field for field in known if field == "allow_connections" and not self.spec.allow_connections]
+        for stage, flags in ((Stage.DATABASE, [f for f in known if f not in closing]), (Stage.CLOSE, closing)):
+            if not flags:
+                continue
             options = " ".join(f"{_FLAGS[field]} {_flag(self.spec, field)}" for field in flags)
             text = f"ALTER DATABASE {database} WITH {options}"
-            yield Change(Stage.DATABASE, statements(text), tuple(fields[field] for field in flags))
+            causes = tuple(fields[field] for field in flags)
+            yield Change(stage, statements(text), causes, acts_as=self._owner(facts))
+
+    def _owner(self, facts: Facts) -> tuple[str, ...]:
+        """Who owns it by then: ALTER DATABASE is the owner's to do."""
+        fact = facts.once(databases).get(self.database)
+        owner = self.spec.owner or (str(self._actual(facts, fact, "owner")) if fact else None)
+        return (owner,) if owner else ()
 
     def _setting_changes(self, fields: Mapping[str, str], facts: Facts) -> Iterator[Change]:
         database = ident(self.database)
         for setting, value in self.spec.settings.items():
             if cause := fields.get(f"settings[{name(setting, dotted=True)}]"):
                 text = f"ALTER DATABASE {database} {assignment(setting, value, parameter_of(facts, setting))}"
-                yield Change(Stage.ROLE_IN_DATABASE, statements(text), (cause,))
+                yield Change(Stage.ROLE_IN_DATABASE, statements(text), (cause,), acts_as=self._owner(facts))
         if cause := fields.get("undeclared_settings"):
             for setting, _ in self._undeclared(facts):
                 text = f"ALTER DATABASE {database} RESET {quoted(setting)}"
-                yield Change(Stage.ROLE_IN_DATABASE, statements(text), (cause,))
+                yield Change(Stage.ROLE_IN_DATABASE, statements(text), (cause,), acts_as=self._owner(facts))
 
 
 def _require_provider(provider: str | None, facts: Facts) -> None:

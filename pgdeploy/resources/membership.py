@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -118,7 +118,8 @@ class Membership(Resource):
             texts.append(self._grant(facts, self.spec.grantor))
         elif fields - {"admin"} or self.spec.admin:
             texts.append(self._grant(facts, self.spec.grantor or rows[0].grantor))
-        yield Change(Stage.MEMBERSHIP, statements(*texts), causes)
+        needs = (f"ADMIN OPTION on {self.spec.role}",)
+        yield Change(Stage.MEMBERSHIP, statements(*texts), causes, needs=needs, acts_as=_grantor_of(rows, facts))
 
     def _without(self, rows: Sequence[MembershipFact], facts: Facts) -> Iterator[str]:
         """Take options away from every grant that gives them, as they add up."""
@@ -141,6 +142,13 @@ def _granted_by(grantor: str | None, facts: Facts) -> str:
     if grantor is None or facts.about.major < OPTIONS_SINCE:
         return ""
     return f" GRANTED BY {ident(grantor)}"
+
+
+def _grantor_of(rows: Iterable[MembershipFact], facts: Facts) -> tuple[str, ...]:
+    """From 16 only whoever has the grantor's rights can take a membership back."""
+    if facts.about.major < OPTIONS_SINCE:
+        return ()
+    return tuple(dict.fromkeys(row.grantor for row in rows if row.grantor is not None))
 
 
 def _grantors(rows: Sequence[MembershipFact]) -> str:
@@ -188,7 +196,14 @@ class UndeclaredMemberships(Resource):
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         for row in self._extra(facts) if drifts else ():
             text = f"REVOKE {ident(row.role)} FROM {ident(row.member)}{_granted_by(row.grantor, facts)} CASCADE"
-            yield Change(Stage.MEMBERSHIP, statements(text), (drifts[0].check.id,))
+            needs = (f"ADMIN OPTION on {row.role}",)
+            yield Change(
+                Stage.MEMBERSHIP,
+                statements(text),
+                (drifts[0].check.id,),
+                needs=needs,
+                acts_as=_grantor_of([row], facts),
+            )
 
 
 def _touching(facts: Facts) -> Mapping[str, list[MembershipFact]]:

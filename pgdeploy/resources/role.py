@@ -331,6 +331,9 @@ def cannot_drop(role: str, heir: str | None, facts: Facts) -> str:
     """Why dropping is refused: a role that owns things is never dropped without an heir."""
     if facts.once(roles)[role].oid == BOOTSTRAP:
         return "the superuser that initdb made cannot be dropped"
+    places = {row.database for row in facts.rows(HELD) if row.role == role and row.database is not None}
+    if closed := places & facts.closed:
+        return f"it holds something in {listing(map(name, closed))}, which lets nobody in to take it away"
     owned = sum(row.owned for row in facts.rows(HELD) if row.role == role)
     if owned and heir is None:
         return f"it owns {owned} objects; name who gets them with `state: absent` and `reassign_owned_to:`"
@@ -354,6 +357,15 @@ def drop(role: str, heir: str | None, facts: Facts, cause: str) -> Iterator[Chan
     yield Change(Stage.DROP_ROLE, statements(f"DROP ROLE {ident(role)}"), (cause,), risk=Risk.DESTRUCTIVE, lost=lost)
 
 
+def others(facts: Facts, declared: frozenset[str]) -> list[str]:
+    """Roles that somebody made beyond the declared ones."""
+    return [
+        row.name
+        for row in facts.once(roles).values()
+        if row.name not in declared and not row.name.startswith("pg_") and row.oid != BOOTSTRAP
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class UndeclaredRoles(Resource):
     """What the server has beyond `roles:`: reported, drift or ignored, as `undeclared:` says."""
@@ -366,15 +378,8 @@ class UndeclaredRoles(Resource):
         if self.policy != "ignore":
             yield Check(self, "role[others]", "undeclared", ("undeclared", "roles"), self._compare, "undeclared")
 
-    def _others(self, facts: Facts) -> list[str]:
-        return [
-            row.name
-            for row in facts.once(roles).values()
-            if row.name not in self.declared and not row.name.startswith("pg_") and row.oid != BOOTSTRAP
-        ]
-
     def _compare(self, facts: Facts) -> Outcome:
-        found = self._others(facts)
+        found = facts.once(others, self.declared)
         actual = listing(map(name, found))
         if self.policy == "report":
             return Outcome(True, "reported", actual, note=f"undeclared roles: {actual}" if found else "")
@@ -382,7 +387,7 @@ class UndeclaredRoles(Resource):
         return Outcome(not found, "no role beyond the spec", actual, stuck=stuck)
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        for role in self._others(facts) if drifts else ():
+        for role in facts.once(others, self.declared) if drifts else ():
             if not cannot_drop(role, None, facts):
                 yield from drop(role, None, facts, drifts[0].check.id)
 
