@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pgdeploy.change import Change, Effect, Stage
 from pgdeploy.connection.quiet import Quiet
 from pgdeploy.connection.session import settle
+from pgdeploy.connection.words import told, words
 from pgdeploy.errors import ApplyError, PgdeployError
 from pgdeploy.facts import SIDE_BY_SIDE, closing
 
@@ -42,8 +43,9 @@ def apply(plan: Plan, server: Server, *, lock_timeout: str = LOCK_TIMEOUT) -> li
     with _alone(server) as guard:
         for wave in plan.waves:
             try:
-                _make(wave, server, lock_timeout, done)
-                _settle(wave, server, guard)
+                with told(server.address):
+                    _make(wave, server, lock_timeout, done)
+                    _settle(wave, server, guard)
             except PgdeployError as error:
                 raise ApplyError(_stopped(error, plan, done)) from error
     return done
@@ -134,7 +136,7 @@ def _run(connection: psycopg.Connection[Any], changes: Sequence[Change], *, pipe
         failed = statements[done].text if not pipelined else _failed(cursors, statements)
         if not pipelined and changes[0].borrows:
             _give_back(connection, sent)
-        raise ApplyError(f"{_words(error)}\n  in: {failed}") from error
+        raise ApplyError(f"{words(error)}\n  in: {failed}") from error
 
 
 def _give_back(connection: psycopg.Connection[Any], sent: Sequence[str]) -> None:
@@ -152,19 +154,6 @@ def _failed(cursors: Sequence[Any], statements: Sequence[Any]) -> str:
         if cursor.pgresult is None:
             return str(statement.text)
     return "COMMIT"
-
-
-def _words(error: psycopg.Error) -> str:
-    """The server's message without the statement, which may hold a verifier."""
-    diag = error.diag
-    if diag.message_primary is None:
-        return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    more = [
-        f"{word}: {text}"
-        for word, text in (("detail", diag.message_detail), ("hint", diag.message_hint))
-        if text
-    ]
-    return "; ".join([f"{diag.message_primary} ({diag.sqlstate})", *more])
 
 
 # -- after a wave --------------------------------------------------------------------------------------
@@ -254,7 +243,8 @@ class _Guard:
 @contextmanager
 def _alone(server: Server) -> Iterator[_Guard]:
     guard = _Guard(server)
-    guard.take()
+    with told(server.address):
+        guard.take()
     try:
         yield guard
     finally:

@@ -82,7 +82,8 @@ class Change:
     `acts_as` are roles whose rights the statements take, when a superuser does not make them: owners, creators;
     `borrows` says that it takes a membership for that, and gives it back.
     `needs` are attributes that whoever makes it must have (superuser, createrole, createdb, replication,
-    bypassrls), `ALTER SYSTEM` and a setting, or `ADMIN OPTION on` and a role. `lost` says what a destructive change loses.
+    bypassrls), `ALTER SYSTEM` and a setting, or `ADMIN OPTION on` and a role. `lost` says
+    what a destructive change loses.
     """
 
     stage: Stage

@@ -61,6 +61,11 @@ def main() -> None:
     except PgdeployError as error:
         typer.echo(f"pgdeploy: {error}", err=True)
         sys.exit(ERROR)
+    except OSError as error:
+        # a full disk, a folder that is not ours to write to
+        place = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"pgdeploy: {place}{error.strerror or error}", err=True)
+        sys.exit(ERROR)
     except KeyboardInterrupt:
         typer.echo("pgdeploy: interrupted", err=True)
         sys.exit(130)
@@ -173,6 +178,7 @@ def apply(
     from pgdeploy import render_plan
     from pgdeploy.apply import apply as make
 
+    _require_duration("--lock-timeout", lock_timeout)
     with _gate(target, _way(on, dsn, ssh_config, data_dir)) as gate:
         planned = render_plan.permitted(
             gate.plan(), destructive=allow_destructive, unreadable=skip_unreadable
@@ -272,6 +278,16 @@ def _way(on: On, dsn: str | None, ssh_config: Path | None, data_dir: Path | None
     if on is On.EMBEDDED and (dsn is not None or ssh_config is not None):
         raise typer.BadParameter("--dsn and --ssh-config go with --on live")
     return Way(str(on), dsn, ssh_config, data_dir)
+
+
+def _require_duration(option: str, text: str) -> None:
+    from pgdeploy.parameter import MAJORS, parameters
+    from pgdeploy.values import ValueProblem, canonical
+
+    try:
+        canonical(text, parameters(MAJORS[-1])["lock_timeout"])
+    except ValueProblem as error:
+        raise typer.BadParameter(f"{option}: {error}") from None
 
 
 def _load(names: list[str]) -> list[Target]:

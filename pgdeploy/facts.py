@@ -17,6 +17,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from pgdeploy.connection.session import settle
+from pgdeploy.connection.words import told
 from pgdeploy.errors import TargetError, Unreadable
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def read(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Facts:
     Raises:
         TargetError: the server cannot be reached.
     """
-    with closing(server.open()) as connection:
+    with told(server.address), closing(server.open()) as connection:
         with connection.pipeline():
             settle(connection)
             about = ServerFact._make(connection.execute(_SERVER).fetchone())  # type: ignore[arg-type]
@@ -182,7 +183,7 @@ def read(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Facts:
         if not names[name].connectable:
             return _all_unreadable(there, f"database {name} allows no connections")
         try:
-            with closing(server.open(name)) as connection:
+            with told(server.address), closing(server.open(name)) as connection:
                 return _read_all(connection, there, about.major, scope)
         except TargetError as error:
             return _all_unreadable(there, str(error))

@@ -103,10 +103,14 @@ class _Seer:
         if spec.undeclared.roles == "drift":
             leaving |= set(self._facts.once(others, frozenset(spec.roles)))
         declared = {(entry.role, role) for role, body in spec.roles.items() for entry in of(body)}
-        kept = tuple(row for row in rows if row.grantor not in leaving or (row.role, row.member) not in declared)
+        kept = tuple(
+            row for row in rows if row.grantor not in leaving or (row.role, row.member) not in declared
+        )
         if len(kept) == len(rows):
             return self._facts
-        return replace(self._facts, rows_of_server={**self._facts.rows_of_server, MEMBERSHIPS.name: kept}, _memo={})
+        return replace(
+            self._facts, rows_of_server={**self._facts.rows_of_server, MEMBERSHIPS.name: kept}, _memo={}
+        )
 
     # -- databases ---------------------------------------------------------------------------------
 

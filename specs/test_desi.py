@@ -20,7 +20,9 @@ def test_the_exporter_sees_what_every_session_runs(target: Target, connect_as: C
     if "postgres_exporter" not in target.spec.roles:
         pytest.skip(f"{target.name} has no exporter")
     exporter = connect_as("postgres_exporter")
-    hidden = exporter.execute("SELECT count(*) FROM pg_stat_activity WHERE query = '<insufficient privilege>'")
+    hidden = exporter.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE query = '<insufficient privilege>'"
+    )
     assert hidden.fetchone() == (0,)
 
 

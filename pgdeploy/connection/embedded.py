@@ -256,11 +256,12 @@ class Cluster(Server):
 
     def _pg_ctl(self, *arguments: str, check: bool = True) -> None:
         command = [str(self._bin / "pg_ctl"), "-w", "-t", "60", "-s", "-D", str(self.data), *arguments]
+        before = self.log.stat().st_size if self.log.exists() else 0
         try:
             self._run(command)
         except TargetError as error:
             if check:
-                raise TargetError(f"{error}{self._last_words()}") from None
+                raise TargetError(f"{error}{self._last_words(before)}") from None
 
     def _run(self, command: list[str]) -> None:
         # Files, not pipes: the server would inherit a pipe and we would wait for it for ever.
@@ -279,13 +280,13 @@ class Cluster(Server):
             output.seek(0)
             said = output.read().decode(errors="replace").strip()
         if done.returncode != 0:
-            raise TargetError(f"{Path(command[0]).name} failed: {said or done.returncode}")
+            raise TargetError(f"{Path(command[0]).name} failed: {_reasons(said) or said or done.returncode}")
 
-    def _last_words(self) -> str:
+    def _last_words(self, since: int) -> str:
+        """What the server logged behind this place, as far as it says why."""
         with contextlib.suppress(OSError):
-            lines = self.log.read_text(errors="replace").splitlines()[-8:]
-            words = [line for line in lines if re.search("FATAL|ERROR|HINT|LOG: +invalid", line)]
-            return "".join(f"\n  {line}" for line in words)
+            logged = self.log.read_bytes()[since:].decode(errors="replace").splitlines()[-8:]
+            return "".join(f"\n  {line}" for line in _reasons("\n".join(logged)).splitlines())
         return ""
 
     def _write(self, file: Path, text: str) -> None:
@@ -301,7 +302,33 @@ class Cluster(Server):
             os.chown(path, self._identity["user"], self._identity["group"])
 
 
-_OURS_IN_HOME = {"data", "data.making", "server.log", "lock", "secrets.json", "postgresql.auto.conf.worked"}
+_OURS_IN_HOME = {
+    "data",
+    "data.making",
+    "server.log",
+    "lock",
+    "secrets.json",
+    "secrets.json.new",
+    "postgresql.auto.conf.worked",
+}
+
+
+def _reasons(said: str) -> str:
+    """Of what a program said the lines that say why it failed."""
+    return "\n".join(line for line in said.splitlines() if _REASON.search(line))
+
+
+def _made_up(file: Path) -> dict[str, str]:
+    """The passwords that were made up before."""
+    if not file.exists():
+        return {}
+    try:
+        return {str(name): str(value) for name, value in json.loads(file.read_text()).items()}
+    except (ValueError, AttributeError):
+        raise TargetError(f"{file}: damaged; remove it, and the next apply makes up new passwords") from None
+
+
+_REASON = re.compile("FATAL|PANIC|ERROR|error:|could not|HINT|LOG: +invalid")
 
 
 def _quoted(name: str) -> str:
@@ -328,13 +355,26 @@ class Embedded(Cluster):
 
         missing = [ref.env for ref in references if ref.env is not None and not os.environ.get(ref.env)]
         file = self.home / "secrets.json"
-        known = json.loads(file.read_text()) if file.exists() else {}
+        known = _made_up(file)
         known |= {name: token_urlsafe(24) for name in missing if name not in known}
         if missing:
-            file.touch(mode=0o600)
-            file.write_text(json.dumps(known))
+            new = file.with_name(f"{file.name}.new")
+            new.touch(mode=0o600)
+            new.write_text(json.dumps(known))
+            new.replace(file)
         os.environ.update({name: known[name] for name in missing})
         return missing
+
+    def start(self) -> None:
+        """Raises TargetError, too, when the data is of another major version than the spec's programs."""
+        version, programs = self.data / "PG_VERSION", "18" if self._declared >= 18 else "16"
+        found = version.read_text().strip() if version.exists() else programs
+        if found != programs:
+            raise TargetError(
+                f"{self.home}: holds the data of PostgreSQL {found}, and this spec is for {programs}; "
+                "name another directory"
+            )
+        super().start()
 
     @property
     def kept(self) -> bool:

@@ -38,7 +38,9 @@ class DatabaseSpec(Model):
     """A database and what stands in it. Left out means not checked; databases are never dropped."""
 
     owner: Identifier | None = Field(None, description="the role that owns it")
-    from_template: Identifier | None = Field(None, description="the database it is copied from; default template1")
+    from_template: Identifier | None = Field(
+        None, description="the database it is copied from; default template1"
+    )
     encoding: str | None = Field(None, description="such as UTF8; fixed when the database is made")
     locale_provider: Literal["libc", "icu", "builtin"] | None = Field(
         None, description="fixed when the database is made; icu from PostgreSQL 15, builtin from 17"
@@ -49,13 +51,21 @@ class DatabaseSpec(Model):
     tablespace: Identifier | None = Field(None, description="where it is made; moving it later is not ours")
     is_template: bool | None = Field(None, description="others with CREATEDB may copy it")
     allow_connections: bool | None = Field(None, description="false: nobody may connect")
-    connection_limit: Annotated[int, Field(ge=-1, le=2**31 - 1)] | None = Field(None, description="-1: no limit")
-    settings: FrozenMap[str, SettingValue] = Field(default_factory=FrozenMap, description="ALTER DATABASE ... SET")
+    connection_limit: Annotated[int, Field(ge=-1, le=2**31 - 1)] | None = Field(
+        None, description="-1: no limit"
+    )
+    settings: FrozenMap[str, SettingValue] = Field(
+        default_factory=FrozenMap, description="ALTER DATABASE ... SET"
+    )
     schemas: FrozenMap[Identifier, SchemaSpec] = Field(default_factory=FrozenMap, description="schemas in it")
-    extensions: FrozenMap[Identifier, ExtensionSpec] = Field(default_factory=FrozenMap, description="extensions in it")
+    extensions: FrozenMap[Identifier, ExtensionSpec] = Field(
+        default_factory=FrozenMap, description="extensions in it"
+    )
     ownership: tuple[OwnershipSpec, ...] = Field((), description="who owns objects in it")
     grants: tuple[GrantSpec, ...] = Field((), description="privileges on it and on objects in it")
-    default_privileges: tuple[DefaultPrivilegeSpec, ...] = Field((), description="ALTER DEFAULT PRIVILEGES in it")
+    default_privileges: tuple[DefaultPrivilegeSpec, ...] = Field(
+        (), description="ALTER DEFAULT PRIVILEGES in it"
+    )
 
 
 class DatabaseFact(NamedTuple):
@@ -121,9 +131,13 @@ class Database(Resource):
             compare = lambda facts, s=setting: self._compare_setting(facts, s)  # noqa: E731
             keys = ("databases", self.database, "settings", setting)
             yield Check(self, self.address, f"settings[{name(setting, dotted=True)}]", keys, compare)
-        yield self._check("undeclared_settings", self._compare_undeclared_settings, at=(), aspect="undeclared")
+        yield self._check(
+            "undeclared_settings", self._compare_undeclared_settings, at=(), aspect="undeclared"
+        )
 
-    def _check(self, field: str, compare: object, at: tuple[str, ...] | None = None, aspect: str = "") -> Check:
+    def _check(
+        self, field: str, compare: object, at: tuple[str, ...] | None = None, aspect: str = ""
+    ) -> Check:
         keys = ("databases", self.database, *((field,) if at is None else at))
         return Check(self, self.address, field, keys, compare, aspect)  # type: ignore[arg-type]
 
@@ -142,8 +156,14 @@ class Database(Resource):
             _require_provider(self.spec.locale_provider, facts)
         fact = facts.once(databases).get(self.database)
         actual = None if fact is None else self._actual(facts, fact, field)
-        stuck = "it is fixed when a database is made: make another and move the data" if field in (*_FIXED, "locale") else ""
-        return Outcome(_alike(field, desired, actual), _text(desired), _text(actual), stuck=stuck if fact else "")
+        stuck = (
+            "it is fixed when a database is made: make another and move the data"
+            if field in (*_FIXED, "locale")
+            else ""
+        )
+        return Outcome(
+            _alike(field, desired, actual), _text(desired), _text(actual), stuck=stuck if fact else ""
+        )
 
     def _actual(self, facts: Facts, fact: DatabaseFact, field: str) -> object:
         if field == "owner":
@@ -174,7 +194,14 @@ class Database(Resource):
             causes = tuple(fields[field] for field in made)
             owner = (self.spec.owner,) if self.spec.owner else ()
             text = self._create(facts.about.major)
-            yield Change(Stage.DATABASE, statements(text), causes, transactional=False, acts_as=owner, needs=("createdb",))
+            yield Change(
+                Stage.DATABASE,
+                statements(text),
+                causes,
+                transactional=False,
+                acts_as=owner,
+                needs=("createdb",),
+            )
         else:
             yield from self._alter(fields, facts)
         yield from self._setting_changes(fields, facts)
@@ -192,24 +219,38 @@ class Database(Resource):
         if self.spec.locale is not None:
             clause = "BUILTIN_LOCALE" if self.spec.locale_provider == "builtin" else "ICU_LOCALE"
             clauses.append(f"{clause} {literal(self.spec.locale)}")
-        clauses += [f"{clause} {_flag(self.spec, f)}" for f, clause in _FLAGS.items() if getattr(self.spec, f) is not None]
+        clauses += [
+            f"{clause} {_flag(self.spec, f)}"
+            for f, clause in _FLAGS.items()
+            if getattr(self.spec, f) is not None
+        ]
         return " ".join(clauses)
 
     @property
     def template(self) -> str | None:
         """What to copy: another encoding or locale than template1's needs template0."""
-        fixed = any(getattr(self.spec, field) is not None for field in (*_FIXED, "locale") if field != "tablespace")
+        fixed = any(
+            getattr(self.spec, field) is not None for field in (*_FIXED, "locale") if field != "tablespace"
+        )
         return self.spec.from_template or ("template0" if fixed else None)
 
     def _alter(self, fields: Mapping[str, str], facts: Facts) -> Iterator[Change]:
         database = ident(self.database)
         if "owner" in fields:
             text = f"ALTER DATABASE {database} OWNER TO {ident(self.spec.owner or '')}"
-            roles = (self.spec.owner or "", str(self._actual(facts, facts.once(databases)[self.database], "owner")))
+            roles = (
+                self.spec.owner or "",
+                str(self._actual(facts, facts.once(databases)[self.database], "owner")),
+            )
             yield Change(Stage.DATABASE, statements(text), (fields["owner"],), acts_as=roles)
         known = [field for field in _FLAGS if field in fields]
-        closing = [field for field in known if field == "allow_connections" and not self.spec.allow_connections]
-        for stage, flags in ((Stage.DATABASE, [f for f in known if f not in closing]), (Stage.CLOSE, closing)):
+        closing = [
+            field for field in known if field == "allow_connections" and not self.spec.allow_connections
+        ]
+        for stage, flags in (
+            (Stage.DATABASE, [f for f in known if f not in closing]),
+            (Stage.CLOSE, closing),
+        ):
             if not flags:
                 continue
             options = " ".join(f"{_FLAGS[field]} {_flag(self.spec, field)}" for field in flags)
@@ -242,7 +283,11 @@ def _require_provider(provider: str | None, facts: Facts) -> None:
 
 
 def _alike(field: str, desired: object, actual: object) -> bool:
-    if field in ("lc_collate", "lc_ctype", "encoding", "locale") and isinstance(desired, str) and isinstance(actual, str):
+    if (
+        field in ("lc_collate", "lc_ctype", "encoding", "locale")
+        and isinstance(desired, str)
+        and isinstance(actual, str)
+    ):
         return _folded(desired) == _folded(actual)
     return desired == actual
 

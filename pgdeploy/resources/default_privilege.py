@@ -45,7 +45,9 @@ _NOTHING: frozenset[str] = frozenset()
 class DefaultPrivilegeSpec(Model):
     """Privileges on what a role will make, in one schema or (without `in_schema`) everywhere in the database."""
 
-    for_: tuple[Identifier, ...] = Field(alias="for", min_length=1, description="the creating role, or several")
+    for_: tuple[Identifier, ...] = Field(
+        alias="for", min_length=1, description="the creating role, or several"
+    )
     in_schema: Identifier | None = Field(None, description="left out: everywhere in the database")
     grant: tuple[str, ...] | None = Field(None, min_length=1, description="privileges, or ALL")
     revoke: tuple[str, ...] | None = Field(None, min_length=1, description="built-in privileges to take away")
@@ -53,7 +55,9 @@ class DefaultPrivilegeSpec(Model):
         description="the kind of object; functions are procedures too"
     )
     to: tuple[Identifier, ...] | None = Field(None, min_length=1, description="roles, or PUBLIC")
-    from_: tuple[Identifier, ...] | None = Field(None, min_length=1, alias="from", description="roles, or PUBLIC")
+    from_: tuple[Identifier, ...] | None = Field(
+        None, min_length=1, alias="from", description="roles, or PUBLIC"
+    )
     grant_option: bool = Field(False, description="may pass it on")
 
     @model_validator(mode="before")
@@ -70,7 +74,9 @@ class DefaultPrivilegeSpec(Model):
         if (granting, revoking) not in (((True, True), (False, False)), ((False, False), (True, True))):
             raise _wrong("a line says either `grant:` and `to:`, or `revoke:` and `from:`")
         if self.revoke is not None and self.in_schema is not None:
-            raise _wrong("a revoke in a schema does nothing in PostgreSQL; leave `in_schema` out to take it away everywhere")
+            raise _wrong(
+                "a revoke in a schema does nothing in PostgreSQL; leave `in_schema` out to take it away everywhere"
+            )
         if self.revoke is not None and self.grant_option:
             raise _wrong("`grant_option` belongs to `grant:`; a revoke takes all away")
         if self.in_schema is not None and self.on in ("schemas", "large_objects"):
@@ -135,7 +141,9 @@ def entries(facts: Facts, database_name: str) -> Entries:
         grantees = found.setdefault(Scope(row.creator, row.schema, _LETTER[row.letter]), {})
         if row.grantee is not None:
             grantable = acl.split(row.grantable)
-            grantees[names.get(row.grantee, str(row.grantee))] = Given(acl.split(row.plain) | grantable, grantable)
+            grantees[names.get(row.grantee, str(row.grantee))] = Given(
+                acl.split(row.plain) | grantable, grantable
+            )
     return found
 
 
@@ -161,7 +169,8 @@ class Line:
         preposition = "to" if spec.to else "from"
         who = f"{preposition} {', '.join(map(name, spec.roles))}"
         creators = ", ".join(map(name, spec.for_))
-        return f"default_privilege[{name(self.database)}: {creators}{where}: {', '.join(spec.words)} on {spec.on} {who}]"
+        what = f"{', '.join(spec.words)} on {spec.on} {who}"
+        return f"default_privilege[{name(self.database)}: {creators}{where}: {what}]"
 
     def scopes(self) -> Iterator[Scope]:
         for creator in self.spec.for_:
@@ -179,7 +188,9 @@ class DefaultPrivileges(Resource):
     def checks(self) -> Iterator[Check]:
         for line in self.lines:
             field = "granted" if line.spec.to is not None else "revoked"
-            yield Check(self, line.address, field, line.keys, lambda facts, line=line: self._compare(facts, line))  # type: ignore[misc]
+            yield Check(
+                self, line.address, field, line.keys, lambda facts, line=line: self._compare(facts, line)
+            )  # type: ignore[misc]
         keys = ("databases", self.database, "default_privileges")
         address = f"default_privilege[{name(self.database)}]"
         yield Check(self, address, "undeclared", keys, self._compare_undeclared, "undeclared")
@@ -213,9 +224,14 @@ class DefaultPrivileges(Resource):
 
     def _compare(self, facts: Facts, line: Line) -> Outcome:
         if line.spec.on == "large_objects" and facts.about.major < 18:
-            raise Inapplicable(f"PostgreSQL {facts.about.major} has no default privileges on large objects; 18 brought them")
+            raise Inapplicable(
+                f"PostgreSQL {facts.about.major} has no default privileges on large objects; 18 brought them"
+            )
         off = list(self._off(facts, line))
-        what = listing(f"{', '.join(sorted(words))} by {name(scope.creator)} for {name(role)}" for scope, role, words in off)
+        what = listing(
+            f"{', '.join(sorted(words))} by {name(scope.creator)} for {name(role)}"
+            for scope, role, words in off
+        )
         if line.spec.to is None:
             return Outcome(not off, "not given", f"given: {what}" if off else "not given")
         desired = "given" + (" with grant option" if line.spec.grant_option else "")
@@ -223,8 +239,14 @@ class DefaultPrivileges(Resource):
 
     def _compare_undeclared(self, facts: Facts) -> Outcome:
         extra, lost = facts.once(_undeclared, self)
-        actual = [f"{_text(scope)} gives {', '.join(sorted(g.privileges))} to {name(role)}" for scope, role, g in extra]
-        actual += [f"{_text(scope)} takes {', '.join(sorted(words))} from {name(role)}" for scope, role, words in lost]
+        actual = [
+            f"{_text(scope)} gives {', '.join(sorted(g.privileges))} to {name(role)}"
+            for scope, role, g in extra
+        ]
+        actual += [
+            f"{_text(scope)} takes {', '.join(sorted(words))} from {name(role)}"
+            for scope, role, words in lost
+        ]
         return Outcome(not actual, "nothing beyond the spec", listing(actual))
 
     # -- changes -----------------------------------------------------------------------------------
@@ -251,7 +273,9 @@ class DefaultPrivileges(Resource):
         texts = []
         for scope, role, given in extra:
             only = "GRANT OPTION FOR " if given.grantable else ""
-            texts.append(_statement(scope, f"REVOKE {only}{', '.join(sorted(given.privileges))}", [role], option=False))
+            texts.append(
+                _statement(scope, f"REVOKE {only}{', '.join(sorted(given.privileges))}", [role], option=False)
+            )
         for scope, role, words in lost:
             texts.append(_statement(scope, f"GRANT {', '.join(sorted(words))}", [role], option=False))
         creators = dict.fromkeys(scope.creator for scope, *_ in (*extra, *lost))
@@ -288,7 +312,9 @@ def _undeclared(
     extra, lost = [], []
     for scope, grantees in facts.once(entries, resource.database).items():
         for role, given in grantees.items():
-            if more := _beyond(scope, role, given, granted.get((scope, role), Given(_NOTHING, _NOTHING)), revoked):
+            if more := _beyond(
+                scope, role, given, granted.get((scope, role), Given(_NOTHING, _NOTHING)), revoked
+            ):
                 extra.append((scope, role, more))
         for role, usual in _usual(scope, facts.about.major).items():
             present = grantees.get(role, Given(_NOTHING, _NOTHING)).privileges
@@ -298,7 +324,11 @@ def _undeclared(
 
 
 def _beyond(
-    scope: Scope, role: str, given: Given, declared: Given, revoked: Mapping[tuple[Scope, str], frozenset[str]]
+    scope: Scope,
+    role: str,
+    given: Given,
+    declared: Given,
+    revoked: Mapping[tuple[Scope, str], frozenset[str]],
 ) -> Given | None:
     if scope.schema is None and role == scope.creator:
         return None

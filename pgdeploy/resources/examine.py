@@ -267,8 +267,8 @@ def _locale(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
         for field in ("encoding", "locale_provider", "locale", "lc_collate", "lc_ctype"):
             written = getattr(body, field)
             if written is not None and written != getattr(spec.databases[body.from_template or ""], field):
-                message = f"a copy of {name(body.from_template or '')} has its {field}; write it there, or use template0"
-                yield Problem((*keys, field), f"{field}: {message}")
+                copied = f"a copy of {name(body.from_template or '')} has its {field}"
+                yield Problem((*keys, field), f"{field}: {copied}; write it there, or use template0")
 
 
 # -- privileges ----------------------------------------------------------------------------------------

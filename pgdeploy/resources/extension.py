@@ -71,17 +71,27 @@ class Extension(Resource):
         return missing
 
     def inapplicable(self, facts: Facts, check: Check) -> str | None:
-        if facts.server is None or facts.server.kind != "embedded" or self.database not in facts.rows_of_databases:
+        if (
+            facts.server is None
+            or facts.server.kind != "embedded"
+            or self.database not in facts.rows_of_databases
+        ):
             return None
         missing = self.extension not in facts.once(extensions, self.database)
         return f"the embedded server does not ship {name(self.extension)}" if missing else None
 
     def _fact(self, facts: Facts) -> ExtensionFact:
-        return facts.once(extensions, self.database).get(self.extension, ExtensionFact(self.extension, None, None, None))
+        return facts.once(extensions, self.database).get(
+            self.extension, ExtensionFact(self.extension, None, None, None)
+        )
 
     def _compare_installed(self, facts: Facts) -> Outcome:
         fact = self._fact(facts)
-        stuck = "" if fact.version or fact.default else "its files are not on the server: install its package there"
+        stuck = (
+            ""
+            if fact.version or fact.default
+            else "its files are not on the server: install its package there"
+        )
         there = fact.version is not None
         return Outcome(there, "installed", "installed" if there else "not installed", stuck=stuck)
 
@@ -91,7 +101,9 @@ class Extension(Resource):
 
     def _compare_schema(self, facts: Facts) -> Outcome:
         actual = self._fact(facts).schema
-        return Outcome(actual == self.spec.schema_, name(self.spec.schema_ or ""), name(actual) if actual else "none")
+        return Outcome(
+            actual == self.spec.schema_, name(self.spec.schema_ or ""), name(actual) if actual else "none"
+        )
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         causes = tuple(drift.check.id for drift in drifts if not drift.stuck)
@@ -119,4 +131,6 @@ def resources(spec: Spec) -> Iterator[Resource]:
             for extension, extension_spec in body.extensions.items():
                 if extension not in seen:
                     seen.add(extension)
-                    yield Extension(target, extension, extension_spec, ("databases", source, "extensions", extension))
+                    yield Extension(
+                        target, extension, extension_spec, ("databases", source, "extensions", extension)
+                    )

@@ -44,7 +44,9 @@ class GrantSpec(Model):
     revoke: tuple[str, ...] | None = Field(None, min_length=1, description="privileges to take away, or ALL")
     on: Object = Field(description="`database`, an object, or `{all: tables, schema: NAME}`")
     to: tuple[Identifier, ...] | None = Field(None, min_length=1, description="roles, or PUBLIC")
-    from_: tuple[Identifier, ...] | None = Field(None, min_length=1, alias="from", description="roles, or PUBLIC")
+    from_: tuple[Identifier, ...] | None = Field(
+        None, min_length=1, alias="from", description="roles, or PUBLIC"
+    )
     grant_option: bool = Field(False, description="may pass it on")
 
     @model_validator(mode="after")
@@ -52,7 +54,9 @@ class GrantSpec(Model):
         granting = (self.grant is not None, self.to is not None)
         revoking = (self.revoke is not None, self.from_ is not None)
         if (granting, revoking) not in (((True, True), (False, False)), ((False, False), (True, True))):
-            raise PydanticCustomError("grant", "a line says either `grant:` and `to:`, or `revoke:` and `from:`")
+            raise PydanticCustomError(
+                "grant", "a line says either `grant:` and `to:`, or `revoke:` and `from:`"
+            )
         if self.revoke is not None and self.grant_option:
             raise PydanticCustomError("grant", "`grant_option` belongs to `grant:`; a revoke takes all away")
         return self
@@ -188,7 +192,12 @@ class Grants(Resource):
                 yield Check(self, line.address, "revoked", line.keys, compare)
         where = _where(self.database)
         yield Check(
-            self, f"grant[{where}]", "undeclared", self.undeclared_keys, self._compare_undeclared, "undeclared"
+            self,
+            f"grant[{where}]",
+            "undeclared",
+            self.undeclared_keys,
+            self._compare_undeclared,
+            "undeclared",
         )
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
@@ -225,14 +234,22 @@ class Grants(Resource):
         if why := self._no_object(facts, line):
             return Outcome(False, "not granted", why, stuck="make the object first; pgdeploy does not")
         held = facts.once(_held, self, line)
-        actual = listing(f"{_lack(((key, role), entry.privileges & words))}" for key, role, entry, words in held)
+        actual = listing(
+            f"{_lack(((key, role), entry.privileges & words))}" for key, role, entry, words in held
+        )
         by = listing({name(entry.grantor) for _, _, entry, _ in held})
-        return Outcome(not held, "not granted", actual if held else "not granted", f"granted by {by}" if held else "")
+        return Outcome(
+            not held, "not granted", actual if held else "not granted", f"granted by {by}" if held else ""
+        )
 
     def _require_version(self, facts: Facts, line: Line) -> None:
         if line.kind == "parameter" and facts.about.major < 15:
-            raise Inapplicable(f"PostgreSQL {facts.about.major} has no privileges on parameters; 15 brought them")
-        newer = {word.upper() for word in line.spec.words} - privileges(line.kind, facts.about.major) - {"ALL"}
+            raise Inapplicable(
+                f"PostgreSQL {facts.about.major} has no privileges on parameters; 15 brought them"
+            )
+        newer = (
+            {word.upper() for word in line.spec.words} - privileges(line.kind, facts.about.major) - {"ALL"}
+        )
         if "MAINTAIN" in newer:
             raise Inapplicable(f"PostgreSQL {facts.about.major} has no MAINTAIN; 17 brought it")
 
@@ -241,9 +258,14 @@ class Grants(Resource):
         if line.spec.on.all or line.kind in ("schema", "database", "parameter"):
             return ""
         known = facts.once(acl.owners, line.source)
-        keys = [key._replace(kind="table", sub=None) if key.kind == "column" else key for key in line.keys_in(facts)]
+        keys = [
+            key._replace(kind="table", sub=None) if key.kind == "column" else key
+            for key in line.keys_in(facts)
+        ]
         missing = [shown(key) for key in keys if key not in known]
-        return f"{', '.join(missing)} does not exist" if missing else ("" if keys else f"no {line.spec.on.text}")
+        return (
+            f"{', '.join(missing)} does not exist" if missing else ("" if keys else f"no {line.spec.on.text}")
+        )
 
     def _missing(self, facts: Facts, line: Line) -> Lacking:
         known: Acls = facts.once(acl.acls, line.source)
@@ -262,7 +284,7 @@ class Grants(Resource):
     def _compare_undeclared(self, facts: Facts) -> Outcome:
         extra = facts.once(_undeclared, self)
         actual = listing(
-            f"{_lack(((key, role), entry.privileges))}{' with grant option' if entry.grantable and not entry.plain else ''}"
+            _lack(((key, role), entry.privileges)) + ("" if entry.plain else " with grant option")
             for key, role, entry in extra
         )
         by = listing({name(entry.grantor) for _, _, entry in extra})
@@ -334,11 +356,15 @@ class Grants(Resource):
     def _owners(self, facts: Facts, keys: Iterable[ObjectKey]) -> Iterator[str]:
         """Who owns these objects by then; what nobody owns yet we make ourselves."""
         for key in keys:
-            if owner := self.owners.get(_owned(key)) or facts.once(acl.owners, self._source(key)).get(_owned(key)):
+            if owner := self.owners.get(_owned(key)) or facts.once(acl.owners, self._source(key)).get(
+                _owned(key)
+            ):
                 yield owner
 
     def _columns_again(self, facts: Facts, extra: Iterable[tuple[ObjectKey, str, Entry]]) -> Iterator[str]:
-        taken = {(key.schema, key.name, role): entry.plain for key, role, entry in extra if key.kind == "table"}
+        taken = {
+            (key.schema, key.name, role): entry.plain for key, role, entry in extra if key.kind == "table"
+        }
         for key, grantees in facts.once(_declared, self).items() if taken else ():
             for role, (words, option) in grantees.items():
                 again = taken.get((key.schema, key.name, role), _NOTHING) & words
@@ -396,7 +422,9 @@ def _held(facts: Facts, grants: Grants, line: Line) -> list[tuple[ObjectKey, str
     ]
 
 
-def _declared(facts: Facts, grants: Grants) -> Mapping[ObjectKey, Mapping[str, tuple[frozenset[str], frozenset[str]]]]:
+def _declared(
+    facts: Facts, grants: Grants
+) -> Mapping[ObjectKey, Mapping[str, tuple[frozenset[str], frozenset[str]]]]:
     """What the lines grant, by object and grantee: the privileges, and those with grant option."""
     found: dict[ObjectKey, dict[str, tuple[frozenset[str], frozenset[str]]]] = defaultdict(dict)
     for line in grants.lines:
@@ -408,7 +436,9 @@ def _declared(facts: Facts, grants: Grants) -> Mapping[ObjectKey, Mapping[str, t
             grantees = found[key]
             for role in line.spec.roles:
                 before = grantees.get(role)
-                grantees[role] = (words, option) if before is None else (before[0] | words, before[1] | option)
+                grantees[role] = (
+                    (words, option) if before is None else (before[0] | words, before[1] | option)
+                )
     return found
 
 
@@ -457,11 +487,18 @@ def _beyond(
     words, option = facts.once(_declared, grants).get(key, {}).get(role, (_NOTHING, _NOTHING))
     if all(entry.plain <= words and entry.grantable <= option for entry in entries):
         return
-    explained = words | acl.builtin(facts, source, key, role) | facts.once(_revoked, grants).get((key, role), _NOTHING)
+    explained = (
+        words
+        | acl.builtin(facts, source, key, role)
+        | facts.once(_revoked, grants).get((key, role), _NOTHING)
+    )
     by_default, passed_on = _by_default(facts, grants, key, role)
     explained, option = explained | by_default, option | passed_on
     for entry in entries:
-        plain, passing_on = entry.privileges - explained, entry.grantable - option - (entry.privileges - explained)
+        plain, passing_on = (
+            entry.privileges - explained,
+            entry.grantable - option - (entry.privileges - explained),
+        )
         if plain:
             yield key, role, Entry(entry.grantor, plain, _NOTHING)
         if passing_on:
@@ -484,11 +521,17 @@ def _by_default(
 # -- statements ----------------------------------------------------------------------------------------
 
 
-def _clauses(line: Line, keys: Sequence[ObjectKey], words: frozenset[str], *, whole: bool) -> tuple[str, str, str]:
+def _clauses(
+    line: Line, keys: Sequence[ObjectKey], words: frozenset[str], *, whole: bool
+) -> tuple[str, str, str]:
     """Privileges, keyword and objects of one GRANT."""
     first = keys[0]
     if line.spec.on.all and whole and line.kind != "type":
-        return privilege_list(words, first), f"ALL {line.spec.on.all.upper()} IN SCHEMA", ident(line.spec.on.schema_ or "")
+        return (
+            privilege_list(words, first),
+            f"ALL {line.spec.on.all.upper()} IN SCHEMA",
+            ident(line.spec.on.schema_ or ""),
+        )
     if first.kind == "column":
         return privilege_list(words, first, [key.sub or "" for key in keys]), "TABLE", clause(first)
     return privilege_list(words, first), KEYWORD[first.kind], ", ".join(map(clause, keys))
@@ -537,7 +580,9 @@ def lines_of(spec: Spec, target: str) -> Iterator[Line]:
                 yield Line(target, line, ("databases", source, "grants", index))
 
 
-def _declared_objects(spec: Spec, target: str, lines: Iterable[Line]) -> Iterator[tuple[str, str | None, str | None]]:
+def _declared_objects(
+    spec: Spec, target: str, lines: Iterable[Line]
+) -> Iterator[tuple[str, str | None, str | None]]:
     yield "database", None, target
     for _, body in database.inherited(spec, target):
         yield from (("schema", None, known) for known in body.schemas)
@@ -557,7 +602,9 @@ def _owners(spec: Spec, target: str) -> Mapping[ObjectKey, str]:
     return found
 
 
-def _defaults(spec: Spec, target: str) -> Mapping[tuple[str, str | None, str], tuple[DefaultPrivilegeSpec, ...]]:
+def _defaults(
+    spec: Spec, target: str
+) -> Mapping[tuple[str, str | None, str], tuple[DefaultPrivilegeSpec, ...]]:
     found: dict[tuple[str, str | None, str], tuple[DefaultPrivilegeSpec, ...]] = {}
     for _, body in database.inherited(spec, target):
         for line in body.default_privileges:
@@ -580,4 +627,6 @@ def resources(spec: Spec) -> Iterator[Resource]:
         declared = frozenset(_declared_objects(spec, target, lines))
         closed = spec.databases[target].allow_connections is False
         defaults, owners = _defaults(spec, target), _owners(spec, target)
-        yield Grants(target, lines, declared, roles, defaults, owners, databases, ("databases", target), closed)
+        yield Grants(
+            target, lines, declared, roles, defaults, owners, databases, ("databases", target), closed
+        )

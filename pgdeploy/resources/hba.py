@@ -41,11 +41,17 @@ class HbaRuleSpec(Model):
     type: Literal["local", "host", "hostssl", "hostnossl", "hostgssenc", "hostnogssenc"] = Field(
         description="local: the Unix socket; host: TCP with or without TLS; hostssl: TCP with TLS only"
     )
-    database: tuple[str, ...] = Field(min_length=1, description="names, or all, sameuser, samerole, replication")
+    database: tuple[str, ...] = Field(
+        min_length=1, description="names, or all, sameuser, samerole, replication"
+    )
     user: tuple[str, ...] = Field(min_length=1, description="names, +group, or all")
-    address: str | None = Field(None, description="a network such as 10.0.0.0/8, a host name, samehost, samenet or all")
+    address: str | None = Field(
+        None, description="a network such as 10.0.0.0/8, a host name, samehost, samenet or all"
+    )
     method: Method = Field(description="how they prove who they are")
-    options: FrozenMap[str, str] = Field(default_factory=FrozenMap, description="options of the method, such as map")
+    options: FrozenMap[str, str] = Field(
+        default_factory=FrozenMap, description="options of the method, such as map"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -65,8 +71,12 @@ class HbaRuleSpec(Model):
     @model_validator(mode="after")
     def _address_fits(self) -> HbaRuleSpec:
         if (self.type == "local") != (self.address is None):
-            needs = "has no address" if self.type == "local" else "needs an address, such as 10.0.0.0/8 or all"
-            raise PydanticCustomError("hba", "a rule of type {type} {needs}", {"type": self.type, "needs": needs})
+            needs = (
+                "has no address" if self.type == "local" else "needs an address, such as 10.0.0.0/8 or all"
+            )
+            raise PydanticCustomError(
+                "hba", "a rule of type {type} {needs}", {"type": self.type, "needs": needs}
+            )
         if self.address is not None:
             _check_address(self.address)
         return self
@@ -191,7 +201,9 @@ class Hba(Resource):
     def checks(self) -> Iterator[Check]:
         for index, rule in enumerate(self.rules):
             address, keys = f"hba[{rule.match.text}]", ("hba", index)
-            yield Check(self, address, "method", keys, lambda facts, rule=rule: self._compare_rule(facts, rule))  # type: ignore[misc]
+            yield Check(
+                self, address, "method", keys, lambda facts, rule=rule: self._compare_rule(facts, rule)
+            )  # type: ignore[misc]
         yield Check(self, "hba[rules]", "order", ("hba",), self._compare_order)
         yield Check(self, "hba[rules]", "undeclared", ("hba",), self._compare_undeclared, "undeclared")
         yield Check(self, "hba[rules]", "loaded", ("hba",), self._compare_loaded)
@@ -212,7 +224,9 @@ class Hba(Resource):
         found = next((row for row in facts.once(rules) if row.match == rule.match and not row.error), None)
         actual = _auth_text(found.auth) if found else "no such rule"
         origin = f"{_file(facts)}:{found.line}" if found else _file(facts)
-        return Outcome(found is not None and found.auth == rule.auth, desired, actual, origin, stuck=_stuck(facts))
+        return Outcome(
+            found is not None and found.auth == rule.auth, desired, actual, origin, stuck=_stuck(facts)
+        )
 
     def _compare_order(self, facts: Facts) -> Outcome:
         declared = [rule.match for rule in self._applicable(facts)]
@@ -234,7 +248,11 @@ class Hba(Resource):
     def _compare_loaded(self, facts: Facts) -> Outcome:
         wrong = [f"line {row.line}: {row.error}" for row in facts.once(rules) if row.error]
         changed = facts.rows(HBA_LOADED)[0].changed_since
-        actual = listing(wrong) if wrong else ("the file was changed since the server read it" if changed else "loaded")
+        actual = (
+            listing(wrong)
+            if wrong
+            else ("the file was changed since the server read it" if changed else "loaded")
+        )
         # for a file that only waits, a reload is enough, and that is ours to ask for
         stuck = _stuck(facts) if wrong else ""
         return Outcome(not wrong and not changed, "loaded, without errors", actual, _file(facts), stuck=stuck)

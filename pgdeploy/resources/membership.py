@@ -61,7 +61,9 @@ class Membership(Resource):
     def checks(self) -> Iterator[Check]:
         keys = ("roles", self.member, "member_of", self.index)
         yield Check(self, self.address, "granted", keys, self._compare_granted)
-        yield Check(self, self.address, "admin", keys, lambda facts: self._compare(facts, "admin", self.spec.admin))
+        yield Check(
+            self, self.address, "admin", keys, lambda facts: self._compare(facts, "admin", self.spec.admin)
+        )
         for option in ("inherit", "set"):
             desired = getattr(self.spec, option)
             if desired is not None:
@@ -86,7 +88,9 @@ class Membership(Resource):
 
     def _compare(self, facts: Facts, option: str, desired: bool) -> Outcome:
         if option != "admin" and facts.about.major < OPTIONS_SINCE:
-            raise Inapplicable(f"PostgreSQL {facts.about.major} has no {option.upper()} option; 16 brought it")
+            raise Inapplicable(
+                f"PostgreSQL {facts.about.major} has no {option.upper()} option; 16 brought it"
+            )
         rows = [row for row in self._rows(facts) if getattr(row, option)]
         actual = str(bool(rows)).lower()
         stuck = self._stuck(facts)
@@ -119,14 +123,24 @@ class Membership(Resource):
         elif fields - {"admin"} or self.spec.admin:
             texts.append(self._grant(facts, self.spec.grantor or rows[0].grantor))
         needs = (f"ADMIN OPTION on {self.spec.role}",)
-        yield Change(Stage.MEMBERSHIP, statements(*texts), causes, needs=needs, acts_as=_grantor_of(rows, facts))
+        yield Change(
+            Stage.MEMBERSHIP, statements(*texts), causes, needs=needs, acts_as=_grantor_of(rows, facts)
+        )
 
     def _without(self, rows: Sequence[MembershipFact], facts: Facts) -> Iterator[str]:
         """Take options away from every grant that gives them, as they add up."""
         for row in rows:
             by = _granted_by(row.grantor, facts)
-            for option, desired in (("admin", self.spec.admin), ("inherit", self.spec.inherit), ("set", self.spec.set)):
-                if desired is False and getattr(row, option) and (option == "admin" or facts.about.major >= OPTIONS_SINCE):
+            for option, desired in (
+                ("admin", self.spec.admin),
+                ("inherit", self.spec.inherit),
+                ("set", self.spec.set),
+            ):
+                if (
+                    desired is False
+                    and getattr(row, option)
+                    and (option == "admin" or facts.about.major >= OPTIONS_SINCE)
+                ):
                     yield f"REVOKE {option.upper()} OPTION FOR {ident(row.role)} FROM {ident(row.member)}{by} CASCADE"
 
     def _grant(self, facts: Facts, grantor: str | None) -> str:
@@ -195,7 +209,9 @@ class UndeclaredMemberships(Resource):
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         for row in self._extra(facts) if drifts else ():
-            text = f"REVOKE {ident(row.role)} FROM {ident(row.member)}{_granted_by(row.grantor, facts)} CASCADE"
+            text = (
+                f"REVOKE {ident(row.role)} FROM {ident(row.member)}{_granted_by(row.grantor, facts)} CASCADE"
+            )
             needs = (f"ADMIN OPTION on {row.role}",)
             yield Change(
                 Stage.MEMBERSHIP,

@@ -1,14 +1,14 @@
 """How a spec names objects in a database: `on:` of grants and ownership.
 
-    on: database                                   the database itself
-    on: {schema: sky}                              a schema
-    on: {schema: sky, table: galaxy}               a table, view, materialized view or foreign table
-    on: {schema: sky, table: galaxy, columns: [id]}
-    on: {schema: sky, sequence: galaxy_id_seq}
-    on: {schema: sky, function: area, arguments: [integer, text]}   or procedure; no arguments: every overload
-    on: {schema: sky, type: magnitude}             a type or domain
-    on: {schema: sky, all: tables}                 or sequences, functions, procedures, types
-    on: {language: plpgsql}   {foreign_server: archive}   {foreign_data_wrapper: postgres_fdw}
+on: database                                   the database itself
+on: {schema: sky}                              a schema
+on: {schema: sky, table: galaxy}               a table, view, materialized view or foreign table
+on: {schema: sky, table: galaxy, columns: [id]}
+on: {schema: sky, sequence: galaxy_id_seq}
+on: {schema: sky, function: area, arguments: [integer, text]}   or procedure; no arguments: every overload
+on: {schema: sky, type: magnitude}             a type or domain
+on: {schema: sky, all: tables}                 or sequences, functions, procedures, types
+on: {language: plpgsql}   {foreign_server: archive}   {foreign_data_wrapper: postgres_fdw}
 """
 
 from __future__ import annotations
@@ -61,8 +61,12 @@ KEYWORD = {
 class Object(Model):
     """One object of a database, or all objects of a kind in a schema."""
 
-    database: Literal[True] | None = Field(None, description="the database itself; short form: `on: database`")
-    schema_: Identifier | None = Field(None, alias="schema", description="a schema, or where the object stands")
+    database: Literal[True] | None = Field(
+        None, description="the database itself; short form: `on: database`"
+    )
+    schema_: Identifier | None = Field(
+        None, alias="schema", description="a schema, or where the object stands"
+    )
     table: Identifier | None = Field(None, description="a table, view, materialized view or foreign table")
     columns: tuple[Identifier, ...] | None = Field(None, description="columns of the table")
     sequence: Identifier | None = Field(None, description="a sequence")
@@ -177,6 +181,10 @@ def privilege_list(privileges: Iterable[str], key: ObjectKey, columns: Iterable[
 def shown(key: ObjectKey) -> str:
     """An object as messages show it."""
     place = f"{name(key.schema)}." if key.schema is not None else ""
-    sub = f"({key.sub})" if key.sub is not None and key.kind != "column" else (f".{name(key.sub)}" if key.sub else "")
+    sub = (
+        f"({key.sub})"
+        if key.sub is not None and key.kind != "column"
+        else (f".{name(key.sub)}" if key.sub else "")
+    )
     kind = key.kind.replace("_", " ")
     return f"{kind} {place}{name(key.name)}{sub}"

@@ -58,7 +58,9 @@ class Ownership(Resource):
         """Objects that somebody else owns, and who does."""
         known = facts.once(acl.owners, self.database)
         free = facts.once(acl.free_standing, self.database)
-        keys = (key for key in self.spec.on.keys_in(facts, self.database) if not self.spec.on.all or key in free)
+        keys = (
+            key for key in self.spec.on.keys_in(facts, self.database) if not self.spec.on.all or key in free
+        )
         return {key: known[key] for key in keys if key in known and known[key] != self.spec.owner}
 
     def _compare(self, facts: Facts) -> Outcome:
@@ -74,7 +76,8 @@ class Ownership(Resource):
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         causes = tuple(drift.check.id for drift in drifts if not drift.stuck)
         texts = [
-            f"ALTER {_ALTER.get(key.kind, KEYWORD[key.kind])} {clause(key)} OWNER TO {ident(self.spec.owner)}" for key in self._others(facts)
+            f"ALTER {_ALTER.get(key.kind, KEYWORD[key.kind])} {clause(key)} OWNER TO {ident(self.spec.owner)}"
+            for key in self._others(facts)
         ]
         if causes and texts:
             roles = (self.spec.owner, *sorted(set(self._others(facts).values())))

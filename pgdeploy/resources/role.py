@@ -64,11 +64,19 @@ class RoleSpec(Model):
     createdb: bool | None = Field(None, description="CREATEDB; off unless switched on")
     replication: bool | None = Field(None, description="REPLICATION; off unless switched on")
     bypassrls: bool | None = Field(None, description="BYPASSRLS; off unless switched on")
-    inherit: bool | None = Field(None, description="INHERIT: uses its memberships' privileges without SET ROLE")
-    connection_limit: Annotated[int, Field(ge=-1, le=2**31 - 1)] | None = Field(None, description="-1: no limit")
-    valid_until: str | None = Field(None, description="end of the password: a date, a time (UTC) or `infinity`")
+    inherit: bool | None = Field(
+        None, description="INHERIT: uses its memberships' privileges without SET ROLE"
+    )
+    connection_limit: Annotated[int, Field(ge=-1, le=2**31 - 1)] | None = Field(
+        None, description="-1: no limit"
+    )
+    valid_until: str | None = Field(
+        None, description="end of the password: a date, a time (UTC) or `infinity`"
+    )
     password: SecretRef | None = Field(None, description="a reference, never text")
-    settings: FrozenMap[str, SettingValue] = Field(default_factory=FrozenMap, description="ALTER ROLE ... SET")
+    settings: FrozenMap[str, SettingValue] = Field(
+        default_factory=FrozenMap, description="ALTER ROLE ... SET"
+    )
     settings_in: FrozenMap[Identifier, FrozenMap[str, SettingValue]] = Field(
         default_factory=FrozenMap, description="ALTER ROLE ... IN DATABASE ... SET, by database"
     )
@@ -161,7 +169,9 @@ class Role(Resource):
             yield self._check("password", lambda facts: self._compare_password(facts, reference))
         for database, values in self._setting_scopes():
             yield from self._setting_checks(database, values)
-        yield self._check("undeclared_settings", self._compare_undeclared_settings, at=(), aspect="undeclared")
+        yield self._check(
+            "undeclared_settings", self._compare_undeclared_settings, at=(), aspect="undeclared"
+        )
 
     def _check(self, field: str, compare: object, at: Keys | None = None, aspect: str = "") -> Check:
         keys = ("roles", self.role, *((field,) if at is None else at))
@@ -248,7 +258,9 @@ class Role(Resource):
 
     def _compare_undeclared_settings(self, facts: Facts) -> Outcome:
         extra = self._undeclared(facts)
-        actual = listing(f"{setting} = {value}" + (f" in {name(d)}" if d else "") for d, setting, value in extra)
+        actual = listing(
+            f"{setting} = {value}" + (f" in {name(d)}" if d else "") for d, setting, value in extra
+        )
         return Outcome(not extra, "no settings beyond the spec", actual, "ALTER ROLE SET")
 
     # -- changes -----------------------------------------------------------------------------------
@@ -283,13 +295,17 @@ class Role(Resource):
     def _setting_changes(self, fields: Mapping[str, str], facts: Facts) -> Iterator[Change]:
         for database, values in self._setting_scopes():
             for setting, value in values.items():
-                field = f"settings[{name(setting, dotted=True)}]" + (f".in[{name(database)}]" if database else "")
+                field = f"settings[{name(setting, dotted=True)}]" + (
+                    f".in[{name(database)}]" if database else ""
+                )
                 if field in fields:
                     text = assignment(setting, value, parameter_of(facts, setting))
                     yield self._setting_change(database, text, fields[field])
         if "undeclared_settings" in fields:
             for database, setting, _ in self._undeclared(facts):
-                yield self._setting_change(database, f"RESET {quoted(setting)}", fields["undeclared_settings"])
+                yield self._setting_change(
+                    database, f"RESET {quoted(setting)}", fields["undeclared_settings"]
+                )
 
     def _setting_change(self, database: str | None, text: str, cause: str) -> Change:
         scope = f" IN DATABASE {ident(database)}" if database else ""
@@ -298,7 +314,9 @@ class Role(Resource):
         return Change(stage, made, (cause,), needs=("createrole",))
 
 
-def compare_stored(facts: Facts, scope: tuple[str | None, str | None], setting: str, value: SettingValue) -> Outcome:
+def compare_stored(
+    facts: Facts, scope: tuple[str | None, str | None], setting: str, value: SettingValue
+) -> Outcome:
     """One ALTER ROLE/DATABASE ... SET, desired against stored."""
     row = facts.once(stored).get(scope, {}).get(setting.lower())
     parameter = parameter_of(facts, setting)
@@ -354,7 +372,9 @@ def drop(role: str, heir: str | None, facts: Facts, cause: str) -> Iterator[Chan
         yield Change(
             Stage.DROP, statements(*texts), (cause,), database=database, risk=Risk.DESTRUCTIVE, lost=lost
         )
-    yield Change(Stage.DROP_ROLE, statements(f"DROP ROLE {ident(role)}"), (cause,), risk=Risk.DESTRUCTIVE, lost=lost)
+    yield Change(
+        Stage.DROP_ROLE, statements(f"DROP ROLE {ident(role)}"), (cause,), risk=Risk.DESTRUCTIVE, lost=lost
+    )
 
 
 def others(facts: Facts, declared: frozenset[str]) -> list[str]:
@@ -376,7 +396,9 @@ class UndeclaredRoles(Resource):
 
     def checks(self) -> Iterator[Check]:
         if self.policy != "ignore":
-            yield Check(self, "role[others]", "undeclared", ("undeclared", "roles"), self._compare, "undeclared")
+            yield Check(
+                self, "role[others]", "undeclared", ("undeclared", "roles"), self._compare, "undeclared"
+            )
 
     def _compare(self, facts: Facts) -> Outcome:
         found = facts.once(others, self.declared)

@@ -30,7 +30,9 @@ class SchemaSpec(Model):
 
 def owners(facts: Facts, database: str) -> Mapping[str, str]:
     """Schemas of a database and who owns them."""
-    return {key.name: owner for key, owner in facts.once(acl.owners, database).items() if key.kind == "schema"}
+    return {
+        key.name: owner for key, owner in facts.once(acl.owners, database).items() if key.kind == "schema"
+    }
 
 
 def absent(database_name: str, schema: str, facts: Facts) -> str | None:
@@ -72,7 +74,9 @@ class Schema(Resource):
 
     def _compare_owner(self, facts: Facts) -> Outcome:
         actual = facts.once(owners, self.database).get(self.schema)
-        return Outcome(actual == self.spec.owner, name(self.spec.owner or ""), name(actual) if actual else "none")
+        return Outcome(
+            actual == self.spec.owner, name(self.spec.owner or ""), name(actual) if actual else "none"
+        )
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         causes = tuple(drift.check.id for drift in drifts)
@@ -81,7 +85,9 @@ class Schema(Resource):
             text = f"CREATE SCHEMA {ident(self.schema)}" + (f" AUTHORIZATION {owner}" if owner else "")
         else:
             text = f"ALTER SCHEMA {ident(self.schema)} OWNER TO {owner}"
-        roles = tuple(role for role in (self.spec.owner, facts.once(owners, self.database).get(self.schema)) if role)
+        roles = tuple(
+            role for role in (self.spec.owner, facts.once(owners, self.database).get(self.schema)) if role
+        )
         yield Change(Stage.SCHEMA, statements(text), causes, database=self.database, acts_as=roles)
 
 

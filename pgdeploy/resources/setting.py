@@ -105,7 +105,9 @@ def parameter_of(facts: Facts, setting: str) -> Parameter | None:
     if setting.lower() in facts.once(settings):
         return known or _foreign(facts.once(settings)[setting.lower()])
     if known is not None and "." not in setting:
-        raise Unreadable(f"{setting} is hidden from {facts.about.user}: it needs membership in pg_read_all_settings")
+        raise Unreadable(
+            f"{setting} is hidden from {facts.about.user}: it needs membership in pg_read_all_settings"
+        )
     return None
 
 
@@ -219,7 +221,9 @@ class Setting(Resource):
         text = found.setting if found else row.boot_val
         origin = f"{found.sourcefile}:{found.sourceline}" if found else "default"
         stuck = self._stuck(facts, row, waiting=False)
-        return Outcome(same(self.value, text, parameter), desired, shown(text or "", parameter), origin, stuck=stuck)
+        return Outcome(
+            same(self.value, text, parameter), desired, shown(text or "", parameter), origin, stuck=stuck
+        )
 
     def _leaving(self, facts: Facts, parameter: Parameter, desired: str) -> Outcome:
         """Right for now, but the files say otherwise: the next restart would bring the drift."""
@@ -296,7 +300,9 @@ class ConfigurationFiles(Resource):
         actual = listing(f"{row.name or 'line'}: {row.error}" for row in wrong)
         origin = ", ".join(f"{row.sourcefile}:{row.sourceline}" for row in wrong[:3])
         desired = "every line of the configuration files is accepted"
-        return Outcome(not wrong, desired, actual if wrong else "accepted", origin, stuck="mend that line of the file")
+        return Outcome(
+            not wrong, desired, actual if wrong else "accepted", origin, stuck="mend that line of the file"
+        )
 
     def _waits(self, facts: Facts, line: FileSetting) -> bool:
         """A good value that a running server cannot take: it waits for a restart, or the command line beats it."""
@@ -317,7 +323,12 @@ def resources(spec: Spec) -> Iterator[Resource]:
 
 
 def problems(
-    values: Mapping[str, SettingValue], major: int, extensions: Iterable[str], keys: Keys, *, sessions: bool = False
+    values: Mapping[str, SettingValue],
+    major: int,
+    extensions: Iterable[str],
+    keys: Keys,
+    *,
+    sessions: bool = False,
 ) -> Iterator[Problem]:
     """What is wrong with settings, offline. `sessions`: they stand in ALTER ROLE or ALTER DATABASE."""
     known = parameters(major)
@@ -336,9 +347,14 @@ def problems(
         except ValueProblem as error:
             yield Problem((*keys, setting), f"{setting}: {error}")
         if parameter.context == "internal":
-            yield Problem((*keys, setting), f"{setting} is reported by PostgreSQL and cannot be set; leave it out")
+            yield Problem(
+                (*keys, setting), f"{setting} is reported by PostgreSQL and cannot be set; leave it out"
+            )
         elif sessions and parameter.context in ("postmaster", "sighup", "backend", "superuser-backend"):
-            yield Problem((*keys, setting), f"{setting} is for the whole server ({parameter.context}); put it in settings:")
+            yield Problem(
+                (*keys, setting),
+                f"{setting} is for the whole server ({parameter.context}); put it in settings:",
+            )
 
 
 def _unknown_setting(setting: str, major: int) -> str:
@@ -355,10 +371,15 @@ def completions(schema: dict[str, Any]) -> None:
     """Every setting of every version, for editors that complete; the loader knows which version has which."""
     known = {name: found for major in MAJORS for name, found in parameters(major).items()}
     settable = (found for found in known.values() if found.context != "internal")
-    schema["properties"] = {found.name: _completion(found) for found in sorted(settable, key=lambda p: p.name)}
+    schema["properties"] = {
+        found.name: _completion(found) for found in sorted(settable, key=lambda p: p.name)
+    }
 
 
 def _completion(parameter: Parameter) -> dict[str, Any]:
     unit = f" Unit: {parameter.unit}." if parameter.unit else ""
-    described = {"description": f"{parameter.summary}{unit}", "type": ["boolean", "number", "string", "array"]}
+    described = {
+        "description": f"{parameter.summary}{unit}",
+        "type": ["boolean", "number", "string", "array"],
+    }
     return described | ({"examples": list(parameter.values)} if parameter.values else {})

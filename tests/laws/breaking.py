@@ -9,7 +9,7 @@ from pgdeploy.change import grantee, ident
 from pgdeploy.check import name
 from pgdeploy.resources.membership import of
 from pgdeploy.resources.object import Object
-from pgdeploy.resources.role import ATTRIBUTES, DANGEROUS
+from pgdeploy.resources.role import ATTRIBUTES, DANGEROUS, RoleSpec
 from pgdeploy.resources.spec import Spec
 
 
@@ -35,18 +35,22 @@ def _roles(spec: Spec) -> Iterator[Break]:
         for setting, value in body.settings.items():
             if value not in ("", ()):
                 yield Break(f"{sql} RESET {ident(setting)}", (f"{address}.settings[",))
-        if role == "postgres":
-            continue
-        for field, word in ATTRIBUTES.items():
-            desired = getattr(body, field)
-            if desired is not None or (field in DANGEROUS and not body.superuser):
-                yield Break(f"{sql} {'NO' if desired else ''}{word}", (f"{address}.{field}",))
-        if body.connection_limit is not None:
-            yield Break(f"{sql} CONNECTION LIMIT 7", (f"{address}.connection_limit",))
-        if body.valid_until is not None:
-            yield Break(f"{sql} VALID UNTIL '2020-02-02'", (f"{address}.valid_until",))
-        if body.password is not None:
-            yield Break(f"{sql} PASSWORD 'another'", (f"{address}.password",))
+        if role != "postgres":
+            yield from _attributes(role, body)
+
+
+def _attributes(role: str, body: RoleSpec) -> Iterator[Break]:
+    sql, address = f"ALTER ROLE {ident(role)}", f"role[{name(role)}]"
+    for field, word in ATTRIBUTES.items():
+        desired = getattr(body, field)
+        if desired is not None or (field in DANGEROUS and not body.superuser):
+            yield Break(f"{sql} {'NO' if desired else ''}{word}", (f"{address}.{field}",))
+    if body.connection_limit is not None:
+        yield Break(f"{sql} CONNECTION LIMIT 7", (f"{address}.connection_limit",))
+    if body.valid_until is not None:
+        yield Break(f"{sql} VALID UNTIL '2020-02-02'", (f"{address}.valid_until",))
+    if body.password is not None:
+        yield Break(f"{sql} PASSWORD 'another'", (f"{address}.password",))
 
 
 def _members(spec: Spec) -> Iterator[Break]:
@@ -81,7 +85,9 @@ def _grants(spec: Spec) -> Iterator[Break]:
     for database, body in spec.databases.items():
         place = None if body.allow_connections is False else database
         address = f"grant[{_where(database)}"
-        yield Break(f"GRANT CREATE ON DATABASE {ident(database)} TO pg_signal_backend WITH GRANT OPTION", (address,))
+        yield Break(
+            f"GRANT CREATE ON DATABASE {ident(database)} TO pg_signal_backend WITH GRANT OPTION", (address,)
+        )
         for line in body.grants:
             on = _clause(database, line.on)
             for role in line.to or () if on else ():
@@ -106,14 +112,22 @@ def _default_privileges(spec: Spec) -> Iterator[Break]:
         text = "ALTER DEFAULT PRIVILEGES {} {} ON {} {}"
         for creator in spec.roles:
             who = f"FOR ROLE {ident(creator)}"
-            yield Break(text.format(who, "GRANT USAGE", "TYPES", "TO pg_signal_backend"), (address,), database)
+            yield Break(
+                text.format(who, "GRANT USAGE", "TYPES", "TO pg_signal_backend"), (address,), database
+            )
         for line in body.default_privileges:
-            who = f"FOR ROLE {ident(line.for_[0])}" + (f" IN SCHEMA {ident(line.in_schema)}" if line.in_schema else "")
+            who = f"FOR ROLE {ident(line.for_[0])}" + (
+                f" IN SCHEMA {ident(line.in_schema)}" if line.in_schema else ""
+            )
             plural = line.on.upper().replace("_", " ")
             for role in line.to or ():
-                yield Break(text.format(who, "REVOKE ALL", plural, f"FROM {grantee(role)}"), (address,), database)
+                yield Break(
+                    text.format(who, "REVOKE ALL", plural, f"FROM {grantee(role)}"), (address,), database
+                )
             for role in line.from_ or ():
-                yield Break(text.format(who, "GRANT ALL", plural, f"TO {grantee(role)}"), (address,), database)
+                yield Break(
+                    text.format(who, "GRANT ALL", plural, f"TO {grantee(role)}"), (address,), database
+                )
 
 
 def _where(database: str) -> str:

@@ -45,7 +45,11 @@ def _settings(spec: Spec, server: Cluster) -> list[str]:
     declared |= {(db, "", name.lower()) for db, body in spec.databases.items() for name in body.settings}
     for role, one in spec.roles.items():
         declared |= {(db, role, name.lower()) for db, values in one.settings_in.items() for name in values}
-    found = [(db, role, name) for db, role, name in _rows(server, _SETTINGS) if role in spec.roles or db in spec.databases]
+    found = [
+        (db, role, name)
+        for db, role, name in _rows(server, _SETTINGS)
+        if role in spec.roles or db in spec.databases
+    ]
     of_others = [(db, role, name) for db, role, name in found if role and role not in spec.roles]
     return [str(row) for row in found if (*row[:2], row[2].lower()) not in declared and row not in of_others]
 

@@ -22,6 +22,6 @@ def long_law(examples: int) -> Callable[[Test], Test]:
     """The same law among the long tests."""
 
     def mark(test: Test) -> Test:
-        return pytest.mark.long(law(examples)(test))  # type: ignore[no-any-return]
+        return pytest.mark.long(law(examples)(test))
 
     return mark

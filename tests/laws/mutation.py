@@ -118,7 +118,9 @@ MUTATIONS: list[Mutation] = [
     _with_role(state="absent", login=True),
     _with_role(reassign_owned_to="postgres"),
     _with_role(member_of=["pg_monitor", {"role": "pg_monitor", "admin": True}]),
-    _with_database(grants=[_public("grant", ["CONNECT"], "database"), _public("revoke", ["ALL"], "database")]),
+    _with_database(
+        grants=[_public("grant", ["CONNECT"], "database"), _public("revoke", ["ALL"], "database")]
+    ),
     _with_database(grants=[_public("grant", ["ALL"], _SCHEMA), _public("revoke", ["usage"], _SCHEMA)]),
     _with_database(grants=[_GRANT, _GRANT]),
     _with_database(grants=[{**_GRANT, "from": ["postgres"]}]),
@@ -144,6 +146,8 @@ MUTATIONS: list[Mutation] = [
     _with_database(grants=[{**_GRANT, "grant": []}]),
     _with_database(grants=[{**_GRANT, "on": {"schema": "public", "table": "a", "sequence": "b"}}]),
     _with_database(default_privileges=[{**_DEFAULT, "grant": ["USAGE"]}]),
-    _with_database(default_privileges=[{**_DEFAULT, "on": "schemas", "grant": ["USAGE"], "in_schema": "public"}]),
+    _with_database(
+        default_privileges=[{**_DEFAULT, "on": "schemas", "grant": ["USAGE"], "in_schema": "public"}]
+    ),
     _with_database(connection_limit=2**31),
 ]

@@ -64,7 +64,11 @@ def said(made: Plan) -> list[str]:
 
 def wrong(target: Target, server: Cluster) -> list[str]:
     """Every check that does not conform, asked of facts read anew."""
-    return [_said(finding) for finding in diff(target.checks, target.read(server)) if finding.verdict is not Verdict.CONFORMS]
+    return [
+        _said(finding)
+        for finding in diff(target.checks, target.read(server))
+        if finding.verdict is not Verdict.CONFORMS
+    ]
 
 
 def _said(finding: Finding) -> str:
@@ -88,7 +92,11 @@ def names(server: Cluster, query: LiteralString) -> list[str]:
 def clean(server: Cluster) -> None:
     """Take back all that a spec can have made."""
     for database in names(server, _OTHER_DATABASES):
-        run(server, f"ALTER DATABASE {ident(database)} IS_TEMPLATE false", f"DROP DATABASE {ident(database)} WITH (FORCE)")
+        run(
+            server,
+            f"ALTER DATABASE {ident(database)} IS_TEMPLATE false",
+            f"DROP DATABASE {ident(database)} WITH (FORCE)",
+        )
     if roles := names(server, _OTHER_ROLES):
         run(server, f"DROP OWNED BY {idents(roles)}", f"DROP ROLE {idents(roles)}")
     before = names(server, _LOADED)

@@ -30,7 +30,9 @@ _NAMES = st.sampled_from(HARD) | _ANY.filter(lambda name: len(name.encode()) <= 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 
-def _names(forbidden: Sequence[str], *, pg: bool, least: int, most: int) -> st.SearchStrategy[tuple[str, ...]]:
+def _names(
+    forbidden: Sequence[str], *, pg: bool, least: int, most: int
+) -> st.SearchStrategy[tuple[str, ...]]:
     allowed = _NAMES.filter(lambda name: name not in forbidden and (pg or not name.startswith("pg_")))
     return st.lists(allowed, unique=True, min_size=least, max_size=most).map(tuple)
 
@@ -60,7 +62,7 @@ _SESSION: dict[str, list[list[Any]]] = {
     "search_path": [[["$user", "public"], '"$user", public'], [['a"b', "x; DROP", "Ünï"]], [[]]],
     "DateStyle": [["SQL, DMY", "sql,dmy"], ["ISO, MDY", "iso, mdy"]],
     "TimeZone": [["UTC"], ["Europe/Athens"]],
-    "application_name": [["it's {} %s \\ \"x\""], [""]],
+    "application_name": [['it\'s {} %s \\ "x"'], [""]],
     "default_transaction_read_only": [[True, "on"], [False, 0, "off"]],
     "default_transaction_isolation": [["serializable", "Serializable"], ["read committed"]],
     "standard_conforming_strings": [[False, "off"], [True, "on"]],
@@ -72,11 +74,15 @@ _SESSION: dict[str, list[list[Any]]] = {
     "row_security": [[False, "off"], [True]],
 }
 _SERVER: dict[str, list[list[Any]]] = {
-    **{name: values for name, values in _SESSION.items() if name not in ("application_name", "client_encoding")},
+    **{
+        name: values
+        for name, values in _SESSION.items()
+        if name not in ("application_name", "client_encoding")
+    },
     "autovacuum_naptime": [["1min", "60s", 60, "60000ms"], ["90s", 90, "1.5min"]],
     "checkpoint_completion_target": [[0.9, "0.9", ".90"], [0.5, "5e-1"]],
     "max_wal_size": [["1GB", "1024MB", 1024], ["2GB", 2048]],
-    "log_line_prefix": [["%m [%p] "], ["it's {} \\ \"%q\""], [""]],
+    "log_line_prefix": [["%m [%p] "], ['it\'s {} \\ "%q"'], [""]],
     "log_statement": [["ddl", "DDL"], ["none"]],
     "maintenance_work_mem": [["64MB", 65536], ["128MB"]],
     "vacuum_cost_delay": [["2ms", 2, "2000us"], [0]],
@@ -95,7 +101,13 @@ _PRIVILEGES = {
     "language": ["USAGE"],
     "large_objects": ["SELECT", "UPDATE"],
 }
-_MOMENTS = ["infinity", "2031-02-03", "2031-02-03 04:05:06+05:30", "2031-02-03 04:05:06 UTC", "1999-12-31 23:59:59.5+00"]
+_MOMENTS = [
+    "infinity",
+    "2031-02-03",
+    "2031-02-03 04:05:06+05:30",
+    "2031-02-03 04:05:06 UTC",
+    "1999-12-31 23:59:59.5+00",
+]
 
 
 @dataclass(slots=True)
@@ -134,7 +146,9 @@ class _Maker:
         known = list(items)
         if not known:
             return []
-        chosen = self.draw(st.lists(st.sampled_from(known), min_size=min(least, len(known)), max_size=most, unique_by=repr))
+        chosen = self.draw(
+            st.lists(st.sampled_from(known), min_size=min(least, len(known)), max_size=most, unique_by=repr)
+        )
         return [item for item in known if item in chosen]
 
     def spec(self) -> Spec:
@@ -172,7 +186,15 @@ class _Maker:
 
     def role(self, index: int) -> dict[str, Any]:
         body: dict[str, Any] = {}
-        for attribute in ("login", "inherit", "superuser", "createrole", "createdb", "replication", "bypassrls"):
+        for attribute in (
+            "login",
+            "inherit",
+            "superuser",
+            "createrole",
+            "createdb",
+            "replication",
+            "bypassrls",
+        ):
             if self.maybe(4):
                 body[attribute] = self.maybe(2)
         if self.maybe():
@@ -183,7 +205,9 @@ class _Maker:
             body["password"] = {"env": self.one(list(PASSWORDS))}
         body |= self.stored("settings")
         if self.databases and self.maybe(4):
-            body["settings_in"] = {name: self.settings(_SESSION) for name in self.some(self.databases, least=1)}
+            body["settings_in"] = {
+                name: self.settings(_SESSION) for name in self.some(self.databases, least=1)
+            }
         groups = self.some([*self.roles[:index], "pg_monitor", "pg_read_all_data"])
         if groups:
             body["member_of"] = [self.membership(self.roles[index], group) for group in groups]
@@ -238,7 +262,12 @@ class _Maker:
         return found
 
     def _schemas_of(self, before: dict[str, Any], body: dict[str, Any]) -> list[str]:
-        return ["public", *dict.fromkeys(s for one in self._line_of(before, body) for s in one.get("schemas", {}) if s != "public")]
+        return [
+            "public",
+            *dict.fromkeys(
+                s for one in self._line_of(before, body) for s in one.get("schemas", {}) if s != "public"
+            ),
+        ]
 
     def _contents(self, before: dict[str, Any], body: dict[str, Any]) -> bool:
         fields = ("schemas", "grants", "default_privileges")
@@ -267,7 +296,11 @@ class _Maker:
             ["database", {"schema": schema}, {"language": self.one(["plpgsql", "sql"])}]
             + [{"schema": schema, "all": self.one(_KINDS)}] * 2
         )
-        kind = "database" if on == "database" else on.get("all") or next(key for key in ("language", "schema") if key in on)
+        kind = (
+            "database"
+            if on == "database"
+            else on.get("all") or next(key for key in ("language", "schema") if key in on)
+        )
         return {**self.words(kind), "on": on}
 
     def words(self, kind: str) -> dict[str, Any]:
@@ -284,7 +317,14 @@ class _Maker:
         return {"default_privileges": self._once(lines)} if lines else {}
 
     def default_privilege(self, schemas: list[str]) -> dict[str, Any]:
-        kinds = ["tables", "sequences", "functions", "types", "schemas", *(["large_objects"] if self.major >= 18 else [])]
+        kinds = [
+            "tables",
+            "sequences",
+            "functions",
+            "types",
+            "schemas",
+            *(["large_objects"] if self.major >= 18 else []),
+        ]
         kind = self.one(kinds)
         line = {"for": self.some(self.everybody, least=1, most=2), "on": kind, **self.words(kind)}
         if "grant" in line and kind not in ("schemas", "large_objects") and self.maybe(2):

@@ -98,7 +98,7 @@ def test_objects_that_somebody_makes_later(server16: Cluster, spec: Spec, data: 
     clean(server16)
     target = load(spec)
     make(target, server16)
-    make_objects(spec, server16, data.draw(st.sampled_from([role for role in spec.roles])))
+    make_objects(spec, server16, data.draw(st.sampled_from(list(spec.roles))))
     converges(target, server16)
 
 

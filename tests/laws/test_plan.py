@@ -36,7 +36,9 @@ def test_a_plan_is_the_same_each_time(server16: Cluster, spec: tuple[Spec, Spec]
 
 @law(3)
 @given(spec=pairs(16))
-def test_a_plan_is_the_same_in_each_process(server16: Cluster, tmp_path_factory: pytest.TempPathFactory, spec: tuple[Spec, Spec]) -> None:
+def test_a_plan_is_the_same_in_each_process(
+    server16: Cluster, tmp_path_factory: pytest.TempPathFactory, spec: tuple[Spec, Spec]
+) -> None:
     """`apply --plan` compares what one process planned with what another plans: no set may give its own order."""
     before, after = spec
     clean(server16)
@@ -72,7 +74,9 @@ def what_is_broken_is_named(server: Cluster, spec: Spec, data: st.DataObject) ->
 
 @law(25)
 @given(spec=specs(16), data=st.data())
-def test_what_is_broken_by_hand_is_named_and_nothing_else(server16: Cluster, spec: Spec, data: st.DataObject) -> None:
+def test_what_is_broken_by_hand_is_named_and_nothing_else(
+    server16: Cluster, spec: Spec, data: st.DataObject
+) -> None:
     what_is_broken_is_named(server16, spec, data)
 
 
@@ -84,5 +88,7 @@ def test_what_is_broken_by_hand_is_named_often(server16: Cluster, spec: Spec, da
 
 @long_law(80)
 @given(spec=specs(18), data=st.data())
-def test_what_is_broken_by_hand_is_named_often_on_18(server18: Cluster, spec: Spec, data: st.DataObject) -> None:
+def test_what_is_broken_by_hand_is_named_often_on_18(
+    server18: Cluster, spec: Spec, data: st.DataObject
+) -> None:
     what_is_broken_is_named(server18, spec, data)

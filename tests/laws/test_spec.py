@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgdeploy.check import Check
 from pgdeploy.errors import SpecError
 from pgdeploy.resources.spec import Spec, load_spec
 from pgdeploy.spec.render import render
@@ -49,7 +50,7 @@ def test_rendered_is_the_same_spec(file: Path, spec: Spec) -> None:
 def test_each_check_has_an_id_of_its_own_and_a_place(spec: Spec) -> None:
     target = load(spec)
     ids = Counter(check.id for check in target.checks)
-    assert [id for id, number in ids.items() if number > 1] == []
+    assert [known for known, number in ids.items() if number > 1] == []
     assert all(target.place(check).line > 0 for check in target.checks)
 
 
@@ -57,7 +58,7 @@ def test_each_check_has_an_id_of_its_own_and_a_place(spec: Spec) -> None:
 @given(spec=MAJORS.flatmap(specs))
 def test_probes_are_known_offline_too(spec: Spec) -> None:
     ids = Counter(probe.id for probe in load(spec).probes)
-    assert [id for id, number in ids.items() if number > 1] == []
+    assert [known for known, number in ids.items() if number > 1] == []
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=map(str, range(len(MUTATIONS))))
@@ -73,15 +74,22 @@ def test_what_cannot_converge_is_refused(file: Path, mutation: Mutation, data: s
 
 
 JUNK: st.SearchStrategy[Any] = st.sampled_from(
-    [None, True, -1, 0, 1.5, "", "postgres", "PUBLIC", "public", "pg_x", "none", "x" * 64, "ALL", "database", [], {}]
-    + [["postgres"], {"role": "postgres"}, {"schema": "public"}, {"schema": "public", "all": "tables"}, {"env": "X"}]
-    + [{"postgres": {}}, {"a": {"b": "c"}}, [[]], [{}], "2031-01-01", "infinity", "\u0085", "64MB", "template0"]
+    [
+        *(None, True, -1, 0, 1.5, "", "postgres", "PUBLIC", "public", "pg_x", "none", "x" * 64, "ALL"),
+        *("database", "2031-01-01", "infinity", "\u0085", "64MB", "template0", [], {}, [[]], [{}]),
+        *(["postgres"], {"role": "postgres"}, {"postgres": {}}, {"a": {"b": "c"}}, {"env": "X"}),
+        *({"schema": "public"}, {"schema": "public", "all": "tables"}),
+    ]
 )
 
 
 def nodes(data: Any) -> list[tuple[Any, Any]]:
     """Every place of the data where something else can be put."""
-    places = list(data.items()) if isinstance(data, dict) else list(enumerate(data)) if isinstance(data, list) else []
+    places: list[tuple[Any, Any]] = []
+    if isinstance(data, dict):
+        places = list(data.items())
+    elif isinstance(data, list):
+        places = list(enumerate(data))
     return [(data, key) for key, _ in places] + [place for _, inner in places for place in nodes(inner)]
 
 
@@ -93,9 +101,13 @@ def test_anything_in_any_place_loads_or_is_refused_with_its_place(file: Path, da
     for _ in range(data.draw(st.integers(1, 3))):
         where, key = data.draw(st.sampled_from(nodes(plain)))
         where[key] = data.draw(JUNK)
+    problems: list[str] = []
+    checks: list[Check] = []
     try:
         target = Target(file, load_spec(saved(file, as_yaml(plain))))
+        checks += [*target.checks, *target.probes]
     except SpecError as refused:
-        assert [problem for problem in refused.problems if not LINE.match(problem)] == []
-    else:
-        assert all(target.place(check).line > 0 for check in (*target.checks, *target.probes))
+        problems += refused.problems
+    assert bool(problems) is not bool(checks)
+    assert all(target.place(check).line > 0 for check in checks)
+    assert [problem for problem in problems if not LINE.match(problem)] == []

@@ -1,0 +1,33 @@
+"""What a server says when something fails, in our words: one line, without the statement, which may hold a verifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pgdeploy.errors import TargetError
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+def words(error: psycopg.Error) -> str:
+    """The server's message with its code, detail and hint; libpq's own first line when the server said nothing."""
+    diag = error.diag
+    if diag.message_primary is None:
+        return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    known = (("detail", diag.message_detail), ("hint", diag.message_hint))
+    more = [f"{label}: {text}" for label, text in known if text]
+    return "; ".join([f"{diag.message_primary} ({diag.sqlstate})", *more])
+
+
+@contextmanager
+def told(address: str) -> Iterator[None]:
+    """Whatever the server refuses or breaks off in here is a TargetError that names it."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.Error as error:
+        raise TargetError(f"{address}: {words(error)}") from error
