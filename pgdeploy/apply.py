@@ -163,7 +163,7 @@ def _settle(wave: Sequence[Change], server: Server, guard: _Guard) -> None:
     """Write pg_hba.conf, reload or restart, as the wave's changes ask; a restart that is not ours to make waits."""
     for change in wave:
         if change.hba is not None:
-            server.write_hba(change.hba)
+            _write_hba(server, change.hba)
     effects = {change.effect for change in wave}
     if Effect.RESTART in effects and server.can_restart:
         guard.release()
@@ -171,6 +171,18 @@ def _settle(wave: Sequence[Change], server: Server, guard: _Guard) -> None:
         guard.take()
     elif effects - {Effect.NONE}:
         _reload(server)
+
+
+def _write_hba(server: Server, text: str) -> None:
+    """A bad file never replaces a good one: the server reads it first, and with one wrong line the old comes back."""
+    before = server.write_hba(text)
+    query = "SELECT line_number, error FROM pg_hba_file_rules WHERE error IS NOT NULL ORDER BY 1"
+    with closing(server.open()) as connection:
+        wrong = connection.execute(query).fetchall()
+    if wrong:
+        server.write_hba(before, whole=True)
+        said = "; ".join(f"line {line}: {error}" for line, error in wrong[:3])
+        raise ApplyError(f"the server refuses the new pg_hba.conf, so the old one stays: {said}")
 
 
 def _reload(server: Server) -> None:

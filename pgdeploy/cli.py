@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 OK, ERROR, DIFFERENT = 0, 1, 2
 """Exit codes: nothing to do or all conforms; an error; changes, drift or advice."""
 
+UsageError: type[Any] = typer.BadParameter.__mro__[1]
+"""Of the library under typer, which newer versions carry inside."""
+
 app = typer.Typer(
     help="One spec says what a PostgreSQL server must be; pgdeploy makes the database so and proves it.",
     no_args_is_help=True,
@@ -54,21 +57,26 @@ Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 def main() -> None:
     """The entry point `pgdeploy`: every error that we raise is one message and exit code 1."""
-    from pgdeploy.errors import PgdeployError
+    from pgdeploy.errors import PgdeployError, SpecError
 
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except SpecError as error:
+        # places first, as editors read them
+        typer.echo(str(error), err=True)
     except PgdeployError as error:
         typer.echo(f"pgdeploy: {error}", err=True)
-        sys.exit(ERROR)
     except OSError as error:
         # a full disk, a folder that is not ours to write to
         place = f"{error.filename}: " if error.filename else ""
         typer.echo(f"pgdeploy: {place}{error.strerror or error}", err=True)
-        sys.exit(ERROR)
-    except KeyboardInterrupt:
+    except UsageError as error:
+        # click's own 2 would say: there are changes
+        error.show()
+    except (KeyboardInterrupt, typer.Abort):
         typer.echo("pgdeploy: interrupted", err=True)
         sys.exit(130)
+    sys.exit(ERROR)
 
 
 def _version(wanted: bool) -> None:
@@ -184,7 +192,7 @@ def apply(
             gate.plan(), destructive=allow_destructive, unreadable=skip_unreadable
         )
         if saved is not None:
-            render_plan.require_same(planned, saved)
+            render_plan.require_same(planned, gate, saved)
         else:
             typer.echo(render_plan.text(planned, gate))
         if planned.changes:
@@ -238,7 +246,7 @@ def check(
         with _gate(target, _way(on, dsn, ssh_config, data_dir), probes=not no_probes) as gate:
             findings = [gate.evaluate(check) for check in gate.checks]
             numbers = report.counts(findings)
-            code = max(code, DIFFERENT if numbers["drifts"] else OK) if not numbers["unreadable"] else ERROR
+            code = _worse(code, numbers)
             if json:
                 found.append(report.report(gate, findings))
                 continue
@@ -253,6 +261,13 @@ def check(
     if json:
         _print_json({"schema": report.SCHEMA, "targets": found})
     raise typer.Exit(code)
+
+
+def _worse(code: int, numbers: dict[str, int]) -> int:
+    """The exit code so far, or what these numbers make of it: an error weighs more than drift."""
+    if numbers["unreadable"] or code == ERROR:
+        return ERROR
+    return DIFFERENT if numbers["drifts"] or numbers["blocked"] else code
 
 
 # -- schema --------------------------------------------------------------------------------------------
@@ -335,12 +350,12 @@ def _json(data: Any) -> str:
 
 
 def _write(file: Path, text: str) -> None:
-    from pgdeploy.errors import PgdeployError
-
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise PgdeployError(f"{file}: cannot be written: {error.strerror}") from error
+        # a full disk is told without its name
+        error.filename = str(file)
+        raise
 
 
 def _print_json(data: Any) -> None:

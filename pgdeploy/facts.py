@@ -80,6 +80,12 @@ class DatabaseName(NamedTuple):
     connectable: bool
 
 
+class Identity(NamedTuple):
+    number: int
+
+
+IDENTITY = Query("identity", Identity._make)
+
 _SERVER = """
 SELECT current_setting('server_version_num')::int, current_user::text, r.rolsuper,
        current_setting('server_encoding'), pg_is_in_recovery()
@@ -118,6 +124,12 @@ class Facts:
         if isinstance(found, Unreadable):
             raise found
         return found
+
+    @property
+    def system(self) -> str:
+        """The cluster's own number, which no two clusters share; empty when we may not ask for it."""
+        found = self.rows_of_server.get(IDENTITY.name)
+        return "" if found is None or isinstance(found, Unreadable) else str(found[0].number)
 
     def once(self, build: Callable[..., T], *arguments: Any) -> T:
         """`build(facts, *arguments)`, computed once for these facts: an index over rows, say."""
@@ -171,7 +183,9 @@ def read(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Facts:
             raise TargetError(
                 f"{server.address}: PostgreSQL {about.major} is too old; 14 to 18 are supported"
             )
-        here = [query for query in queries if not query.in_database and query.since <= about.major]
+        here = [
+            query for query in (IDENTITY, *queries) if not query.in_database and query.since <= about.major
+        ]
         rows_of_server = _read_all(connection, here, about.major, scope)
         names = {name.name: name for name in map(DatabaseName._make, connection.execute(_NAMES).fetchall())}
     there = [query for query in queries if query.in_database and query.since <= about.major]

@@ -82,6 +82,7 @@ def as_data(plan: Plan, gate: Gate) -> dict[str, Any]:
         "schema": SCHEMA,
         "target": gate.target.name,
         "spec": gate.target.loaded.digest,
+        "system": gate.facts.system,
         "digest": plan.digest,
         "changes": [change_data(change) for change in plan.changes],
         "stuck": [report.as_data(finding, gate) for finding in plan.stuck],
@@ -114,23 +115,35 @@ def _refused(finding: Finding, plan: Plan) -> Finding:
     return replace(finding, stuck=f"destructive, loses {lost}: give --allow-destructive")
 
 
-def require_same(plan: Plan, file: Path) -> None:
-    """Refuse unless the plan is the one that was saved.
+def require_same(plan: Plan, gate: Gate, file: Path) -> None:
+    """Refuse unless the plan is the one that was saved: for this target, spec and server, with these changes.
 
     Raises:
         PlanError: the file is no plan, or the server or the spec moved since.
     """
-    try:
-        saved = json.loads(file.read_text(encoding="utf-8"))
-        digest = saved["digest"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise PlanError(f"{file}: not a plan saved by `pgdeploy plan --out`: {error}") from None
-    if digest != plan.digest:
-        before, now = len(saved.get("changes", [])), len(plan.changes)
+    saved = _saved(file)
+    now = as_data(plan, gate)
+    for key, what in (("target", "target"), ("spec", "spec"), ("system", "server")):
+        if saved.get(key) != now[key]:
+            raise PlanError(f"{file}: this plan was made for another {what}; nothing was done: plan again")
+    if saved["digest"] != plan.digest:
+        numbers = f"{len(saved.get('changes', []))} changes then, {len(plan.changes)} now"
         raise PlanError(
-            f"{file}: the server or the spec moved since this plan was saved ({before} changes then, {now} now); "
+            f"{file}: the server moved since this plan was saved ({numbers}); "
             "nothing was done: plan again, look, and apply the new plan"
         )
+
+
+def _saved(file: Path) -> dict[str, Any]:
+    try:
+        saved = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PlanError(f"{file}: cannot be read: {error.strerror}") from None
+    except ValueError:
+        saved = None
+    if not isinstance(saved, dict) or "digest" not in saved:
+        raise PlanError(f"{file}: not a plan saved by `pgdeploy plan --out`")
+    return saved
 
 
 def outcome(planned: Plan, after: Plan) -> str:

@@ -175,8 +175,11 @@ class Cluster(Server):
         """A libpq connection string for the superuser, for tests and for looking around with psql."""
         return f"host={self._sockets} user={self.superuser} dbname={MAINTENANCE}"
 
-    def write_hba(self, text: str) -> None:
-        self._write(self.data / "pg_hba.conf", self._own_rules() + text)
+    def write_hba(self, text: str, *, whole: bool = False) -> str:
+        file = self.data / "pg_hba.conf"
+        before = file.read_text()
+        self._write(file, text if whole else self._own_rules() + text)
+        return before
 
     def inapplicable(self, kind: str, name: str, desired: str) -> str | None:
         if kind != "setting":
@@ -228,10 +231,11 @@ class Cluster(Server):
         return test.returncode == 0
 
     def _initdb(self) -> None:
-        # Made beside its place and renamed: a kill in the middle leaves no half cluster behind.
-        making = self.home / "data.making"
-        shutil.rmtree(making, ignore_errors=True)
-        making.mkdir(mode=0o700)
+        # Made beside its place and renamed: a kill in the middle leaves no half cluster behind. An initdb that
+        # outlived its pgdeploy may still be at work in an older one.
+        for older in self.home.glob("data.making*"):
+            shutil.rmtree(older, ignore_errors=True)
+        making = Path(tempfile.mkdtemp(prefix="data.making-", dir=self.home))
         self._give_to_server(making)
         self._give_to_server(self.home)
         command = [str(self._bin / "initdb"), "-D", str(making), "-U", self.superuser, "-E", "UTF8"]
@@ -304,7 +308,6 @@ class Cluster(Server):
 
 _OURS_IN_HOME = {
     "data",
-    "data.making",
     "server.log",
     "lock",
     "secrets.json",

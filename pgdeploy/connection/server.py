@@ -51,8 +51,8 @@ class Server:
         """Restart, so that settings of context postmaster take effect."""
         raise TargetError(f"{self.address}: pgdeploy cannot restart this server; restart it where it runs")
 
-    def write_hba(self, text: str) -> None:
-        """Replace the rules of pg_hba.conf."""
+    def write_hba(self, text: str, *, whole: bool = False) -> str:
+        """Replace the rules of pg_hba.conf, and give the whole text that it had; `whole` takes such a text back."""
         raise TargetError(f"{self.address}: pgdeploy cannot write pg_hba.conf over a database connection")
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, model_validator
@@ -188,9 +189,7 @@ class DefaultPrivileges(Resource):
     def checks(self) -> Iterator[Check]:
         for line in self.lines:
             field = "granted" if line.spec.to is not None else "revoked"
-            yield Check(
-                self, line.address, field, line.keys, lambda facts, line=line: self._compare(facts, line)
-            )  # type: ignore[misc]
+            yield Check(self, line.address, field, line.keys, partial(self._compare, line))
         keys = ("databases", self.database, "default_privileges")
         address = f"default_privilege[{name(self.database)}]"
         yield Check(self, address, "undeclared", keys, self._compare_undeclared, "undeclared")
@@ -222,7 +221,7 @@ class DefaultPrivileges(Resource):
                 if off:
                     yield scope, role, off
 
-    def _compare(self, facts: Facts, line: Line) -> Outcome:
+    def _compare(self, line: Line, facts: Facts) -> Outcome:
         if line.spec.on == "large_objects" and facts.about.major < 18:
             raise Inapplicable(
                 f"PostgreSQL {facts.about.major} has no default privileges on large objects; 18 brought them"

@@ -17,12 +17,34 @@ from pgdeploy.spec.problem import Problem
 from pgdeploy.values import ValueProblem, timestamp
 
 if TYPE_CHECKING:
+    from pgdeploy.resources.hba import HbaRuleSpec
     from pgdeploy.resources.role import RoleSpec
     from pgdeploy.resources.spec import Spec
     from pgdeploy.spec.place import Keys
 
 NO_ROLE = ("public", "none", "PUBLIC")
 """Words that PostgreSQL never takes as a role's name; PUBLIC is how a spec says everybody."""
+
+
+PREDEFINED = {
+    "pg_read_all_data": 14,
+    "pg_write_all_data": 14,
+    "pg_read_all_settings": 14,
+    "pg_read_all_stats": 14,
+    "pg_stat_scan_tables": 14,
+    "pg_monitor": 14,
+    "pg_database_owner": 14,
+    "pg_signal_backend": 14,
+    "pg_read_server_files": 14,
+    "pg_write_server_files": 14,
+    "pg_execute_server_program": 14,
+    "pg_checkpoint": 15,
+    "pg_use_reserved_connections": 16,
+    "pg_create_subscription": 16,
+    "pg_maintain": 17,
+    "pg_signal_autovacuum_worker": 18,
+}
+"""Roles that PostgreSQL brings, and the version from which; see its documentation, Predefined Roles."""
 
 
 def examine(spec: Spec) -> Iterator[Problem]:
@@ -51,7 +73,10 @@ def _unknown(kind: str, text: str, known: Iterable[str], keys: Keys) -> Iterator
 
 def _role(spec: Spec, role: str, keys: Keys, *, public: bool = False) -> Iterator[Problem]:
     """References go to declared roles, and to the ones that PostgreSQL brings (pg_...)."""
-    if role.startswith("pg_") or (public and role == "PUBLIC"):
+    if public and role == "PUBLIC":
+        return
+    if role.startswith("pg_"):
+        yield from _predefined(spec, role, keys)
         return
     if role in ("PUBLIC", "public"):
         allowed = "PUBLIC in capitals is everybody" if public else "a role; PUBLIC is none"
@@ -61,6 +86,14 @@ def _role(spec: Spec, role: str, keys: Keys, *, public: bool = False) -> Iterato
     if body is not None and body.state == "absent":
         yield Problem(keys, f"role {name(role)} is declared absent; nothing can rest on it")
     yield from _unknown("role", role, spec.roles, keys)
+
+
+def _predefined(spec: Spec, role: str, keys: Keys) -> Iterator[Problem]:
+    known = [known for known, since in PREDEFINED.items() if since <= spec.postgres]
+    if role not in known:
+        near = get_close_matches(role, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
+        yield Problem(keys, f"{role} is no predefined role of PostgreSQL {spec.postgres}; {hint}")
 
 
 def _schema(spec: Spec, database: str, schema: str | None, keys: Keys) -> Iterator[Problem]:
@@ -180,6 +213,10 @@ def _cycle(spec: Spec, start: str) -> list[str]:
 def _databases(spec: Spec) -> Iterator[Problem]:
     for database, body in spec.databases.items():
         keys: Keys = ("databases", database)
+        if database == "template0":
+            yield Problem(
+                keys, "template0 lets nobody in and stays as initdb made it; leave it out", about_key=True
+            )
         if database in TEMPLATES and body.from_template is not None:
             yield Problem((*keys, "from_template"), f"{database} is made by initdb, not from a template")
         if body.owner is not None:
@@ -383,12 +420,29 @@ def _default_contradictions(spec: Spec, database: str) -> Iterator[Problem]:
 def _hba(spec: Spec) -> Iterator[Problem]:
     seen: dict[object, int] = {}
     for index, rule in enumerate(spec.hba or ()):
+        yield from _method(spec, rule, ("hba", index, "method"))
         if rule.match in seen:
             first = seen[rule.match] + 1
             yield Problem(
                 ("hba", index), f"rule {first} matches the same and comes first; this one never counts"
             )
         seen.setdefault(rule.match, index)
+
+
+def _method(spec: Spec, rule: HbaRuleSpec, keys: Keys) -> Iterator[Problem]:
+    """What PostgreSQL would refuse to load: with it in the file the next start fails."""
+    if rule.method == "oauth" and spec.postgres < 18:
+        yield Problem(keys, f"oauth needs PostgreSQL 18; this spec says {spec.postgres}")
+    needs = {"peer": ("local",), "cert": ("hostssl",), "gss": _TCP, "sspi": _TCP, "ident": _TCP}.get(
+        rule.method
+    )
+    if needs is not None and rule.type not in needs:
+        yield Problem(
+            keys, f"{rule.method} is for rules of type {' or '.join(needs)}; this one is {rule.type}"
+        )
+
+
+_TCP = ("host", "hostssl", "hostnossl", "hostgssenc", "hostnogssenc")
 
 
 def _connect(spec: Spec) -> Iterator[Problem]:

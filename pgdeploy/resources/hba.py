@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
@@ -201,9 +202,7 @@ class Hba(Resource):
     def checks(self) -> Iterator[Check]:
         for index, rule in enumerate(self.rules):
             address, keys = f"hba[{rule.match.text}]", ("hba", index)
-            yield Check(
-                self, address, "method", keys, lambda facts, rule=rule: self._compare_rule(facts, rule)
-            )  # type: ignore[misc]
+            yield Check(self, address, "method", keys, partial(self._compare_rule, rule))
         yield Check(self, "hba[rules]", "order", ("hba",), self._compare_order)
         yield Check(self, "hba[rules]", "undeclared", ("hba",), self._compare_undeclared, "undeclared")
         yield Check(self, "hba[rules]", "loaded", ("hba",), self._compare_loaded)
@@ -218,7 +217,7 @@ class Hba(Resource):
         embedded = facts.server is not None and facts.server.kind == "embedded"
         return [rule for rule in self.rules if not (embedded and rule.type in ("hostssl", "hostgssenc"))]
 
-    def _compare_rule(self, facts: Facts, rule: HbaRuleSpec) -> Outcome:
+    def _compare_rule(self, rule: HbaRuleSpec, facts: Facts) -> Outcome:
         desired = _auth_text(rule.auth)
         # of two rules that match the same, the first wins
         found = next((row for row in facts.once(rules) if row.match == rule.match and not row.error), None)

@@ -49,6 +49,14 @@ class Result:
                 found.setdefault(finding["reason"], []).append(finding["id"])
         return found
 
+    @property
+    def unproven(self) -> list[str]:
+        """Blocked checks of a run in which nothing else failed: what blocks them was not asked (-m, -k)."""
+        counts = self.counts
+        if self.error or counts["drifts"] or counts["unreadable"]:
+            return []
+        return [finding["id"] for finding in self.findings.values() if finding["verdict"] == "blocked"]
+
     def as_data(self) -> dict[str, Any]:
         data = words.assemble(self.heading or {"target": self.name}, list(self.findings.values()))
         return {**data, "error": self.error} if self.error else data
@@ -61,6 +69,13 @@ class Results:
         self._config = config
         self._files = {visit.file.name: visit.name for visit in visits}
         self.by_name = {visit.name: Result(visit.name) for visit in visits}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """A gate is not open when something is absent and only its parent's check would have said so."""
+        unproven = any(result.unproven for result in self.by_name.values())
+        if unproven and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

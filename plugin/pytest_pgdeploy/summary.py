@@ -38,8 +38,12 @@ class Summary:
         mend_summary(terminalreporter.stats)
         terminalreporter.section("pgdeploy")
         for result in self._results.by_name.values():
-            bad = bool(result.error or result.counts["drifts"] or result.counts["unreadable"])
+            counts, unproven = result.counts, result.unproven
+            bad = bool(result.error or counts["drifts"] or counts["unreadable"] or unproven)
             terminalreporter.write_line(_headline(result), red=bad, green=bool(result.findings) and not bad)
+            if unproven:
+                text = "blocked, and what blocks them was not asked, so this run proves nothing of them"
+                terminalreporter.write_line(f"  {len(unproven)} {text}", red=True)
             for line in _details(result):
                 terminalreporter.write_line(f"  {line}")
 

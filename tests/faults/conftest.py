@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -15,6 +18,7 @@ from pgdeploy.diff import diff
 from pgdeploy.plan import Plan, plan
 from pgdeploy.target import Target, load_target
 from tests.conftest import cluster
+from tests.faults.site import Site
 
 SPEC = """\
 postgres: 16
@@ -100,3 +104,13 @@ def converges(target: Target, server: Cluster) -> None:
     again = planned(target, server)
     assert (again.changes, again.stuck) == ((), ())
     assert {finding.verdict for finding in diff(target.checks, target.read(server))} == {Verdict.CONFORMS}
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with TemporaryDirectory(prefix="pgdeploy-fault-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        made = Site(Path(folder))
+        yield made
+        for process in made.servers():
+            os.kill(process, signal.SIGKILL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,8 +13,6 @@ from tests.laws.law import law, long_law
 from tests.laws.making import make_objects
 from tests.laws.server import clean, load, make, planned, said, wrong
 from tests.laws.strategy import pairs, specs
-
-pytestmark = pytest.mark.xdist_group("laws")
 
 NOT_OURS = ("role[others].undeclared ", "grant[other databases].undeclared ")
 """A role that owns things and a database that the spec does not name stay, and the plan says so."""

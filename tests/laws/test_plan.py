@@ -20,8 +20,6 @@ from tests.laws.law import law, long_law
 from tests.laws.server import clean, load, make, planned, run, said
 from tests.laws.strategy import PASSWORDS, pairs, specs
 
-pytestmark = pytest.mark.xdist_group("laws")
-
 
 @law(15)
 @given(spec=pairs(16))

@@ -1,0 +1,35 @@
+"""Servers of the laws' own: each law drops everything that stands on one, whoever made it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pgdeploy.connection.embedded import Cluster
+from tests.conftest import cluster
+
+
+@pytest.fixture(scope="package")
+def server14() -> Iterator[Cluster]:
+    yield from cluster(14)
+
+
+@pytest.fixture(scope="package")
+def server15() -> Iterator[Cluster]:
+    yield from cluster(15)
+
+
+@pytest.fixture(scope="package")
+def server16() -> Iterator[Cluster]:
+    yield from cluster(16)
+
+
+@pytest.fixture(scope="package")
+def server17() -> Iterator[Cluster]:
+    yield from cluster(17)
+
+
+@pytest.fixture(scope="package")
+def server18() -> Iterator[Cluster]:
+    yield from cluster(18)
