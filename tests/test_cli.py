@@ -94,6 +94,26 @@ def test_a_saved_plan_is_done_once(run: Run, here: tuple[str, ...], tmp_path: Pa
     assert "moved since this plan was saved" in again.stderr
 
 
+def test_a_saved_plan_is_for_one_server_and_one_spec(run: Run, here: tuple[str, ...], tmp_path: Path) -> None:
+    saved = str(tmp_path / "plan.json")
+    run("plan", "shop", *here, "--out", saved)
+    elsewhere = run("apply", "shop", "--on", "embedded", "--plan", saved, "--yes")
+    assert elsewhere.returncode == 1
+    assert "made for another server" in elsewhere.stderr
+    spec = tmp_path / "specs/shop.yaml"
+    spec.write_text(SPEC + "description: another\n")
+    other = run("apply", "shop", *here, "--plan", saved, "--yes")
+    assert other.returncode == 1
+    assert "made for another spec" in other.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("plan",), ("plan", "shop", "--on", "embeded"), ("apply", "shop", "--json")]
+)
+def test_a_misspelt_command_is_an_error_not_a_change(run: Run, words: tuple[str, ...]) -> None:
+    assert run(*words).returncode == 1
+
+
 def test_nobody_to_ask_means_no(run: Run, here: tuple[str, ...]) -> None:
     refused = run("apply", "shop", *here)
     assert refused.returncode == 1

@@ -77,3 +77,11 @@ def test_markers_are_known_without_a_target_too(site: Site) -> None:
     result = site.pytester.runpytest_inprocess("--markers")
     for marker in MARKERS:
         result.stdout.fnmatch_lines([f"@pytest.mark.{marker}: checks *"])
+
+
+def test_blocked_checks_whose_parent_was_not_asked_shut_the_gate(site: Site) -> None:
+    """`-m grants` on a server without the role: all is skipped, and nothing is proved."""
+    site.write("specs/absent.yaml", "postgres: 16\nroles: {nobody_made_me: {member_of: [pg_monitor]}}\n")
+    result = site.run("-m", "memberships", "--no-probes", target="absent")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*what blocks them was not asked*"])
