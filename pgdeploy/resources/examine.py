@@ -433,9 +433,8 @@ def _method(spec: Spec, rule: HbaRuleSpec, keys: Keys) -> Iterator[Problem]:
     """What PostgreSQL would refuse to load: with it in the file the next start fails."""
     if rule.method == "oauth" and spec.postgres < 18:
         yield Problem(keys, f"oauth needs PostgreSQL 18; this spec says {spec.postgres}")
-    needs = {"peer": ("local",), "cert": ("hostssl",), "gss": _TCP, "sspi": _TCP, "ident": _TCP}.get(
-        rule.method
-    )
+    # ident on a local socket is peer
+    needs = {"peer": ("local",), "cert": ("hostssl",), "gss": _TCP, "sspi": _TCP}.get(rule.method)
     if needs is not None and rule.type not in needs:
         yield Problem(
             keys, f"{rule.method} is for rules of type {' or '.join(needs)}; this one is {rule.type}"
