@@ -124,9 +124,3 @@ def test_one_apply_is_enough_often_on_17(server17: Cluster, spec: Spec) -> None:
 @given(spec=pairs(16))
 def test_from_any_spec_to_any_other_often(server16: Cluster, spec: tuple[Spec, Spec]) -> None:
     from_any_spec_to_any_other(server16, spec)
-
-
-@long_law(60)
-@given(spec=pairs(18))
-def test_from_any_spec_to_any_other_often_on_18(server18: Cluster, spec: tuple[Spec, Spec]) -> None:
-    from_any_spec_to_any_other(server18, spec)

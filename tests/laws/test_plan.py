@@ -16,7 +16,7 @@ from pgdeploy.connection.embedded import Cluster
 from pgdeploy.resources.spec import Spec
 from pgdeploy.spec.render import render
 from tests.laws.breaking import breaks
-from tests.laws.law import law, long_law
+from tests.laws.law import law
 from tests.laws.server import clean, load, make, planned, run, said
 from tests.laws.strategy import PASSWORDS, pairs, specs
 
@@ -76,17 +76,3 @@ def test_what_is_broken_by_hand_is_named_and_nothing_else(
     server16: Cluster, spec: Spec, data: st.DataObject
 ) -> None:
     what_is_broken_is_named(server16, spec, data)
-
-
-@long_law(200)
-@given(spec=specs(16), data=st.data())
-def test_what_is_broken_by_hand_is_named_often(server16: Cluster, spec: Spec, data: st.DataObject) -> None:
-    what_is_broken_is_named(server16, spec, data)
-
-
-@long_law(80)
-@given(spec=specs(18), data=st.data())
-def test_what_is_broken_by_hand_is_named_often_on_18(
-    server18: Cluster, spec: Spec, data: st.DataObject
-) -> None:
-    what_is_broken_is_named(server18, spec, data)
