@@ -87,7 +87,15 @@ def test_the_sdist_holds_what_the_tests_need(dist: Path) -> None:
 
 def test_the_command_works_outside_the_checkout(installed: Path, project: Path) -> None:
     assert "Usage" in run(installed / "pgdeploy", "--help", cwd=project).stdout
-    run(installed / "pgdeploy", "lint", "prod-pg01", cwd=project)
+    advice = subprocess.run(
+        [installed / "pgdeploy", "lint", "prod-pg01"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=project,
+    )
+    assert advice.returncode == 2
+    assert "PGD101" in advice.stdout
 
 
 def test_the_gate_is_loaded_and_collects_offline(installed: Path, project: Path) -> None:
