@@ -8,9 +8,9 @@ STAMP := .venv/.stamp
 WORKERS ?= 4
 PYTEST := $(BIN)/pytest -q
 PARALLEL := -n auto --maxprocesses $(WORKERS) --dist worksteal
-CODE := pgdeploy plugin scripts specs tests benchmarks
+CODE := pgdeploy plugin pyinfra_deploys inventory.py scripts specs tests benchmarks
 
-.PHONY: help demo test test-long bench lint format clean
+.PHONY: help demo test test-long test-host bench lint format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -23,7 +23,10 @@ test: $(STAMP) ## the tests, in parallel, without the long ones
 	$(PYTEST) $(PARALLEL) -m "not long" tests
 
 test-long: $(STAMP) ## the long tests
-	$(PYTEST) -m long tests
+	$(PYTEST) -m "long and not docker" tests
+
+test-host: $(STAMP) ## the tests with real hosts: systemd, sshd and apt in containers; needs Docker
+	$(PYTEST) -m docker tests
 
 bench: $(STAMP) ## the benchmarks
 	$(PYTEST) benchmarks

@@ -86,6 +86,8 @@ class Resource:
     """One thing on the server: what its checks are, and which changes remove what they found."""
 
     kind: ClassVar[str]
+    on_host: ClassVar[bool] = False
+    """Whether it is a thing of the host, which can be asked about where PostgreSQL does not answer."""
 
     def checks(self) -> Iterator[Check]:
         """Every check of this resource, from the spec alone."""
@@ -109,6 +111,8 @@ def evaluate(check: Check, facts: Facts, *, parents: bool = True) -> Finding:
 
     With `parents=False` an absent parent does not block: the plan asks so, because it will make it.
     """
+    if facts.lost and not check.resource.on_host:
+        return Finding(check, Verdict.BLOCKED, reason=f"PostgreSQL does not answer: {facts.lost}")
     try:
         reason = check.resource.inapplicable(facts, check)
         if reason is not None:

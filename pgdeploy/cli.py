@@ -1,4 +1,4 @@
-"""The command line: lint, plan, apply, check, schema. Heavy imports wait until a command needs them."""
+"""The command line: lint, plan, apply, check, up, schema. Heavy imports wait until a command needs them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import typer
 from pgdeploy import __version__
 
 if TYPE_CHECKING:
+    from pgdeploy.check import Finding
     from pgdeploy.gate import Gate, Way
     from pgdeploy.plan import Plan
     from pgdeploy.target import Target
@@ -36,6 +37,14 @@ app = typer.Typer(
 class On(StrEnum):
     LIVE = "live"
     EMBEDDED = "embedded"
+    CONTAINER = "container"
+
+
+class UpOn(StrEnum):
+    """Where there is a host to deploy."""
+
+    LIVE = "live"
+    CONTAINER = "container"
 
 
 Name = Annotated[
@@ -239,28 +248,33 @@ def check(
 ) -> None:
     """The gate without pytest: the same checks, the same ids. Exit 0: conforms; 2: drift; 1: error."""
     from pgdeploy import report
-    from pgdeploy.check import listing
 
     code, found = OK, []
     for target in _load(targets):
         with _gate(target, _way(on, dsn, ssh_config, data_dir), probes=not no_probes) as gate:
             findings = [gate.evaluate(check) for check in gate.checks]
-            numbers = report.counts(findings)
-            code = _worse(code, numbers)
+            code = _worse(code, report.counts(findings))
             if json:
                 found.append(report.report(gate, findings))
-                continue
-            for finding in findings:
-                if verbose or finding.verdict in ("drifts", "unreadable"):
-                    typer.echo("\n".join(report.lines(finding, gate)))
-                elif finding.note:
-                    typer.echo(f"{finding.check.id}: {finding.note}")
-            for reason, ids in report.skipped(findings).items():
-                typer.echo(f"skipped, {reason}: {listing(ids)}")
-            typer.echo(report.summary(target.name, report.where(gate), numbers))
+            else:
+                _print_findings(gate, findings, verbose=verbose)
     if json:
         _print_json({"schema": report.SCHEMA, "targets": found})
     raise typer.Exit(code)
+
+
+def _print_findings(gate: Gate, findings: list[Finding], *, verbose: bool = False) -> None:
+    from pgdeploy import report
+    from pgdeploy.check import listing
+
+    for finding in findings:
+        if verbose or finding.verdict in ("drifts", "unreadable"):
+            typer.echo("\n".join(report.lines(finding, gate)))
+        elif finding.note:
+            typer.echo(f"{finding.check.id}: {finding.note}")
+    for reason, ids in report.skipped(findings).items():
+        typer.echo(f"skipped, {reason}: {listing(ids)}")
+    typer.echo(report.summary(gate.target.name, report.where(gate), report.counts(findings)))
 
 
 def _worse(code: int, numbers: dict[str, int]) -> int:
@@ -268,6 +282,42 @@ def _worse(code: int, numbers: dict[str, int]) -> int:
     if numbers["unreadable"] or code == ERROR:
         return ERROR
     return DIFFERENT if numbers["drifts"] or numbers["blocked"] else code
+
+
+# -- up ------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def up(
+    target: Name,
+    on: Annotated[UpOn, typer.Option("--on", help="the host that is deployed")] = UpOn.LIVE,
+    ssh_config: SshConfig = None,
+) -> None:
+    """Deploy the host with pyinfra, then ask the gate. Exit 0: all conforms; 2: drift; 1: a step failed, and which."""
+    from pgdeploy import report
+    from pgdeploy.deploy import deploy
+
+    with _gate(target, _way(On(on), None, ssh_config, None), probes=True) as gate:
+        with _step(gate.target.name, "deploy"):
+            if on is UpOn.LIVE:
+                deploy(gate.target, ssh_config, _note)
+            gate.server  # noqa: B018 - starting a container deploys it
+        with _step(gate.target.name, "gate"):
+            findings = [gate.evaluate(check) for check in gate.checks]
+        _print_findings(gate, findings)
+    raise typer.Exit(_worse(OK, report.counts(findings)))
+
+
+@contextmanager
+def _step(name: str, step: str) -> Iterator[None]:
+    """Where it stops, it says so before the reason."""
+    from pgdeploy.errors import PgdeployError
+
+    try:
+        yield
+    except PgdeployError:
+        typer.echo(f"{name}: stopped at: {step}", err=True)
+        raise
 
 
 # -- schema --------------------------------------------------------------------------------------------
@@ -290,7 +340,7 @@ def _way(on: On, dsn: str | None, ssh_config: Path | None, data_dir: Path | None
 
     if data_dir is not None and on is not On.EMBEDDED:
         raise typer.BadParameter("--data-dir goes with --on embedded")
-    if on is On.EMBEDDED and (dsn is not None or ssh_config is not None):
+    if on is not On.LIVE and (dsn is not None or ssh_config is not None):
         raise typer.BadParameter("--dsn and --ssh-config go with --on live")
     return Way(str(on), dsn, ssh_config, data_dir)
 

@@ -14,19 +14,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
+from pgdeploy.check import Inapplicable
 from pgdeploy.connection.session import settle
 from pgdeploy.connection.words import told
-from pgdeploy.errors import TargetError, Unreadable
+from pgdeploy.errors import PgdeployError, TargetError, Unreadable
 
 if TYPE_CHECKING:
     import psycopg
 
+    from pgdeploy.connection.host import Host
     from pgdeploy.connection.server import Server
 
 T = TypeVar("T")
 Rows = Mapping[str, "tuple[Any, ...] | Unreadable"]
+HostRead: TypeAlias = "Mapping[str, Any] | Unreadable | Inapplicable | None"
 
 _MISSING = object()
 
@@ -86,6 +89,16 @@ class Identity(NamedTuple):
 
 IDENTITY = Query("identity", Identity._make)
 
+
+class TooOld(TargetError):
+    """PostgreSQL answers, and is older than we know."""
+
+
+NOBODY = ServerFact(0, "", False, "", False)
+"""Who answers where PostgreSQL does not."""
+
+NO_HOST = "no host access over --dsn"
+
 _SERVER = """
 SELECT current_setting('server_version_num')::int, current_user::text, r.rolsuper,
        current_setting('server_encoding'), pg_is_in_recovery()
@@ -105,6 +118,10 @@ class Facts:
     rows_of_databases: Mapping[str, Rows] = field(repr=False)
     closed: frozenset[str] = frozenset()
     """Databases that allow no connections."""
+    host: HostRead = None
+    """What was read of the host under the server; None when the spec does not speak of it."""
+    lost: str = ""
+    """Why PostgreSQL does not answer, when its host does: these facts are about the host alone."""
     _memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def rows(self, query: Query[T], database: str | None = None) -> tuple[T, ...]:
@@ -130,6 +147,25 @@ class Facts:
         """The cluster's own number, which no two clusters share; empty when we may not ask for it."""
         found = self.rows_of_server.get(IDENTITY.name)
         return "" if found is None or isinstance(found, Unreadable) else str(found[0].number)
+
+    @property
+    def has_host(self) -> bool:
+        """Whether the spec speaks of the host, and we have access to one."""
+        return self.host is not None and not isinstance(self.host, Inapplicable)
+
+    @property
+    def host_facts(self) -> Mapping[str, Any]:
+        """What the host says of itself, by section.
+
+        Raises:
+            Inapplicable: this server is reached without its host.
+            Unreadable: the host did not answer.
+        """
+        if self.host is None:
+            raise Unreadable("the host was not read, as the spec has no host section")
+        if isinstance(self.host, Exception):
+            raise self.host
+        return self.host
 
     def once(self, build: Callable[..., T], *arguments: Any) -> T:
         """`build(facts, *arguments)`, computed once for these facts: an index over rows, say."""
@@ -169,20 +205,50 @@ class Scope:
         return {"databases": list(self.databases), "roles": list(self.roles), "named": list(self.named)}
 
 
-def read(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Facts:
-    """Read everything: one round trip for the server, one for each of the databases that exists.
+def read(
+    server: Server, queries: Sequence[Query[Any]], scope: Scope, look: Callable[[Host], Any] | None = None
+) -> Facts:
+    """Read everything: SQL, and side by side with it what `look` reads of the host.
+
+    Where PostgreSQL does not answer, and its host does, the facts are about the host alone.
 
     Raises:
         TargetError: the server cannot be reached.
     """
+    if look is None:
+        return _read_sql(server, queries, scope)
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(_look, server, look)
+        try:
+            facts = _read_sql(server, queries, scope)
+        except TooOld:
+            raise
+        except TargetError as error:
+            host = looking.result()
+            if host is None or isinstance(host, Exception):
+                raise
+            return Facts(NOBODY, server, {}, {}, host=host, lost=str(error))
+        return replace(facts, host=looking.result())
+
+
+def _look(server: Server, look: Callable[[Host], Any]) -> HostRead:
+    if server.host is None:
+        embedded = server.kind == "embedded"
+        return Inapplicable("an embedded server has no host of its own" if embedded else NO_HOST)
+    try:
+        return look(server.host)  # type: ignore[no-any-return]
+    except PgdeployError as error:
+        return Unreadable(str(error))
+
+
+def _read_sql(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Facts:
+    """One round trip for the server, one for each of the databases that exists."""
     with told(server.address), closing(server.open()) as connection:
         with connection.pipeline():
             settle(connection)
             about = ServerFact._make(connection.execute(_SERVER).fetchone())  # type: ignore[arg-type]
         if about.major < 14:
-            raise TargetError(
-                f"{server.address}: PostgreSQL {about.major} is too old; 14 to 18 are supported"
-            )
+            raise TooOld(f"{server.address}: PostgreSQL {about.major} is too old; 14 to 18 are supported")
         here = [
             query for query in (IDENTITY, *queries) if not query.in_database and query.since <= about.major
         ]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdeploy.check import Finding, Verdict, evaluate
-from pgdeploy.errors import PgdeployError, PlanError
+from pgdeploy.errors import PgdeployError, PlanError, TargetError
 from pgdeploy.target import Target, connect
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where the spec is realised (`live`, `embedded`) and what overrides how to get there."""
+    """Where the spec is realised (`live`, `embedded`, `container`) and what overrides how to get there."""
 
     on: str = "live"
     dsn: str | None = None
@@ -40,7 +40,9 @@ class Gate:
     ) -> None:
         self.target = target
         self.way = way
-        self.checks: tuple[Check, ...] = target.checks + (target.probes if probes else ())
+        self.checks: tuple[Check, ...] = (
+            target.checks + target.host_checks + (target.probes if probes else ())
+        )
         self._note = note
         self._server: Server | None = None
         self._facts: Facts | None = None
@@ -84,7 +86,10 @@ class Gate:
         """What would bring the server to the spec, from facts read now."""
         from pgdeploy.plan import plan
 
-        return plan(self.target.spec, self.target.resources, self.read())
+        facts = self.read()
+        if facts.lost:
+            raise TargetError(facts.lost)
+        return plan(self.target.spec, self.target.resources, facts)
 
     def _realise(self) -> None:
         from pgdeploy.apply import apply

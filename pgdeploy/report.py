@@ -82,6 +82,8 @@ def summary(name: str, where: str, numbers: dict[str, int]) -> str:
 
 def where(gate: Gate) -> str:
     """What was asked: the kind of server, its address and version."""
+    if gate.facts.lost:
+        return f"{gate.server.address}, where PostgreSQL does not answer"
     version = gate.facts.about.version
     kind = "embedded " if gate.way.on == "embedded" else ""
     place = "" if kind else f" at {gate.server.address}"

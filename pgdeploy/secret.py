@@ -13,6 +13,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Annotated, NoReturn
 from urllib.parse import quote
 
@@ -34,6 +35,7 @@ __all__ = [
     "mask",
     "mask_hashes",
     "matches",
+    "stand_ins",
     "verifier",
 ]
 
@@ -198,6 +200,14 @@ class SecretRef(BaseModel):
 
     def _error(self, fault: str) -> SecretError:
         return SecretError(f"secret {self.describe()}: {fault}")
+
+
+def stand_ins(references: Iterable[SecretRef], known: Mapping[str, str] = {}) -> dict[str, str]:
+    """A password for each environment variable that is not set: the one of `known`, or a new one."""
+    missing = dict.fromkeys(
+        ref.env for ref in references if ref.env is not None and not os.environ.get(ref.env)
+    )
+    return {name: known.get(name) or token_urlsafe(24) for name in missing}
 
 
 def verifier(secret: Secret, *, salt: bytes | None = None, iterations: int = ITERATIONS) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pgdeploy.check import Check, Resource
     from pgdeploy.connection.server import Server
     from pgdeploy.facts import Facts
+    from pgdeploy.resources.host.declared import DeclaredHost
     from pgdeploy.spec.loader import Loaded
     from pgdeploy.spec.place import Place
 
@@ -51,6 +52,25 @@ class Target:
         return tuple(check for resource in self.resources for check in resource.checks())
 
     @cached_property
+    def host_checks(self) -> tuple[Check, ...]:
+        """Every check of the host; none when the spec has no `host:`."""
+        declared = self.declared_host
+        if declared is None:
+            return ()
+        from pgdeploy.resources.host import host_resources
+
+        return tuple(check for resource in host_resources(declared) for check in resource.checks())
+
+    @property
+    def declared_host(self) -> DeclaredHost | None:
+        """What the spec says of the host."""
+        if self.spec.host is None:
+            return None
+        from pgdeploy.resources.host.declared import DeclaredHost
+
+        return DeclaredHost(self.name, self.spec, self.loaded.digest)
+
+    @cached_property
     def probes(self) -> tuple[Check, ...]:
         """Every check of behaviour."""
         from pgdeploy.probes import probes
@@ -68,9 +88,12 @@ class Target:
             TargetError: the server cannot be reached.
         """
         from pgdeploy.facts import Scope, read
+        from pgdeploy.resources.host.question import looking_at
 
         present = [role for role, body in self.spec.roles.items() if body.state == "present"]
-        return read(server, QUERIES, Scope(list(self.spec.databases), present, sorted(self._named())))
+        scope = Scope(list(self.spec.databases), present, sorted(self._named()))
+        declared = self.declared_host
+        return read(server, QUERIES, scope, looking_at(declared) if declared else None)
 
     def _named(self) -> set[str]:
         """Names that the spec has for objects of pg_catalog."""
@@ -119,7 +142,7 @@ def connect(
     data_dir: Path | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Server:
-    """Reach the server that `--on` names, starting it if it is ours. Close it when done.
+    """Reach the server that `--on` names, starting it if it is ours; a container is deployed too. Close it when done.
 
     `note` is told what the user should know of it.
 
@@ -135,20 +158,25 @@ def connect(
         if made_up := server.stand_in_secrets(references):
             note(f"not set, so the embedded server has passwords of its own for: {', '.join(made_up)}")
         return server
+    if on == "container":
+        from pgdeploy.container.realise import realise
+
+        return realise(target, _socket(target.spec), note)
     from pgdeploy.connection.dsn import DsnServer
 
     written = target.spec.connect
     if dsn is not None or (written is not None and written.dsn is not None and ssh_config is None):
         return DsnServer(dsn or (written.dsn if written else None) or "")
-    if written is None or written.ssh is None:
+    from pgdeploy.connection.ssh import SshServer, ssh_options
+
+    way = written.ssh if written is not None else None
+    if ssh_config is not None:  # it says all about the host, so that another address can be proved
+        host = way.host if way is not None else target.name
+        return SshServer(host, ssh_options(config=str(ssh_config)), _socket(target.spec))
+    if way is None:
         raise TargetError(
             f"{target.file}: nothing says how to reach {target.name}: write `connect:` or give --dsn"
         )
-    from pgdeploy.connection.ssh import SshServer, ssh_options
-
-    way = written.ssh
-    if ssh_config is not None:  # it says all about the host, so that another address can be proved
-        return SshServer(way.host, ssh_options(config=str(ssh_config)), _socket(target.spec))
     options = ssh_options(
         user=way.user, port=way.port, key=way.key, known_hosts=way.known_hosts, config=way.config
     )

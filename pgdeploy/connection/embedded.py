@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from pgdeploy.connection.dsn import connect
 from pgdeploy.connection.server import MAINTENANCE, Server
 from pgdeploy.errors import MissingExtra, TargetError
+from pgdeploy.secret import stand_ins
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -354,19 +355,16 @@ class Embedded(Cluster):
 
         An embedded server is nobody's but ours, so to try a spec takes no secrets. Gives the names.
         """
-        from secrets import token_urlsafe
-
-        missing = [ref.env for ref in references if ref.env is not None and not os.environ.get(ref.env)]
         file = self.home / "secrets.json"
         known = _made_up(file)
-        known |= {name: token_urlsafe(24) for name in missing if name not in known}
-        if missing:
+        made = stand_ins(references, known)
+        if made:
             new = file.with_name(f"{file.name}.new")
             new.touch(mode=0o600)
-            new.write_text(json.dumps(known))
+            new.write_text(json.dumps(known | made))
             new.replace(file)
-        os.environ.update({name: known[name] for name in missing})
-        return missing
+        os.environ.update(made)
+        return list(made)
 
     def start(self) -> None:
         """Raises TargetError, too, when the data is of another major version than the spec's programs."""

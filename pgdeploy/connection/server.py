@@ -1,7 +1,7 @@
 """What every way of reaching a server can do: open connections, and say what it cannot.
 
-A `Server` is one running PostgreSQL as pgdeploy reaches it. The three ways (by DSN, embedded, over ssh)
-differ only in how a connection opens and in what is allowed beside SQL: restart, write pg_hba.conf.
+A `Server` is one running PostgreSQL as pgdeploy reaches it. The ways (by DSN, embedded, over ssh, in a
+container) differ only in how a connection opens and in what is allowed beside SQL: restart, write pg_hba.conf.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pgdeploy.errors import TargetError
 if TYPE_CHECKING:
     import psycopg
 
+    from pgdeploy.connection.host import Host
     from pgdeploy.secret import Secret
 
 MAINTENANCE = "postgres"
@@ -32,6 +33,8 @@ class Server:
     can_write_hba = False
     own_hba_lines = 0
     """Lines at the head of pg_hba.conf by which pgdeploy itself comes in; they are no part of any spec."""
+    host: Host | None = None
+    """The host under it, where we can run commands on that."""
 
     def open(
         self, database: str | None = None, *, user: str | None = None, password: Secret | None = None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pgdeploy.check import name
 from pgdeploy.lint.size import UNITS, read_size
 from pgdeploy.parameter import Parameter, parameters
+from pgdeploy.resources.host.layout import Layout
 from pgdeploy.values import Canonical, SettingInput, canonical, from_server
 
 if TYPE_CHECKING:
@@ -55,7 +56,11 @@ class Subject:
     @cached_property
     def _names(self) -> Mapping[str, str]:
         """Settings as they are written, by their name in lower case: the server knows no case here."""
-        return {written.lower(): written for written in self.spec.settings}
+        return {written.lower(): written for written in self._settings}
+
+    @cached_property
+    def _settings(self) -> Mapping[str, SettingInput]:
+        return Layout(self.spec).settings
 
     def written(self, setting: str) -> bool:
         """Whether the spec says it for the whole server."""
@@ -69,7 +74,7 @@ class Subject:
         """What is written, else the server's default; None for what this version does not have."""
         parameter = self._parameter(setting)
         if setting in self._names and parameter is not None:
-            return canonical(self.spec.settings[self._names[setting]], parameter)
+            return canonical(self._settings[self._names[setting]], parameter)
         if parameter is None or parameter.default is None:
             return None
         return from_server(parameter.default, parameter)

@@ -14,7 +14,8 @@ an object, and leaves nothing behind. What cannot be tried so is asked of the se
     trial.py       an object that a creator makes and a grantee uses
     attempt.py     one attempt to log in, and what its refusal means
     door.py        a wrong password and the right one, once for each role
-    login.py grant.py default_privilege.py backup.py       the probes themselves, by what they prove
+    admission.py   which rule of pg_hba.conf decides on a login
+    login.py grant.py default_privilege.py backup.py outside.py       the probes themselves, by what they prove
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 def probes(spec: Spec) -> tuple[Resource, ...]:
     """Every probe that the spec gives rise to."""
-    from pgdeploy.probes import backup, default_privilege, grant, login
+    from pgdeploy.probes import backup, default_privilege, grant, login, outside
 
-    return tuple(probe for kind in (login, backup, default_privilege, grant) for probe in kind.probes(spec))
+    return tuple(
+        probe for kind in (login, backup, default_privilege, grant, outside) for probe in kind.probes(spec)
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.check import name
@@ -57,6 +58,7 @@ def examine(spec: Spec) -> Iterator[Problem]:
     yield from _default_privileges(spec)
     yield from _hba(spec)
     yield from _connect(spec)
+    yield from _host(spec)
 
 
 # -- names ---------------------------------------------------------------------------------------------
@@ -460,3 +462,62 @@ def _connect(spec: Spec) -> Iterator[Problem]:
         yield Problem(
             ("connect", "dsn"), "dsn: holds a password; leave it out and use PGPASSWORD or PGPASSFILE"
         )
+
+
+# -- the host ------------------------------------------------------------------------------------------
+
+_OF_TLS = ("ssl_cert_file", "ssl_key_file")
+
+
+def _host(spec: Spec) -> Iterator[Problem]:
+    if spec.host is None:
+        return
+    if spec.connect is not None and spec.connect.ssh is None:
+        yield Problem(("connect",), "a spec with `host:` is reached by ssh; write `ssh:` instead of `dsn:`")
+    version = spec.host.packages.version
+    if version is not None and not version.startswith(str(spec.postgres)):
+        where: Keys = ("host", "packages", "version")
+        yield Problem(where, f"version {version} is not of PostgreSQL {spec.postgres}, which this spec says")
+    yield from _mount(spec)
+    yield from _exporter(spec)
+    yield from _tls(spec)
+
+
+def _mount(spec: Spec) -> Iterator[Problem]:
+    from pgdeploy.resources.host.layout import Layout
+
+    layout = Layout(spec)
+    mount = layout.host.cluster.mount
+    if mount is not None and not PurePosixPath(layout.data_directory).is_relative_to(mount):
+        message = (
+            f"the data directory {layout.data_directory} is not on {mount}; see settings: data_directory"
+        )
+        yield Problem(("host", "cluster", "mount"), message)
+
+
+def _exporter(spec: Spec) -> Iterator[Problem]:
+    from pgdeploy.resources.host.layout import Layout
+
+    layout = Layout(spec)
+    exporter, keys = layout.host.exporter, ("host", "exporter")
+    if exporter is None:
+        return
+    yield from _role(spec, exporter.role, (*keys, "role"))
+    role = spec.roles.get(exporter.role)
+    if exporter.login == "password" and role is not None and role.password is None:
+        message = f"`login: password` needs the role's password; write `password:` for {name(exporter.role)}"
+        yield Problem((*keys, "login"), message)
+    taken = {layout.port: "PostgreSQL", layout.ssh_port: "ssh"}
+    if exporter.port in taken:
+        yield Problem((*keys, "listen"), f"port {exporter.port} is {taken[exporter.port]}'s already")
+
+
+def _tls(spec: Spec) -> Iterator[Problem]:
+    """Settings that `tls:` writes itself: the spec's own would win over them."""
+    if spec.host is None or spec.host.tls is None:
+        return
+    for written, value in spec.settings.items():
+        off = written.lower() == "ssl" and str(value).lower() in ("false", "off", "no", "0")
+        if off or written.lower() in _OF_TLS:
+            message = f"{written}: `host: tls:` sets it; leave it out"
+            yield Problem(("settings", written), message, about_key=True)

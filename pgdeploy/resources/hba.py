@@ -269,6 +269,8 @@ class Hba(Resource):
 def _stuck(facts: Facts) -> str:
     if facts.server is not None and facts.server.can_write_hba:
         return ""
+    if facts.has_host:
+        return "pyinfra_deploys/pg01.py writes pg_hba.conf from the spec, then reloads"
     return "pg_hba.conf is not ours to write over a database connection; edit it on the server, then reload"
 
 

@@ -209,7 +209,10 @@ class Setting(Resource):
         origin = f"{row.sourcefile}:{row.sourceline}" if row.sourcefile else row.source
         if actual == canonical(self.value, parameter):
             if row.pending_restart:
-                return self._leaving(facts, parameter, desired)
+                return self._leaving(facts, parameter, desired, "restart")
+            if self._edited(facts, row, parameter):
+                when = "restart" if row.context == "postmaster" else "reload"
+                return self._leaving(facts, parameter, desired, when)
             return Outcome(True, desired, show(actual, parameter), origin)
         waiting = row.pending_restart and same(self.value, self._file_value(facts), parameter)
         text = show(actual, parameter) + (f" ({desired} waits for a restart)" if waiting else "")
@@ -225,12 +228,29 @@ class Setting(Resource):
             same(self.value, text, parameter), desired, shown(text or "", parameter), origin, stuck=stuck
         )
 
-    def _leaving(self, facts: Facts, parameter: Parameter, desired: str) -> Outcome:
-        """Right for now, but the files say otherwise: the next restart would bring the drift."""
+    def _leaving(self, facts: Facts, parameter: Parameter, desired: str, event: str) -> Outcome:
+        """Right for now, but the files say otherwise: the next restart or reload would bring the drift."""
         found = facts.once(in_files).get(self.setting.lower())
         text = found.setting if found and found.setting is not None else (parameter.default or "")
         origin = f"{found.sourcefile}:{found.sourceline}" if found else "default"
-        return Outcome(False, desired, f"{desired} ({shown(text, parameter)} after the next restart)", origin)
+        actual = f"{desired} ({shown(text, parameter)} after the next {event})"
+        return Outcome(False, desired, actual, origin, stuck=self._in_deploy(facts))
+
+    def _edited(self, facts: Facts, row: SettingFact, parameter: Parameter) -> bool:
+        """Whether a file was changed and nothing told the server yet: it has the old value still."""
+        if row.source not in (_FILE, "default") or row.context == "internal":
+            return False
+        try:
+            lines, found = facts.rows(FILE_SETTINGS), facts.once(in_files).get(self.setting.lower())
+        except Unreadable:
+            return False
+        if found is None:
+            # with a line that it refuses the server takes nothing at all
+            gone = row.source == _FILE and (not lines or any(line.applied for line in lines))
+            return gone and not same(self.value, row.boot_val, parameter)
+        # of a setting that takes a restart every new value counts as not applied
+        taken = found.applied or (row.context == "postmaster" and found.error is not None)
+        return taken and not same(self.value, found.setting, parameter)
 
     def _file_value(self, facts: Facts) -> str | None:
         try:
@@ -246,7 +266,19 @@ class Setting(Resource):
             return "it stands on the server's command line, which beats every file"
         if waiting and not (facts.server and facts.server.can_restart):
             return "the file is right and waits for a restart of the server"
-        return ""
+        return self._in_deploy(facts)
+
+    def _in_deploy(self, facts: Facts) -> str:
+        """Where pyinfra writes the settings, ALTER SYSTEM would be a second truth; but only it mends its own file."""
+        if not facts.has_host:
+            return ""
+        try:
+            found = facts.once(in_files).get(self.setting.lower())
+        except Unreadable:
+            return ""
+        if found is not None and (found.sourcefile or "").endswith("/postgresql.auto.conf"):
+            return ""
+        return "pyinfra_deploys/pg01.py writes it into conf.d, and reloads or restarts as it takes"
 
     def _is_automatic(self, row: SettingFact, parameter: Parameter) -> bool:
         """Whether the spec leaves the value to the server."""

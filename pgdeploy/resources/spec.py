@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from pgdeploy.resources.database import DatabaseSpec
 from pgdeploy.resources.grant import ServerGrantSpec
 from pgdeploy.resources.hba import HbaRuleSpec
+from pgdeploy.resources.host.spec import HostSpec
 from pgdeploy.resources.role import RoleSpec
 from pgdeploy.resources.setting import SettingValue, completions
 from pgdeploy.spec.loader import Loaded, load
@@ -83,6 +84,7 @@ class Spec(Model):
     postgres: Literal[14, 15, 16, 17, 18] = Field(description="major version")
     connect: Connect | None = Field(None, description="how to reach the live server")
     machine: Machine = Field(default_factory=Machine, description="what the server stands on")
+    host: HostSpec | None = Field(None, description="the host under it, reached by ssh")
     undeclared: Undeclared = Field(
         default_factory=Undeclared, description="what to do about what is not named here"
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def facts(target: Target, request: pytest.FixtureRequest) -> Facts:
     """What was read from the target's server; the gate reads it once for all."""
-    return _reached(target, request).facts
+    return reached(target, request).facts
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def connect_as(
     from pytest_pgdeploy.act import act_as
     from pytest_pgdeploy.quiet import Refusal, quietly
 
-    gate = _reached(target, request)
+    gate = reached(target, request)
     opened: list[psycopg.Connection[Any]] = []
 
     def connect(role: str, database: str | None = None) -> psycopg.Connection[Any]:
@@ -83,7 +83,7 @@ def _none() -> Target:
     pytest.skip("this test is about a server: give --target")
 
 
-def _reached(target: Target, request: pytest.FixtureRequest) -> Gate:
+def reached(target: Target, request: pytest.FixtureRequest) -> Gate:
     """The gate of the target; what is wrong with the target is one line, no traceback of ours."""
     from pytest_pgdeploy.quiet import Refusal, quietly
     from pytest_pgdeploy.visit import VISITS

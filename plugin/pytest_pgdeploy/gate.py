@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_pgdeploy import host_fixture
 from pytest_pgdeploy.collection import Collection, choose_arguments
 from pytest_pgdeploy.distribution import Distribution
 from pytest_pgdeploy.fixtures import target_fixture
@@ -33,6 +34,7 @@ def start(config: pytest.Config) -> None:
         "collection": Collection(visits),
         "reporting": Reporting(),
         "target": target_fixture(config, visits.all),
+        "host": host_fixture,
         "distribution": Distribution([visit.name for visit in visits.all]),
     }
     if not hasattr(config, "workerinput"):  # a worker of xdist reports to its controller, nothing else

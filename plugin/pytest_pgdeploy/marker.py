@@ -25,22 +25,47 @@ KINDS = {
 }
 """The marker of each kind of resource."""
 
+HOST_KINDS = {
+    "package": "packages",
+    "locale": "locales",
+    "clock": "clock",
+    "kernel": "kernel",
+    "mount": "mounts",
+    "file": "files",
+    "cluster": "cluster",
+    "service": "services",
+    "socket": "sockets",
+    "tls": "tls",
+    "firewall": "firewall",
+    "exporter": "exporter",
+    "osuser": "osusers",
+    "deployment": "deployment",
+}
+"""The marker of each kind of the host; what is neither here nor there has the marker of the server."""
+
+HOST = "host"
+
 ASPECTS = {
     "probe": "checks of behaviour: what a role can really do",
     "undeclared": "checks for what the spec does not name",
     "secret": "checks of passwords",
 }
 
-MARKERS = {marker: f"checks of {marker.replace('_', ' ')} in a spec" for marker in KINDS.values()} | ASPECTS
+MARKERS = {
+    marker: f"checks of {marker.replace('_', ' ')} in a spec" for marker in (KINDS | HOST_KINDS).values()
+}
+MARKERS |= ASPECTS | {HOST: "checks of the host under the server"}
 
 
 def marks_of(check: Check) -> tuple[pytest.MarkDecorator, ...]:
     aspect = "secret" if check.field == "password" and not check.aspect else check.aspect
-    return _marks(check.resource.kind, aspect)
+    return _marks(check.resource.kind, aspect, check.resource.on_host)
 
 
 @cache
-def _marks(kind: str, aspect: str) -> tuple[pytest.MarkDecorator, ...]:
-    names = [KINDS[kind]] if kind in KINDS else []
+def _marks(kind: str, aspect: str, on_host: bool) -> tuple[pytest.MarkDecorator, ...]:
+    known = KINDS | HOST_KINDS
+    names = [known[kind]] if kind in known else []
     names += [aspect] if aspect in ASPECTS else []
+    names += [HOST] if on_host else []
     return tuple(getattr(pytest.mark, name) for name in names)

@@ -35,7 +35,7 @@ def add_options(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager
     group.addoption(
         "--on",
         dest="pgdeploy_on",
-        choices=("live", "embedded"),
+        choices=("live", "embedded", "container"),
         default="live",
         help="where the spec is realised (default: live)",
     )
@@ -91,7 +91,7 @@ def read_options(config: pytest.Config) -> Options:
     files = _files(config)
     on, dsn = config.getoption("pgdeploy_on"), config.getoption("pgdeploy_dsn")
     data_dir, ssh_config = config.getoption("pgdeploy_data_dir"), config.getoption("ssh_config", None)
-    if on == "embedded" and (dsn is not None or ssh_config is not None):
+    if on != "live" and (dsn is not None or ssh_config is not None):
         raise pytest.UsageError("--dsn and --ssh-config go with --on live")
     if on != "embedded" and data_dir is not None:
         raise pytest.UsageError("--data-dir goes with --on embedded")

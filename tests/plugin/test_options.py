@@ -40,6 +40,10 @@ def refused(site: Site, *arguments: str) -> str:
             "--dsn and --ssh-config go with --on live",
         ),
         (
+            ["--target", "town", "--on", "container", "--ssh-config", "file"],
+            "--dsn and --ssh-config go with --on live",
+        ),
+        (
             ["--target", "town", "--target", "other/town.yaml"],
             "two targets are called town: specs/town.yaml and other/town.yaml",
         ),

@@ -140,6 +140,11 @@ class Bench:
         if "ALTER SYSTEM" in str(texts):
             self.reload()
 
+    def run_without_reload(self, text: str) -> None:
+        """SQL by hand that the running server hears nothing of yet."""
+        with closing(self.cluster.open()) as connection:
+            connection.execute(text.encode())
+
     def reload(self) -> None:
         """Reload, and wait for it; a file that the server refuses as a whole is not worth long waiting."""
         deadline = time.monotonic() + 0.3

@@ -10,6 +10,22 @@ CASES = (
         "ALTER SYSTEM SET log_line_prefix = '%t '",
         "setting[log_line_prefix].value",
     ),
+    Case(
+        "changed in the file, and nobody reloaded",
+        red="setting[work_mem].value",
+        hand=lambda bench: bench.run_without_reload("ALTER SYSTEM SET work_mem = '9MB'"),
+        everywhere=True,
+    ),
+    Case(
+        "taken out of the file, and nobody reloaded",
+        red="setting[work_mem].value",
+        hand=lambda bench: bench.run_without_reload("ALTER SYSTEM RESET work_mem"),
+    ),
+    Case(
+        "a restart's own, and nobody reloaded",
+        red="setting[max_locks_per_transaction].value",
+        hand=lambda bench: bench.run_without_reload("ALTER SYSTEM SET max_locks_per_transaction = 80"),
+    ),
     Case("line taken out of the file", "ALTER SYSTEM RESET work_mem", "setting[work_mem].value"),
     Case("every line taken out", "ALTER SYSTEM RESET datestyle", "setting[DateStyle].value"),
     Case(

@@ -1,0 +1,101 @@
+"""One ssh login that everything on a host shares (ControlMaster): database connections and commands.
+
+Two ssh commands that start at the same moment would both log in, and one would complain that the other was
+first. So whoever comes first opens the login apart, and the rest waits for it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from pgdeploy.connection.bridge import CONNECT_TIMEOUT, last_word
+from pgdeploy.errors import TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PERSIST = 60
+"""Seconds that an idle login stays open."""
+
+
+class Login:
+    """The login to one host, made when first asked for. Close it when done."""
+
+    def __init__(self, host: str, options: Sequence[str]) -> None:
+        self.host = host
+        self.address = f"{host} (ssh)"
+        self._folder = Path(tempfile.mkdtemp(prefix="pgdeploy-ssh-"))
+        self._socket = self._folder / "c"
+        self._lock = threading.Lock()
+        # where the login cannot be shared, each command logs in by itself
+        self.options = [
+            *("-o", "ControlMaster=auto", "-o", f"ControlPath={self._socket}"),
+            *("-o", f"ControlPersist={PERSIST}"),
+            *options,
+        ]
+        """ssh's options for a command that shares the login."""
+
+    def open(self) -> None:
+        """Log in, unless somebody of ours is.
+
+        Raises:
+            TargetError: ssh fails; its own words.
+        """
+        with self._lock:
+            if self._socket.exists():
+                return
+            # a file, not a pipe: the login that stays behind would keep a pipe open
+            said = self._folder / "login"
+            with said.open("wb") as errors:
+                done = self._ssh("-f", "-N", stderr=errors)
+        if done != 0:
+            reason = last_word(said.read_text(errors="replace"))
+            raise TargetError(f"{self.address}: {reason or f'ssh failed with exit status {done}'}")
+
+    def close(self) -> None:
+        if self._socket.exists():
+            self._ssh("-O", "exit", stderr=subprocess.DEVNULL)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def command(self, remote: str) -> list[str]:
+        """The command that runs `remote`, which is for a shell, on the host."""
+        return ["ssh", "-T", *self.options, "--", self.host, remote]
+
+    def _ssh(self, *flags: str, stderr: IO[bytes] | int) -> int:
+        command = ["ssh", *flags, *self.options, "--", self.host]
+        try:
+            return subprocess.run(
+                command,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            ).returncode
+        except OSError as error:
+            raise TargetError(f"{self.address}: cannot run ssh: {error.strerror}") from error
+
+
+def ssh_options(
+    *,
+    user: str | None = None,
+    port: int | None = None,
+    key: str | None = None,
+    known_hosts: str | None = None,
+    config: str | None = None,
+) -> list[str]:
+    """ssh's options: never a question, never an unknown host."""
+    options = [
+        *("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"),
+        *("-o", f"ConnectTimeout={CONNECT_TIMEOUT}"),
+    ]
+    for flag, value in (("-F", config), ("-l", user), ("-p", port), ("-i", key)):
+        if value is not None:
+            options += [flag, str(value)]
+    if known_hosts is not None:
+        options += ["-o", f"UserKnownHostsFile={known_hosts}"]
+    return options

@@ -1,0 +1,34 @@
+"""Nothing of a throw-away is left behind: not at the end, not after SIGTERM."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+
+class Cleanup:
+    """Steps that are undone in reverse order, once: by `close`, at exit, or when the process is told to end."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        atexit.register(self.close)
+        if threading.current_thread() is threading.main_thread():
+            before = signal.getsignal(signal.SIGTERM)
+            if before is signal.SIG_DFL:  # somebody else's handler has its own idea of an end
+                signal.signal(signal.SIGTERM, _terminate)
+
+    def add(self, undo: Callable[[], object]) -> None:
+        self._stack.callback(undo)
+
+    def close(self) -> None:
+        atexit.unregister(self.close)
+        self._stack.close()
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)

@@ -1,0 +1,42 @@
+"""What `--on container` gives: a throw-away host, deployed from the spec, and its server."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pgdeploy.connection.container import ContainerServer
+from pgdeploy.container.start import start
+from pgdeploy.container.system import system
+from pgdeploy.deploy import deploy, require_host
+from pgdeploy.secret import stand_ins
+
+if TYPE_CHECKING:
+    from pgdeploy.container.image import Note
+    from pgdeploy.target import Target
+
+
+def _names(target: Target) -> list[str]:
+    ssh = target.spec.connect.ssh if target.spec.connect is not None else None
+    return [target.name, *([ssh.host] if ssh is not None else [])]
+
+
+def realise(target: Target, socket_path: str, note: Note) -> ContainerServer:
+    """Start a host and deploy the target on it. Secrets that are not set are made up for this run.
+
+    Raises:
+        MissingExtra, TargetError: one of the steps fails; nothing is left behind.
+    """
+    spec = target.spec
+    require_host(target, reached=True)
+    throw_away = start(system(spec), _names(target), note=note)
+    try:
+        made = stand_ins(role.password for role in spec.roles.values() if role.password is not None)
+        if made:
+            note(f"not set, so the container has passwords of its own for: {', '.join(made)}")
+        os.environ.update(made)  # for the probes, which log in with them
+        deploy(target, throw_away.ssh_config, note)
+        return ContainerServer(throw_away.container, socket_path, throw_away.close)
+    except BaseException:
+        throw_away.close()
+        raise

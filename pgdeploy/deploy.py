@@ -1,0 +1,81 @@
+"""Deploy a target: pyinfra makes its host and server as the spec says.
+
+pyinfra patches the process that it runs in (gevent), so it has one of its own. Secrets reach it by the
+environment alone.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pgdeploy.errors import MissingExtra, TargetError
+
+if TYPE_CHECKING:
+    from pgdeploy.target import Target
+
+SSH_CONFIG = "PGDEPLOY_SSH_CONFIG"
+"""Environment variable by which the inventory knows the ssh_config that overrides the specs."""
+LAST_LINES = 15
+"""As much of what pyinfra says is told when it fails."""
+
+
+def deploy(target: Target, ssh_config: Path | None, note: Callable[[str], None]) -> None:
+    """Run pyinfra for this target; `note` is told when it begins.
+
+    Raises:
+        MissingExtra: pyinfra is not installed.
+        TargetError: the spec has no host to deploy, or pyinfra fails; with the last lines of its output.
+    """
+    require_host(target, reached=ssh_config is not None)
+    command = _command(target)
+    note(f"deploying {target.name} with pyinfra")
+    done = subprocess.run(
+        command,
+        check=False,
+        env=_environment(target, ssh_config),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
+    if done.returncode != 0:
+        raise TargetError(f"deploying {target.name} failed:\n{_end(done.stdout)}")
+
+
+def require_host(target: Target, *, reached: bool) -> None:
+    """Raises TargetError when the spec lacks what a deploy needs; `reached`: the way there need not be in it."""
+    spec = target.spec
+    reached = reached or (spec.connect is not None and spec.connect.ssh is not None)
+    lacking = "`host:`" if spec.host is None else "`connect: {ssh: ...}`"
+    if spec.host is None or not reached:
+        raise TargetError(f"{target.file}: there is no host to deploy: write {lacking}")
+
+
+def _command(target: Target) -> list[str]:
+    if find_spec("pyinfra") is None:
+        raise MissingExtra("host", "deploying a host")
+    found = find_spec("pyinfra_deploys")
+    if found is None or not found.submodule_search_locations:
+        raise TargetError("the package pyinfra_deploys, which comes with pgdeploy, is not installed")
+    folder = Path(found.submodule_search_locations[0])
+    files = [str(folder / "targets.py"), str(folder / "pg01.py")]
+    return [sys.executable, "-m", "pyinfra", *files, "--limit", target.name, "-y"]
+
+
+def _environment(target: Target, ssh_config: Path | None) -> dict[str, str]:
+    known = {**os.environ, "PGDEPLOY_SPECS": str(target.file.absolute().parent)}
+    if ssh_config is not None:
+        known[SSH_CONFIG] = str(ssh_config.absolute())
+    return known
+
+
+def _end(said: str) -> str:
+    lines = [line.rstrip() for line in said.splitlines() if line.strip()]
+    return "\n".join(f"  {line}" for line in lines[-LAST_LINES:])

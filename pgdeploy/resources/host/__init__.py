@@ -1,0 +1,60 @@
+"""The host under the server: one file a kind, with its model and checks. pyinfra makes it so, the gate reads it.
+
+    spec.py       the section `host:`; amount.py its sizes and spans
+    layout.py     where things are; file.py the files that pgdeploy writes; rule.py rules of nftables
+    declared.py   what a target declares; question.py what the gate asks; gather.py runs on the host and answers
+    resource.py   what all kinds have in common
+
+`HOST_KINDS` is the registry, in the order in which a host is made. A kind has checks and no changes: what is
+wrong, pyinfra puts right. A module with a model imports no layout: the whole spec is made of the models.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from pgdeploy.resources.host import (
+    answer,
+    clock,
+    cluster,
+    deployment,
+    exporter,
+    firewall,
+    kernel,
+    locale,
+    mount,
+    osuser,
+    package,
+    path,
+    service,
+    socket,
+    tls,
+)
+
+if TYPE_CHECKING:
+    from pgdeploy.check import Resource
+    from pgdeploy.resources.host.declared import DeclaredHost
+
+HOST_KINDS: tuple[ModuleType, ...] = (
+    package,
+    locale,
+    clock,
+    kernel,
+    mount,
+    path,
+    cluster,
+    service,
+    answer,
+    socket,
+    tls,
+    firewall,
+    exporter,
+    osuser,
+    deployment,
+)
+
+
+def host_resources(declared: DeclaredHost) -> tuple[Resource, ...]:
+    """Everything that the spec declares of the host."""
+    return tuple(resource for kind in HOST_KINDS for resource in kind.resources(declared))

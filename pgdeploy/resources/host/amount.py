@@ -1,0 +1,52 @@
+"""Sizes and spans of time as the host section writes them: `20GB`, `15min`, with PostgreSQL's own units."""
+
+from __future__ import annotations
+
+from re import compile as pattern
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from pgdeploy.quantity import units
+
+_AMOUNT = pattern(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]+)").fullmatch
+
+
+def _read(text: str, unit: str) -> float:
+    known = dict(units(unit))
+    found = _AMOUNT(text)
+    if found is None or found[2] not in known:
+        raise PydanticCustomError(
+            "amount",
+            "read {text}; allowed: a number and one of {units}",
+            {"text": text, "units": ", ".join(known)},
+        )
+    return float(found[1]) * known[found[2]]
+
+
+def bytes_of(size: str) -> int:
+    """A size in bytes."""
+    return round(_read(size, "B"))
+
+
+def seconds_of(span: str) -> float:
+    """A span in seconds."""
+    return _read(span, "s")
+
+
+def _size(text: str) -> str:
+    bytes_of(text)
+    return text
+
+
+def _span(text: str) -> str:
+    seconds_of(text)
+    return text
+
+
+Size = Annotated[str, AfterValidator(_size), Field(examples=["20GB"])]
+"""A size with its unit: B, kB, MB, GB, TB (powers of 1024)."""
+
+Span = Annotated[str, AfterValidator(_span), Field(examples=["15min"])]
+"""A span of time with its unit: us, ms, s, min, h, d."""

@@ -1,0 +1,35 @@
+"""What a target declares of its host: the spec, where things are by it, and what the deployment record must say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.host.layout import Layout
+    from pgdeploy.resources.host.spec import HostSpec
+    from pgdeploy.resources.spec import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredHost:
+    """The host of one target. `digest` is the spec's, with all that it extends."""
+
+    target: str
+    spec: Spec
+    digest: str
+
+    @property
+    def layout(self) -> Layout:
+        from pgdeploy.resources.host.layout import Layout
+
+        return Layout(self.spec)
+
+    @property
+    def host(self) -> HostSpec:
+        return self.layout.host
+
+    @property
+    def deploy(self) -> str:
+        """What a finding says where the deploy puts it right."""
+        return f"pyinfra inventory.py pyinfra_deploys/pg01.py --limit {self.target} puts it right"

@@ -1,0 +1,132 @@
+"""postgres_exporter: what Prometheus asks. It runs under systemd, or in a container where the spec says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from pgdeploy.check import Check, Outcome, Resource, name
+from pgdeploy.resources.host.resource import HostResource, same, section
+
+if TYPE_CHECKING:
+    from pgdeploy.facts import Facts
+    from pgdeploy.resources.host.declared import DeclaredHost
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from pgdeploy.spec.model import Identifier, Model
+
+
+class ExporterSpec(Model):
+    """How it runs, where it listens, how it logs in."""
+
+    run: Literal["service", "compose"] = Field(
+        "service", description="service: the distribution's package under systemd; compose: a container"
+    )
+    listen: str = Field(
+        "127.0.0.1:9187", pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9.]+):[0-9]{1,5}$", description="address:port"
+    )
+    role: Identifier = Field(
+        "postgres_exporter", description="a declared role that is a member of pg_monitor"
+    )
+    login: Literal["peer", "password"] = Field(
+        "peer",
+        description="peer: the unit runs as an OS user called like the role; password: the role's own, in a file",
+    )
+    image: str | None = Field(None, description="for run: compose: the image with its version, never latest")
+    folder: str = Field(
+        "/opt/postgres-exporter", pattern=r"^/", description="for run: compose: of docker-compose.yaml"
+    )
+
+    @model_validator(mode="after")
+    def _image_has_version(self) -> ExporterSpec:
+        if self.run == "service":
+            if self.image is not None:
+                raise PydanticCustomError("exporter", "`image:` goes with `run: compose`")
+            return self
+        name, _, tag = (self.image or "").rpartition("/")[2].partition(":")
+        if not name or not tag or (tag == "latest" and "@sha256:" not in (self.image or "")):
+            raise PydanticCustomError(
+                "exporter", "`run: compose` needs `image:` with a version, and latest is none"
+            )
+        if self.login == "peer":
+            raise PydanticCustomError(
+                "exporter", "a container cannot log in by peer; write `login: password`"
+            )
+        return self
+
+    @property
+    def address(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def reach(self) -> str:
+        """`address:port` by which the host itself reaches it."""
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - read, not bound
+        return f"{everywhere.get(self.address, self.listen.rpartition(':')[0])}:{self.port}"
+
+
+# -- checks --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter(HostResource):
+    """What it says of itself where Prometheus would ask."""
+
+    kind: ClassVar[str] = "exporter"
+    declared: DeclaredHost
+    spec: ExporterSpec
+
+    def checks(self) -> Iterator[Check]:
+        address, keys = f"exporter[{name(self.spec.role)}]", ("host", "exporter")
+        yield Check(self, address, "metrics", (*keys, "listen"), self._metrics)
+        yield Check(self, address, "pg_up", (*keys, "role"), self._up)
+        yield Check(self, address, "scrape_error", keys, self._error)
+
+    def parents(self, check: Check) -> Iterator[Check]:
+        from pgdeploy.resources.host import answer, socket
+
+        metrics, up, _ = self.checks()
+        if check.field == "metrics":
+            known = socket.exporter(self.declared)
+            yield from known.checks() if known is not None else ()
+        else:
+            yield metrics
+            yield answer.answers(self.declared)
+        if check.field == "scrape_error":
+            yield up
+
+    def _metrics(self, facts: Facts) -> Outcome:
+        known = section(facts, "exporter")
+        actual = f"HTTP {known['status']}" if known["status"] is not None else known["why"]
+        return same("HTTP 200", actual, origin=f"http://{self.spec.reach}/metrics", stuck=self._stuck)
+
+    def _up(self, facts: Facts) -> Outcome:
+        actual = section(facts, "exporter")["pg_up"]
+        return same("1", "not said" if actual is None else f"{actual:g}", stuck=self._stuck)
+
+    def _error(self, facts: Facts) -> Outcome:
+        actual = section(facts, "exporter")["scrape_error"]
+        return same("0", "not said" if actual is None else f"{actual:g}", stuck=self._stuck)
+
+    @property
+    def _stuck(self) -> str:
+        compose = self.spec.run == "compose"
+        log = "docker logs postgres_exporter" if compose else f"journalctl -u {UNIT}"
+        return f"{log} says why; {self.declared.deploy}"
+
+
+UNIT = "prometheus-postgres-exporter"
+
+
+def resources(declared: DeclaredHost) -> Iterator[Resource]:
+    if declared.host.exporter is not None:
+        yield Exporter(declared, declared.host.exporter)

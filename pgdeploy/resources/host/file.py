@@ -1,0 +1,221 @@
+"""The files that pgdeploy writes on a host, as the spec makes them: pyinfra writes them, the gate reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from json import dumps
+from typing import TYPE_CHECKING
+
+from pgdeploy.parameter import parameters
+from pgdeploy.resources.hba import render
+from pgdeploy.resources.host.amount import seconds_of
+from pgdeploy.resources.host.layout import (
+    EXPORTER_PASSWORD,
+    FIREWALL_FILE,
+    MIRROR_KEY,
+    PGDG,
+    PGDG_KEY,
+    Layout,
+)
+from pgdeploy.resources.host.package import MirrorSpec
+from pgdeploy.values import conf_quote, conf_text
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.host.exporter import ExporterSpec
+    from pgdeploy.resources.host.firewall import FirewallSpec
+    from pgdeploy.resources.spec import Spec
+
+HEADER = "# Written by pgdeploy from the spec. What is changed here by hand is drift, and is written over.\n"
+
+NOT_IN_CONF_D = frozenset({"data_directory", "config_file", "hba_file", "ident_file"})
+"""Settings of postgresql.conf itself, as Debian's tools write it when they make the cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostFile:
+    """One file as it must be. `mode` is octal, as chmod takes it."""
+
+    path: str
+    text: str
+    owner: str = "root"
+    group: str = "root"
+    mode: str = "0644"
+
+
+def settings_file(spec: Spec) -> HostFile:
+    """conf.d/pgdeploy.conf: all settings of the spec, and those that TLS asks for."""
+    layout, known = Layout(spec), parameters(spec.postgres)
+    lines = [
+        f"{name} = {conf_quote(conf_text(value, known.get(name.lower())))}\n"
+        for name, value in layout.settings.items()
+        if name.lower() not in NOT_IN_CONF_D
+    ]
+    return HostFile(layout.settings_file, HEADER + "".join(lines), "postgres", "postgres", "0644")
+
+
+def hba_file(spec: Spec) -> HostFile | None:
+    """pg_hba.conf, when the spec has rules."""
+    if spec.hba is None:
+        return None
+    return HostFile(Layout(spec).hba_file, HEADER + render(spec.hba), "postgres", "postgres", "0640")
+
+
+def sources_file(spec: Spec, codename: str) -> HostFile | None:
+    """The apt source, deb822, bound to its own key; None for the distribution's own packages."""
+    source = Layout(spec).host.packages.source
+    if source == "distribution":
+        return None
+    if isinstance(source, MirrorSpec):
+        uri, suite, components, key = source.uri, source.suite, source.components, MIRROR_KEY
+    else:
+        uri, suite, components, key = PGDG, f"{codename}-pgdg", ("main",), PGDG_KEY
+    text = f"{HEADER}Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: {' '.join(components)}\nSigned-By: {key}\n"
+    return HostFile("/etc/apt/sources.list.d/pgdeploy.sources", text)
+
+
+def pin_file(spec: Spec) -> HostFile:
+    """apt preferences: the packages that follow the newest major are never installed, and a version is kept."""
+    layout = Layout(spec)
+    text = f"{HEADER}Package: postgresql postgresql-client postgresql-contrib\nPin: version *\nPin-Priority: -1\n"
+    if layout.host.packages.version is not None:
+        names = f"postgresql-{layout.major} postgresql-client-{layout.major}"
+        text += f"\nPackage: {names}\nPin: version {layout.host.packages.version}\nPin-Priority: 1001\n"
+    return HostFile("/etc/apt/preferences.d/pgdeploy.pref", text)
+
+
+def no_cluster_file() -> HostFile:
+    """Keeps Debian's package from making a cluster of its own, elsewhere and with other options."""
+    return HostFile(
+        "/etc/postgresql-common/createcluster.d/pgdeploy.conf", f"{HEADER}create_main_cluster = false\n"
+    )
+
+
+def sysctl_file(spec: Spec) -> HostFile | None:
+    kernel = Layout(spec).host.kernel
+    if kernel is None or not kernel.sysctl:
+        return None
+    lines = [f"{name} = {value}\n" for name, value in kernel.sysctl.items()]
+    return HostFile("/etc/sysctl.d/60-pgdeploy.conf", HEADER + "".join(lines))
+
+
+def tmpfiles_file(spec: Spec) -> HostFile | None:
+    """What systemd-tmpfiles does at boot and daily: transparent huge pages, old logs."""
+    layout, lines = Layout(spec), []
+    if layout.host.kernel is not None and (pages := layout.host.kernel.transparent_huge_pages):
+        lines.append(f"w! /sys/kernel/mm/transparent_hugepage/enabled - - - - {pages}\n")
+    if layout.host.keep_logs is not None:
+        lines.append(f"e {layout.log_directory} - - - {round(seconds_of(layout.host.keep_logs))}s\n")
+    return HostFile("/etc/tmpfiles.d/pgdeploy.conf", HEADER + "".join(lines)) if lines else None
+
+
+def limits_file(spec: Spec) -> HostFile | None:
+    """A drop-in of the server's unit."""
+    layout = Layout(spec)
+    limits = layout.host.limits
+    if limits is None:
+        return None
+    lines = [f"LimitNOFILE={limits.open_files}\n"] if limits.open_files is not None else []
+    lines += [f"OOMScoreAdjust={limits.oom_score}\n"] if limits.oom_score is not None else []
+    return HostFile(
+        f"/etc/systemd/system/{layout.unit}.d/pgdeploy.conf", f"{HEADER}[Service]\n{''.join(lines)}"
+    )
+
+
+def exporter_files(spec: Spec) -> Iterator[HostFile]:
+    """What tells the exporter where to listen and how to log in; the password is in a file of its own."""
+    layout = Layout(spec)
+    exporter = layout.host.exporter
+    if exporter is None:
+        return
+    if exporter.run == "compose":
+        yield HostFile(f"{exporter.folder}/docker-compose.yaml", _compose(exporter, layout))
+        return
+    yield HostFile(
+        "/etc/default/prometheus-postgres-exporter", HEADER + _exporter_environment(exporter, layout)
+    )
+    # the unit runs as the OS user that peer authentication takes for the role
+    user = f"User={exporter.role}\n" if exporter.login == "peer" else ""
+    folder = "/etc/systemd/system/prometheus-postgres-exporter.service.d"
+    yield HostFile(f"{folder}/pgdeploy.conf", f"{HEADER}[Service]\n{user}Restart=always\nRestartSec=5\n")
+
+
+def _exporter_environment(exporter: ExporterSpec, layout: Layout) -> str:
+    arguments = f'ARGS="--web.listen-address={exporter.listen}"\n'
+    if exporter.login == "peer":
+        name = f"user={exporter.role} host={layout.socket_folder} port={layout.port} dbname=postgres"
+        return f'DATA_SOURCE_NAME="{name}"\n{arguments}'
+    # the exporter's driver knows no `prefer`
+    tls = "require" if layout.host.tls is not None else "disable"
+    return (
+        f'DATA_SOURCE_URI="localhost:{layout.port}/postgres?sslmode={tls}"\n'
+        f'DATA_SOURCE_USER="{exporter.role}"\n'
+        f'DATA_SOURCE_PASS_FILE="{EXPORTER_PASSWORD}"\n{arguments}'
+    )
+
+
+def _compose(exporter: ExporterSpec, layout: Layout) -> str:
+    """JSON, which every YAML reader takes."""
+    tls = "require" if layout.host.tls is not None else "disable"
+    service = {
+        "image": exporter.image,
+        "container_name": "postgres_exporter",
+        "restart": "unless-stopped",
+        "network_mode": "host",
+        "command": [f"--web.listen-address={exporter.listen}"],
+        "environment": {
+            "DATA_SOURCE_URI": f"localhost:{layout.port}/postgres?sslmode={tls}",
+            "DATA_SOURCE_USER": exporter.role,
+            "DATA_SOURCE_PASS_FILE": "/run/secrets/password",
+        },
+        "secrets": ["password"],
+    }
+    whole = {
+        "services": {"postgres_exporter": service},
+        "secrets": {"password": {"file": f"{exporter.folder}/password"}},
+    }
+    return f"{HEADER}{dumps(whole, indent=2)}\n"
+
+
+def firewall_file(spec: Spec) -> HostFile | None:
+    """A table of our own: what it does not name is none of its business."""
+    layout = Layout(spec)
+    firewall = layout.host.firewall
+    if firewall is None:
+        return None
+    rules = "".join(f"    {rule}\n" for rule in firewall_rules(firewall, layout))
+    text = (
+        "table inet pgdeploy\ndelete table inet pgdeploy\ntable inet pgdeploy {\n  chain input {\n"
+        "    type filter hook input priority filter; policy accept;\n"
+        f'    iif "lo" accept\n    ct state established,related accept\n{rules}  }}\n}}\n'
+    )
+    return HostFile(FIREWALL_FILE, HEADER + text, mode="0640")
+
+
+def firewall_rules(firewall: FirewallSpec, layout: Layout) -> Iterator[str]:
+    exporter = layout.host.exporter.port if layout.host.exporter else 9187
+    ports = (layout.ssh_port, firewall.ssh), (layout.port, firewall.postgres), (exporter, firewall.exporter)
+    for port, networks in ports:
+        if networks is None:
+            continue
+        for family, colon in (("ip", False), ("ip6", True)):
+            if chosen := [network for network in networks if (":" in network) is colon]:
+                yield f"tcp dport {port} {family} saddr {{ {', '.join(chosen)} }} accept"
+        yield f"tcp dport {port} drop"
+
+
+def files(spec: Spec, codename: str) -> tuple[HostFile, ...]:
+    """Every file of the spec's host whose text the spec alone decides, none of which holds a secret."""
+    found = [
+        sources_file(spec, codename),
+        pin_file(spec),
+        no_cluster_file(),
+        sysctl_file(spec),
+        tmpfiles_file(spec),
+        limits_file(spec),
+        settings_file(spec),
+        hba_file(spec),
+        *exporter_files(spec),
+        firewall_file(spec),
+    ]
+    return tuple(file for file in found if file is not None)

@@ -1,0 +1,140 @@
+"""Where things are on a Debian host: all paths and names that follow from the spec, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pgdeploy.parameter import parameters
+from pgdeploy.resources.host.spec import HostSpec
+from pgdeploy.values import canonical
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.setting import SettingValue
+    from pgdeploy.resources.spec import Spec
+
+EXPORTER_PACKAGE = "prometheus-postgres-exporter"
+EXPORTER_UNIT = f"{EXPORTER_PACKAGE}.service"
+EXPORTER_PASSWORD = "/etc/prometheus/pgdeploy-exporter-password"  # noqa: S105 - its path
+FIREWALL_FILE = "/etc/nftables.d/pgdeploy.nft"
+PGDG_KEY = "/usr/share/postgresql-common/pgdg/apt.postgresql.org.asc"
+"""Where Debian's own signed postgresql-common has PGDG's key: nothing on the network is trusted for it."""
+MIRROR_KEY = "/etc/apt/keyrings/pgdeploy.asc"
+PGDG = "https://apt.postgresql.org/pub/repos/apt"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of one spec's cluster."""
+
+    spec: Spec
+
+    @property
+    def host(self) -> HostSpec:
+        return self.spec.host or HostSpec()
+
+    @property
+    def major(self) -> int:
+        return self.spec.postgres
+
+    @property
+    def cluster(self) -> str:
+        return self.host.cluster.name
+
+    @property
+    def unit(self) -> str:
+        return f"postgresql@{self.major}-{self.cluster}.service"
+
+    @property
+    def config_folder(self) -> str:
+        return f"/etc/postgresql/{self.major}/{self.cluster}"
+
+    @property
+    def settings_file(self) -> str:
+        return f"{self.config_folder}/conf.d/pgdeploy.conf"
+
+    @property
+    def hba_file(self) -> str:
+        return f"{self.config_folder}/pg_hba.conf"
+
+    @property
+    def certificate(self) -> str:
+        return f"{self.config_folder}/pgdeploy.crt"
+
+    @property
+    def key(self) -> str:
+        return f"{self.config_folder}/pgdeploy.key"
+
+    @property
+    def binaries(self) -> str:
+        return f"/usr/lib/postgresql/{self.major}/bin"
+
+    @property
+    def data_directory(self) -> str:
+        declared = self.spec.settings.get("data_directory")
+        return str(declared) if declared else f"/var/lib/postgresql/{self.major}/{self.cluster}"
+
+    @property
+    def log_directory(self) -> str:
+        folder = str(self.spec.settings.get("log_directory", "log"))
+        return folder if folder.startswith("/") else f"{self.data_directory}/{folder}"
+
+    @property
+    def port(self) -> int:
+        return int(str(self.spec.settings.get("port", 5432)))
+
+    @property
+    def socket_folder(self) -> str:
+        folder = self.spec.settings.get("unix_socket_directories", "/var/run/postgresql")
+        return folder[0] if isinstance(folder, tuple) else str(folder).split(",")[0].strip()
+
+    @property
+    def ssh_port(self) -> int:
+        ssh = self.spec.connect.ssh if self.spec.connect else None
+        return (ssh.port if ssh else None) or 22
+
+    @cached_property
+    def settings(self) -> dict[str, SettingValue]:
+        """The settings as the server gets them: those of the spec, and those that TLS asks for."""
+        tls = self.host.tls
+        asked: dict[str, SettingValue] = {}
+        if tls is not None:
+            asked = {
+                "ssl": True,
+                "ssl_cert_file": self.certificate,
+                "ssl_key_file": self.key,
+                "ssl_min_protocol_version": tls.minimum,
+            }
+        return {**asked, **self.spec.settings}
+
+    @cached_property
+    def listen_addresses(self) -> tuple[str, ...]:
+        """Addresses that PostgreSQL is to listen on: `*`, names, addresses; none: no TCP at all."""
+        text = self.spec.settings.get("listen_addresses", "localhost")
+        words = text if isinstance(text, tuple) else str(text).split(",")
+        return tuple(word.strip() for word in words if word.strip())
+
+    @property
+    def shared_buffers(self) -> int:
+        """In bytes."""
+        parameter = parameters(self.major)["shared_buffers"]
+        pages = canonical(self.spec.settings.get("shared_buffers", "128MB"), parameter)
+        return int(str(pages)) * 8192
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages that the spec asks for, PostgreSQL's own first."""
+        names = [f"postgresql-{self.major}", f"postgresql-client-{self.major}", *self.host.packages.extra]
+        if self.host.exporter is not None and self.host.exporter.run == "service":
+            names.append(EXPORTER_PACKAGE)
+        if self.host.firewall is not None:
+            names.append("nftables")
+        if self.host.time_sync is not None:
+            names.append(self.host.time_sync)
+        return tuple(names)
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The packages that are held."""
+        return (f"postgresql-{self.major}",) if self.host.packages.hold else ()

@@ -1,0 +1,66 @@
+"""What the gate asks a host, and what came back: one question, one script, one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from pgdeploy.resources.host.deployment import RECORD
+from pgdeploy.resources.host.osuser import users
+from pgdeploy.resources.host.path import paths
+from pgdeploy.resources.host.service import units
+
+if TYPE_CHECKING:
+    from pgdeploy.connection.host import Host
+    from pgdeploy.resources.host.declared import DeclaredHost
+
+
+@cache
+def script() -> str:
+    """What runs on the host."""
+    return (files("pgdeploy.resources.host") / "gather.py").read_text(encoding="utf-8")
+
+
+def question(declared: DeclaredHost) -> dict[str, Any]:
+    """What the script looks at. It holds no secret."""
+    layout, host = declared.layout, declared.host
+    older = {"TLSv1.2": "TLSv1.1", "TLSv1.3": "TLSv1.2"}
+    tls = {"older": older[host.tls.minimum], "certificate": layout.certificate} if host.tls else None
+    return {
+        "sysctl": list(host.kernel.sysctl) if host.kernel else [],
+        "packages": list(layout.packages),
+        "origins": [layout.packages[0]],
+        "time_zone": host.time_zone,
+        "mount": host.cluster.mount,
+        "units": sorted(units(declared)),
+        "unit": layout.unit,
+        "paths": {path.path: path.readable for path in paths(declared)},
+        "data_directory": layout.data_directory,
+        "config_folder": layout.config_folder,
+        "binaries": layout.binaries,
+        "users": users(declared),
+        "record": RECORD,
+        "firewall": host.firewall is not None,
+        "exporter": host.exporter.reach if host.exporter else None,
+        "address": reach(layout.listen_addresses),
+        "port": layout.port,
+        "tls": tls,
+    }
+
+
+def reach(listen: tuple[str, ...]) -> str:
+    """Where the host itself reaches what listens so."""
+    if not listen or {"*", "0.0.0.0", "localhost", "127.0.0.1"} & set(listen):  # noqa: S104 - read, not bound
+        return "127.0.0.1"
+    return "::1" if listen[0] == "::" else listen[0]
+
+
+def looking_at(declared: DeclaredHost) -> Callable[[Host], Mapping[str, Any]]:
+    """The read of this host."""
+    return partial(_look, declared)
+
+
+def _look(declared: DeclaredHost, host: Host) -> Mapping[str, Any]:
+    return host.ask(script(), question(declared))  # type: ignore[no-any-return]

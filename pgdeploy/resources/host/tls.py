@@ -1,0 +1,136 @@
+"""TLS: the certificate and key that the server shows, and what a handshake with it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from pgdeploy.check import Check, Outcome, Resource, listing
+from pgdeploy.resources.host.resource import HostResource, same, section
+
+if TYPE_CHECKING:
+    from pgdeploy.facts import Facts
+    from pgdeploy.resources.host.declared import DeclaredHost
+    from pgdeploy.spec.place import Keys
+
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from pgdeploy.resources.host.amount import Span, seconds_of
+from pgdeploy.secret import SecretRef
+from pgdeploy.spec.model import Model
+
+
+class TlsSpec(Model):
+    """The certificate comes from a file of yours, or is made on the host and signed by itself, for tests."""
+
+    certificate: str | None = Field(
+        None, min_length=1, description="PEM file with the chain; relative to where you are"
+    )
+    key: SecretRef | None = Field(
+        None, description="the private key in PEM: {file: PATH}, {env: NAME} or {command: [...]}"
+    )
+    self_signed: bool = Field(False, description="make one on the host, for `names`; for tests")
+    names: tuple[str, ...] = Field((), description="names and addresses that the certificate must be for")
+    minimum: Literal["TLSv1.2", "TLSv1.3"] = Field("TLSv1.2", description="ssl_min_protocol_version")
+    expires_after: Span = Field("30d", description="at least this long it must be valid still")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> TlsSpec:
+        given = self.certificate is not None and self.key is not None
+        if given == self.self_signed or (self.certificate is None) != (self.key is None):
+            raise PydanticCustomError("tls", "name `certificate:` and `key:`, or `self_signed: true`")
+        if self.self_signed and not self.names:
+            raise PydanticCustomError(
+                "tls", "`self_signed: true` needs `names:`, which the certificate is for"
+            )
+        return self
+
+
+# -- checks --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tls(HostResource):
+    """A handshake with the running server, and the certificate that it shows."""
+
+    kind: ClassVar[str] = "tls"
+    declared: DeclaredHost
+    spec: TlsSpec
+
+    def checks(self) -> Iterator[Check]:
+        keys: Keys = ("host", "tls")
+        yield Check(self, "tls[handshake]", "version", (*keys, "minimum"), self._version)
+        yield Check(self, "tls[handshake]", "older", (*keys, "minimum"), self._older)
+        if self.spec.names:
+            yield Check(self, "tls[certificate]", "names", (*keys, "names"), self._names)
+        yield Check(self, "tls[certificate]", "expires", (*keys, "expires_after"), self._expires)
+        yield Check(self, "tls[certificate]", "served", (*keys, "certificate"), self._served)
+
+    def inapplicable(self, facts: Facts, check: Check) -> str | None:
+        listens = self.declared.layout.listen_addresses
+        return None if listens else "the spec lets PostgreSQL listen on no address"
+
+    def parents(self, check: Check) -> Iterator[Check]:
+        from pgdeploy.resources.host import path, socket
+
+        if check.field == "version":
+            yield from socket.postgres(self.declared).checks()
+        else:
+            yield next(self.checks())
+        if check.field == "served":
+            yield path.certificate(self.declared)
+
+    def _version(self, facts: Facts) -> Outcome:
+        known, minimum = section(facts, "tls"), self.spec.minimum
+        actual = known["version"] or known["why"]
+        # their names sort by age
+        fits = known["version"] is not None and known["version"] >= minimum
+        return Outcome(fits, f"at least {minimum}", actual, stuck=self.declared.deploy)
+
+    def _older(self, facts: Facts) -> Outcome:
+        older = section(facts, "tls")["older"]
+        desired = f"refused below {self.spec.minimum}"
+        return same(desired, desired if older is None else f"{older} is taken", stuck=self.declared.deploy)
+
+    def _names(self, facts: Facts) -> Outcome:
+        actual = {_spelled(text) for text in section(facts, "tls")["names"]}
+        fits = {_spelled(text) for text in self.spec.names} <= actual
+        return Outcome(fits, listing(self.spec.names), listing(actual), stuck=self._renew)
+
+    def _expires(self, facts: Facts) -> Outcome:
+        end, now = section(facts, "tls")["expires"], section(facts, "os")["now"]
+        desired = f"valid for {self.spec.expires_after} still"
+        actual = f"valid until {datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M} UTC"
+        fits = end - now >= seconds_of(self.spec.expires_after)
+        return Outcome(fits, desired, actual, self.declared.layout.certificate, stuck=self._renew)
+
+    def _served(self, facts: Facts) -> Outcome:
+        known = section(facts, "tls")
+        desired = f"the certificate of {self.declared.layout.certificate}"
+        actual = desired if known["fingerprint"] == known["file"] else "another certificate"
+        return same(
+            desired, actual, stuck="reload the server: it read its certificate before the file changed"
+        )
+
+    @property
+    def _renew(self) -> str:
+        what = "" if self.spec.self_signed else f"put a new certificate into {self.spec.certificate}; then "
+        return what + self.declared.deploy
+
+
+def _spelled(name: str) -> str:
+    try:
+        return str(ip_address(name))
+    except ValueError:
+        return name.lower()
+
+
+def resources(declared: DeclaredHost) -> Iterator[Resource]:
+    if declared.host.tls is not None:
+        yield Tls(declared, declared.host.tls)

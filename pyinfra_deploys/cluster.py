@@ -1,0 +1,38 @@
+"""The cluster: made once, with what only initdb can decide, on the data directory that the spec names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pyinfra.api import StringCommand, deploy, operation
+
+from pyinfra_deploys.this import layout, made
+
+
+@deploy("Cluster")
+def cluster() -> None:
+    """pg_createcluster on the declared data directory; an existing cluster stays as it is."""
+    here = layout()
+    created(name=f"Cluster {here.major}/{here.cluster} in {here.data_directory}")
+
+
+@operation()
+def created() -> Iterator[StringCommand]:
+    """The cluster, when there is none; preflight has refused what would stand in its way."""
+    question = _question()
+    yield from made("cluster", question)
+
+
+def _question() -> dict[str, Any]:
+    here = layout()
+    spec = here.host.cluster
+    return {
+        "version": str(here.major),
+        "name": here.cluster,
+        "data_directory": here.data_directory,
+        "port": here.port,
+        "locale": spec.locale,
+        "encoding": spec.encoding,
+        "checksums": spec.checksums,
+    }

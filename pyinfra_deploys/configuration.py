@@ -1,0 +1,41 @@
+"""conf.d and pg_hba.conf from the spec: tried before they can hurt, loaded by what each setting needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from pyinfra.api import StringCommand, deploy, operation
+
+from pgdeploy.resources.host.file import hba_file, settings_file
+from pyinfra_deploys.this import layout, made, target
+
+
+@deploy("Configuration")
+def configuration() -> None:
+    """The server runs, with the spec's settings and rules loaded."""
+    configured(name="Settings and pg_hba.conf, loaded by the running server")
+
+
+@operation()
+def configured() -> Iterator[StringCommand]:
+    """Both files at once: what the server refuses, in either, leaves both as they were."""
+    question = _question()
+    yield from made("configure", question)
+
+
+def _question() -> dict[str, Any]:
+    spec, here = target().spec, layout()
+    files = [file for file in (settings_file(spec), hba_file(spec)) if file is not None]
+    return {
+        "files": [asdict(file) for file in files],
+        "watched": [here.certificate, here.key] if here.host.tls else [],
+        "unit": here.unit,
+        "limits": here.host.limits.model_dump() if here.host.limits else {},
+        "config": f"{here.config_folder}/postgresql.conf",
+        "postgres": f"{here.binaries}/postgres",
+        "socket_folder": here.socket_folder,
+        "port": here.port,
+        "start_log": f"/var/log/postgresql/postgresql-{here.major}-{here.cluster}.log",
+    }

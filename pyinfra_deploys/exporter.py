@@ -1,0 +1,86 @@
+"""postgres_exporter: installed, told where to listen and how to log in, and waited for until it sees the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyinfra.api import DeployError, StringCommand, deploy, operation
+from pyinfra.operations import files, server
+
+from pgdeploy.resources.host.exporter import ExporterSpec
+from pgdeploy.resources.host.file import HostFile, exporter_files
+from pgdeploy.resources.host.layout import EXPORTER_PASSWORD, EXPORTER_UNIT
+from pyinfra_deploys.secretfile import placed
+from pyinfra_deploys.this import layout, made, target
+from pyinfra_deploys.write import put
+
+
+@deploy("Exporter")
+def exporter() -> None:
+    """The exporter as the spec wants it: under systemd, or in a container."""
+    spec = layout().host.exporter
+    if spec is None:
+        return
+    if spec.run == "service":
+        _service(spec)
+    else:
+        _compose(spec)
+    answering(name=f"The exporter answers at {spec.listen}, and sees the server (pg_up 1)")
+
+
+def _service(spec: ExporterSpec) -> None:
+    if spec.login == "peer":
+        server.user(  # noqa: S604 - a login shell, and nothing is run by it
+            name=f"OS user {spec.role}, whom peer authentication takes for the role",
+            user=spec.role,
+            system=True,
+            ensure_home=False,
+            shell="/usr/sbin/nologin",
+        )
+    else:
+        placed([_password(spec, EXPORTER_PASSWORD)], name="The exporter's password file")
+    environment, unit = exporter_files(target().spec)
+    put(environment, "Where the exporter listens, and how it logs in")
+    put(unit, "The exporter's unit")
+    running(name="The exporter runs, with what its files say")
+
+
+def _compose(spec: ExporterSpec) -> None:
+    files.directory(name="The exporter's folder", path=spec.folder, mode="0755")
+    placed([_password(spec, f"{spec.folder}/password", "root")], name="The exporter's password file")
+    for file in exporter_files(target().spec):
+        changed = put(file, "docker-compose.yaml")
+        server.shell(
+            name="The exporter's container",
+            commands=[f"docker compose --project-directory {spec.folder} up -d --wait"],
+            _if=changed.did_change,
+        )
+
+
+def _password(spec: ExporterSpec, path: str, group: str = "prometheus") -> HostFile:
+    reference = target().spec.roles[spec.role].password
+    if reference is None:
+        raise DeployError(f"role {spec.role} has no password for the exporter")
+    return HostFile(path, reference.read().reveal(), "root", group, "0640")
+
+
+@operation()
+def running() -> Iterator[StringCommand]:
+    """Enabled and started; restarted when a file that it read at its start is newer. A fresh install has failed
+    too often to be started without `reset-failed`."""
+    paths = [file.path for file in exporter_files(target().spec)]
+    spec = layout().host.exporter
+    if spec is not None and spec.login == "password":
+        paths.append(EXPORTER_PASSWORD)
+    question = {"unit": EXPORTER_UNIT, "paths": paths}
+    yield from made("unit", question)
+
+
+@operation()
+def answering() -> Iterator[StringCommand]:
+    """pg_up is 1. Waits for it, half a minute at most; an exporter that gave up is started once more."""
+    spec = layout().host.exporter
+    if spec is None:
+        return
+    question = {"listen": spec.listen, "unit": EXPORTER_UNIT if spec.run == "service" else None}
+    yield from made("pg_up", question)

@@ -1,0 +1,110 @@
+"""Packages: their source with its key, PostgreSQL and what goes with it, the pin and the hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.operations import apt, files
+
+from pgdeploy.resources.host.file import no_cluster_file, pin_file, sources_file
+from pgdeploy.resources.host.layout import MIRROR_KEY, Layout
+from pgdeploy.resources.host.package import MirrorSpec
+from pyinfra_deploys.preflight import mirror_key
+from pyinfra_deploys.this import ask, layout, target
+from pyinfra_deploys.write import put
+
+WAIT = "-o DPkg::Lock::Timeout=120"
+"""Somebody else's apt is waited for, and then the message says who holds its lock."""
+
+
+@deploy("Package source")
+def package_source(codename: str) -> None:
+    """The source that the spec names, bound to its own key; the distribution's own needs none."""
+    here = layout()
+    source, wanted = here.host.packages.source, sources_file(target().spec, codename)
+    repaired(name="Finish what an interrupted dpkg left")
+    if wanted is None:
+        return
+    if isinstance(source, MirrorSpec):
+        files.put(
+            name="The key of the package source",
+            src=StringIO(mirror_key(source)),
+            dest=MIRROR_KEY,
+            mode="0644",
+        )
+    else:
+        lists(["postgresql-common"], name="Read the package lists for postgresql-common")
+        apt.packages(
+            name="The key of apt.postgresql.org, from the distribution's own postgresql-common",
+            packages=["postgresql-common"],
+            no_recommends=True,
+            extra_install_args=WAIT,
+        )
+    put(wanted, "The package source")
+
+
+@deploy("Packages")
+def packages() -> None:
+    """PostgreSQL and what goes with it; no cluster is made by the package, no newer major comes by surprise."""
+    spec, here = target().spec, layout()
+    put(pin_file(spec), "Keep newer majors out")
+    put(no_cluster_file(), "No cluster but the spec's")
+    lists(list(here.packages), name="Read the package lists")
+    apt.packages(
+        name=f"PostgreSQL {here.major} and what goes with it",
+        packages=list(here.packages),
+        no_recommends=True,
+        extra_install_args=f"{WAIT} --allow-downgrades",
+    )
+    if here.host.packages.version is not None:
+        pinned(name=f"PostgreSQL {here.host.packages.version}, neither older nor newer")
+    held(name="Hold PostgreSQL's package")
+
+
+def _state(here: Layout) -> dict[str, Any]:
+    names = [f"postgresql-{here.major}", f"postgresql-client-{here.major}"]
+    question = {"names": list(here.packages), "pinned": names, "version": here.host.packages.version}
+    found: dict[str, Any] = ask("packages", question)
+    return found
+
+
+@operation()
+def repaired() -> Iterator[StringCommand]:
+    """dpkg was cut short (a kill, a full disk): finish it, or no package can be installed."""
+    if ask("packages", {"names": []})["cut_short"]:
+        yield StringCommand("DEBIAN_FRONTEND=noninteractive", "dpkg", "--configure", "-a", "--force-confold")
+        yield StringCommand(
+            "DEBIAN_FRONTEND=noninteractive", "apt-get", WAIT, "-y", "--fix-broken", "install"
+        )
+
+
+@operation()
+def lists(names: list[str]) -> Iterator[StringCommand]:
+    """Read the package lists when one of these packages is not installed; one unreadable list is an error."""
+    if ask("packages", {"names": names})["missing"]:
+        yield StringCommand("apt-get", WAIT, "-o APT::Update::Error-Mode=any", "-qq", "update")
+
+
+@operation()
+def pinned() -> Iterator[StringCommand]:
+    """The declared version, also when that is an older one, or a held one."""
+    here = layout()
+    if wrong := _state(here)["wrong"]:
+        options = "-y --allow-downgrades --allow-change-held-packages --no-install-recommends"
+        yield StringCommand("apt-get", WAIT, "-o APT::Update::Error-Mode=any", "-qq", "update")
+        wanted = [f"'{name}={here.host.packages.version}'" for name in wrong]
+        yield StringCommand("DEBIAN_FRONTEND=noninteractive", "apt-get", WAIT, options, "install", *wanted)
+
+
+@operation()
+def held() -> Iterator[StringCommand]:
+    """apt-mark hold as the spec says: what is held is restarted by nobody's upgrade but ours."""
+    here = layout()
+    known = _state(here)["held"]
+    if missing := [name for name in here.held if name not in known]:
+        yield StringCommand("apt-mark", "hold", *missing)
+    if not here.held and f"postgresql-{here.major}" in known:
+        yield StringCommand("apt-mark", "unhold", f"postgresql-{here.major}")

@@ -1,0 +1,323 @@
+"""Put the server's files in place without ever leaving it worse: a bad file never replaces a good one.
+
+In this order: the settings are tried by `postgres -C` on files of their own; the old files are kept in a journal;
+the new ones are put in place whole; the running server reads them (pg_file_settings, pg_hba_file_rules) before
+it is asked to load them; then reload, or restart when a setting waits for one. Whatever refuses brings the old
+files back. A journal that a killed run left is put back first.
+"""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+JOURNAL = "/var/lib/pgdeploy/configuration"
+
+
+def main(question: dict[str, Any]) -> dict[str, Any]:
+    if question["make"]:
+        return _make(question)
+    return {"differs": _differs(question)}
+
+
+# -- what differs --------------------------------------------------------------------------------------
+
+
+def _differs(question: dict[str, Any]) -> list[str]:
+    found = ["a killed run's journal"] if os.path.exists(JOURNAL + "/complete") else []
+    found += [file["path"] for file in question["files"] if _stat(file["path"]) != _wanted(file)]
+    unit = _unit(question["unit"])
+    if unit["UnitFileState"] != "enabled":
+        found.append(question["unit"] + " is " + (unit["UnitFileState"] or "not enabled"))
+    if unit["ActiveState"] != "active":
+        found.append(question["unit"] + " is " + unit["ActiveState"])
+        return found
+    waits = _waits(question)
+    return found + (["waits for a " + waits] if waits else [])
+
+
+def _wanted(file: dict[str, str]) -> tuple[str, str, str, int]:
+    return (file["text"], file["owner"], file["group"], int(file["mode"], 8))
+
+
+def _stat(path: str) -> tuple[str, str, str, int] | None:
+    try:
+        found = os.stat(path)
+        with open(path, encoding="utf-8", newline="") as file:
+            text = file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        owner, group = pwd.getpwuid(found.st_uid).pw_name, grp.getgrgid(found.st_gid).gr_name
+    except KeyError:
+        owner, group = str(found.st_uid), str(found.st_gid)
+    return (text, owner, group, found.st_mode & 0o7777)
+
+
+def _unit(unit: str) -> dict[str, str]:
+    words = ["systemctl", "show", unit, "-p", "ActiveState,UnitFileState,NeedDaemonReload,MainPID"]
+    return dict(line.split("=", 1) for line in _run(words).splitlines())
+
+
+def _waits(question: dict[str, Any]) -> str:
+    """Whether the running server has yet to take what its files say: by reload, or by restart."""
+    loaded = _sql(
+        question,
+        "SELECT extract(epoch FROM pg_conf_load_time()), (SELECT count(*) FROM pg_settings WHERE pending_restart)",
+    )
+    if loaded is None:
+        return ""
+    when, pending = loaded[0]
+    if pending != "0" or _limited_otherwise(question):
+        return "restart"
+    paths = [file["path"] for file in question["files"]] + question["watched"]
+    newest = max(os.stat(path).st_mtime for path in paths)
+    return "reload" if newest > float(when) else ""
+
+
+def _limited_otherwise(question: dict[str, Any]) -> bool:
+    """Whether the running server has other limits than its unit gives it now: it was started before.
+
+    A container gives no more than it has itself, and a restart would not help.
+    """
+    if not question["limits"] or subprocess.run(["systemd-detect-virt", "-cq"], check=False).returncode == 0:
+        return False
+    process, wanted = "/proc/" + _unit(question["unit"])["MainPID"], question["limits"]
+    if wanted.get("open_files") is not None:
+        with open(process + "/limits", encoding="ascii") as file:
+            found = [line.split() for line in file if line.startswith("Max open files")]
+        if found[0][3] != str(wanted["open_files"]):
+            return True
+    if wanted.get("oom_score") is not None:
+        with open(process + "/oom_score_adj", encoding="ascii") as file:
+            return file.read().strip() != str(wanted["oom_score"])
+    return False
+
+
+# -- making it so --------------------------------------------------------------------------------------
+
+
+def _make(question: dict[str, Any]) -> dict[str, Any]:
+    restored = _put_back() if os.path.exists(JOURNAL + "/complete") else []
+    _prepare_unit(question)
+    _try_settings(question)
+    _keep(question)
+    for file in question["files"]:
+        _write(file)
+    running = _unit(question["unit"])["ActiveState"] == "active"
+    did = _load(question) if running else _start(question)
+    shutil.rmtree(JOURNAL, ignore_errors=True)
+    return {"restored": restored, "did": did}
+
+
+def _prepare_unit(question: dict[str, Any]) -> None:
+    if _unit(question["unit"])["NeedDaemonReload"] == "yes":
+        _run(["systemctl", "daemon-reload"])
+    if _unit(question["unit"])["UnitFileState"] == "masked":
+        _run(["systemctl", "unmask", question["unit"]])
+    _run(["systemctl", "enable", "-q", question["unit"]])
+
+
+def _try_settings(question: dict[str, Any]) -> None:
+    """The settings on files of their own: a value out of range is found before the good file is gone."""
+    with tempfile.TemporaryDirectory(prefix="pgdeploy-") as folder:
+        os.chmod(folder, 0o755)
+        for name, text in (
+            ("postgresql.conf", "include '%s'\ninclude '%s/new.conf'\n" % (question["config"], folder)),
+            ("new.conf", question["files"][0]["text"]),
+        ):
+            with open(folder + "/" + name, "w", encoding="utf-8") as file:
+                file.write(text)
+        words = [question["postgres"], "-C", "port", "-c", "config_file=" + folder + "/postgresql.conf"]
+        done = subprocess.run(
+            ["runuser", "-u", "postgres", "--", *words], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            said = done.stderr.strip().replace(folder + "/new.conf", question["files"][0]["path"])
+            raise SystemExit(
+                "PostgreSQL refuses the settings, nothing is changed: " + "; ".join(said.splitlines()[:3])
+            )
+
+
+def _keep(question: dict[str, Any]) -> None:
+    """The journal: what the files are now; it counts only once it is complete."""
+    shutil.rmtree(JOURNAL, ignore_errors=True)
+    os.makedirs(JOURNAL, mode=0o700)
+    kept = [{"path": file["path"], "was": _stat(file["path"])} for file in question["files"]]
+    with open(JOURNAL + "/files", "w", encoding="utf-8", opener=_private) as file:
+        json.dump(kept, file)
+        file.flush()
+        os.fsync(file.fileno())
+    with open(JOURNAL + "/complete", "w", encoding="ascii"):
+        pass
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _put_back() -> list[str]:
+    """The files as the journal has them; gives their paths."""
+    with open(JOURNAL + "/files", encoding="utf-8") as file:
+        kept = json.load(file)
+    for item in kept:
+        if item["was"] is None:
+            if os.path.exists(item["path"]):
+                os.unlink(item["path"])
+            continue
+        text, owner, group, mode = item["was"]
+        _write({"path": item["path"], "text": text, "owner": owner, "group": group, "mode": oct(mode)[2:]})
+    shutil.rmtree(JOURNAL)
+    return [item["path"] for item in kept]
+
+
+def _write(file: dict[str, str]) -> None:
+    """Whole or not at all, and never readable to more than it should be."""
+    folder = os.path.dirname(file["path"])
+    os.makedirs(folder, exist_ok=True)
+    handle, path = tempfile.mkstemp(prefix=".pgdeploy-", dir=folder)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
+            out.write(file["text"])
+            out.flush()
+            os.fsync(out.fileno())
+        shutil.chown(path, file["owner"], file["group"])
+        os.chmod(path, int(file["mode"], 8))
+        os.replace(path, file["path"])
+    except BaseException:
+        os.unlink(path)
+        raise
+
+
+def _load(question: dict[str, Any]) -> str:
+    wrong = _refused(question)
+    if wrong:
+        _put_back()
+        raise SystemExit("PostgreSQL refuses the new files, so the old ones stay: " + "; ".join(wrong))
+    before = _sql(question, "SELECT pg_conf_load_time()")
+    if before is None:
+        # nobody lets us in to ask: the new rules may be what lets us in
+        _run(["systemctl", "reload", question["unit"]])
+        return "reloaded"
+    _sql(question, "SELECT pg_reload_conf()")
+    _until(lambda: _sql(question, "SELECT pg_conf_load_time()") != before, 10)
+    pending = _sql(question, "SELECT count(*) FROM pg_settings WHERE pending_restart") != [["0"]]
+    if not pending and not _limited_otherwise(question):
+        return "reloaded"
+    return _restart(question)
+
+
+def _refused(question: dict[str, Any]) -> list[str]:
+    """What the running server says of the files in place; a value that waits for a restart is no error."""
+    rows = _sql(
+        question,
+        """SELECT f.sourcefile || ':' || f.sourceline || ': ' || coalesce(f.name || ': ', '') || f.error
+           FROM pg_file_settings f LEFT JOIN pg_settings s USING (name)
+           WHERE f.error IS NOT NULL AND coalesce(s.context, '') <> 'postmaster'
+           UNION ALL
+           SELECT 'pg_hba.conf:' || line_number || ': ' || error FROM pg_hba_file_rules WHERE error IS NOT NULL
+           LIMIT 3""",
+    )
+    return [row[0] for row in rows or []]
+
+
+def _restart(question: dict[str, Any]) -> str:
+    since = time.time()
+    if _systemctl("restart", question):
+        return "restarted"
+    said = _log(question, since)
+    _put_back()
+    _run(["systemctl", "reset-failed", question["unit"]])
+    state = "runs again with them" if _systemctl("start", question) else "does not run with them either"
+    raise SystemExit(
+        "PostgreSQL did not start with the new files (%s); the old ones are back, and it %s" % (said, state)
+    )
+
+
+def _start(question: dict[str, Any]) -> str:
+    since = time.time()
+    _run(["systemctl", "reset-failed", question["unit"]])
+    if _systemctl("start", question):
+        return "started"
+    said = _log(question, since)
+    _put_back()
+    _run(["systemctl", "reset-failed", question["unit"]])
+    state = "runs with them" if _systemctl("start", question) else "does not start with them either"
+    raise SystemExit(
+        "PostgreSQL does not start with the new files (%s); the old ones are back, and it %s" % (said, state)
+    )
+
+
+def _systemctl(verb: str, question: dict[str, Any]) -> bool:
+    subprocess.run(["systemctl", verb, question["unit"]], capture_output=True, check=False)
+    return _unit(question["unit"])["ActiveState"] == "active"
+
+
+def _log(question: dict[str, Any], since: float) -> str:
+    """What the server said last: in its own log file, or in the journal."""
+    lines = []
+    try:
+        with open(question["start_log"], encoding="utf-8", errors="replace") as file:
+            if os.stat(question["start_log"]).st_mtime >= since - 1:
+                lines = file.read().splitlines()
+    except OSError:
+        pass
+    said = [line.split("] ", 1)[-1] for line in lines if "FATAL" in line or "PANIC" in line]
+    if not said:
+        words = [
+            "journalctl",
+            "-q",
+            "-u",
+            question["unit"],
+            "--since",
+            "@%d" % since,
+            "-o",
+            "cat",
+            "-n",
+            "20",
+        ]
+        said = [line for line in _run(words).splitlines() if "FATAL" in line or "rror" in line]
+    return "; ".join(said[-2:]) or "see journalctl -u " + question["unit"]
+
+
+# -- asking --------------------------------------------------------------------------------------------
+
+
+def _sql(question: dict[str, Any], text: str) -> list[list[str]] | None:
+    """Rows of a query, as the OS user postgres; None when the server does not let us in."""
+    words = ["psql", "-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", question["socket_folder"]]
+    words += ["-p", str(question["port"]), "-d", "postgres", "-f", "-"]
+    done = subprocess.run(
+        ["runuser", "-u", "postgres", "--", *words],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+    )
+    if done.returncode:
+        return None
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def _until(true: Callable[[], bool], seconds: int) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise SystemExit("the server did not read its files within %d s" % seconds)
+        time.sleep(0.05)
+
+
+def _run(words: list[str]) -> str:
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(" ".join(words[:2]) + ": " + done.stderr.strip())
+    return done.stdout

@@ -1,0 +1,39 @@
+"""Whether the exporter answers and sees its server; waited for when asked."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+import urllib.request
+from typing import Any
+
+SECONDS = 30
+
+
+def main(question: dict[str, Any]) -> dict[str, Any]:
+    said = _said(question)
+    if said and question["make"]:
+        if question["unit"] is not None:
+            subprocess.run(["systemctl", "reset-failed", question["unit"]], capture_output=True, check=False)
+            subprocess.run(["systemctl", "restart", question["unit"]], capture_output=True, check=False)
+        end = time.monotonic() + SECONDS
+        while said and time.monotonic() < end:
+            time.sleep(0.25)
+            said = _said(question)
+        if said:
+            raise SystemExit("the exporter at %s: %s, for %d s" % (question["listen"], said, SECONDS))
+    return {"differs": bool(said), "said": said}
+
+
+def _said(question: dict[str, Any]) -> str:
+    """What is wrong, or nothing."""
+    address, _, port = question["listen"].rpartition(":")
+    if address in ("0.0.0.0", "[::]"):
+        address = "localhost"
+    try:
+        with urllib.request.urlopen("http://%s:%s/metrics" % (address, port), timeout=5) as answer:
+            lines = answer.read().decode("utf-8", "replace").splitlines()
+    except OSError as error:
+        return "no answer: %s" % (getattr(error, "reason", None) or error)
+    values = [line.split()[-1] for line in lines if line.startswith("pg_up")]
+    return "" if values and set(values) == {"1"} else "pg_up is %s" % (", ".join(values) or "not there")

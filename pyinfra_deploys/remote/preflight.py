@@ -1,0 +1,112 @@
+"""What the host is, before anything is changed on it."""
+
+from __future__ import annotations
+
+import glob
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+from typing import Any
+
+
+def main(question: dict[str, Any]) -> dict[str, Any]:
+    release = _os_release()
+    return {
+        "os": release.get("ID", ""),
+        "codename": release.get("VERSION_CODENAME", ""),
+        "pretty": release.get("PRETTY_NAME", "no known system"),
+        "machine": platform.machine(),
+        "apt": shutil.which("apt-get") is not None,
+        "systemd": os.path.isdir("/run/systemd/system"),
+        "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "free": {path: shutil.disk_usage(_existing(path)).free for path in question["free"]},
+        "mounted": {path: os.path.ismount(path) for path in question["mounts"]},
+        "clusters": _clusters(),
+        "data": _data(question["data_directory"]),
+        "texts": {path: _text(path) for path in question["texts"]},
+        "client": os.environ.get("SSH_CONNECTION", "").split(" ")[0],
+        "trial": _trial(question["trial"]) if question.get("trial") else "",
+    }
+
+
+def _os_release() -> dict[str, str]:
+    found = {}
+    for line in (_text("/etc/os-release") or "").splitlines():
+        key, _, value = line.partition("=")
+        found[key] = value.strip('"')
+    return found
+
+
+def _text(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def _existing(path: str) -> str:
+    """The path, or its nearest parent that is there: the file system that it will be on."""
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def _clusters() -> list[dict[str, str]]:
+    """Every cluster that Debian's tools know: its version, name and data directory."""
+    found = []
+    for path in glob.glob("/etc/postgresql/*/*/postgresql.conf"):
+        version, name = path.split("/")[3:5]
+        data = re.search(r"(?m)^\s*data_directory\s*=\s*'([^']*)'", _text(path) or "")
+        found.append({"version": version, "name": name, "data": data.group(1) if data else ""})
+    return found
+
+
+def _data(path: str) -> dict[str, Any]:
+    """What the data directory holds."""
+    try:
+        names = sorted(name for name in os.listdir(path) if name != "lost+found")
+    except FileNotFoundError:
+        return {"there": False, "version": "", "names": []}
+    except NotADirectoryError:
+        return {"there": True, "version": "", "names": [os.path.basename(path) + " is a file"]}
+    return {"there": True, "version": (_text(path + "/PG_VERSION") or "").strip(), "names": names[:5]}
+
+
+def _trial(trial: dict[str, Any]) -> str:
+    """Why apt would not take this source; read into a folder of its own, so that nothing is changed."""
+    with tempfile.TemporaryDirectory(prefix="pgdeploy-") as folder:
+        os.chmod(folder, 0o755)
+        text = trial["source"]
+        if trial["key"] is not None:
+            _write(folder + "/key.asc", trial["key"])
+            text = re.sub(r"(?m)^Signed-By: .*$", "Signed-By: " + folder + "/key.asc", text)
+        _write(folder + "/trial.sources", text)
+        os.makedirs(folder + "/lists/partial")
+        options = {
+            "Dir::Etc::sourcelist": folder + "/trial.sources",
+            "Dir::Etc::sourceparts": "-",
+            "Dir::State::lists": folder + "/lists",
+            "Dir::Cache::pkgcache": "",
+            "Dir::Cache::srcpkgcache": "",
+            "APT::Update::Error-Mode": "any",
+            "APT::Sandbox::User": "root",
+            "Acquire::Retries": "0",
+            "Acquire::http::Timeout": "20",
+            "Acquire::https::Timeout": "20",
+        }
+        words = [word for key, value in options.items() for word in ("-o", key + "=" + value)]
+        done = subprocess.run(["apt-get", *words, "update"], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return ""
+        said = [line for line in done.stderr.splitlines() if line.startswith(("E:", "W:"))]
+        return "; ".join(line[3:].strip() for line in said[:2]) or "apt-get update failed"
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(path, 0o644)

@@ -1,0 +1,87 @@
+"""pyinfra's inventory: every target in specs/ that has a host and says how ssh reaches it.
+
+PGDEPLOY_SPECS names another folder of specs, PGDEPLOY_SSH_CONFIG an ssh_config file that says how to reach the
+hosts, as `--ssh-config` does for the gate. What ssh itself makes of options and files is asked of `ssh -G`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from pgdeploy.connection.login import ssh_options
+from pgdeploy.errors import SpecError
+from pgdeploy.resources.spec import Ssh
+from pgdeploy.target import load_target, specs_folder
+
+SSH_CONFIG = "PGDEPLOY_SSH_CONFIG"
+
+
+def inventory() -> list[tuple[str, dict[str, Any]]]:
+    """Every target with a host, and pyinfra's data for it.
+
+    Raises:
+        SystemExit: a spec does not load, or none has a host.
+    """
+    found = []
+    for file in sorted(specs_folder().glob("*.yaml")):
+        if file.stem.startswith("_"):
+            continue
+        try:
+            target = load_target(file)
+        except SpecError as error:
+            raise SystemExit("\n".join(error.problems)) from None
+        ssh = target.spec.connect.ssh if target.spec.connect else None
+        if ssh is None and SSH_CONFIG in os.environ:
+            # the file says how to reach it, by the target's name: a throw-away host, say
+            ssh = Ssh(host=target.name)
+        if target.spec.host is not None and ssh is not None:
+            found.append((target.name, {"spec_file": str(file.absolute()), **_data(ssh)}))
+    if not found:
+        raise SystemExit(f"no target in {specs_folder()}{os.sep} has `host:` and `connect: {{ssh: ...}}`")
+    return found
+
+
+def _data(ssh: Ssh) -> dict[str, Any]:
+    """How pyinfra reaches it: never a question, never an unknown host."""
+    config = os.environ.get(SSH_CONFIG) or ssh.config
+    if SSH_CONFIG in os.environ:
+        options = ssh_options(config=config)
+    else:
+        options = ssh_options(
+            user=ssh.user, port=ssh.port, key=ssh.key, known_hosts=ssh.known_hosts, config=config
+        )
+    said = _ask_ssh([*options, "--", ssh.host])
+    data: dict[str, Any] = {
+        "ssh_hostname": said["hostname"][0],
+        "ssh_user": said["user"][0],
+        "ssh_port": int(said["port"][0]),
+        "ssh_strict_host_key_checking": "yes",
+        # a user who is not root does everything by sudo
+        "_sudo": said["user"][0] != "root",
+    }
+    known = [Path(name).expanduser() for name in " ".join(said["userknownhostsfile"]).split()]
+    if existing := [name for name in known if name.exists()]:
+        data["ssh_known_hosts_file"] = str(existing[0])
+    if len(said["identityfile"]) == 1:
+        data |= {"ssh_key": str(Path(said["identityfile"][0]).expanduser()), "ssh_allow_agent": False}
+        data["ssh_look_for_keys"] = False
+    if config is not None:
+        data["ssh_config_file"] = str(config)
+    return data
+
+
+def _ask_ssh(arguments: list[str]) -> dict[str, list[str]]:
+    done = subprocess.run(["ssh", "-G", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"ssh cannot make sense of its options: {done.stderr.strip()}")
+    found: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        key, _, value = line.partition(" ")
+        found.setdefault(key, []).append(value)
+    return found
+
+
+postgres = inventory()

@@ -1,0 +1,100 @@
+"""The host that pyinfra is at: its target, where things are on it, and what it answers to a script of ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from paramiko import SSHException
+from pyinfra.api import DeployError, StringCommand
+from pyinfra.context import host
+
+from pgdeploy.resources.host.layout import Layout
+from pgdeploy.target import Target, load_target
+
+
+def target() -> Target:
+    """The target of this host, as the inventory names it."""
+    file = host.data.get("spec_file")
+    if file is None:
+        raise DeployError(f"{host.name} has no `spec_file` in its data; take the inventory of pgdeploy")
+    return _load(str(file))
+
+
+@cache
+def _load(file: str) -> Target:
+    return load_target(Path(file))
+
+
+def layout() -> Layout:
+    return Layout(target().spec)
+
+
+ANSWER = """\
+import json, sys
+try:
+    print(json.dumps(main(json.loads({question}))))
+except OSError as error:
+    sys.exit(": ".join(filter(None, (error.filename2 or error.filename, error.strerror))))
+"""
+"""What the host cannot do (a full disk, a folder in the way) is one line, as all that our scripts refuse."""
+
+
+def stdin(script: str, question: object) -> str:
+    """What `python3 -` reads on the host: a script of ours and its question. Nothing of it stands in argv."""
+    text = (files("pyinfra_deploys.remote") / f"{script}.py").read_text(encoding="utf-8")
+    return f"{text}\n\n{ANSWER.format(question=repr(json.dumps(question)))}"
+
+
+def command(script: str, question: object) -> StringCommand:
+    """A script of ours as pyinfra's command: it changes something, or fails with one message."""
+    return StringCommand("python3", "-", _stdin=stdin(script, question))
+
+
+class Unanswered(Exception):
+    """The host did not answer a script of ours; the message is what it said."""
+
+
+def ask(script: str, question: object) -> Any:
+    """What a script of ours finds on the host.
+
+    Raises:
+        Unanswered: it failed, or the connection is lost; the last line that was said.
+    """
+    try:
+        done, output = host.run_shell_command(
+            StringCommand("python3", "-"),
+            _sudo=bool(host.data.get("_sudo")),
+            _stdin=stdin(script, question),
+        )
+    except (SSHException, OSError, EOFError) as error:
+        raise Unanswered(f"the connection is lost: {str(error) or type(error).__name__}") from None
+    if not done:
+        said = [line for line in output.stderr_lines if line.strip()] or ["it said nothing"]
+        raise Unanswered(said[-1])
+    return json.loads(output.stdout_lines[-1])
+
+
+def may_become_root() -> bool:
+    """Whether sudo lets us without a question: what sudo says is hidden from pyinfra, or it would ask for one."""
+    if not host.data.get("_sudo"):
+        return True
+    done, _ = host.run_shell_command(StringCommand("sudo -n true 2>/dev/null"))
+    return bool(done)
+
+
+def made(script: str, question: dict[str, Any]) -> Iterator[StringCommand]:
+    """The command that makes it so, unless the host finds it so already.
+
+    When asking fails, making is what fails, on this host alone and with the same words.
+    """
+    try:
+        differs = ask(script, {**question, "make": False})["differs"]
+    except Unanswered:
+        differs = True
+    if differs:
+        yield command(script, {**question, "make": True})

@@ -1,0 +1,60 @@
+"""TLS: the server's certificate and key, from references or made on the host for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyinfra.api import DeployError, StringCommand, deploy, operation
+
+from pgdeploy.resources.host.amount import seconds_of
+from pgdeploy.resources.host.file import HostFile
+from pyinfra_deploys.secretfile import placed
+from pyinfra_deploys.this import layout, made
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.host.tls import TlsSpec
+
+
+@deploy("TLS")
+def tls() -> None:
+    """Certificate and key beside the server's configuration; the key is for the server alone."""
+    spec = layout().host.tls
+    if spec is None:
+        return
+    if spec.self_signed:
+        self_signed(name="A certificate that signs itself, for tests")
+    else:
+        placed(_files(spec), name="Certificate and key")
+
+
+def _files(spec: TlsSpec) -> list[HostFile]:
+    here = layout()
+    if spec.certificate is None or spec.key is None:
+        raise DeployError("the spec names no certificate and key")
+    try:
+        certificate = Path(spec.certificate).read_text(encoding="utf-8")
+    except OSError as error:
+        raise DeployError(f"{error.filename}: {error.strerror}; host: tls: certificate: names it") from None
+    key = spec.key.read().reveal().rstrip("\n") + "\n"
+    return [
+        HostFile(here.certificate, certificate, "postgres", "postgres", "0644"),
+        HostFile(here.key, key, "postgres", "postgres", "0600"),
+    ]
+
+
+@operation()
+def self_signed() -> Iterator[StringCommand]:
+    """Made on the host, so that its key never travels."""
+    here = layout()
+    spec = here.host.tls
+    if spec is None:
+        return
+    question: dict[str, Any] = {
+        "certificate": here.certificate,
+        "key": here.key,
+        "names": list(spec.names),
+        "expires_after": seconds_of(spec.expires_after),
+    }
+    yield from made("self_signed", question)

@@ -1,0 +1,188 @@
+"""One thing of the host broken turns exactly its own checks red, and what rests on it is blocked; on made facts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from pgdeploy.check import Finding, Inapplicable, Verdict, evaluate
+from pgdeploy.facts import NO_HOST, Facts
+from pgdeploy.resources.host.declared import DeclaredHost
+from pgdeploy.target import Target, load_target
+from tests.host.conforming import answer, facts
+from tests.host.texts import pg15, pg17
+
+Answer = dict[str, Any]
+Breaking = Callable[[Answer], object]
+
+
+def load(folder: Path, text: str, **host: object) -> Target:
+    data = YAML(typ="safe", pure=True).load(text)
+    data["host"] |= host
+    file = folder / "pg01.yaml"
+    file.write_text(json.dumps(data), encoding="utf-8")
+    return load_target(file)
+
+
+def declared(target: Target) -> DeclaredHost:
+    found = target.declared_host
+    assert found is not None
+    return found
+
+
+def gate(target: Target, read: Facts) -> dict[str, Finding]:
+    return {check.id: evaluate(check, read) for check in target.host_checks}
+
+
+def of(found: dict[str, Finding], *verdicts: Verdict) -> set[str]:
+    return {known for known, finding in found.items() if finding.verdict in verdicts}
+
+
+@pytest.mark.parametrize("text", [pg15(), pg17()], ids=["pg15", "pg17"])
+def test_green(text: str, tmp_path: Path) -> None:
+    target = load(tmp_path, text)
+    found = gate(target, facts(declared(target)))
+    assert [f for f in found.values() if f.verdict is not Verdict.CONFORMS] == []
+
+
+def value(section: str) -> Callable[[Answer], Any]:
+    return lambda host: host[section]["value"]
+
+
+def put(section: str, *keys: Any, to: object) -> Breaking:
+    """Sets one value, deep in a section."""
+
+    def change(host: Answer) -> None:
+        where = host[section]
+        for key in ("value", *keys[:-1]) if keys else ():
+            where = where[key]
+        where[keys[-1] if keys else "value"] = to
+
+    return change
+
+
+UNIT = "postgresql@15-main.service"
+EXPORTER = "prometheus-postgres-exporter.service"
+CONF = "/etc/postgresql/15/main/conf.d/pgdeploy.conf"
+PG = "package[postgresql-15]"
+
+RED: dict[str, tuple[Breaking, set[str]]] = {
+    "package": (put("packages", "postgresql-15", to=None), {f"{PG}.installed"}),
+    "version": (put("packages", "postgresql-15", "version", to="14.1"), {f"{PG}.version"}),
+    "hold": (put("packages", "postgresql-15", "held", to=False), {f"{PG}.hold"}),
+    "origin": (put("origins", "postgresql-15", to=["https://apt.postgresql.org/x y"]), {f"{PG}.origin"}),
+    "stopped": (put("units", UNIT, "active", to="inactive"), {"service[postgresql@15-main].active"}),
+    "loop": (
+        lambda host: value("units")(host)[UNIT].update(restarts=9, age=5),
+        {"service[postgresql@15-main].restarts"},
+    ),
+    "not at boot": (
+        lambda host: (
+            value("units")(host)[UNIT].update(file_state="disabled"),
+            host["start"].update(value="manual"),
+        ),
+        {"service[postgresql@15-main].enabled"},
+    ),
+    "exporter stopped": (
+        put("units", EXPORTER, "active", to="failed"),
+        {"service[prometheus-postgres-exporter].active"},
+    ),
+    "no pg_up": (put("exporter", "pg_up", to=0.0), {"exporter[postgres_exporter].pg_up"}),
+    "no metrics": (
+        put("exporter", to={"status": None, "why": "refused"}),
+        {"exporter[postgres_exporter].metrics"},
+    ),
+    "scrape": (put("exporter", "scrape_error", to=1.0), {"exporter[postgres_exporter].scrape_error"}),
+    "file gone": (put("paths", CONF, to=None), {f"file[{CONF}].exists"}),
+    "file mode": (put("paths", CONF, "mode", to="0666"), {f"file[{CONF}].mode"}),
+    "file text": (put("paths", CONF, "text", to="# nothing\n"), {f"file[{CONF}].content"}),
+    "sysctl": (put("sysctl", "vm.swappiness", to="60"), {"sysctl[vm.swappiness].value"}),
+    "huge pages": (put("huge_pages", "total", to=69), {"kernel[huge_pages].number"}),
+    "transparent": (
+        put("huge_pages", "transparent", to="always"),
+        {"kernel[transparent_huge_pages].value"},
+    ),
+    "zone": (put("clock", "zone", to="Europe/Berlin"), {"clock[time_zone].value"}),
+    "clock": (put("clock", "synchronised", to=False), {"clock[time].synchronised"}),
+    "locale": (put("locale", "known", to=["C"]), {"locale[en_US.UTF-8].generated"}),
+    "full": (put("space", "free", to=1 << 20), {"mount[/mnt/data/pg01].free"}),
+    "checksums": (put("control", "checksums", to=False), {"cluster[15-main].checksums"}),
+    "elsewhere": (put("postmaster", "data_directory", to="/x"), {"cluster[15-main].data_directory"}),
+    "limits": (put("postmaster", "open_files", to=1024), {"service[postgresql@15-main].open_files"}),
+    "oom": (put("postmaster", "oom_score", to=0), {"service[postgresql@15-main].oom_score"}),
+    "listener": (
+        lambda host: value("listening")(host).append({"address": "0.0.0.0", "port": 8080, "program": ""}),
+        {"socket[others].undeclared"},
+    ),
+    "no table": (put("firewall", "table", to=None), {"firewall[table].loaded"}),
+    "policy": (put("firewall", "table", 2, "chain", "policy", to="drop"), {"firewall[table].loaded"}),
+    "no boot": (put("firewall", "boot", to=None), {"firewall[table].boot"}),
+    "no loopback": (
+        lambda host: value("firewall")(host)["table"].pop(3),
+        {"firewall[table].undeclared"},
+    ),
+    "another network": (
+        put("firewall", "table", 7, "rule", "expr", 1, "match", "right", to="10.0.0.1"),
+        {"firewall[5432].sources"},
+    ),
+    "older tls": (put("tls", "older", to="TLSv1.1"), {"tls[handshake].older"}),
+    "no tls": (lambda host: value("tls")(host).update(version=None, why="none"), {"tls[handshake].version"}),
+    "names": (put("tls", "names", to=["other"]), {"tls[certificate].names"}),
+    "expires": (put("tls", "expires", to=1_800_000_000 + 5), {"tls[certificate].expires"}),
+    "served": (put("tls", "fingerprint", to="bb"), {"tls[certificate].served"}),
+    "docker": (put("users", "postgres", to=["docker", "postgres"]), {"osuser[postgres].groups"}),
+    "no record": (put("record", to=None), {"deployment[record].exists"}),
+    "other spec": (put("record", "spec", to="x"), {"deployment[record].spec"}),
+    "slow": (put("record", "first", "seconds", to=901.0), {"deployment[record].within"}),
+}
+
+
+@pytest.mark.parametrize("case", RED)
+def test_red(case: str, tmp_path: Path) -> None:
+    breaking, red = RED[case]
+    target = load(tmp_path, pg15())
+    host = answer(declared(target))
+    breaking(host)
+    found = gate(target, facts(declared(target), host))
+    assert of(found, Verdict.DRIFTS, Verdict.UNREADABLE) == red
+    assert all(found[known].stuck for known in red)
+
+
+def test_a_section_that_could_not_be_read_is_no_drift(tmp_path: Path) -> None:
+    target = load(tmp_path, pg15())
+    for section in answer(declared(target)):
+        host = answer(declared(target))
+        host[section] = {"error": "broken"}
+        found = gate(target, facts(declared(target), host))
+        assert of(found, Verdict.DRIFTS) == set(), section
+
+
+def test_server_lost(tmp_path: Path) -> None:
+    """The unit runs and PostgreSQL does not answer: one check says so, what is asked in SQL is blocked."""
+    target = load(tmp_path, pg15())
+    read = facts(declared(target), lost="no answer")
+    assert of(gate(target, read), Verdict.DRIFTS) == {"server[postgres].answers"}
+    assert {evaluate(check, read).verdict for check in (*target.checks, *target.probes)} == {Verdict.BLOCKED}
+
+
+def test_in_a_container_the_kernel_is_not_ours(tmp_path: Path) -> None:
+    target = load(tmp_path, pg15())
+    host = answer(declared(target))
+    host["os"]["value"]["container"] = "docker"
+    found = gate(target, facts(declared(target), host))
+    assert "sysctl[vm.swappiness].value" in of(found, Verdict.INAPPLICABLE)
+    assert of(found, Verdict.DRIFTS) == set()
+
+
+def test_without_access_to_the_host_nothing_applies(tmp_path: Path) -> None:
+    target = load(tmp_path, pg15())
+    read = replace(facts(declared(target)), host=Inapplicable(NO_HOST), _memo={})
+    found = gate(target, read)
+    assert of(found, *set(Verdict) - {Verdict.INAPPLICABLE}) == set()
+    assert {finding.reason for finding in found.values()} == {NO_HOST}
