@@ -294,8 +294,10 @@ def _read_all(
     import psycopg
 
     try:
-        with connection.pipeline():
+        with connection.pipeline() as pipeline:
             settle(connection)
+            # or BEGIN would come in the middle of the implicit transaction, where the level cannot change
+            pipeline.sync()
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             cursors = [_ask(connection, query, major, scope) for query in queries]
             connection.execute("COMMIT")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.operations import files
 
 from pyinfra_deploys.this import layout, made
 
@@ -15,6 +16,13 @@ def cluster() -> None:
     """pg_createcluster on the declared data directory; an existing cluster stays as it is."""
     here = layout()
     created(name=f"Cluster {here.major}/{here.cluster} in {here.data_directory}")
+    files.directory(
+        name="The data directory is the server's alone",
+        path=here.data_directory,
+        user="postgres",
+        group="postgres",
+        mode="0700",
+    )
 
 
 @operation()

@@ -7,17 +7,27 @@ from io import StringIO
 from typing import Any
 
 from pyinfra.api import StringCommand, deploy, operation
+from pyinfra.context import host
 from pyinfra.operations import apt, files
 
 from pgdeploy.resources.host.file import no_cluster_file, pin_file, sources_file
 from pgdeploy.resources.host.layout import MIRROR_KEY, Layout
 from pgdeploy.resources.host.package import MirrorSpec
 from pyinfra_deploys.preflight import mirror_key
-from pyinfra_deploys.this import ask, layout, target
+from pyinfra_deploys.this import ask, command, layout, made, target
 from pyinfra_deploys.write import put
 
-WAIT = "-o DPkg::Lock::Timeout=120"
-"""Somebody else's apt is waited for, and then the message says who holds its lock."""
+PATIENCE = 120
+"""Seconds that somebody else's apt is waited for; `--data apt_patience=SECONDS` says otherwise."""
+
+
+def wait() -> str:
+    """apt's own option for it; its message says who holds the lock."""
+    return f"-o DPkg::Lock::Timeout={_patience()}"
+
+
+def _patience() -> int:
+    return int(host.data.get("apt_patience", PATIENCE))
 
 
 @deploy("Package source")
@@ -41,7 +51,7 @@ def package_source(codename: str) -> None:
             name="The key of apt.postgresql.org, from the distribution's own postgresql-common",
             packages=["postgresql-common"],
             no_recommends=True,
-            extra_install_args=WAIT,
+            extra_install_args=wait(),
         )
     put(wanted, "The package source")
 
@@ -57,7 +67,7 @@ def packages() -> None:
         name=f"PostgreSQL {here.major} and what goes with it",
         packages=list(here.packages),
         no_recommends=True,
-        extra_install_args=f"{WAIT} --allow-downgrades",
+        extra_install_args=f"{wait()} --allow-downgrades",
     )
     if here.host.packages.version is not None:
         pinned(name=f"PostgreSQL {here.host.packages.version}, neither older nor newer")
@@ -74,18 +84,16 @@ def _state(here: Layout) -> dict[str, Any]:
 @operation()
 def repaired() -> Iterator[StringCommand]:
     """dpkg was cut short (a kill, a full disk): finish it, or no package can be installed."""
-    if ask("packages", {"names": []})["cut_short"]:
-        yield StringCommand("DEBIAN_FRONTEND=noninteractive", "dpkg", "--configure", "-a", "--force-confold")
-        yield StringCommand(
-            "DEBIAN_FRONTEND=noninteractive", "apt-get", WAIT, "-y", "--fix-broken", "install"
-        )
+    yield from made("dpkg", {"seconds": _patience()})
 
 
 @operation()
 def lists(names: list[str]) -> Iterator[StringCommand]:
     """Read the package lists when one of these packages is not installed; one unreadable list is an error."""
     if ask("packages", {"names": names})["missing"]:
-        yield StringCommand("apt-get", WAIT, "-o APT::Update::Error-Mode=any", "-qq", "update")
+        # apt's own patience is not for the lock of its lists
+        yield command("dpkg", {"seconds": _patience(), "make": True})
+        yield StringCommand("apt-get", wait(), "-o APT::Update::Error-Mode=any", "-qq", "update")
 
 
 @operation()
@@ -94,9 +102,9 @@ def pinned() -> Iterator[StringCommand]:
     here = layout()
     if wrong := _state(here)["wrong"]:
         options = "-y --allow-downgrades --allow-change-held-packages --no-install-recommends"
-        yield StringCommand("apt-get", WAIT, "-o APT::Update::Error-Mode=any", "-qq", "update")
+        yield StringCommand("apt-get", wait(), "-o APT::Update::Error-Mode=any", "-qq", "update")
         wanted = [f"'{name}={here.host.packages.version}'" for name in wrong]
-        yield StringCommand("DEBIAN_FRONTEND=noninteractive", "apt-get", WAIT, options, "install", *wanted)
+        yield StringCommand("DEBIAN_FRONTEND=noninteractive", "apt-get", wait(), options, "install", *wanted)
 
 
 @operation()
@@ -105,6 +113,6 @@ def held() -> Iterator[StringCommand]:
     here = layout()
     known = _state(here)["held"]
     if missing := [name for name in here.held if name not in known]:
-        yield StringCommand("apt-mark", "hold", *missing)
+        yield StringCommand("apt-mark", wait(), "hold", *missing)
     if not here.held and f"postgresql-{here.major}" in known:
-        yield StringCommand("apt-mark", "unhold", f"postgresql-{here.major}")
+        yield StringCommand("apt-mark", wait(), "unhold", f"postgresql-{here.major}")

@@ -16,6 +16,7 @@ from pgdeploy.resources.host.file import sources_file
 from pgdeploy.resources.host.layout import MIRROR_KEY, PGDG, Layout
 from pgdeploy.resources.host.package import MirrorSpec
 from pgdeploy.resources.spec import Spec
+from pyinfra_deploys.lost import tell_when_lost
 from pyinfra_deploys.this import Unanswered, ask, layout, may_become_root, target
 
 ARCHITECTURES = {"distribution": (), "pgdg": ("x86_64", "aarch64", "ppc64le", "s390x")}
@@ -37,6 +38,7 @@ def preflight() -> str | None:
 
     A host that is refused takes no further part in the run, and pyinfra's exit code says so.
     """
+    tell_when_lost()
     reasons, codename = _look()
     for reason in reasons:
         logger.error(f"{host.print_prefix}refused, nothing is changed: {reason}")

@@ -8,7 +8,7 @@ from pyinfra.api import StringCommand, deploy, operation
 from pyinfra.operations import apt, server
 
 from pgdeploy.resources.host.file import limits_file, sysctl_file, tmpfiles_file
-from pyinfra_deploys.package import WAIT
+from pyinfra_deploys.package import wait
 from pyinfra_deploys.this import layout, made, target
 from pyinfra_deploys.write import put
 
@@ -27,15 +27,23 @@ def system() -> None:
         kernel(name="The kernel takes its settings")
     if host.time_zone is not None:
         time_zone(host.time_zone, name=f"Time zone {host.time_zone}")
-    if host.locale is not None and not host.locale.upper().startswith(("C.", "POSIX")):
-        apt.packages(
-            name="The locales package", packages=["locales"], no_recommends=True, extra_install_args=WAIT
-        )
-        server.locale(name=f"Generate the locale {host.locale}", locale=host.locale)
+    if host.locale is not None:
+        locale(host.locale)
     if host.time_sync is not None:
         clock(f"{host.time_sync}.service", name=f"The clock is kept by {host.time_sync}")
     if (file := limits_file(spec)) is not None:
         put(file, "Limits of the server's unit")
+
+
+@deploy("Locale")
+def locale(wanted: str) -> None:
+    """The locale is there, and is the system's; the cluster's own is initdb's."""
+    apt.packages(
+        name="The locales package", packages=["locales"], no_recommends=True, extra_install_args=wait()
+    )
+    if not wanted.upper().startswith(("C.", "POSIX")):
+        server.locale(name=f"Generate {wanted}", locale=wanted)
+    system_locale(wanted, name=f"The system speaks {wanted}")
 
 
 @operation()
@@ -72,6 +80,12 @@ def huge_pages() -> Iterator[StringCommand]:
 def time_zone(zone: str) -> Iterator[StringCommand]:
     """/etc/localtime; the server's own `timezone` is a setting of the spec."""
     yield from made("time_zone", {"zone": zone})
+
+
+@operation()
+def system_locale(wanted: str) -> Iterator[StringCommand]:
+    """LANG of the system."""
+    yield from made("system_locale", {"locale": wanted})
 
 
 @operation()

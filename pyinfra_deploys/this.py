@@ -34,20 +34,11 @@ def layout() -> Layout:
     return Layout(target().spec)
 
 
-ANSWER = """\
-import json, sys
-try:
-    print(json.dumps(main(json.loads({question}))))
-except OSError as error:
-    sys.exit(": ".join(filter(None, (error.filename2 or error.filename, error.strerror))))
-"""
-"""What the host cannot do (a full disk, a folder in the way) is one line, as all that our scripts refuse."""
-
-
 def stdin(script: str, question: object) -> str:
     """What `python3 -` reads on the host: a script of ours and its question. Nothing of it stands in argv."""
-    text = (files("pyinfra_deploys.remote") / f"{script}.py").read_text(encoding="utf-8")
-    return f"{text}\n\n{ANSWER.format(question=repr(json.dumps(question)))}"
+    folder = files("pyinfra_deploys.remote")
+    texts = [(folder / f"{name}.py").read_text(encoding="utf-8") for name in (script, "answer")]
+    return "\n\n".join([*texts, f"answer(main, json.loads({json.dumps(question)!r}))\n"])
 
 
 def command(script: str, question: object) -> StringCommand:

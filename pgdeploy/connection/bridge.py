@@ -69,7 +69,8 @@ class BridgeServer(Server):
         self._listener.bind(str(self._folder / ".s.PGSQL.5432"))
         self._listener.listen(16)
         self._sessions: list[subprocess.Popen[bytes]] = []
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def _command(self) -> Sequence[str]:
         """What bridges one connection between its stdin and stdout and the server's socket."""
@@ -100,6 +101,10 @@ class BridgeServer(Server):
             ) from error
 
     def close(self) -> None:
+        # close alone leaves the thread in accept(), on a number that the next listener may get
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(CONNECT_TIMEOUT)
         self._listener.close()
         for session in self._sessions:
             session.terminate()

@@ -65,4 +65,6 @@ def _run(words: list[str]) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise SystemExit(words[0] + ": " + "; ".join(said[-3:]))
+        # what initdb does after a failure is the end of what it says, and not the reason
+        reasons = [line for line in said if re.search("PANIC:|FATAL:|ERROR:|HINT:|error:", line)]
+        raise SystemExit(words[0] + ": " + "; ".join(reasons[:3] or said[-3:]))

@@ -12,6 +12,7 @@ import grp
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
@@ -40,6 +41,7 @@ def _differs(question: dict[str, Any]) -> list[str]:
     if unit["ActiveState"] != "active":
         found.append(question["unit"] + " is " + unit["ActiveState"])
         return found
+    found += [name + " is overridden" for name in _overridden(question)]
     waits = _waits(question)
     return found + (["waits for a " + waits] if waits else [])
 
@@ -81,6 +83,18 @@ def _waits(question: dict[str, Any]) -> str:
     paths = [file["path"] for file in question["files"]] + question["watched"]
     newest = max(os.stat(path).st_mtime for path in paths)
     return "reload" if newest > float(when) else ""
+
+
+def _overridden(question: dict[str, Any]) -> list[str]:
+    """Settings of ours that postgresql.auto.conf, which beats our file, has with another value."""
+    rows = _sql(
+        question,
+        """SELECT DISTINCT a.name FROM pg_file_settings a JOIN pg_file_settings ours USING (name)
+           WHERE a.sourcefile LIKE '%%/postgresql.auto.conf' AND ours.sourcefile = '%s'
+           AND a.setting IS DISTINCT FROM ours.setting ORDER BY 1"""
+        % question["files"][0]["path"].replace("'", "''"),
+    )
+    return [row[0] for row in rows or [] if re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", row[0])]
 
 
 def _limited_otherwise(question: dict[str, Any]) -> bool:
@@ -207,6 +221,8 @@ def _load(question: dict[str, Any]) -> str:
         # nobody lets us in to ask: the new rules may be what lets us in
         _run(["systemctl", "reload", question["unit"]])
         return "reloaded"
+    for name in _overridden(question):
+        _sql(question, "ALTER SYSTEM RESET " + name)
     _sql(question, "SELECT pg_reload_conf()")
     _until(lambda: _sql(question, "SELECT pg_conf_load_time()") != before, 10)
     pending = _sql(question, "SELECT count(*) FROM pg_settings WHERE pending_restart") != [["0"]]
@@ -216,12 +232,15 @@ def _load(question: dict[str, Any]) -> str:
 
 
 def _refused(question: dict[str, Any]) -> list[str]:
-    """What the running server says of the files in place; a value that waits for a restart is no error."""
+    """What the running server says of the files in place; a value that waits for a restart is no error.
+
+    Nor is a line that went away and would take one: that has no place in a file.
+    """
     rows = _sql(
         question,
         """SELECT f.sourcefile || ':' || f.sourceline || ': ' || coalesce(f.name || ': ', '') || f.error
            FROM pg_file_settings f LEFT JOIN pg_settings s USING (name)
-           WHERE f.error IS NOT NULL AND coalesce(s.context, '') <> 'postmaster'
+           WHERE f.error IS NOT NULL AND f.sourcefile IS NOT NULL AND coalesce(s.context, '') <> 'postmaster'
            UNION ALL
            SELECT 'pg_hba.conf:' || line_number || ': ' || error FROM pg_hba_file_rules WHERE error IS NOT NULL
            LIMIT 3""",

@@ -1,9 +1,8 @@
-"""The state of packages: which are missing, of another version than wanted, held; and whether dpkg was cut short."""
+"""The state of packages: which are missing, of another version than wanted, held."""
 
 from __future__ import annotations
 
 import fnmatch
-import os
 import subprocess
 from typing import Any
 
@@ -22,7 +21,6 @@ def main(question: dict[str, Any]) -> dict[str, Any]:
         "missing": missing,
         "wrong": wrong,
         "held": held,
-        "cut_short": bool(os.listdir("/var/lib/dpkg/updates")) or bool(_run(["dpkg", "--audit"]).strip()),
         "versions": {name: installed[name] for name in question["names"] if name in installed},
     }
 

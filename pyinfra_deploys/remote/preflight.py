@@ -66,7 +66,9 @@ def _clusters() -> list[dict[str, str]]:
 
 
 def _data(path: str) -> dict[str, Any]:
-    """What the data directory holds."""
+    """What the data directory holds; nothing, when initdb of ours was cut short in it (see cluster.py)."""
+    if os.path.exists(path + ".pgdeploy-initdb"):
+        return {"there": True, "version": "", "names": []}
     try:
         names = sorted(name for name in os.listdir(path) if name != "lost+found")
     except FileNotFoundError:

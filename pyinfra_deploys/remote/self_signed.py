@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -12,10 +13,21 @@ from typing import Any
 
 
 def main(question: dict[str, Any]) -> dict[str, Any]:
-    differs = _differs(question)
-    if differs and question["make"]:
+    anew, bared = _differs(question), _bared(question["key"])
+    if anew and question["make"]:
         _make(question)
-    return {"differs": differs}
+    elif bared and question["make"]:
+        shutil.chown(question["key"], "postgres", "postgres")
+        os.chmod(question["key"], 0o600)
+    return {"differs": anew or bared}
+
+
+def _bared(key: str) -> bool:
+    """Whether others than the server may read the key."""
+    if not os.path.exists(key):
+        return False
+    found = os.stat(key)
+    return found.st_mode & 0o777 != 0o600 or pwd.getpwuid(found.st_uid).pw_name != "postgres"
 
 
 def _differs(question: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,3 +93,12 @@ def test_nothing_is_left_behind(target: Target) -> None:
     server.open().close()
     server.close()
     assert not folder.exists()
+
+
+def test_a_closed_server_leaves_no_thread(target: Target) -> None:
+    """One that went on waiting would take a connection of the next server for its own, and close it."""
+    before = threading.active_count()
+    server = connect(target)
+    assert threading.active_count() == before + 1
+    server.close()
+    assert threading.active_count() == before

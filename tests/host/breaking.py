@@ -27,8 +27,21 @@ def findings(machine: Machine, target: str = "prod-pg01") -> dict[str, Finding]:
             gate.close()
 
 
-def red(machine: Machine) -> set[str]:
-    """Checks that fail or have no answer; what is blocked has its reason in one of these."""
-    return {
-        identity for identity, finding in findings(machine).items() if finding.verdict is not Verdict.BLOCKED
-    }
+class Red(dict[str, str]):
+    """Checks that fail or have no answer, each with why; compares with the set of their ids."""
+
+    def __eq__(self, other: object) -> bool:
+        return set(self) == other
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def red(machine: Machine) -> Red:
+    """What is red; what is blocked has its reason in one of these."""
+    return Red(
+        {
+            identity: finding.reason or f"desired {finding.desired}, actual {finding.actual}"
+            for identity, finding in findings(machine).items()
+            if finding.verdict is not Verdict.BLOCKED
+        }
+    )

@@ -70,7 +70,10 @@ def _values(declared: DeclaredHost) -> dict[str, Any]:
         "sysctl": {name: str(value) for name, value in kernel.sysctl.items()} if kernel else {},
         "huge_pages": {"total": 70, "size": 2 << 20, "transparent": kernel and kernel.transparent_huge_pages},
         "clock": {"zone": host.time_zone, "synchronised": True},
-        "locale": {"known": ["C", (host.locale or "C.UTF-8").replace("UTF-8", "utf8")]},
+        "locale": {
+            "known": ["C", (host.locale or "C.UTF-8").replace("UTF-8", "utf8")],
+            "system": host.locale,
+        },
         "packages": {
             name: {"version": version, "held": True, "status": "installed"} for name in layout.packages
         },

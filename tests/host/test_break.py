@@ -34,7 +34,11 @@ def file(path: str, field: str) -> str:
 BREAKS = [
     # services
     Break("postgresql stopped", f"systemctl stop {UNIT}", {f"service[{UNIT}].active"}),
-    Break("postgresql disabled", f"systemctl disable -q {UNIT}", {f"service[{UNIT}].enabled"}),
+    Break(
+        "postgresql not at boot",
+        f"systemctl disable -q {UNIT}; echo manual > {CONF}/start.conf; systemctl daemon-reload",
+        {f"service[{UNIT}].enabled"},
+    ),
     Break("postgresql masked", f"systemctl mask -q {UNIT}", {f"service[{UNIT}].enabled"}),
     Break("exporter stopped", f"systemctl stop {EXPORTER}", {f"service[{EXPORTER}].active"}),
     Break("exporter masked", f"systemctl mask -q {EXPORTER}", {f"service[{EXPORTER}].enabled"}),
@@ -77,7 +81,7 @@ BREAKS = [
     ),
     Break(
         "a second hba line above",
-        f"sed -i '1i local all all trust' {CONF}/pg_hba.conf && systemctl reload {UNIT}",
+        f"sed -i '1i local nobody all trust' {CONF}/pg_hba.conf && systemctl reload {UNIT}",
         {file(f"{CONF}/pg_hba.conf", "content"), "hba[rules].undeclared"},
     ),
     Break(
@@ -97,13 +101,13 @@ BREAKS = [
     Break(
         "exporter moved",
         f"sed -i s/9187/9188/ /etc/default/{EXPORTER} && systemctl restart {EXPORTER} && sleep 1",
-        {file(f"/etc/default/{EXPORTER}", "content"), "socket[9187].addresses", "sockets.undeclared"},
+        {file(f"/etc/default/{EXPORTER}", "content"), "socket[9187].addresses", "socket[others].undeclared"},
     ),
     # the network
     Break(
         "a port opened",
         "systemd-run -q --unit leak python3 -m http.server 8099 && sleep 1",
-        {"sockets.undeclared"},
+        {"socket[others].undeclared"},
         undo="systemctl stop leak",
     ),
     Break(
@@ -120,9 +124,25 @@ BREAKS = [
         f" && cat /root/new.crt > pgdeploy.crt && systemctl reload {UNIT} && sleep 1",
         {"tls[certificate].expires"},
     ),
-    # the system
     Break(
-        "another time zone", "ln -sf /usr/share/zoneinfo/Europe/Berlin /etc/localtime", {"clock[time].zone"}
+        "certificate for another name",
+        f"cd {CONF} && openssl req -x509 -key pgdeploy.key -subj /CN=other -days 300 -out /root/new.crt"
+        " -addext subjectAltName=DNS:other.example.org"
+        f" && cat /root/new.crt > pgdeploy.crt && systemctl reload {UNIT} && sleep 1",
+        {"tls[certificate].names"},
+    ),
+    Break(
+        "certificate changed without a reload",
+        f"cd {CONF} && openssl req -x509 -key pgdeploy.key -subj /CN=other -days 300 -out /root/new.crt"
+        " -addext subjectAltName=DNS:pg01.example.org,IP:127.0.0.1 && cat /root/new.crt > pgdeploy.crt",
+        {"tls[certificate].served"},
+    ),
+    # the system
+    Break("the system's locale", "echo LANG=C > /etc/default/locale", {"locale[en_US.UTF-8].default"}),
+    Break(
+        "another time zone",
+        "ln -sf /usr/share/zoneinfo/Europe/Berlin /etc/localtime",
+        {"clock[time_zone].value"},
     ),
     Break(
         "postgres in the docker group",
@@ -140,7 +160,7 @@ BREAKS = [
         "checksums off",
         f"systemctl stop {UNIT} && runuser -u postgres -- /usr/lib/postgresql/15/bin/pg_checksums --disable"
         f" -D /mnt/data/pg01 && systemctl start {UNIT}",
-        {"cluster[15/main].checksums"},
+        {"cluster[15-main].checksums"},
         undo=f"systemctl stop {UNIT} && runuser -u postgres -- /usr/lib/postgresql/15/bin/pg_checksums --enable"
         f" -D /mnt/data/pg01 && systemctl start {UNIT}",
     ),

@@ -16,7 +16,7 @@ from tests.host.texts import pg15
 
 pytestmark = [pytest.mark.docker, pytest.mark.long]
 
-LOUD = ("-vvv", "--diff", "--debug")
+LOUD = ("-vvv", "--diff", "--debug", "--debug-all")
 
 PASSWORD_FILE = "/etc/prometheus/pgdeploy-exporter-password"
 KEY_FILE = "/etc/postgresql/15/main/pgdeploy.key"
@@ -155,7 +155,7 @@ def first(machine: Machine) -> Run:
 def second(machine: Machine, first: Run) -> Run:
     """All passwords and the key are others now."""
     _, key = key_pair(machine.folder)
-    secrets = {name: f"{value}-anew" for name, value in SECRETS.items()}
+    secrets = {name: value.replace("canary", "canary-new") for name, value in SECRETS.items()}
     words = ["docker", "exec", "-i", machine.container, "runuser", "-u", "postgres", "--", "psql", "-XAtq"]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as activity:
         assert activity.stdin is not None

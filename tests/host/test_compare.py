@@ -111,6 +111,7 @@ RED: dict[str, tuple[Breaking, set[str]]] = {
     "zone": (put("clock", "zone", to="Europe/Berlin"), {"clock[time_zone].value"}),
     "clock": (put("clock", "synchronised", to=False), {"clock[time].synchronised"}),
     "locale": (put("locale", "known", to=["C"]), {"locale[en_US.UTF-8].generated"}),
+    "the system speaks another": (put("locale", "system", to="C"), {"locale[en_US.UTF-8].default"}),
     "full": (put("space", "free", to=1 << 20), {"mount[/mnt/data/pg01].free"}),
     "checksums": (put("control", "checksums", to=False), {"cluster[15-main].checksums"}),
     "elsewhere": (put("postmaster", "data_directory", to="/x"), {"cluster[15-main].data_directory"}),

@@ -29,7 +29,7 @@ class DeploymentSpec(Model):
     """What is asked of the record."""
 
     within: Span | None = Field(None, description="the first deploy may take no longer")
-    at_most: Span | None = Field(None, description="the last look of pg01.py may be no longer ago")
+    at_most: Span | None = Field(None, description="the last change by pg01.py may be no longer ago")
 
 
 # -- checks --------------------------------------------------------------------------------------------

@@ -25,12 +25,19 @@ class Locale(HostResource):
 
     def checks(self) -> Iterator[Check]:
         keys: Keys = ("host", "locale")
-        yield Check(self, f"locale[{name(self.locale, dotted=True)}]", "generated", keys, self._generated)
+        address = f"locale[{name(self.locale, dotted=True)}]"
+        yield Check(self, address, "generated", keys, self._generated)
+        yield Check(self, address, "default", keys, self._default)
 
     def _generated(self, facts: Facts) -> Outcome:
         known = {spelled(text) for text in section(facts, "locale")["known"]}
         actual = "generated" if spelled(self.locale) in known else "not generated"
         return same("generated", actual, stuck=self.declared.deploy)
+
+    def _default(self, facts: Facts) -> Outcome:
+        actual = section(facts, "locale")["system"] or "none"
+        same_one = spelled(actual) == spelled(self.locale)
+        return Outcome(same_one, self.locale, actual, "/etc/default/locale", stuck=self.declared.deploy)
 
 
 def spelled(locale: str) -> str:

@@ -60,7 +60,8 @@ class Service(HostResource):
 
     def _active(self, facts: Facts) -> Outcome:
         known = self._fact(facts)
-        actual = known["active"] if known["load"] == "loaded" else known["load"]
+        # a masked unit may run on, until the next boot: that is the other check's to say
+        actual = known["active"] if known["load"] in ("loaded", "masked") else known["load"]
         if actual == "failed":
             actual = f"failed ({known['result']})"
         stuck = f"systemctl start {self.unit}; why it stopped: journalctl -u {self.unit}"
@@ -68,7 +69,7 @@ class Service(HostResource):
 
     def _enabled(self, facts: Facts) -> Outcome:
         actual = self._fact(facts)["file_state"] or "no such unit"
-        if self.unit == self.declared.layout.unit and actual != "enabled":
+        if self.unit == self.declared.layout.unit and actual not in ("enabled", "masked"):
             actual = self._debian(facts)
         return same("enabled", actual, stuck=self.declared.deploy)
 
