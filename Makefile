@@ -26,7 +26,7 @@ test-long: $(STAMP) ## the long tests
 	$(PYTEST) -m "long and not docker" tests
 
 test-host: $(STAMP) ## the tests with real hosts: systemd, sshd and apt in containers; needs Docker
-	$(PYTEST) -m docker tests
+	$(PYTEST) -n 2 --dist loadfile -m docker tests
 
 bench: $(STAMP) ## the benchmarks
 	$(PYTEST) benchmarks

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
 SSH_CONFIG = "PGDEPLOY_SSH_CONFIG"
 """Environment variable by which the inventory knows the ssh_config that overrides the specs."""
+THROW_AWAY = "PGDEPLOY_THROW_AWAY"
 LAST_LINES = 15
 """As much of what pyinfra says is told when it fails."""
 
 
-def deploy(target: Target, ssh_config: Path | None, note: Callable[[str], None]) -> None:
-    """Run pyinfra for this target; `note` is told when it begins.
+def deploy(
+    target: Target, ssh_config: Path | None, note: Callable[[str], None], *, throw_away: bool = False
+) -> None:
+    """Run pyinfra for this target; `note` is told when it begins. A throw-away host need not be as big as the real one.
 
     Raises:
         MissingExtra: pyinfra is not installed.
@@ -38,7 +41,7 @@ def deploy(target: Target, ssh_config: Path | None, note: Callable[[str], None])
     done = subprocess.run(
         command,
         check=False,
-        env=_environment(target, ssh_config),
+        env=_environment(target, ssh_config, throw_away),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -69,10 +72,12 @@ def _command(target: Target) -> list[str]:
     return [sys.executable, "-m", "pyinfra", *files, "--limit", target.name, "-y"]
 
 
-def _environment(target: Target, ssh_config: Path | None) -> dict[str, str]:
+def _environment(target: Target, ssh_config: Path | None, throw_away: bool) -> dict[str, str]:
     known = {**os.environ, "PGDEPLOY_SPECS": str(target.file.absolute().parent)}
     if ssh_config is not None:
         known[SSH_CONFIG] = str(ssh_config.absolute())
+    if throw_away:
+        known[THROW_AWAY] = "1"
     return known
 
 

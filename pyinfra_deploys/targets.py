@@ -17,6 +17,8 @@ from pgdeploy.resources.spec import Ssh
 from pgdeploy.target import load_target, specs_folder
 
 SSH_CONFIG = "PGDEPLOY_SSH_CONFIG"
+THROW_AWAY = "PGDEPLOY_THROW_AWAY"
+"""Set for a host that stands in for the real one, which it need not be as big as."""
 
 
 def inventory() -> list[tuple[str, dict[str, Any]]]:
@@ -59,6 +61,7 @@ def _data(ssh: Ssh) -> dict[str, Any]:
         "ssh_user": said["user"][0],
         "ssh_port": int(said["port"][0]),
         "ssh_strict_host_key_checking": "yes",
+        "throw_away": THROW_AWAY in os.environ,
         # a user who is not root does everything by sudo
         "_sudo": said["user"][0] != "root",
     }

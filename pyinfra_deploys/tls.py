@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyinfra.api import DeployError, StringCommand, deploy, operation
+from pyinfra.api import StringCommand, deploy, operation
 
 from pgdeploy.resources.host.amount import seconds_of
 from pgdeploy.resources.host.file import HostFile
+from pyinfra_deploys.certificate import certificate_of
 from pyinfra_deploys.secretfile import placed
 from pyinfra_deploys.this import layout, made
 
@@ -31,13 +31,7 @@ def tls() -> None:
 
 def _files(spec: TlsSpec) -> list[HostFile]:
     here = layout()
-    if spec.certificate is None or spec.key is None:
-        raise DeployError("the spec names no certificate and key")
-    try:
-        certificate = Path(spec.certificate).read_text(encoding="utf-8")
-    except OSError as error:
-        raise DeployError(f"{error.filename}: {error.strerror}; host: tls: certificate: names it") from None
-    key = spec.key.read().reveal().rstrip("\n") + "\n"
+    certificate, key = certificate_of(spec)
     return [
         HostFile(here.certificate, certificate, "postgres", "postgres", "0644"),
         HostFile(here.key, key, "postgres", "postgres", "0600"),

@@ -29,13 +29,14 @@ def realise(target: Target, socket_path: str, note: Note) -> ContainerServer:
     """
     spec = target.spec
     require_host(target, reached=True)
-    throw_away = start(system(spec), _names(target), note=note)
+    mount = spec.host.cluster.mount if spec.host is not None else None
+    throw_away = start(system(spec), _names(target), disks=[mount] if mount else [], note=note)
     try:
         made = stand_ins(role.password for role in spec.roles.values() if role.password is not None)
         if made:
             note(f"not set, so the container has passwords of its own for: {', '.join(made)}")
         os.environ.update(made)  # for the probes, which log in with them
-        deploy(target, throw_away.ssh_config, note)
+        deploy(target, throw_away.ssh_config, note, throw_away=True)
         return ContainerServer(throw_away.container, socket_path, throw_away.close)
     except BaseException:
         throw_away.close()

@@ -24,7 +24,7 @@ BOOT_TIMEOUT = 90
 
 @dataclass(frozen=True)
 class ThrowAway:
-    """A running host of ours. `close` removes it, unless it is to be kept."""
+    """A running host of ours. `close` removes it."""
 
     container: str
     """Its name."""
@@ -39,11 +39,9 @@ class ThrowAway:
 
 
 def start(
-    os: str, names: Sequence[str], *, keep: str | None = None, note: Note = lambda _: None
+    os: str, names: Sequence[str], *, disks: Sequence[str] = (), note: Note = lambda _: None
 ) -> ThrowAway:
-    """Start a host of `debian-12` or `debian-13`, known to its ssh_config by `names`.
-
-    With `keep` the container has this name and outlives `close`; only its ssh_config goes.
+    """Start a host of `debian-12` or `debian-13`, known to its ssh_config by `names`; `disks` are mounts of its own.
 
     Raises:
         MissingExtra: testcontainers is not installed.
@@ -54,7 +52,7 @@ def start(
     remove_stale()
     cleanup = Cleanup()
     try:
-        name = _run(tag, keep, cleanup)
+        name = _run(tag, disks, cleanup)
         _wait(name, "systemd", lambda: _is_up(name))
         port = int(docker("port", name, "22/tcp").rpartition(":")[2])
         _wait(name, "sshd", lambda: _greets(port))
@@ -76,7 +74,7 @@ def _require_testcontainers() -> None:
         raise MissingExtra("container", "a throw-away host")
 
 
-def _run(tag: str, keep: str | None, cleanup: Cleanup) -> str:
+def _run(tag: str, disks: Sequence[str], cleanup: Cleanup) -> str:
     from docker.errors import DockerException
     from testcontainers.core.config import testcontainers_config
     from testcontainers.core.container import DockerContainer
@@ -84,22 +82,21 @@ def _run(tag: str, keep: str | None, cleanup: Cleanup) -> str:
     # its reaper is one more image to pull, and we clean up ourselves
     testcontainers_config.ryuk_disabled = True
     try:
-        container = DockerContainer(tag, command="/sbin/init", name=keep, **_options(mortal=keep is None))
+        container = DockerContainer(tag, command="/sbin/init", **_options(disks))
         container.image = tag  # it is of this engine, whatever prefix is set for those of a registry
         container.with_volume_mapping("/sys/fs/cgroup", "/sys/fs/cgroup", "rw")
         for folder in ("/run", "/run/lock"):
             container.with_tmpfs_mount(folder)
         # docker-py's way to say: any port of this address
         container.ports["22/tcp"] = ("127.0.0.1",)  # type: ignore[assignment]
-        if keep is None:
-            cleanup.add(container.stop)
+        cleanup.add(container.stop)
         container.start()
         return str(container.get_wrapped_container().name)
     except (DockerException, OSError) as error:
         raise TargetError(f"the container does not start: {error}") from error
 
 
-def _options(mortal: bool) -> dict[str, Any]:
+def _options(disks: Sequence[str]) -> dict[str, Any]:
     """What systemd needs to be at home in a container, and nftables to make rules."""
     return {
         "cap_add": ["SYS_ADMIN", "NET_ADMIN"],
@@ -107,7 +104,9 @@ def _options(mortal: bool) -> dict[str, Any]:
         "cgroupns": "host",
         "shm_size": "256m",
         "stop_signal": "SIGRTMIN+3",
-        "labels": {OWNER: owner()} if mortal else {},
+        "labels": {OWNER: owner()},
+        # a volume without a name, which goes with its container
+        "mounts": [{"Type": "volume", "Target": disk, "Source": ""} for disk in disks],
     }
 
 

@@ -108,6 +108,10 @@ def _spot(item: CheckItem) -> tuple[str, int]:
     """The line of the spec; the first one for what was skipped with its target, as pytest counts by line."""
     if not item.data and not item.text:
         return str(item.visit.file), 1
+    if item.check.resource.on_host and item.data and not item.visit.gate.facts.has_host:
+        # one line for all of them, not one for each part of the host section
+        place = item.visit.gate.target.loaded.place(("host",))
+        return item.location[0], place.line
     return item.location[0], (item.location[1] or 0) + 1
 
 

@@ -33,7 +33,7 @@ class Red(dict[str, str]):
     def __eq__(self, other: object) -> bool:
         return set(self) == other
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 def red(machine: Machine) -> Red:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -159,15 +158,14 @@ def test_close_leaves_nothing(engine: None) -> None:
     assert not made.ssh_config.parent.exists()
 
 
-def test_what_is_kept_stays(engine: None) -> None:
-    name = f"pgdeploy-test-{os.getpid()}"
+def test_disks_of_its_own(engine: None) -> None:
+    made = start("debian-12", ["x"], disks=["/mnt/data"])
     try:
-        made = start("debian-12", ["x"], keep=name)
-        made.close()
-        assert exists(name)
-        assert not made.ssh_config.parent.exists()
+        assert on(made, "mountpoint /mnt/data") == "/mnt/data is a mountpoint"
+        volumes = docker("inspect", "-f", "{{range .Mounts}}{{.Name}} {{end}}", made.container).split()
     finally:
-        attempt("rm", "-f", "-v", name)
+        made.close()
+    assert [name for name in volumes if attempt("volume", "inspect", name).returncode == 0] == []
 
 
 PROGRAM = """

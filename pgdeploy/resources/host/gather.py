@@ -382,6 +382,12 @@ def exporter(question: Any) -> Any:
     """What the exporter says of itself; `status` is None when nothing answers."""
     if question["exporter"] is None:
         return None
+    said = _scrape(question)
+    # one that held a connection over the server's restart finds out by its first scrape, and is fine by the next
+    return _scrape(question) if said.get("pg_up") == 0 else said
+
+
+def _scrape(question: Any) -> Any:
     url = f"http://{question['exporter']}/metrics"
     try:
         with urllib.request.urlopen(url, timeout=PATIENCE) as answer:

@@ -1,0 +1,114 @@
+"""What keeps a host from becoming what its spec says, judged from what it says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from pgdeploy.resources.host.amount import bytes_of
+from pgdeploy.resources.host.layout import Layout
+
+ARCHITECTURES = {"distribution": (), "pgdg": ("x86_64", "aarch64", "ppc64le", "s390x")}
+"""What apt.postgresql.org has packages for."""
+
+RELEASES = {"bookworm": {15}, "trixie": {17}, "jammy": {14}, "noble": {16}}
+"""Debian 12 and 13, Ubuntu 22.04 and 24.04, and the PostgreSQL that each has itself."""
+
+ROOM = bytes_of("600MB")
+"""What the packages take in /usr and /var."""
+
+MEMORY_SEEN = 0.9
+"""A machine of 48 GB shows a little less: the kernel keeps some."""
+
+
+def refusals(here: Layout, found: dict[str, Any], *, throw_away: bool = False) -> Iterator[str]:
+    """Why this host cannot become what its spec says, each with what to do.
+
+    `found` is what remote/preflight.py says of it. A throw-away host need not be as big as the real one.
+    """
+    yield from _system(here, found)
+    yield from _resources(here, found, throw_away)
+    yield from _clusters(here, found)
+    yield from _own_way(here, found)
+
+
+def _system(here: Layout, found: dict[str, Any]) -> Iterator[str]:
+    source, codename = here.host.packages.source, found["codename"]
+    if not found["apt"]:
+        yield f"{found['pretty']} has no apt; this deploys Debian 12 and 13, Ubuntu 22.04 and 24.04"
+        return
+    if not found["systemd"]:
+        yield "systemd does not run here, and services could not be started"
+    if source == "pgdg" and found["machine"] not in ARCHITECTURES["pgdg"]:
+        yield (
+            f"apt.postgresql.org has nothing for {found['machine']}, only for "
+            f"{', '.join(ARCHITECTURES['pgdg'])}; take `source: distribution`"
+        )
+    if source == "distribution" and here.major not in RELEASES.get(codename, {here.major}):
+        has = ", ".join(map(str, RELEASES[codename]))
+        yield (
+            f"{found['pretty']} itself has PostgreSQL {has}, the spec says {here.major}; "
+            "take `packages: {source: pgdg}` or `postgres: " + has + "`"
+        )
+    if source == "pgdg" and codename not in RELEASES:
+        yield f"{found['pretty']} is not known here; known: {', '.join(RELEASES)}"
+
+
+def _resources(here: Layout, found: dict[str, Any], throw_away: bool) -> Iterator[str]:
+    declared = here.spec.machine.memory
+    if not throw_away and declared is not None and found["memory"] < bytes_of(declared) * MEMORY_SEEN:
+        yield f"the host has {_human(found['memory'])} of memory, the spec counts with {declared} (machine: memory)"
+    elif here.shared_buffers > found["memory"]:
+        yield f"shared_buffers is {_human(here.shared_buffers)}, and the host has {_human(found['memory'])} of memory"
+    needed = {"/var": ROOM, "/usr": ROOM, here.data_directory: bytes_of(here.host.cluster.free)}
+    for path, size in needed.items():
+        if found["free"][path] < size and not (path != here.data_directory and found["clusters"]):
+            yield f"{_human(found['free'][path])} are free for {path}, and {_human(size)} are needed; make room"
+    for path, mounted in found["mounted"].items():
+        if not mounted:
+            yield f"nothing is mounted at {path}, where the spec wants the data (cluster: mount); mount it first"
+
+
+def _clusters(here: Layout, found: dict[str, Any]) -> Iterator[str]:
+    """Data that is there already is never copied over, moved or taken for empty."""
+    data, known = found["data"], None
+    for cluster in found["clusters"]:
+        if cluster["version"] == str(here.major) and cluster["name"] == here.cluster:
+            known = cluster
+    if known is not None and known["data"] != here.data_directory:
+        yield (
+            f"the cluster {here.major}/{here.cluster} is there already, in {known['data']}, and the spec says "
+            f"{here.data_directory}; docs/host.md says how to move it (stop, move, change postgresql.conf), "
+            "or write that directory into the spec"
+        )
+    elif known is None and data["names"]:
+        what = f"a cluster of PostgreSQL {data['version']}" if data["version"] else ", ".join(data["names"])
+        yield (
+            f"{here.data_directory} holds something that no cluster {here.major}/{here.cluster} of this host "
+            f"owns: {what}; it is left alone: empty it, or name another data_directory"
+        )
+    elif known is not None and data["version"] not in ("", str(here.major)):
+        yield f"{here.data_directory} is of PostgreSQL {data['version']}, the spec says {here.major}"
+
+
+def _own_way(here: Layout, found: dict[str, Any]) -> Iterator[str]:
+    """A firewall that would shut us out is not set up."""
+    firewall = here.host.firewall
+    if firewall is None or firewall.ssh is None or not found["client"]:
+        return
+    try:
+        client = ip_address(found["client"].partition("%")[0])
+    except ValueError:
+        return
+    if not any(client in ip_network(network) for network in firewall.ssh):
+        yield (
+            f"this run comes from {client}, and firewall: ssh lets in only "
+            f"{', '.join(firewall.ssh)}: it would shut itself out"
+        )
+
+
+def _human(size: int) -> str:
+    return (
+        f"{size / bytes_of('1GB'):.1f} GB" if size >= bytes_of("1GB") else f"{size / bytes_of('1MB'):.0f} MB"
+    )

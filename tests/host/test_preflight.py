@@ -1,0 +1,103 @@
+"""What no container of ours can be: other processors, other releases. Asked with made answers of a host."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pgdeploy.resources.host.layout import Layout
+from pgdeploy.target import load_target
+from pyinfra_deploys.certificate import certificate_faults
+from pyinfra_deploys.refusal import refusals
+from tests.host.texts import pg15
+
+FINE: dict[str, Any] = {
+    "os": "debian",
+    "codename": "bookworm",
+    "pretty": "Debian GNU/Linux 12 (bookworm)",
+    "machine": "x86_64",
+    "apt": True,
+    "systemd": True,
+    "memory": 8 << 30,
+    "free": {"/var": 9 << 30, "/usr": 9 << 30, "/mnt/data/pg01": 9 << 30},
+    "mounted": {},
+    "clusters": [],
+    "data": {"there": False, "version": "", "names": []},
+    "texts": {},
+    "client": "172.17.0.1",
+}
+
+
+def asked(tmp_path: Path, source: str = "distribution", major: int = 15, **found: Any) -> list[str]:
+    file = tmp_path / "prod-pg01.yaml"
+    file.write_text(pg15(source).replace("postgres: 15", f"postgres: {major}"))
+    return list(refusals(Layout(load_target(file).spec), {**FINE, **found}))
+
+
+def test_a_fine_host(tmp_path: Path) -> None:
+    assert asked(tmp_path) == []
+
+
+def test_a_processor_that_pgdg_has_nothing_for(tmp_path: Path) -> None:
+    (said,) = asked(tmp_path, "pgdg", machine="riscv64")
+    assert said.startswith("apt.postgresql.org has nothing for riscv64, only for x86_64, aarch64")
+    assert asked(tmp_path, machine="riscv64") == []
+
+
+def test_a_release_that_pgdg_has_no_more(tmp_path: Path) -> None:
+    (said,) = asked(tmp_path, "pgdg", codename="buster", pretty="Debian GNU/Linux 10 (buster)")
+    assert said == "Debian GNU/Linux 10 (buster) is not known here; known: bookworm, trixie, jammy, noble"
+
+
+@pytest.mark.parametrize(
+    ("codename", "major"), [("bookworm", 15), ("trixie", 17), ("jammy", 14), ("noble", 16)]
+)
+def test_each_release_has_one_postgresql_of_its_own(tmp_path: Path, codename: str, major: int) -> None:
+    assert asked(tmp_path, major=major, codename=codename) == []
+    assert asked(tmp_path, "pgdg", major=18, codename=codename) == []
+    (said,) = asked(tmp_path, major=18, codename=codename)
+    assert f"itself has PostgreSQL {major}, the spec says 18" in said
+
+
+def test_no_systemd(tmp_path: Path) -> None:
+    (said,) = asked(tmp_path, systemd=False)
+    assert "systemd does not run here" in said
+
+
+def test_a_throw_away_host_may_be_small(tmp_path: Path) -> None:
+    file = tmp_path / "prod-pg01.yaml"
+    file.write_text(pg15() + "machine: {memory: 48GB}\n")
+    here = Layout(load_target(file).spec)
+    assert "the spec counts with 48GB" in "".join(refusals(here, FINE))
+    assert list(refusals(here, FINE, throw_away=True)) == []
+
+
+def pair(folder: Path, name: str) -> tuple[Path, Path]:
+    """A certificate and its key."""
+    key, certificate = folder / f"{name}.key", folder / f"{name}.crt"
+    words = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=x"]
+    command = ["openssl", "req", "-x509", *words, "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
+def test_a_certificate_and_its_key(tmp_path: Path) -> None:
+    (one, key), (two, _) = pair(tmp_path, "one"), pair(tmp_path, "two")
+
+    def faults(certificate: Path, key: Path) -> list[str]:
+        given = f"tls: {{certificate: {certificate}, key: {{file: {key}}}}}"
+        file = tmp_path / "prod-pg01.yaml"
+        file.write_text(
+            pg15().replace("tls: {self_signed: true, names: [pg01.example.org, 127.0.0.1]}", given)
+        )
+        return list(certificate_faults(Layout(load_target(file).spec)))
+
+    assert faults(one, key) == []
+    (said,) = faults(two, key)
+    assert said == f"the private key of host: tls: key: is not that of the certificate {two}"
+    assert "holds no certificate in PEM" in "".join(faults(key, key))
+    assert "gives no private key in PEM" in "".join(faults(one, one))
+    assert "No such file" in "".join(faults(tmp_path / "nowhere", key))
