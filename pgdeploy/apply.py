@@ -247,7 +247,12 @@ class _Guard:
             )
 
     def release(self) -> None:
+        import psycopg
+
         if self._connection is not None:
+            # closing alone lets the backend hold the lock until it has ended, and the next apply may be quicker
+            with suppress(psycopg.Error):
+                self._connection.execute("SELECT pg_advisory_unlock(%s, %s)", LOCK)
             self._connection.close()
             self._connection = None
 

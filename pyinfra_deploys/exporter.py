@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pyinfra.api import DeployError, StringCommand, deploy, operation
 from pyinfra.operations import files, server
 
-from pgdeploy.resources.host.exporter import ExporterSpec
-from pgdeploy.resources.host.file import HostFile, exporter_files
+from pgdeploy.resources.host.exporter import CONTAINER, RESTART, ExporterSpec
+from pgdeploy.resources.host.file import HostFile, exporter_files, exporter_folder, password_file
 from pgdeploy.resources.host.layout import EXPORTER_PASSWORD, EXPORTER_UNIT
 from pyinfra_deploys.secretfile import placed
 from pyinfra_deploys.this import layout, made, target
@@ -38,7 +38,7 @@ def _service(spec: ExporterSpec) -> None:
             shell="/usr/sbin/nologin",
         )
     else:
-        placed([_password(spec, EXPORTER_PASSWORD)], name="The exporter's password file")
+        placed([_password(spec)], name="The exporter's password file")
     environment, unit = exporter_files(target().spec)
     put(environment, "Where the exporter listens, and how it logs in")
     put(unit, "The exporter's unit")
@@ -46,22 +46,25 @@ def _service(spec: ExporterSpec) -> None:
 
 
 def _compose(spec: ExporterSpec) -> None:
-    files.directory(name="The exporter's folder", path=spec.folder, mode="0755")
-    placed([_password(spec, f"{spec.folder}/password", "root")], name="The exporter's password file")
+    folder = exporter_folder(spec)
+    files.directory(
+        name="The exporter's folder",
+        path=folder.path,
+        user=folder.owner,
+        group=folder.group,
+        mode=folder.mode,
+    )
+    placed([_password(spec)], name="The exporter's password file")
     for file in exporter_files(target().spec):
-        changed = put(file, "docker-compose.yaml")
-        server.shell(
-            name="The exporter's container",
-            commands=[f"docker compose --project-directory {spec.folder} up -d --wait"],
-            _if=changed.did_change,
-        )
+        put(file, "docker-compose.yaml")
+    contained(name="The exporter's container runs, with what its files say")
 
 
-def _password(spec: ExporterSpec, path: str, group: str = "prometheus") -> HostFile:
+def _password(spec: ExporterSpec) -> HostFile:
     reference = target().spec.roles[spec.role].password
     if reference is None:
         raise DeployError(f"role {spec.role} has no password for the exporter")
-    return HostFile(path, reference.read().reveal(), "root", group, "0640")
+    return password_file(spec, reference.read().reveal())
 
 
 @operation()
@@ -74,6 +77,24 @@ def running() -> Iterator[StringCommand]:
         paths.append(EXPORTER_PASSWORD)
     question = {"unit": EXPORTER_UNIT, "paths": paths}
     yield from made("unit", question)
+
+
+@operation()
+def contained() -> Iterator[StringCommand]:
+    """The container is up, and as docker-compose.yaml says; made anew when it is older than what it reads."""
+    spec = layout().host.exporter
+    if spec is None:
+        return
+    (compose,) = exporter_files(target().spec)
+    yield from made(
+        "container",
+        {
+            "name": CONTAINER,
+            "folder": spec.folder,
+            "desired": {"state": "running", "image": spec.image, "restart": RESTART},
+            "paths": [compose.path, password_file(spec).path],
+        },
+    )
 
 
 @operation()

@@ -14,7 +14,7 @@ from pgdeploy.resources.host.file import no_cluster_file, pin_file, sources_file
 from pgdeploy.resources.host.layout import MIRROR_KEY, Layout
 from pgdeploy.resources.host.package import MirrorSpec
 from pyinfra_deploys.preflight import mirror_key
-from pyinfra_deploys.this import ask, command, layout, made, target
+from pyinfra_deploys.this import command, known, layout, made, target
 from pyinfra_deploys.write import put
 
 PATIENCE = 120
@@ -74,11 +74,9 @@ def packages() -> None:
     held(name="Hold PostgreSQL's package")
 
 
-def _state(here: Layout) -> dict[str, Any]:
+def _question(here: Layout) -> dict[str, Any]:
     names = [f"postgresql-{here.major}", f"postgresql-client-{here.major}"]
-    question = {"names": list(here.packages), "pinned": names, "version": here.host.packages.version}
-    found: dict[str, Any] = ask("packages", question)
-    return found
+    return {"names": list(here.packages), "pinned": names, "version": here.host.packages.version}
 
 
 @operation()
@@ -90,7 +88,8 @@ def repaired() -> Iterator[StringCommand]:
 @operation()
 def lists(names: list[str]) -> Iterator[StringCommand]:
     """Read the package lists when one of these packages is not installed; one unreadable list is an error."""
-    if ask("packages", {"names": names})["missing"]:
+    found = yield from known("packages", {"names": names})
+    if found["missing"]:
         # apt's own patience is not for the lock of its lists
         yield command("dpkg", {"seconds": _patience(), "make": True})
         yield StringCommand("apt-get", wait(), "-o APT::Update::Error-Mode=any", "-qq", "update")
@@ -100,7 +99,8 @@ def lists(names: list[str]) -> Iterator[StringCommand]:
 def pinned() -> Iterator[StringCommand]:
     """The declared version, also when that is an older one, or a held one."""
     here = layout()
-    if wrong := _state(here)["wrong"]:
+    found = yield from known("packages", _question(here))
+    if wrong := found["wrong"]:
         options = "-y --allow-downgrades --allow-change-held-packages --no-install-recommends"
         yield StringCommand("apt-get", wait(), "-o APT::Update::Error-Mode=any", "-qq", "update")
         wanted = [f"'{name}={here.host.packages.version}'" for name in wrong]
@@ -111,8 +111,8 @@ def pinned() -> Iterator[StringCommand]:
 def held() -> Iterator[StringCommand]:
     """apt-mark hold as the spec says: what is held is restarted by nobody's upgrade but ours."""
     here = layout()
-    known = _state(here)["held"]
-    if missing := [name for name in here.held if name not in known]:
+    found = yield from known("packages", _question(here))
+    if missing := [name for name in here.held if name not in found["held"]]:
         yield StringCommand("apt-mark", wait(), "hold", *missing)
-    if not here.held and f"postgresql-{here.major}" in known:
+    if not here.held and f"postgresql-{here.major}" in found["held"]:
         yield StringCommand("apt-mark", wait(), "unhold", f"postgresql-{here.major}")

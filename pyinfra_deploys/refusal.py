@@ -30,6 +30,11 @@ def refusals(here: Layout, found: dict[str, Any], *, throw_away: bool = False) -
     yield from _system(here, found)
     yield from _resources(here, found, throw_away)
     yield from _clusters(here, found)
+    if found["docker"]:
+        yield (
+            f"the exporter is to run in a container, and {found['docker']}; install docker and its compose plugin "
+            "(Debian 13: docker.io and docker-compose), see that its daemon runs, or take `exporter: {run: service}`"
+        )
     yield from _own_way(here, found)
 
 

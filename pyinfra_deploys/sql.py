@@ -38,15 +38,24 @@ def applied() -> Iterator[FunctionCommand]:
         yield FunctionCommand(_apply, (), {})
         return
     plan: dict[str, Any] = json.loads(done.stdout)
-    if plan["changes"]:
+    if any(change["risk"] == "safe" or _may_destroy() for change in plan["changes"]):
         yield FunctionCommand(_apply, (), {})
-    elif plan["stuck"]:
-        names = ", ".join(finding["id"] for finding in plan["stuck"])
-        logger.warning(f"{host.print_prefix}no change of ours removes: {names}; pgdeploy plan says more")
+    elif left := _left(plan):
+        logger.warning(f"{host.print_prefix}left as it is: {', '.join(left)}; pgdeploy plan says why")
+
+
+def _may_destroy() -> bool:
+    return bool(host.data.get("allow_destructive"))
+
+
+def _left(plan: dict[str, Any]) -> list[str]:
+    """Checks that stay red: no change of ours removes them, or only one that would lose something."""
+    causes = [cause for change in plan["changes"] for cause in change["causes"]]
+    return [*(finding["id"] for finding in plan["stuck"]), *causes]
 
 
 def _apply(state: State, host: Host) -> bool:
-    options = ["--allow-destructive"] if host.data.get("allow_destructive") else []
+    options = ["--allow-destructive"] if _may_destroy() else []
     done = _pgdeploy("apply", "--yes", *options)
     if done.returncode not in (0, DIFFERENT):
         logger.error(f"{host.print_prefix}{done.stderr.strip() or done.stdout.strip()}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -68,6 +68,20 @@ def ask(script: str, question: object) -> Any:
         said = [line for line in output.stderr_lines if line.strip()] or ["it said nothing"]
         raise Unanswered(said[-1])
     return json.loads(output.stdout_lines[-1])
+
+
+def known(script: str, question: dict[str, Any]) -> Generator[StringCommand, None, dict[str, Any]]:
+    """What a script of ours finds, for an operation to go by.
+
+    When asking fails, the same script as a command fails on this host alone, with the same words: an exception would
+    end the run for every host.
+    """
+    try:
+        found: dict[str, Any] = ask(script, question)
+    except Unanswered:
+        yield command(script, question)
+        found = ask(script, question)
+    return found
 
 
 def may_become_root() -> bool:

@@ -27,6 +27,7 @@ def main(question: dict[str, Any]) -> dict[str, Any]:
         "clusters": _clusters(),
         "data": _data(question["data_directory"]),
         "texts": {path: _text(path) for path in question["texts"]},
+        "docker": _docker() if question["docker"] else "",
         "client": os.environ.get("SSH_CONNECTION", "").split(" ")[0],
         "trial": _trial(question["trial"]) if question.get("trial") else "",
     }
@@ -76,6 +77,18 @@ def _data(path: str) -> dict[str, Any]:
     except NotADirectoryError:
         return {"there": True, "version": "", "names": [os.path.basename(path) + " is a file"]}
     return {"there": True, "version": (_text(path + "/PG_VERSION") or "").strip(), "names": names[:5]}
+
+
+def _docker() -> str:
+    """What is not right with docker and its compose; nothing when both answer."""
+    for words in (["docker", "compose", "version"], ["docker", "version", "--format", "{{.Server.Version}}"]):
+        if shutil.which(words[0]) is None:
+            return "there is no docker"
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            said = (done.stderr.strip() or done.stdout.strip() or "it failed").splitlines()
+            return " ".join(words[:2]) + ": " + said[0]
+    return ""
 
 
 def _trial(trial: dict[str, Any]) -> str:

@@ -61,6 +61,7 @@ def _values(declared: DeclaredHost) -> dict[str, Any]:
         "path": "/x",
         "pid": 7,
         "result": "success",
+        "skipped": False,
         "age": 4000.0,
     }
     version = (host.packages.version or f"{layout.major}.9*").replace("*", "1-1")
@@ -105,6 +106,7 @@ def _values(declared: DeclaredHost) -> dict[str, Any]:
             *(_listening(known) if (known := socket.exporter(declared)) else []),
         ],
         "firewall": {"table": _table(declared), "boot": 'include "/etc/nftables.d/pgdeploy.nft"\n'},
+        "container": exporter and {"state": "running", "restart": "unless-stopped", "image": exporter.image},
         "exporter": exporter and {"status": 200, "pg_up": 1.0, "scrape_error": 0.0},
         "tls": tls
         and {

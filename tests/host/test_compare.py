@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from pgdeploy.check import Finding, Inapplicable, Verdict, evaluate
 from pgdeploy.facts import NO_HOST, Facts
 from pgdeploy.resources.host.declared import DeclaredHost
+from pgdeploy.resources.host.file import exporter_files
 from pgdeploy.target import Target, load_target
 from tests.host.conforming import answer, facts
 from tests.host.texts import pg15, pg17
@@ -155,6 +156,43 @@ def test_red(case: str, tmp_path: Path) -> None:
     assert all(found[known].stuck for known in red)
 
 
+CONTAINED = "run: compose, login: password, image: 'x/exporter:1'"
+
+CONTAINER: dict[str, tuple[Breaking, set[str]]] = {
+    "stopped": (put("container", "state", to="exited"), {"exporter[postgres_exporter].container"}),
+    "absent": (put("container", to=None), {"exporter[postgres_exporter].container"}),
+    "image": (put("container", "image", to="x/exporter:2"), {"exporter[postgres_exporter].image"}),
+    "not at boot": (put("container", "restart", to="no"), {"exporter[postgres_exporter].restart"}),
+    "folder": (
+        put("paths", "/opt/postgres-exporter", "mode", to="0755"),
+        {"file[/opt/postgres-exporter].mode"},
+    ),
+    "password": (
+        put("paths", "/opt/postgres-exporter/password", "group", to="root"),
+        {"file[/opt/postgres-exporter/password].group"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CONTAINER)
+def test_red_of_the_container(case: str, tmp_path: Path) -> None:
+    breaking, red = CONTAINER[case]
+    target = load(tmp_path, pg15().replace("login: password", CONTAINED))
+    host = answer(declared(target))
+    assert of(gate(target, facts(declared(target), host)), Verdict.DRIFTS, Verdict.UNREADABLE) == set()
+    breaking(host)
+    found = gate(target, facts(declared(target), host))
+    assert of(found, Verdict.DRIFTS, Verdict.UNREADABLE) == red
+    assert all(found[known].stuck for known in red)
+
+
+def test_compose_reads_a_dollar_as_it_is_meant(tmp_path: Path) -> None:
+    spec = pg15().replace("login: password", f"{CONTAINED}, folder: '/srv/$x'")
+    (file,) = exporter_files(load(tmp_path, spec).spec)
+    assert file.path == "/srv/$x/docker-compose.yaml"
+    assert '"file": "/srv/$$x/password"' in file.text
+
+
 def test_a_section_that_could_not_be_read_is_no_drift(tmp_path: Path) -> None:
     target = load(tmp_path, pg15())
     for section in answer(declared(target)):
@@ -179,6 +217,20 @@ def test_in_a_container_the_kernel_is_not_ours(tmp_path: Path) -> None:
     found = gate(target, facts(declared(target), host))
     assert "sysctl[vm.swappiness].value" in of(found, Verdict.INAPPLICABLE)
     assert of(found, Verdict.DRIFTS) == set()
+
+
+def test_in_a_container_the_clock_is_not_ours(tmp_path: Path) -> None:
+    """chrony wants a right that containers rarely have, and systemd then skips it; stopped by hand it drifts."""
+    target = load(tmp_path, pg15())
+    host = answer(declared(target))
+    host["os"]["value"]["container"] = "docker"
+    units = host["units"]["value"]
+    units["chrony.service"] = {**units["chrony.service"], "active": "inactive"}
+    assert of(gate(target, facts(declared(target), host)), Verdict.DRIFTS) == {"service[chrony].active"}
+    units["chrony.service"]["skipped"] = True
+    found = gate(target, facts(declared(target), host))
+    assert of(found, Verdict.DRIFTS) == set()
+    assert "service[chrony].active" in of(found, Verdict.INAPPLICABLE)
 
 
 def test_without_access_to_the_host_nothing_applies(tmp_path: Path) -> None:

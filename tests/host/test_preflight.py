@@ -12,6 +12,7 @@ from pgdeploy.resources.host.layout import Layout
 from pgdeploy.target import load_target
 from pyinfra_deploys.certificate import certificate_faults
 from pyinfra_deploys.refusal import refusals
+from pyinfra_deploys.remote import preflight
 from tests.host.texts import pg15
 
 FINE: dict[str, Any] = {
@@ -27,6 +28,7 @@ FINE: dict[str, Any] = {
     "clusters": [],
     "data": {"there": False, "version": "", "names": []},
     "texts": {},
+    "docker": "",
     "client": "172.17.0.1",
 }
 
@@ -73,6 +75,40 @@ def test_a_throw_away_host_may_be_small(tmp_path: Path) -> None:
     here = Layout(load_target(file).spec)
     assert "the spec counts with 48GB" in "".join(refusals(here, FINE))
     assert list(refusals(here, FINE, throw_away=True)) == []
+
+
+def test_no_docker_for_the_exporter(tmp_path: Path) -> None:
+    (said,) = asked(tmp_path, docker="there is no docker")
+    assert said.startswith(
+        "the exporter is to run in a container, and there is no docker; install docker and"
+    )
+    assert "or take `exporter: {run: service}`" in said
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (None, "there is no docker"),
+        (
+            "echo \"docker: 'compose' is not a docker command.\" >&2; exit 1",
+            "docker compose: docker: 'compose' is not a docker command.",
+        ),
+        (
+            'test "$1" = compose || { echo "Cannot connect to the Docker daemon" >&2; exit 1; }',
+            "docker version: Cannot connect to the Docker daemon",
+        ),
+        ("exit 0", ""),
+    ],
+    ids=["no docker", "no compose", "no daemon", "fine"],
+)
+def test_what_the_host_says_of_docker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, said: str
+) -> None:
+    if script is not None:
+        (tmp_path / "docker").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert preflight._docker() == said
 
 
 def pair(folder: Path, name: str) -> tuple[Path, Path]:

@@ -79,7 +79,7 @@ class ExporterSpec(Model):
 
 @dataclass(frozen=True, slots=True)
 class Exporter(HostResource):
-    """What it says of itself where Prometheus would ask."""
+    """What it says of itself where Prometheus would ask; and of its container, where it has one."""
 
     kind: ClassVar[str] = "exporter"
     declared: DeclaredHost
@@ -87,6 +87,10 @@ class Exporter(HostResource):
 
     def checks(self) -> Iterator[Check]:
         address, keys = f"exporter[{name(self.spec.role)}]", ("host", "exporter")
+        if self.spec.run == "compose":
+            yield Check(self, address, "container", (*keys, "run"), self._container)
+            yield Check(self, address, "image", (*keys, "image"), self._image)
+            yield Check(self, address, "restart", (*keys, "run"), self._restart)
         yield Check(self, address, "metrics", (*keys, "listen"), self._metrics)
         yield Check(self, address, "pg_up", (*keys, "role"), self._up)
         yield Check(self, address, "scrape_error", keys, self._error)
@@ -94,15 +98,28 @@ class Exporter(HostResource):
     def parents(self, check: Check) -> Iterator[Check]:
         from pgdeploy.resources.host import answer, socket
 
-        metrics, up, _ = self.checks()
-        if check.field == "metrics":
-            known = socket.exporter(self.declared)
-            yield from known.checks() if known is not None else ()
-        else:
-            yield metrics
+        known = {each.field: each for each in self.checks()}
+        if check.field in ("image", "restart"):
+            yield known["container"]
+        elif check.field == "metrics":
+            port = socket.exporter(self.declared)
+            yield from port.checks() if port is not None else ()
+        elif check.field != "container":
+            yield known["metrics"]
             yield answer.answers(self.declared)
         if check.field == "scrape_error":
-            yield up
+            yield known["pg_up"]
+
+    def _container(self, facts: Facts) -> Outcome:
+        known = section(facts, "container")
+        actual = "absent" if known is None else known["state"]
+        return same("running", actual, stuck=self._stuck)
+
+    def _image(self, facts: Facts) -> Outcome:
+        return same(str(self.spec.image), section(facts, "container")["image"], stuck=self.declared.deploy)
+
+    def _restart(self, facts: Facts) -> Outcome:
+        return same(RESTART, section(facts, "container")["restart"], stuck=self.declared.deploy)
 
     def _metrics(self, facts: Facts) -> Outcome:
         known = section(facts, "exporter")
@@ -120,11 +137,25 @@ class Exporter(HostResource):
     @property
     def _stuck(self) -> str:
         compose = self.spec.run == "compose"
-        log = "docker logs postgres_exporter" if compose else f"journalctl -u {UNIT}"
+        log = f"docker logs {CONTAINER}" if compose else f"journalctl -u {UNIT}"
         return f"{log} says why; {self.declared.deploy}"
 
 
 UNIT = "prometheus-postgres-exporter"
+
+CONTAINER = "postgres_exporter"
+"""Its name, and its compose project's, wherever the folder is."""
+
+RESTART = "unless-stopped"
+"""Docker's word for: at boot, and after every failure, but not after somebody stopped it."""
+
+
+def container(declared: DeclaredHost) -> Check | None:
+    """Whether its container runs; None where it has none."""
+    spec = declared.host.exporter
+    if spec is None or spec.run != "compose":
+        return None
+    return next(Exporter(declared, spec).checks())
 
 
 def resources(declared: DeclaredHost) -> Iterator[Resource]:

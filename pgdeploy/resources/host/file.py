@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pgdeploy.parameter import parameters
 from pgdeploy.resources.hba import render
 from pgdeploy.resources.host.amount import seconds_of
+from pgdeploy.resources.host.exporter import CONTAINER, RESTART
 from pgdeploy.resources.host.layout import (
     EXPORTER_PASSWORD,
     FIREWALL_FILE,
@@ -30,6 +31,10 @@ HEADER = "# Written by pgdeploy from the spec. What is changed here by hand is d
 
 NOT_IN_CONF_D = frozenset({"data_directory", "config_file", "hba_file", "ident_file"})
 """Settings of postgresql.conf itself, as Debian's tools write it when they make the cluster."""
+
+
+NOBODY = 65534
+"""User and group by number: `nobody` of the official image, and of nearly every other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +159,31 @@ def _exporter_environment(exporter: ExporterSpec, layout: Layout) -> str:
     )
 
 
+def password_file(exporter: ExporterSpec, text: str = "") -> HostFile:
+    """Where the exporter reads its password. Its text is a secret that only pyinfra has.
+
+    Compose mounts a secret's file as it is, with the numbers of its owner and group, whatever `uid:` or `mode:` it is
+    given; so the group must be the one that the exporter has in its container. On the host that group is `nogroup`,
+    which others may be in: the folder lets nobody but root come near, and a mount does not go through the folder.
+    """
+    if exporter.run == "compose":
+        return HostFile(f"{exporter.folder}/password", text, "root", "nogroup", "0640")
+    return HostFile(EXPORTER_PASSWORD, text, "root", "prometheus", "0640")
+
+
+def exporter_folder(exporter: ExporterSpec) -> HostFile:
+    """Of docker-compose.yaml and the password: the folder, whose text is none."""
+    return HostFile(exporter.folder, "", "root", "root", "0700")
+
+
 def _compose(exporter: ExporterSpec, layout: Layout) -> str:
-    """JSON, which every YAML reader takes."""
+    """JSON, which every YAML reader takes; a `$` would be a variable to compose, two of them are a `$`."""
     tls = "require" if layout.host.tls is not None else "disable"
     service = {
         "image": exporter.image,
-        "container_name": "postgres_exporter",
-        "restart": "unless-stopped",
+        "container_name": CONTAINER,
+        "restart": RESTART,
+        "user": f"{NOBODY}:{NOBODY}",
         "network_mode": "host",
         "command": [f"--web.listen-address={exporter.listen}"],
         "environment": {
@@ -171,10 +194,11 @@ def _compose(exporter: ExporterSpec, layout: Layout) -> str:
         "secrets": ["password"],
     }
     whole = {
+        "name": CONTAINER,
         "services": {"postgres_exporter": service},
         "secrets": {"password": {"file": f"{exporter.folder}/password"}},
     }
-    return f"{HEADER}{dumps(whole, indent=2)}\n"
+    return f"{HEADER}{dumps(whole, indent=2).replace('$', '$$')}\n"
 
 
 def firewall_file(spec: Spec) -> HostFile | None:

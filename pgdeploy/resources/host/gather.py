@@ -170,6 +170,7 @@ def origins(question: Any) -> Any:
 
 UNIT = (
     "Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "ActiveEnterTimestamp", "NRestarts", "FragmentPath",
+    "ConditionResult", "ConditionTimestampMonotonic",
     "MainPID", "Result",
 )  # fmt: skip
 
@@ -191,6 +192,9 @@ def units(question: Any) -> Any:
             "path": block.get("FragmentPath", ""),
             "pid": int(block.get("MainPID") or 0),
             "result": block.get("Result", ""),
+            # of one that was never started it says no, too
+            "skipped": block.get("ConditionResult") == "no"
+            and block.get("ConditionTimestampMonotonic", "0") != "0",
             "age": time.time() - float(since) if since.isdigit() and since != "0" else None,
         }
     return found
@@ -387,6 +391,21 @@ def exporter(question: Any) -> Any:
     return _scrape(question) if said.get("pg_up") == 0 else said
 
 
+def container(question: Any) -> Any:
+    """The exporter's own, as docker has it; None when there is none. Its environment stays where it is."""
+    if question["container"] is None:
+        return None
+    words = "{{.State.Status}} {{.HostConfig.RestartPolicy.Name}} {{.Config.Image}}"
+    try:
+        said = run("docker", "container", "inspect", "--format", words, question["container"])
+    except OSError as error:
+        if "no such container" in str(error).lower():
+            return None
+        raise
+    state, restart, image = said.split()
+    return {"state": state, "restart": restart, "image": image}
+
+
 def _scrape(question: Any) -> Any:
     url = f"http://{question['exporter']}/metrics"
     try:
@@ -514,6 +533,7 @@ SECTIONS = {
     "listening": listening,
     "firewall": firewall,
     "exporter": exporter,
+    "container": container,
     "tls": tls,
     "client": client,
 }

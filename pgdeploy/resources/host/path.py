@@ -19,8 +19,8 @@ from pathlib import Path as LocalPath
 
 from pgdeploy.errors import Unreadable
 from pgdeploy.resources.host import mount
-from pgdeploy.resources.host.file import files
-from pgdeploy.resources.host.layout import EXPORTER_PASSWORD, FIREWALL_FILE, MIRROR_KEY
+from pgdeploy.resources.host.file import exporter_folder, files, password_file
+from pgdeploy.resources.host.layout import FIREWALL_FILE, MIRROR_KEY
 from pgdeploy.resources.host.package import MirrorSpec
 
 ANY_CODENAME = "stable"
@@ -53,7 +53,7 @@ class Path(HostResource):
     def parents(self, check: Check) -> Iterator[Check]:
         if check.field != "exists":
             yield next(self.checks())
-        elif self.type == "directory":
+        elif self.path == self.declared.layout.data_directory:
             yield from mount.mounted(self.declared)
 
     def _fact(self, facts: Facts) -> Any:
@@ -131,18 +131,20 @@ def paths(declared: DeclaredHost) -> Iterator[Path]:
     if isinstance(source, MirrorSpec):
         keys = ("host", "packages", "source", "key")
         yield Path(declared, MIRROR_KEY, "root", "root", "0644", keys, True, source.key)
-    yield from _exporter_password(declared)
+    yield from _of_exporter(declared)
 
 
-def _exporter_password(declared: DeclaredHost) -> Iterator[Path]:
+def _of_exporter(declared: DeclaredHost) -> Iterator[Path]:
+    """The password, and what keeps others from it."""
     exporter = declared.host.exporter
     if exporter is None or exporter.login != "password":
         return
     keys: Keys = ("host", "exporter", "login")
-    if exporter.run == "service":
-        yield Path(declared, EXPORTER_PASSWORD, "root", "prometheus", "0640", keys)
-    else:
-        yield Path(declared, f"{exporter.folder}/password", "root", "root", "0640", keys)
+    file = password_file(exporter)
+    yield Path(declared, file.path, file.owner, file.group, file.mode, keys)
+    if exporter.run == "compose":
+        keys, file = ("host", "exporter", "folder"), exporter_folder(exporter)
+        yield Path(declared, file.path, file.owner, file.group, file.mode, keys, type="directory")
 
 
 def _keys(declared: DeclaredHost, path: str) -> Keys:
@@ -169,7 +171,8 @@ def certificate(declared: DeclaredHost) -> Check:
 
 def data_directory(declared: DeclaredHost) -> Check:
     """Whether the data directory is there."""
-    return next(next(path for path in paths(declared) if path.type == "directory").checks())
+    folder = declared.layout.data_directory
+    return next(next(path for path in paths(declared) if path.path == folder).checks())
 
 
 def resources(declared: DeclaredHost) -> Iterator[Resource]:

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.resources.host.deployment import RECORD
+from pgdeploy.resources.host.exporter import CONTAINER
 from pgdeploy.resources.host.osuser import users
 from pgdeploy.resources.host.path import paths
 from pgdeploy.resources.host.service import units
@@ -44,6 +45,7 @@ def question(declared: DeclaredHost) -> dict[str, Any]:
         "record": RECORD,
         "firewall": host.firewall is not None,
         "exporter": host.exporter.reach if host.exporter else None,
+        "container": CONTAINER if host.exporter and host.exporter.run == "compose" else None,
         "address": reach(layout.listen_addresses),
         "port": layout.port,
         "tls": tls,

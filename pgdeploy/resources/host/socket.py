@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 from ipaddress import ip_address
 
 from pgdeploy.resources.host import service
+from pgdeploy.resources.host.exporter import container
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
@@ -117,7 +118,7 @@ def exporter(declared: DeclaredHost) -> Socket | None:
         return None
     # Go listens to both families where it is told to listen everywhere
     addresses = ("*",) if spec.address in EVERYWHERE else (spec.address,)
-    active = next(unit.checks()) if unit is not None else None
+    active = next(unit.checks()) if unit is not None else container(declared)
     return Socket(declared, spec.port, addresses, active, ("host", "exporter", "listen"))
 
 
