@@ -337,11 +337,14 @@ def schema() -> None:
 
 def _way(on: On, dsn: str | None, ssh_config: Path | None, data_dir: Path | None) -> Way:
     from pgdeploy.gate import Way
+    from pgdeploy.target import ssh_config_of_environment
 
     if data_dir is not None and on is not On.EMBEDDED:
         raise typer.BadParameter("--data-dir goes with --on embedded")
     if on is not On.LIVE and (dsn is not None or ssh_config is not None):
         raise typer.BadParameter("--dsn and --ssh-config go with --on live")
+    if on is On.LIVE and dsn is None and ssh_config is None:
+        ssh_config = ssh_config_of_environment()
     return Way(str(on), dsn, ssh_config, data_dir)
 
 

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdeploy.errors import MissingExtra, TargetError
+from pgdeploy.target import SSH_CONFIG
 
 if TYPE_CHECKING:
     from pgdeploy.target import Target
 
-SSH_CONFIG = "PGDEPLOY_SSH_CONFIG"
-"""Environment variable by which the inventory knows the ssh_config that overrides the specs."""
 THROW_AWAY = "PGDEPLOY_THROW_AWAY"
 LAST_LINES = 15
 """As much of what pyinfra says is told when it fails."""

@@ -27,6 +27,10 @@ SPECS = "PGDEPLOY_SPECS"
 """Environment variable that names the folder of specs; default `specs`."""
 
 
+SSH_CONFIG = "PGDEPLOY_SSH_CONFIG"
+"""Environment variable that names an ssh_config file: how to reach the hosts, instead of what their specs say."""
+
+
 @dataclass(frozen=True)
 class Target:
     """One spec file and what follows from it offline."""
@@ -106,6 +110,12 @@ class Target:
 def load_target(file: Path) -> Target:
     """Raises SpecError when the file is no spec."""
     return Target(file, load_spec(file))
+
+
+def ssh_config_of_environment() -> Path | None:
+    """The ssh_config file of PGDEPLOY_SSH_CONFIG, for pyinfra and for the gate alike."""
+    named = os.environ.get(SSH_CONFIG)
+    return Path(named) if named else None
 
 
 def specs_folder() -> Path:

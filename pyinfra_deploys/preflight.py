@@ -60,6 +60,8 @@ def _question(here: Layout) -> dict[str, Any]:
         "free": ["/var", "/usr", here.data_directory],
         "mounts": [mount] if mount else [],
         "data_directory": here.data_directory,
+        "sysctl": list(here.host.kernel.sysctl) if here.host.kernel else [],
+        "zone": here.host.time_zone,
         "docker": here.host.exporter is not None and here.host.exporter.run == "compose",
         "texts": ["/etc/apt/sources.list.d/pgdeploy.sources", MIRROR_KEY],
     }

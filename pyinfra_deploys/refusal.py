@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from pgdeploy.errors import SecretError
 from pgdeploy.resources.host.amount import bytes_of
 from pgdeploy.resources.host.layout import Layout
 
@@ -35,7 +36,27 @@ def refusals(here: Layout, found: dict[str, Any], *, throw_away: bool = False) -
             f"the exporter is to run in a container, and {found['docker']}; install docker and its compose plugin "
             "(Debian 13: docker.io and docker-compose), see that its daemon runs, or take `exporter: {run: service}`"
         )
+    yield from _unknown(here, found)
+    yield from _secrets(here)
     yield from _own_way(here, found)
+
+
+def _unknown(here: Layout, found: dict[str, Any]) -> Iterator[str]:
+    """What only the host itself knows that there is not."""
+    for setting in found["no_sysctl"]:
+        yield f"this kernel has no setting {setting} (host: kernel: sysctl)"
+    if found["no_zone"]:
+        yield f"this system has no time zone {here.host.time_zone} in /usr/share/zoneinfo (host: time_zone)"
+
+
+def _secrets(here: Layout) -> Iterator[str]:
+    """A password that cannot be had is missed before the server is made, not after."""
+    for role, body in here.spec.roles.items():
+        if body.state == "present" and body.password is not None:
+            try:
+                body.password.read()
+            except SecretError as error:
+                yield f"{error} (roles: {role}: password)"
 
 
 def _system(here: Layout, found: dict[str, Any]) -> Iterator[str]:

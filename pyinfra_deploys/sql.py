@@ -16,7 +16,7 @@ from pyinfra import logger
 from pyinfra.api import FunctionCommand, Host, State, deploy, operation
 from pyinfra.context import host
 
-from pyinfra_deploys.targets import SSH_CONFIG
+from pgdeploy.target import SSH_CONFIG
 from pyinfra_deploys.this import target
 
 DIFFERENT = 2
@@ -60,8 +60,10 @@ def _apply(state: State, host: Host) -> bool:
     if done.returncode not in (0, DIFFERENT):
         logger.error(f"{host.print_prefix}{done.stderr.strip() or done.stdout.strip()}")
         return False
-    for line in done.stdout.strip().splitlines()[-1:]:
-        logger.info(f"{host.print_prefix}{line}")
+    # the statements, passwords masked, and what became of it
+    for line in done.stdout.strip().splitlines():
+        if line and not line.startswith("--"):
+            logger.info(f"{host.print_prefix}{line}")
     return True
 
 

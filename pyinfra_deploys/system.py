@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyinfra.api import StringCommand, deploy, operation
-from pyinfra.operations import apt, server
+from pyinfra.operations import apt
 
 from pgdeploy.resources.host.file import limits_file, sysctl_file, tmpfiles_file
 from pyinfra_deploys.package import wait
@@ -41,8 +41,6 @@ def locale(wanted: str) -> None:
     apt.packages(
         name="The locales package", packages=["locales"], no_recommends=True, extra_install_args=wait()
     )
-    if not wanted.upper().startswith(("C.", "POSIX")):
-        server.locale(name=f"Generate {wanted}", locale=wanted)
     system_locale(wanted, name=f"The system speaks {wanted}")
 
 
@@ -84,7 +82,7 @@ def time_zone(zone: str) -> Iterator[StringCommand]:
 
 @operation()
 def system_locale(wanted: str) -> Iterator[StringCommand]:
-    """LANG of the system."""
+    """The locale is generated where libc does not bring it, and is LANG of the system."""
     yield from made("system_locale", {"locale": wanted})
 
 

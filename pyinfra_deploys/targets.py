@@ -14,9 +14,8 @@ from typing import Any
 from pgdeploy.connection.login import ssh_options
 from pgdeploy.errors import SpecError
 from pgdeploy.resources.spec import Ssh
-from pgdeploy.target import load_target, specs_folder
+from pgdeploy.target import SSH_CONFIG, load_target, specs_folder
 
-SSH_CONFIG = "PGDEPLOY_SSH_CONFIG"
 THROW_AWAY = "PGDEPLOY_THROW_AWAY"
 """Set for a host that stands in for the real one, which it need not be as big as."""
 
@@ -65,6 +64,11 @@ def _data(ssh: Ssh) -> dict[str, Any]:
         # a user who is not root does everything by sudo
         "_sudo": said["user"][0] != "root",
     }
+    if "hostkeyalias" in said:
+        raise SystemExit(
+            f"{ssh.host}: pyinfra's ssh knows no HostKeyAlias; write the key for {said['hostname'][0]} itself into "
+            "known_hosts"
+        )
     known = [Path(name).expanduser() for name in " ".join(said["userknownhostsfile"]).split()]
     if existing := [name for name in known if name.exists()]:
         data["ssh_known_hosts_file"] = str(existing[0])

@@ -53,8 +53,8 @@ class Login:
             said = self._folder / "login"
             with said.open("wb") as errors:
                 done = self._ssh("-f", "-N", stderr=errors)
-        if done != 0:
             reason = last_word(said.read_text(errors="replace"))
+        if done != 0:
             raise TargetError(f"{self.address}: {reason or f'ssh failed with exit status {done}'}")
 
     def close(self) -> None:

@@ -368,9 +368,11 @@ def resources(spec: Spec) -> Iterator[Resource]:
     for target, own in spec.databases.items():
         if own.allow_connections is False:
             continue  # nobody can look into it
-        lines = tuple(
+        lines = [
             Line(target, line, ("databases", source, "default_privileges", index))
             for source, body in database.inherited(spec, target)
             for index, line in enumerate(body.default_privileges)
-        )
-        yield DefaultPrivileges(target, lines)
+        ]
+        # a copy may say again what its template says: that is one line, and its own
+        known = {(line.address, line.spec.to is not None): line for line in reversed(lines)}
+        yield DefaultPrivileges(target, tuple(reversed(known.values())))

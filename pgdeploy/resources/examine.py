@@ -488,6 +488,10 @@ def _mount(spec: Spec) -> Iterator[Problem]:
 
     layout = Layout(spec)
     mount = layout.host.cluster.mount
+    if not layout.data_directory.startswith("/"):
+        message = f"data_directory: read {layout.data_directory}; on a host it is an absolute path"
+        yield Problem(("settings", "data_directory"), message)
+        return
     if mount is not None and not PurePosixPath(layout.data_directory).is_relative_to(mount):
         message = (
             f"the data directory {layout.data_directory} is not on {mount}; see settings: data_directory"
@@ -507,6 +511,10 @@ def _exporter(spec: Spec) -> Iterator[Problem]:
     if exporter.login == "password" and role is not None and role.password is None:
         message = f"`login: password` needs the role's password; write `password:` for {name(exporter.role)}"
         yield Problem((*keys, "login"), message)
+    monitors = role is not None and (role.superuser or "pg_monitor" in [line.role for line in of(role)])
+    if role is not None and not monitors:
+        message = f"{name(exporter.role)} sees too little and its numbers are wrong; write `member_of: [pg_monitor]`"
+        yield Problem((*keys, "role"), message)
     taken = {layout.port: "PostgreSQL", layout.ssh_port: "ssh"}
     if exporter.port in taken:
         yield Problem((*keys, "listen"), f"port {exporter.port} is {taken[exporter.port]}'s already")

@@ -87,6 +87,7 @@ def read_options(config: pytest.Config) -> Options:
         pytest.UsageError: no such target, or options that contradict each other.
     """
     from pgdeploy.gate import Way
+    from pgdeploy.target import ssh_config_of_environment
 
     files = _files(config)
     on, dsn = config.getoption("pgdeploy_on"), config.getoption("pgdeploy_dsn")
@@ -99,6 +100,8 @@ def read_options(config: pytest.Config) -> Options:
         if value is not None and len(files) > 1:
             names = ", ".join(file.stem for file in files)
             raise pytest.UsageError(f"{option} is for one target, --target gives {len(files)}: {names}")
+    if on == "live" and dsn is None and ssh_config is None:
+        ssh_config = ssh_config_of_environment()
     report = config.getoption("pgdeploy_report")
     return Options(
         files,

@@ -265,7 +265,8 @@ def _start(question: dict[str, Any]) -> str:
     since = time.time()
     _run(["systemctl", "reset-failed", question["unit"]])
     if _systemctl("start", question):
-        return "started"
+        # what beats our file in postgresql.auto.conf was started with, and is seen only now
+        return _load(question) if _overridden(question) else "started"
     said = _log(question, since)
     _put_back()
     _run(["systemctl", "reset-failed", question["unit"]])

@@ -27,10 +27,22 @@ def main(question: dict[str, Any]) -> dict[str, Any]:
         "clusters": _clusters(),
         "data": _data(question["data_directory"]),
         "texts": {path: _text(path) for path in question["texts"]},
+        "no_sysctl": [name for name in question["sysctl"] if not os.path.exists(_sysctl(name))],
+        "no_zone": question["zone"] is not None and not _has_zone(question["zone"]),
         "docker": _docker() if question["docker"] else "",
         "client": os.environ.get("SSH_CONNECTION", "").split(" ")[0],
         "trial": _trial(question["trial"]) if question.get("trial") else "",
     }
+
+
+def _sysctl(name: str) -> str:
+    return "/proc/sys/" + name.replace(".", "/")
+
+
+def _has_zone(zone: str) -> bool:
+    """Where there are no zones at all yet, the package tzdata may bring it."""
+    folder = "/usr/share/zoneinfo/"
+    return not os.path.isdir(folder) or os.path.exists(folder + zone)
 
 
 def _os_release() -> dict[str, str]:
@@ -51,6 +63,7 @@ def _text(path: str) -> str | None:
 
 def _existing(path: str) -> str:
     """The path, or its nearest parent that is there: the file system that it will be on."""
+    path = os.path.abspath(path)
     while not os.path.exists(path):
         path = os.path.dirname(path)
     return path

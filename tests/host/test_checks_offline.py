@@ -78,6 +78,7 @@ def rich(folder: Path, host: dict[str, Any] = MORE) -> Target:
     """A spec that says more of its host."""
     data = YAML(typ="safe", pure=True).load(SPECS["pg15"])
     data["host"] |= host
+    data["roles"]["app"]["member_of"] = ["pg_monitor"]
     return load(folder, json.dumps(data), "rich")
 
 
@@ -209,7 +210,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("host", "says"), WRONG, ids=[says for _, says in WRONG])
 def test_said_offline(host: dict[str, Any], says: str, tmp_path: Path) -> None:
-    spec = {"postgres": 16, "roles": {"postgres_exporter": {"login": True}}, "host": host}
+    spec = {"postgres": 16, "roles": {"postgres_exporter": {"login": True, "member_of": ["pg_monitor"]}}, "host": host}
     with pytest.raises(SpecError) as refused:
         load(tmp_path, json.dumps(spec))
     (line,) = refused.value.problems

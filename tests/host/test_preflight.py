@@ -13,6 +13,7 @@ from pgdeploy.target import load_target
 from pyinfra_deploys.certificate import certificate_faults
 from pyinfra_deploys.refusal import refusals
 from pyinfra_deploys.remote import preflight
+from tests.host.machine import SECRETS
 from tests.host.texts import pg15
 
 FINE: dict[str, Any] = {
@@ -28,9 +29,17 @@ FINE: dict[str, Any] = {
     "clusters": [],
     "data": {"there": False, "version": "", "names": []},
     "texts": {},
+    "no_sysctl": [],
+    "no_zone": False,
     "docker": "",
     "client": "172.17.0.1",
 }
+
+
+@pytest.fixture(autouse=True)
+def passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, secret in SECRETS.items():
+        monkeypatch.setenv(variable, secret)
 
 
 def asked(tmp_path: Path, source: str = "distribution", major: int = 15, **found: Any) -> list[str]:
@@ -67,6 +76,20 @@ def test_each_release_has_one_postgresql_of_its_own(tmp_path: Path, codename: st
 def test_no_systemd(tmp_path: Path) -> None:
     (said,) = asked(tmp_path, systemd=False)
     assert "systemd does not run here" in said
+
+
+def test_what_the_host_does_not_know(tmp_path: Path) -> None:
+    (said,) = asked(tmp_path, no_sysctl=["vm.swapiness"])
+    assert said == "this kernel has no setting vm.swapiness (host: kernel: sysctl)"
+    (said,) = asked(tmp_path, no_zone=True)
+    assert said == "this system has no time zone Etc/UTC in /usr/share/zoneinfo (host: time_zone)"
+
+
+def test_a_password_that_is_not_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PG01_APP_PASSWORD")
+    (said,) = asked(tmp_path)
+    assert "PG01_APP_PASSWORD: is not set" in said
+    assert said.endswith("(roles: app: password)")
 
 
 def test_a_throw_away_host_may_be_small(tmp_path: Path) -> None:

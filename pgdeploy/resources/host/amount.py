@@ -19,8 +19,8 @@ def _read(text: str, unit: str) -> float:
     if found is None or found[2] not in known:
         raise PydanticCustomError(
             "amount",
-            "read {text}; allowed: a number and one of {units}",
-            {"text": text, "units": ", ".join(known)},
+            "allowed: a number and one of {units}",
+            {"units": ", ".join(known)},
         )
     return float(found[1]) * known[found[2]]
 

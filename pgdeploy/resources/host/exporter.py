@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from pgdeploy.facts import Facts
     from pgdeploy.resources.host.declared import DeclaredHost
 
+from ipaddress import ip_address
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pgdeploy.spec.model import Identifier, Model
@@ -27,9 +28,7 @@ class ExporterSpec(Model):
     run: Literal["service", "compose"] = Field(
         "service", description="service: the distribution's package under systemd; compose: a container"
     )
-    listen: str = Field(
-        "127.0.0.1:9187", pattern=r"^(\[[0-9a-fA-F:]+\]|[0-9.]+):[0-9]{1,5}$", description="address:port"
-    )
+    listen: str = Field("127.0.0.1:9187", description="address:port")
     role: Identifier = Field(
         "postgres_exporter", description="a declared role that is a member of pg_monitor"
     )
@@ -41,6 +40,19 @@ class ExporterSpec(Model):
     folder: str = Field(
         "/opt/postgres-exporter", pattern=r"^/", description="for run: compose: of docker-compose.yaml"
     )
+
+    @field_validator("listen")
+    @classmethod
+    def _address_and_port(cls, text: str) -> str:
+        address, _, port = text.rpartition(":")
+        try:
+            ip_address(address.strip("[]"))
+            if not 1 <= int(port) <= 65535 or (":" in address) is not address.startswith("["):
+                raise ValueError
+        except ValueError:
+            allowed = "allowed: an address and a port, such as 127.0.0.1:9187 or [::1]:9187"
+            raise PydanticCustomError("listen", allowed) from None
+        return text
 
     @model_validator(mode="after")
     def _image_has_version(self) -> ExporterSpec:
