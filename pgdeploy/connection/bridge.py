@@ -124,7 +124,9 @@ class BridgeServer(Server):
 
     def _last_word(self) -> str:
         with contextlib.suppress(OSError):
-            return last_word(self._said.read_text(errors="replace"))
+            said = last_word(self._said.read_text(errors="replace"))
+            missing = f"user {OS_USER} does not exist" in said
+            return f"{said}; no PostgreSQL is installed there: pgdeploy up deploys one" if missing else said
         return ""
 
 

@@ -75,9 +75,7 @@ class Port(Resource):
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         parents = [*self.socket.checks()]
         for resource in firewall.resources(self.declared):
-            parents += [
-                check for check in resource.checks() if check.address in ("firewall[table]", self._rules)
-            ]
+            parents += [check for check in resource.checks() if check.id in self._rules]
         return next(filter(None, (held_up(parent, facts) for parent in parents)), None)
 
     @property
@@ -90,7 +88,8 @@ class Port(Resource):
         closed = self.closed(here)
         actual = facts.once(_state, here.host, self.socket.port)
         desired = f"no answer to {here.client}: {closed}" if closed else "open"
-        return Outcome((actual == "open") != bool(closed), desired, actual, f"{here.host}:{self.socket.port}")
+        place_of = f"{here.host}:{self.socket.port}"
+        return Outcome((actual == "open") != bool(closed), desired, actual, place_of, stuck=ELSEWHERE)
 
     def closed(self, here: Place) -> str:
         """Why nobody here is to get an answer; empty where one must come."""
@@ -163,10 +162,14 @@ class Refused(Resource):
         met = {login: _meets(here.host, port, login, ssl=ssl) for login in logins}
         wrong = [f"{_text(login)}: {said}" for login, said in met.items() if said != REFUSED]
         desired = f"pg_hba.conf refuses {listing(map(_text, logins))} from {here.client}"
-        return Outcome(not wrong, desired, listing(wrong) if wrong else REFUSED, f"{here.host}:{port}")
+        actual = listing(wrong) if wrong else REFUSED
+        return Outcome(not wrong, desired, actual, f"{here.host}:{port}", stuck=ELSEWHERE)
 
 
 REFUSED = "refused by pg_hba.conf"
+ELSEWHERE = (
+    "what the host is told is right: look for other rules on it (nft list ruleset) and for what is on the way"
+)
 
 
 def _text(login: Login) -> str:

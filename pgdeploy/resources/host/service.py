@@ -64,7 +64,8 @@ class Service(HostResource):
         actual = known["active"] if known["load"] in ("loaded", "masked") else known["load"]
         if actual == "failed":
             actual = f"failed ({known['result']})"
-        stuck = f"systemctl start {self.unit}; why it stopped: journalctl -u {self.unit}"
+        masked = f"systemctl unmask {self.unit}; " if known["load"] == "masked" else ""
+        stuck = f"{masked}systemctl start {self.unit}; why it stopped: journalctl -u {self.unit}"
         return same("active", actual, origin=known["path"], stuck=f"{stuck}; {self.declared.deploy}")
 
     def _enabled(self, facts: Facts) -> Outcome:

@@ -115,7 +115,7 @@ class Tls(HostResource):
         desired = f"the certificate of {self.declared.layout.certificate}"
         actual = desired if known["fingerprint"] == known["file"] else "another certificate"
         return same(
-            desired, actual, stuck="reload the server: it read its certificate before the file changed"
+            desired, actual, stuck=f"the file changed after the server read it; {self.declared.deploy}"
         )
 
     @property
