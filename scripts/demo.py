@@ -62,7 +62,7 @@ def main() -> None:
         say(f"Somebody breaks one thing by hand:  psql -c '{BREAK}'")
         break_by_hand(Path(home) / "cluster")
         say("The gate names it, with the line of the spec and the remedy. (exit code 1: it is shut)")
-        run(*gate, expect=1, tail=60)
+        run(*gate, expect=1, tail=90)
     say("That was it; the server is gone. Next: README.md, and `.venv/bin/pgdeploy --help`.")
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pgdeploy import report as words
-from pgdeploy.check import Check, Verdict
+from pgdeploy.check import Check, Inapplicable, Verdict
 from pgdeploy.errors import PgdeployError
 from pgdeploy.spec.place import Place
 from pytest_pgdeploy.failure import Crash, Failure
@@ -108,7 +108,8 @@ def _spot(item: CheckItem) -> tuple[str, int]:
     """The line of the spec; the first one for what was skipped with its target, as pytest counts by line."""
     if not item.data and not item.text:
         return str(item.visit.file), 1
-    if item.check.resource.on_host and item.data and not item.visit.gate.facts.has_host:
+    lacking = item.visit.gate.facts.host if item.data else None
+    if isinstance(lacking, Inapplicable) and item.data["reason"] == str(lacking):
         # one line for all of them, not one for each part of the host section
         place = item.visit.gate.target.loaded.place(("host",))
         return item.location[0], place.line

@@ -210,7 +210,11 @@ WRONG = [
 
 @pytest.mark.parametrize(("host", "says"), WRONG, ids=[says for _, says in WRONG])
 def test_said_offline(host: dict[str, Any], says: str, tmp_path: Path) -> None:
-    spec = {"postgres": 16, "roles": {"postgres_exporter": {"login": True, "member_of": ["pg_monitor"]}}, "host": host}
+    spec = {
+        "postgres": 16,
+        "roles": {"postgres_exporter": {"login": True, "member_of": ["pg_monitor"]}},
+        "host": host,
+    }
     with pytest.raises(SpecError) as refused:
         load(tmp_path, json.dumps(spec))
     (line,) = refused.value.problems
