@@ -72,8 +72,10 @@ def test_the_wheel_holds_the_packages_with_their_data(dist: Path) -> None:
     assert data_files() <= names
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {
         "pgdeploy",
+        "pyinfra_deploys",
         "pytest_pgdeploy",
     }
+    assert "pyinfra_deploys/remote/configure.py" in names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
