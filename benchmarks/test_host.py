@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -21,7 +20,7 @@ from pgdeploy.container.image import image
 from pgdeploy.errors import TargetError
 from pgdeploy.gate import Gate, Way
 from pgdeploy.resources import QUERIES
-from pgdeploy.resources.host.question import looking_at
+from pgdeploy.resources.host.question import question, script
 from pgdeploy.target import load_target
 from tests.host.machine import SECRETS, Machine, booted, deployed, environment
 from tests.host.texts import pg15
@@ -70,8 +69,7 @@ class TestGate:
         benchmark.name = "one bare gather and one SQL read"
         target = load_target(host.specs / "prod-pg01.yaml")
         assert target.declared_host is not None
-        script = (files("pgdeploy.resources.host") / "gather.py").read_text(encoding="utf-8")
-        gather = command(script, looking_at(target.declared_host))
+        gather = command(script(), question(target.declared_host))
         scope = {"databases": "ARRAY['shop']", "roles": "ARRAY['app']", "named": "ARRAY[]::text[]"}
         texts = [query.text(15) for query in QUERIES if query.since <= 15]
         for name, value in scope.items():
