@@ -23,31 +23,31 @@ set -e
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update >/dev/null
 apt-get -qq install -y --no-install-recommends apt-utils gpg gpg-agent >/dev/null 2>&1
-mkdir -p /work /srv/pool && cd /work && apt-get -qq download postgresql-15 postgresql-client-15 2>/dev/null
+mkdir -p /making /srv/pool && cd /making && apt-get -qq download postgresql-15 postgresql-client-15 2>/dev/null
 for deb in *.deb; do
   dpkg-deb -R $deb tree
   was=$(dpkg-deb -f $deb Version)
   for new in 1 2; do
     sed -i "s/^Version: .*/Version: $was+pgdg12+$new/" tree/DEBIAN/control
-    dpkg-deb -Znone -b tree /work/$new-${deb%%_*}.deb >/dev/null
+    dpkg-deb -Znone -b tree /making/$new-${deb%%_*}.deb >/dev/null
   done
   rm -r tree
 done
 gpg -q --batch --passphrase '' --quick-gen-key good rsa2048 sign 1y
 gpg -q --batch --passphrase '' --quick-gen-key other rsa2048 sign 1y
 gpg -q --batch --passphrase '' --faked-system-time 20200101T000000 --quick-gen-key old rsa2048 sign 1y
-for key in good other old; do gpg -q --armor --export $key > /work/$key.asc; done
+for key in good other old; do gpg -q --armor --export $key > /making/$key.asc; done
 systemd-run -q --unit=mirror python3 -m http.server 80 --directory /srv
 """
 
 PUBLISH = """\
 set -e
 cd /srv && dist=dists/bookworm-pgdg && main=$dist/main/binary-$(dpkg --print-architecture)
-cp /work/{number}-*.deb pool/ && mkdir -p $main && rm -f $dist/*Release*
+cp /making/{number}-*.deb pool/ && mkdir -p $main && rm -f $dist/*Release*
 apt-ftparchive packages pool > $main/Packages
 apt-ftparchive -o APT::FTPArchive::Release::Suite=bookworm-pgdg -o APT::FTPArchive::Release::Components=main \
-  release $dist > /work/Release
-gpg -q --batch --yes -u good --clearsign -o $dist/InRelease /work/Release
+  release $dist > /making/Release
+gpg -q --batch --yes -u good --clearsign -o $dist/InRelease /making/Release
 """
 
 SPOIL = """\
@@ -56,7 +56,7 @@ cd /srv && for name in tampered packages expired; do mkdir -p $name && cp -r dis
 sed -i 's/^Components: main/Components: main evil/' tampered/dists/bookworm-pgdg/InRelease
 sed -i 's/^Priority: optional/Priority: required/' packages/dists/bookworm-pgdg/main/binary-*/Packages
 gpg -q --batch --yes -u old --faked-system-time 20200102T000000 --clearsign \
-  -o expired/dists/bookworm-pgdg/InRelease /work/Release
+  -o expired/dists/bookworm-pgdg/InRelease /making/Release
 """
 
 
@@ -67,7 +67,7 @@ class Mirror:
 
     def key(self, name: str) -> Path:
         file = self.folder / f"{name}.asc"
-        file.write_text(self.machine.run(f"cat /work/{name}.asc") + "\n")
+        file.write_text(self.machine.run(f"cat /making/{name}.asc") + "\n")
         return file
 
     def spec(self, path: str = "", key: str = "good", more: str = "") -> str:
@@ -79,7 +79,7 @@ class Mirror:
         self.machine.run(PUBLISH.format(number=number))
 
     def version(self, number: int) -> str:
-        return self.machine.run(f"dpkg-deb -f /work/{number}-postgresql-15.deb Version")
+        return self.machine.run(f"dpkg-deb -f /making/{number}-postgresql-15.deb Version")
 
 
 @pytest.fixture(scope="module")
