@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pgdeploy.target import Target
 
 THROW_AWAY = "PGDEPLOY_THROW_AWAY"
+"""Environment variable, set for a host that stands in for the real one, which it need not be as big as."""
 LAST_LINES = 15
 """As much of what pyinfra says is told when it fails."""
 

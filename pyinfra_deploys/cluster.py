@@ -28,8 +28,7 @@ def cluster() -> None:
 @operation()
 def created() -> Iterator[StringCommand]:
     """The cluster, when there is none; preflight has refused what would stand in its way."""
-    question = _question()
-    yield from made("cluster", question)
+    yield from made("cluster", _question())
 
 
 def _question() -> dict[str, Any]:

@@ -21,8 +21,7 @@ def configuration() -> None:
 @operation()
 def configured() -> Iterator[StringCommand]:
     """Both files at once: what the server refuses, in either, leaves both as they were."""
-    question = _question()
-    yield from made("configure", question)
+    yield from made("configure", _question())
 
 
 def _question() -> dict[str, Any]:

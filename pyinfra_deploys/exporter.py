@@ -103,5 +103,5 @@ def answering() -> Iterator[StringCommand]:
     spec = layout().host.exporter
     if spec is None:
         return
-    question = {"listen": spec.listen, "unit": EXPORTER_UNIT if spec.run == "service" else None}
+    question = {"address": spec.reach, "unit": EXPORTER_UNIT if spec.run == "service" else None}
     yield from made("pg_up", question)

@@ -8,13 +8,10 @@ from typing import Any
 
 from pgdeploy.errors import SecretError
 from pgdeploy.resources.host.amount import bytes_of
-from pgdeploy.resources.host.layout import Layout
+from pgdeploy.resources.host.layout import RELEASES, Layout
 
-ARCHITECTURES = {"distribution": (), "pgdg": ("x86_64", "aarch64", "ppc64le", "s390x")}
+ARCHITECTURES = ("x86_64", "aarch64", "ppc64le", "s390x")
 """What apt.postgresql.org has packages for."""
-
-RELEASES = {"bookworm": {15}, "trixie": {17}, "jammy": {14}, "noble": {16}}
-"""Debian 12 and 13, Ubuntu 22.04 and 24.04, and the PostgreSQL that each has itself."""
 
 ROOM = bytes_of("600MB")
 """What the packages take in /usr and /var."""
@@ -66,16 +63,16 @@ def _system(here: Layout, found: dict[str, Any]) -> Iterator[str]:
         return
     if not found["systemd"]:
         yield "systemd does not run here, and services could not be started"
-    if source == "pgdg" and found["machine"] not in ARCHITECTURES["pgdg"]:
+    if source == "pgdg" and found["machine"] not in ARCHITECTURES:
         yield (
             f"apt.postgresql.org has nothing for {found['machine']}, only for "
-            f"{', '.join(ARCHITECTURES['pgdg'])}; take `source: distribution`"
+            f"{', '.join(ARCHITECTURES)}; take `source: distribution`"
         )
-    if source == "distribution" and here.major not in RELEASES.get(codename, {here.major}):
-        has = ", ".join(map(str, RELEASES[codename]))
+    has = RELEASES.get(codename, here.major)
+    if source == "distribution" and has != here.major:
         yield (
             f"{found['pretty']} itself has PostgreSQL {has}, the spec says {here.major}; "
-            "take `packages: {source: pgdg}` or `postgres: " + has + "`"
+            f"take `packages: {{source: pgdg}}` or `postgres: {has}`"
         )
     if source == "pgdg" and codename not in RELEASES:
         yield f"{found['pretty']} is not known here; known: {', '.join(RELEASES)}"

@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pgdeploy.connection.login import ssh_options
+from pgdeploy.deploy import THROW_AWAY
 from pgdeploy.errors import SpecError
 from pgdeploy.resources.spec import Ssh
 from pgdeploy.target import SSH_CONFIG, load_target, specs_folder
-
-THROW_AWAY = "PGDEPLOY_THROW_AWAY"
-"""Set for a host that stands in for the real one, which it need not be as big as."""
 
 
 def inventory() -> list[tuple[str, dict[str, Any]]]:

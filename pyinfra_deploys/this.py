@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from re import compile as pattern
 from typing import Any
 
 from paramiko import SSHException
@@ -36,9 +37,19 @@ def layout() -> Layout:
 
 def stdin(script: str, question: object) -> str:
     """What `python3 -` reads on the host: a script of ours and its question. Nothing of it stands in argv."""
-    folder = files("pyinfra_deploys.remote")
-    texts = [(folder / f"{name}.py").read_text(encoding="utf-8") for name in (script, "answer")]
-    return "\n\n".join([*texts, f"answer(main, json.loads({json.dumps(question)!r}))\n"])
+    text = _text(script)
+    # what it takes from its neighbours goes along with it: on the host nothing of ours is installed
+    shared = [_text(name) for name in _TAKEN.findall(text)]
+    parts = [_TAKEN.sub("", text), *shared, _text("answer")]
+    return "\n\n".join([*parts, f"answer(main, json.loads({json.dumps(question)!r}))\n"])
+
+
+_TAKEN = pattern(r"(?m)^from pyinfra_deploys\.remote\.(\w+) import .*$")
+
+
+@cache
+def _text(script: str) -> str:
+    return (files("pyinfra_deploys.remote") / f"{script}.py").read_text(encoding="utf-8")
 
 
 def command(script: str, question: object) -> StringCommand:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pgdeploy.errors import TargetError
+from pgdeploy.resources.host.layout import RELEASES
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
 
 CODENAMES = {"debian-12": "bookworm", "debian-13": "trixie"}
-_OWN = {15: "debian-12", 17: "debian-13"}
+_OWN = {RELEASES[codename]: name for name, codename in CODENAMES.items()}
 """The PostgreSQL that comes with each."""
 
 

@@ -8,10 +8,8 @@ files back. A journal that a killed run left is put back first.
 
 from __future__ import annotations
 
-import grp
 import json
 import os
-import pwd
 import re
 import shutil
 import subprocess
@@ -19,6 +17,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
+
+from pyinfra_deploys.remote.whole import desired_state, state_of, write_whole
 
 JOURNAL = "/var/lib/pgdeploy/configuration"
 
@@ -34,7 +34,7 @@ def main(question: dict[str, Any]) -> dict[str, Any]:
 
 def _differs(question: dict[str, Any]) -> list[str]:
     found = ["a killed run's journal"] if os.path.exists(JOURNAL + "/complete") else []
-    found += [file["path"] for file in question["files"] if _stat(file["path"]) != _wanted(file)]
+    found += [file["path"] for file in question["files"] if state_of(file["path"]) != desired_state(file)]
     unit = _unit(question["unit"])
     if unit["UnitFileState"] != "enabled":
         found.append(question["unit"] + " is " + (unit["UnitFileState"] or "not enabled"))
@@ -44,24 +44,6 @@ def _differs(question: dict[str, Any]) -> list[str]:
     found += [name + " is overridden" for name in _overridden(question)]
     waits = _waits(question)
     return found + (["waits for a " + waits] if waits else [])
-
-
-def _wanted(file: dict[str, str]) -> tuple[str, str, str, int]:
-    return (file["text"], file["owner"], file["group"], int(file["mode"], 8))
-
-
-def _stat(path: str) -> tuple[str, str, str, int] | None:
-    try:
-        found = os.stat(path)
-        with open(path, encoding="utf-8", newline="") as file:
-            text = file.read()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    try:
-        owner, group = pwd.getpwuid(found.st_uid).pw_name, grp.getgrgid(found.st_gid).gr_name
-    except KeyError:
-        owner, group = str(found.st_uid), str(found.st_gid)
-    return (text, owner, group, found.st_mode & 0o7777)
 
 
 def _unit(unit: str) -> dict[str, str]:
@@ -125,7 +107,7 @@ def _make(question: dict[str, Any]) -> dict[str, Any]:
     _try_settings(question)
     _keep(question)
     for file in question["files"]:
-        _write(file)
+        write_whole(file)
     running = _unit(question["unit"])["ActiveState"] == "active"
     did = _load(question) if running else _start(question)
     shutil.rmtree(JOURNAL, ignore_errors=True)
@@ -165,7 +147,7 @@ def _keep(question: dict[str, Any]) -> None:
     """The journal: what the files are now; it counts only once it is complete."""
     shutil.rmtree(JOURNAL, ignore_errors=True)
     os.makedirs(JOURNAL, mode=0o700)
-    kept = [{"path": file["path"], "was": _stat(file["path"])} for file in question["files"]]
+    kept = [{"path": file["path"], "was": state_of(file["path"])} for file in question["files"]]
     with open(JOURNAL + "/files", "w", encoding="utf-8", opener=_private) as file:
         json.dump(kept, file)
         file.flush()
@@ -188,27 +170,11 @@ def _put_back() -> list[str]:
                 os.unlink(item["path"])
             continue
         text, owner, group, mode = item["was"]
-        _write({"path": item["path"], "text": text, "owner": owner, "group": group, "mode": oct(mode)[2:]})
+        write_whole(
+            {"path": item["path"], "text": text, "owner": owner, "group": group, "mode": oct(mode)[2:]}
+        )
     shutil.rmtree(JOURNAL)
     return [item["path"] for item in kept]
-
-
-def _write(file: dict[str, str]) -> None:
-    """Whole or not at all, and never readable to more than it should be."""
-    folder = os.path.dirname(file["path"])
-    os.makedirs(folder, exist_ok=True)
-    handle, path = tempfile.mkstemp(prefix=".pgdeploy-", dir=folder)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
-            out.write(file["text"])
-            out.flush()
-            os.fsync(out.fileno())
-        shutil.chown(path, file["owner"], file["group"])
-        os.chmod(path, int(file["mode"], 8))
-        os.replace(path, file["path"])
-    except BaseException:
-        os.unlink(path)
-        raise
 
 
 def _load(question: dict[str, Any]) -> str:

@@ -5,10 +5,11 @@ Rules are compared by loading the file into a network of its own and listing bot
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 from typing import Any
+
+from pyinfra_deploys.remote.whole import desired_state, state_of, write_whole
 
 MAIN = "/etc/nftables.conf"
 TABLE = ["list", "table", "inet", "pgdeploy"]
@@ -18,7 +19,7 @@ def main(question: dict[str, Any]) -> dict[str, Any]:
     differs = _differs(question["file"])
     if differs and question["make"]:
         _check(question["file"]["text"])
-        _write(question["file"])
+        write_whole(question["file"])
         _include(question["file"]["path"])
         _nft(["-f", question["file"]["path"]])
     return {"differs": differs}
@@ -26,7 +27,7 @@ def main(question: dict[str, Any]) -> dict[str, Any]:
 
 def _differs(file: dict[str, str]) -> list[str]:
     found = []
-    if _read(file["path"]) != file["text"] or os.stat(file["path"]).st_mode & 0o777 != int(file["mode"], 8):
+    if state_of(file["path"]) != desired_state(file):
         found.append(file["path"])
     if _line(file["path"]) not in (_read(MAIN) or ""):
         found.append(MAIN)
@@ -61,7 +62,8 @@ def _include(path: str) -> None:
     if text is None:
         text = "#!/usr/sbin/nft -f\nflush ruleset\n"
     if _line(path) not in text:
-        _write({"path": MAIN, "text": text.rstrip("\n") + "\n" + _line(path), "mode": "0755"})
+        whole = text.rstrip("\n") + "\n" + _line(path)
+        write_whole({"path": MAIN, "text": whole, "owner": "root", "group": "root", "mode": "0755"})
 
 
 def _check(text: str) -> None:
@@ -83,12 +85,3 @@ def _read(path: str) -> str | None:
             return file.read()
     except FileNotFoundError:
         return None
-
-
-def _write(file: dict[str, str]) -> None:
-    os.makedirs(os.path.dirname(file["path"]), exist_ok=True)
-    new = file["path"] + ".pgdeploy-new"
-    with open(new, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
-        out.write(file["text"])
-    os.chmod(new, int(file["mode"], 8))
-    os.replace(new, file["path"])

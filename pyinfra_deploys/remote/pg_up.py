@@ -21,17 +21,14 @@ def main(question: dict[str, Any]) -> dict[str, Any]:
             time.sleep(0.25)
             said = _said(question)
         if said:
-            raise SystemExit("the exporter at %s: %s, for %d s" % (question["listen"], said, SECONDS))
+            raise SystemExit("the exporter at %s: %s, for %d s" % (question["address"], said, SECONDS))
     return {"differs": bool(said), "said": said}
 
 
 def _said(question: dict[str, Any]) -> str:
     """What is wrong, or nothing."""
-    address, _, port = question["listen"].rpartition(":")
-    if address in ("0.0.0.0", "[::]"):
-        address = "localhost"
     try:
-        with urllib.request.urlopen("http://%s:%s/metrics" % (address, port), timeout=5) as answer:
+        with urllib.request.urlopen("http://%s/metrics" % question["address"], timeout=5) as answer:
             lines = answer.read().decode("utf-8", "replace").splitlines()
     except OSError as error:
         return "no answer: %s" % (getattr(error, "reason", None) or error)

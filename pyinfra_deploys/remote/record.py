@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from typing import Any
+
+from pyinfra_deploys.remote.whole import write_whole
 
 TIMES = ("when", "by", "seconds", "first")
 
@@ -18,7 +19,10 @@ def main(question: dict[str, Any]) -> dict[str, Any]:
     }
     if differs and question["make"]:
         record["first"] = known.get("first") or {"when": record["when"], "seconds": record["seconds"]}
-        _write(question["path"], record)
+        text = json.dumps(record, indent=2) + "\n"
+        write_whole(
+            {"path": question["path"], "text": text, "owner": "root", "group": "root", "mode": "0644"}
+        )
     return {"differs": differs}
 
 
@@ -35,12 +39,3 @@ def _versions(names: list[str]) -> dict[str, str]:
     words = ["dpkg-query", "-W", "-f", "${Package}\t${Version}\n", *names]
     lines = subprocess.run(words, capture_output=True, text=True, check=False).stdout.splitlines()
     return dict(line.split("\t") for line in lines)
-
-
-def _write(path: str, record: dict[str, Any]) -> None:
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        json.dump(record, file, indent=2)
-        file.write("\n")
-    os.chmod(path + ".new", 0o644)
-    os.replace(path + ".new", path)

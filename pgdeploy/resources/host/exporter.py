@@ -149,11 +149,12 @@ class Exporter(HostResource):
     @property
     def _stuck(self) -> str:
         compose = self.spec.run == "compose"
-        log = f"docker logs {CONTAINER}" if compose else f"journalctl -u {UNIT}"
+        log = f"docker logs {CONTAINER}" if compose else f"journalctl -u {PACKAGE}"
         return f"{log} says why; {self.declared.deploy}"
 
 
-UNIT = "prometheus-postgres-exporter"
+PACKAGE = "prometheus-postgres-exporter"
+"""Debian's, whose unit has its name."""
 
 CONTAINER = "postgres_exporter"
 """Its name, and its compose project's, wherever the folder is."""

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pgdeploy.parameter import parameters
+from pgdeploy.resources.host.exporter import PACKAGE
 from pgdeploy.resources.host.spec import HostSpec
 from pgdeploy.values import canonical
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from pgdeploy.resources.setting import SettingValue
     from pgdeploy.resources.spec import Spec
 
-EXPORTER_PACKAGE = "prometheus-postgres-exporter"
+RELEASES = {"bookworm": 15, "trixie": 17, "jammy": 14, "noble": 16}
+"""Debian 12 and 13, Ubuntu 22.04 and 24.04, and the PostgreSQL that each has itself."""
+EXPORTER_PACKAGE = PACKAGE
 EXPORTER_UNIT = f"{EXPORTER_PACKAGE}.service"
 EXPORTER_PASSWORD = "/etc/prometheus/pgdeploy-exporter-password"  # noqa: S105 - its path
 FIREWALL_FILE = "/etc/nftables.d/pgdeploy.nft"
