@@ -7,8 +7,10 @@ environment alone.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +27,9 @@ THROW_AWAY = "PGDEPLOY_THROW_AWAY"
 LAST_LINES = 15
 """As much of what pyinfra says is told when it fails."""
 
+_STEP = re.compile(r"Starting operation: ([^|]*[^|\s])\s*\|")
+"""A step of pg01.py, as pyinfra begins its operations."""
+
 
 def deploy(
     target: Target, ssh_config: Path | None, note: Callable[[str], None], *, throw_away: bool = False
@@ -38,24 +43,31 @@ def deploy(
     require_host(target, reached=ssh_config is not None)
     command = _command(target)
     note(f"deploying {target.name} with pyinfra")
-    done = subprocess.run(
+    said: deque[str] = deque(maxlen=LAST_LINES)
+    with subprocess.Popen(
         command,
-        check=False,
         env=_environment(target, ssh_config, throw_away),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
-    )
-    if done.returncode != 0:
-        raise TargetError(f"deploying {target.name} failed:\n{_end(done.stdout)}")
+    ) as running:
+        step = ""
+        for line in running.stdout or ():
+            if line.strip():
+                said.append(line.rstrip())
+            if (found := _STEP.search(line)) and found[1] != step:
+                step = found[1]
+                note(f"deploying {target.name}: {step}")
+    if running.returncode != 0:
+        raise TargetError(f"deploying {target.name} failed:\n" + "\n".join(f"  {line}" for line in said))
 
 
 def require_host(target: Target, *, reached: bool) -> None:
     """Raises TargetError when the spec lacks what a deploy needs; `reached`: the way there need not be in it."""
     spec = target.spec
-    reached = reached or (spec.connect is not None and spec.connect.ssh is not None)
+    reached = reached or spec.ssh is not None
     lacking = "`host:`" if spec.host is None else "`connect: {ssh: ...}`"
     if spec.host is None or not reached:
         raise TargetError(f"{target.file}: there is no host to deploy: write {lacking}")
@@ -73,14 +85,9 @@ def _command(target: Target) -> list[str]:
 
 
 def _environment(target: Target, ssh_config: Path | None, throw_away: bool) -> dict[str, str]:
-    known = {**os.environ, "PGDEPLOY_SPECS": str(target.file.absolute().parent)}
+    known = {**os.environ, "PYTHONUNBUFFERED": "1", "PGDEPLOY_SPECS": str(target.file.absolute().parent)}
     if ssh_config is not None:
         known[SSH_CONFIG] = str(ssh_config.absolute())
     if throw_away:
         known[THROW_AWAY] = "1"
     return known
-
-
-def _end(said: str) -> str:
-    lines = [line.rstrip() for line in said.splitlines() if line.strip()]
-    return "\n".join(f"  {line}" for line in lines[-LAST_LINES:])

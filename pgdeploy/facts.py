@@ -120,6 +120,8 @@ class Facts:
     """Databases that allow no connections."""
     host: HostRead = None
     """What was read of the host under the server; None when the spec does not speak of it."""
+    vm: Any = field(default=None, repr=False)
+    """What was read of the VM under the host, or why not; None when the spec does not speak of one."""
     lost: str = ""
     """Why PostgreSQL does not answer, when its host does: these facts are about the host alone."""
     _memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -206,32 +208,50 @@ class Scope:
 
 
 def read(
-    server: Server, queries: Sequence[Query[Any]], scope: Scope, look: Callable[[Host], Any] | None = None
+    server: Server,
+    queries: Sequence[Query[Any]],
+    scope: Scope,
+    look: Callable[[Host], Any] | None = None,
+    look_at_vm: Callable[[], Any] | None = None,
 ) -> Facts:
-    """Read everything: SQL, and side by side with it what `look` reads of the host.
+    """Read everything: SQL, and side by side with it what `look` reads of the host, and `look_at_vm` of its VM.
 
-    Where PostgreSQL does not answer, and its host does, the facts are about the host alone.
+    Where PostgreSQL does not answer, and its host or Proxmox does, the facts are about those alone.
 
     Raises:
         TargetError: the server cannot be reached.
     """
-    if look is None:
+    if look is None and look_at_vm is None:
         return _read_sql(server, queries, scope)
-    with ThreadPoolExecutor(1) as pool:
-        looking = pool.submit(_look, server, look)
+    with ThreadPoolExecutor(2) as pool:
+        at_host = pool.submit(_look, server, look)
+        at_vm = pool.submit(_look_at_vm, server, look_at_vm)
         try:
             facts = _read_sql(server, queries, scope)
         except TooOld:
             raise
         except TargetError as error:
-            host = looking.result()
-            if host is None or isinstance(host, Exception):
+            host, vm = at_host.result(), at_vm.result()
+            if all(known is None or isinstance(known, Exception) for known in (host, vm)):
                 raise
-            return Facts(NOBODY, server, {}, {}, host=host, lost=str(error))
-        return replace(facts, host=looking.result())
+            return Facts(NOBODY, server, {}, {}, host=host, vm=vm, lost=str(error))
+        return replace(facts, host=at_host.result(), vm=at_vm.result())
 
 
-def _look(server: Server, look: Callable[[Host], Any]) -> HostRead:
+def _look_at_vm(server: Server, look: Callable[[], Any] | None) -> Any:
+    if look is None:
+        return None
+    if server.kind != "live" or server.host is None:
+        return Inapplicable(f"no VM on {server.kind}" if server.kind != "live" else "no VM over --dsn")
+    try:
+        return look()
+    except PgdeployError as error:
+        return Unreadable(str(error))
+
+
+def _look(server: Server, look: Callable[[Host], Any] | None) -> HostRead:
+    if look is None:
+        return None
     if server.host is None:
         embedded = server.kind == "embedded"
         return Inapplicable("an embedded server has no host of its own" if embedded else NO_HOST)

@@ -41,7 +41,7 @@ class Gate:
         self.target = target
         self.way = way
         self.checks: tuple[Check, ...] = (
-            target.checks + target.host_checks + (target.probes if probes else ())
+            target.vm_checks + target.checks + target.host_checks + (target.probes if probes else ())
         )
         self._note = note
         self._server: Server | None = None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pgdeploy.connection.server import Server
     from pgdeploy.facts import Facts
     from pgdeploy.resources.host.declared import DeclaredHost
+    from pgdeploy.resources.vm.declared import DeclaredVm
     from pgdeploy.spec.loader import Loaded
     from pgdeploy.spec.place import Place
 
@@ -65,6 +66,25 @@ class Target:
 
         return tuple(check for resource in host_resources(declared) for check in resource.checks())
 
+    @cached_property
+    def vm_checks(self) -> tuple[Check, ...]:
+        """Every check of the VM; none when the spec has no `vm:`."""
+        declared = self.declared_vm
+        if declared is None:
+            return ()
+        from pgdeploy.resources.vm import vm_resources
+
+        return tuple(check for resource in vm_resources(declared) for check in resource.checks())
+
+    @property
+    def declared_vm(self) -> DeclaredVm | None:
+        """What the spec says of the VM."""
+        if self.spec.vm is None:
+            return None
+        from pgdeploy.resources.vm.declared import DeclaredVm
+
+        return DeclaredVm(self.name, self.spec.vm)
+
     @property
     def declared_host(self) -> DeclaredHost | None:
         """What the spec says of the host."""
@@ -93,11 +113,14 @@ class Target:
         """
         from pgdeploy.facts import Scope, read
         from pgdeploy.resources.host.question import looking_at
+        from pgdeploy.resources.vm.fact import looking_at_vm
 
         present = [role for role, body in self.spec.roles.items() if body.state == "present"]
         scope = Scope(list(self.spec.databases), present, sorted(self._named()))
-        declared = self.declared_host
-        return read(server, QUERIES, scope, looking_at(declared) if declared else None)
+        host, vm = self.declared_host, self.declared_vm
+        return read(
+            server, QUERIES, scope, looking_at(host) if host else None, looking_at_vm(vm) if vm else None
+        )
 
     def _named(self) -> set[str]:
         """Names that the spec has for objects of pg_catalog."""
@@ -179,7 +202,7 @@ def connect(
         return DsnServer(dsn or (written.dsn if written else None) or "")
     from pgdeploy.connection.ssh import SshServer, ssh_options
 
-    way = written.ssh if written is not None else None
+    way = target.spec.ssh
     if ssh_config is not None:  # it says all about the host, so that another address can be proved
         host = way.host if way is not None else target.name
         return SshServer(host, ssh_options(config=str(ssh_config)), _socket(target.spec))
@@ -187,10 +210,7 @@ def connect(
         raise TargetError(
             f"{target.file}: nothing says how to reach {target.name}: write `connect:` or give --dsn"
         )
-    options = ssh_options(
-        user=way.user, port=way.port, key=way.key, known_hosts=way.known_hosts, config=way.config
-    )
-    return SshServer(way.host, options, _socket(target.spec))
+    return SshServer(way.host, ssh_options(**way.options), _socket(target.spec))
 
 
 def _socket(spec: Spec) -> str:

@@ -7,13 +7,12 @@ hosts, as `--ssh-config` does for the gate. What ssh itself makes of options and
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
-from pgdeploy.connection.login import ssh_options
+from pgdeploy.connection.login import effective, ssh_options
 from pgdeploy.deploy import THROW_AWAY
-from pgdeploy.errors import SpecError
+from pgdeploy.errors import SpecError, TargetError
 from pgdeploy.resources.spec import Ssh
 from pgdeploy.target import SSH_CONFIG, load_target, specs_folder
 
@@ -32,7 +31,7 @@ def inventory() -> list[tuple[str, dict[str, Any]]]:
             target = load_target(file)
         except SpecError as error:
             raise SystemExit("\n".join(error.problems)) from None
-        ssh = target.spec.connect.ssh if target.spec.connect else None
+        ssh = target.spec.ssh
         if ssh is None and SSH_CONFIG in os.environ:
             # the file says how to reach it, by the target's name: a throw-away host, say
             ssh = Ssh(host=target.name)
@@ -46,13 +45,11 @@ def inventory() -> list[tuple[str, dict[str, Any]]]:
 def _data(ssh: Ssh) -> dict[str, Any]:
     """How pyinfra reaches it: never a question, never an unknown host."""
     config = os.environ.get(SSH_CONFIG) or ssh.config
-    if SSH_CONFIG in os.environ:
-        options = ssh_options(config=config)
-    else:
-        options = ssh_options(
-            user=ssh.user, port=ssh.port, key=ssh.key, known_hosts=ssh.known_hosts, config=config
-        )
-    said = _ask_ssh([*options, "--", ssh.host])
+    options = ssh_options(config=config) if SSH_CONFIG in os.environ else ssh_options(**ssh.options)
+    try:
+        said = effective(ssh.host, options)
+    except TargetError as error:
+        raise SystemExit(str(error)) from None
     data: dict[str, Any] = {
         "ssh_hostname": said["hostname"][0],
         "ssh_user": said["user"][0],
@@ -76,17 +73,6 @@ def _data(ssh: Ssh) -> dict[str, Any]:
     if config is not None:
         data["ssh_config_file"] = str(config)
     return data
-
-
-def _ask_ssh(arguments: list[str]) -> dict[str, list[str]]:
-    done = subprocess.run(["ssh", "-G", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"ssh cannot make sense of its options: {done.stderr.strip()}")
-    found: dict[str, list[str]] = {}
-    for line in done.stdout.splitlines():
-        key, _, value = line.partition(" ")
-        found.setdefault(key, []).append(value)
-    return found
 
 
 postgres = inventory()

@@ -99,3 +99,28 @@ def ssh_options(
     if known_hosts is not None:
         options += ["-o", f"UserKnownHostsFile={known_hosts}"]
     return options
+
+
+def effective(host: str, options: Sequence[str]) -> dict[str, list[str]]:
+    """What ssh itself makes of options and its files, by `ssh -G`: each key's values, in order.
+
+    Raises:
+        TargetError: ssh cannot make sense of them.
+    """
+    try:
+        done = subprocess.run(
+            ["ssh", "-G", *options, "--", host],
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except OSError as error:
+        raise TargetError(f"cannot run ssh: {error.strerror}") from None
+    if done.returncode:
+        raise TargetError(f"ssh cannot make sense of its options: {done.stderr.strip()}")
+    found: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        key, _, value = line.partition(" ")
+        found.setdefault(key, []).append(value)
+    return found

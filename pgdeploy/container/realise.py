@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _names(target: Target) -> list[str]:
-    ssh = target.spec.connect.ssh if target.spec.connect is not None else None
+    ssh = target.spec.ssh
     return [target.name, *([ssh.host] if ssh is not None else [])]
 
 

@@ -49,7 +49,15 @@ class Subject:
     @cached_property
     def memory(self) -> int | None:
         """Bytes that the machine has; None when the spec does not say, or says what is no size."""
-        return read_size(self.spec.machine.memory) if self.spec.machine.memory is not None else None
+        vm = self.spec.vm
+        said = self.spec.machine.memory or (vm.memory if vm is not None else None)
+        return read_size(said) if said is not None else None
+
+    @property
+    def cores(self) -> int | None:
+        """CPUs that the server sees; None when the spec does not say."""
+        vm = self.spec.vm
+        return self.spec.machine.cores or (vm.sockets * vm.cores if vm is not None else None)
 
     # -- settings ----------------------------------------------------------------------------------
 

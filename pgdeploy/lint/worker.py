@@ -56,7 +56,7 @@ def more_than_cores(subject: Subject) -> Iterator[Hit]:
     extensions) and mostly wait, so a few above the number of cores can be right; then say so in a waiver.
     Count the CPUs that the server sees: `cores: 8` with `sockets: 2` of a VM are 16. The default of 8 is
     not spoken of, only what is written."""
-    cores, setting = subject.spec.machine.cores, "max_worker_processes"
+    cores, setting = subject.cores, "max_worker_processes"
     if cores is not None and subject.written(setting) and subject.number(setting) > cores:
         message = (
             f"{subject.number(setting):g} processes on {cores} cores; more parallel workers only take turns"

@@ -14,6 +14,7 @@ from pgdeploy.resources.database import TEMPLATES, inherited
 from pgdeploy.resources.grant import Line, lines_of
 from pgdeploy.resources.membership import of
 from pgdeploy.resources.schema import GIVEN
+from pgdeploy.resources.vm import problem as vm
 from pgdeploy.spec.problem import Problem
 from pgdeploy.values import ValueProblem, timestamp
 
@@ -59,6 +60,7 @@ def examine(spec: Spec) -> Iterator[Problem]:
     yield from _hba(spec)
     yield from _connect(spec)
     yield from _host(spec)
+    yield from vm.problems(spec)
 
 
 # -- names ---------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -14,6 +14,7 @@ from pgdeploy.resources.hba import HbaRuleSpec
 from pgdeploy.resources.host.spec import HostSpec
 from pgdeploy.resources.role import RoleSpec
 from pgdeploy.resources.setting import SettingValue, completions
+from pgdeploy.resources.vm.spec import VmSpec
 from pgdeploy.spec.loader import Loaded, load
 from pgdeploy.spec.model import Day, FrozenMap, Identifier, Model
 
@@ -27,6 +28,11 @@ class Ssh(Model):
     key: str | None = Field(None, description="file of the private key")
     known_hosts: str | None = Field(None, description="file of host keys; an unknown host is refused")
     config: str | None = Field(None, description="an ssh_config file")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `ssh_options` makes options of."""
+        return self.model_dump(exclude={"host"})
 
     @field_validator("host", "user")
     @classmethod
@@ -85,6 +91,7 @@ class Spec(Model):
     connect: Connect | None = Field(None, description="how to reach the live server")
     machine: Machine = Field(default_factory=Machine, description="what the server stands on")
     host: HostSpec | None = Field(None, description="the host under it, reached by ssh")
+    vm: VmSpec | None = Field(None, description="the virtual machine under the host, in Proxmox VE")
     undeclared: Undeclared = Field(
         default_factory=Undeclared, description="what to do about what is not named here"
     )
@@ -100,6 +107,15 @@ class Spec(Model):
         default_factory=FrozenMap, description="databases by name"
     )
     waivers: tuple[Waiver, ...] = Field((), description="advice of `pgdeploy lint` that does not hold here")
+
+    @property
+    def ssh(self) -> Ssh | None:
+        """How ssh reaches the host: as `connect:` says, else at the VM's own address; None with a `dsn:`."""
+        if self.connect is not None:
+            return self.connect.ssh
+        if self.vm is None:
+            return None
+        return Ssh(host=str(self.vm.network.interface.ip), user=self.vm.cloud_init.user)
 
     @model_validator(mode="before")
     @classmethod

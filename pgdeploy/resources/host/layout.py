@@ -94,7 +94,7 @@ class Layout:
 
     @property
     def ssh_port(self) -> int:
-        ssh = self.spec.connect.ssh if self.spec.connect else None
+        ssh = self.spec.ssh
         return (ssh.port if ssh else None) or 22
 
     @cached_property

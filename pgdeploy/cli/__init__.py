@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -12,15 +12,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pgdeploy import __version__
+from pgdeploy.cli import vm
+from pgdeploy.cli.shared import (
+    DIFFERENT,
+    ERROR,
+    OK,
+    Json,
+    Name,
+    Names,
+    as_json,
+    confirmed,
+    load,
+    load_one,
+    note,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from pgdeploy.check import Finding
     from pgdeploy.gate import Gate, Way
     from pgdeploy.plan import Plan
     from pgdeploy.target import Target
-
-OK, ERROR, DIFFERENT = 0, 1, 2
-"""Exit codes: nothing to do or all conforms; an error; changes, drift or advice."""
 
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
 """Of the library under typer, which newer versions carry inside."""
@@ -32,6 +44,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # help is plain text: rich alone would take longer to import than all the rest
 )
+
+
+app.add_typer(vm.app, name="vm")
 
 
 class On(StrEnum):
@@ -47,12 +62,6 @@ class UpOn(StrEnum):
     CONTAINER = "container"
 
 
-Name = Annotated[
-    str, typer.Argument(help="a target: the name of a file in specs/, or a path", show_default=False)
-]
-Names = Annotated[
-    list[str], typer.Argument(help="targets: names or globs of files in specs/, or paths", show_default=False)
-]
 OnOption = Annotated[On, typer.Option("--on", help="where the spec is realised")]
 Dsn = Annotated[
     str | None, typer.Option("--dsn", help="libpq connection string instead of the spec's connect:")
@@ -61,7 +70,6 @@ SshConfig = Annotated[
     Path | None, typer.Option("--ssh-config", help="ssh_config file instead of the spec's connect:")
 ]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="with --on embedded: keep the cluster here")]
-Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
 def main() -> None:
@@ -123,7 +131,7 @@ def lint(
     from datetime import date
 
     code, found = OK, []
-    for target in _load(targets):
+    for target in load(targets):
         advices = linter.lint(target.spec, date.today(), target.loaded.place)  # noqa: DTZ011
         code = max(code, linter.exit_code(advices))
         for advice in advices:
@@ -132,7 +140,7 @@ def lint(
             if not json:
                 typer.echo(f"{place}: {advice.text}")
     if json:
-        _print_json(found)
+        print_json(found)
     elif not found:
         typer.echo("no advice")
     raise typer.Exit(code)
@@ -160,9 +168,9 @@ def plan(
         planned = gate.plan()
         data = render_plan.as_data(planned, gate)
         if out is not None:
-            _write(out, _json(data))
+            _write(out, as_json(data))
         if json:
-            _print_json(data)
+            print_json(data)
         else:
             typer.echo(render_plan.text(planned, gate))
     if planned.unreadable:
@@ -205,20 +213,11 @@ def apply(
         else:
             typer.echo(render_plan.text(planned, gate))
         if planned.changes:
-            if not yes and not _confirmed(len(planned.changes)):
+            if not yes and not confirmed("Make", "change", len(planned.changes)):
                 raise typer.Exit(ERROR)
             make(planned, gate.server, lock_timeout=lock_timeout)
         code = _prove(gate, planned)
     raise typer.Exit(code)
-
-
-def _confirmed(number: int) -> bool:
-    if not sys.stdin.isatty():
-        typer.echo("pgdeploy: nobody to ask; give --yes to make these changes", err=True)
-        return False
-    return typer.confirm(
-        f"Make {'this change' if number == 1 else f'these {number} changes'}?", default=False
-    )
 
 
 def _prove(gate: Gate, planned: Plan) -> int:
@@ -250,7 +249,7 @@ def check(
     from pgdeploy import report
 
     code, found = OK, []
-    for target in _load(targets):
+    for target in load(targets):
         with _gate(target, _way(on, dsn, ssh_config, data_dir), probes=not no_probes) as gate:
             findings = [gate.evaluate(check) for check in gate.checks]
             code = _worse(code, report.counts(findings))
@@ -259,7 +258,7 @@ def check(
             else:
                 _print_findings(gate, findings, verbose=verbose)
     if json:
-        _print_json({"schema": report.SCHEMA, "targets": found})
+        print_json({"schema": report.SCHEMA, "targets": found})
     raise typer.Exit(code)
 
 
@@ -292,15 +291,25 @@ def up(
     target: Name,
     on: Annotated[UpOn, typer.Option("--on", help="the host that is deployed")] = UpOn.LIVE,
     ssh_config: SshConfig = None,
+    allow_restart: vm.AllowRestart = False,
 ) -> None:
-    """Deploy the host with pyinfra, then ask the gate. Exit 0: all conforms; 2: drift; 1: a step failed, and which."""
+    """Make the VM, deploy host and SQL with pyinfra, ask the gate. Exit 0: all conforms; 2: drift; 1: where it failed.
+
+    A spec without `vm:` has a host that is there already.
+    """
     from pgdeploy import report
     from pgdeploy.deploy import deploy
 
     with _gate(target, _way(On(on), None, ssh_config, None), probes=True) as gate:
+        if on is UpOn.LIVE and gate.target.declared_vm is not None:
+            with _step(gate.target.name, "vm"):
+                code = vm.make(gate.target, allow_restart=allow_restart)
+                if code != OK:
+                    typer.echo(f"{gate.target.name}: stopped at: vm", err=True)
+                    raise typer.Exit(code)
         with _step(gate.target.name, "deploy"):
             if on is UpOn.LIVE:
-                deploy(gate.target, ssh_config, _note)
+                deploy(gate.target, ssh_config, note)
             gate.server  # noqa: B018 - starting a container deploys it
         with _step(gate.target.name, "gate"):
             findings = [gate.evaluate(check) for check in gate.checks]
@@ -329,7 +338,7 @@ def schema() -> None:
     from pgdeploy.resources.spec import Spec
     from pgdeploy.spec.schema import json_schema
 
-    _print_json(json_schema(Spec))
+    print_json(json_schema(Spec))
 
 
 # -- shared --------------------------------------------------------------------------------------------
@@ -358,48 +367,17 @@ def _require_duration(option: str, text: str) -> None:
         raise typer.BadParameter(f"{option}: {error}") from None
 
 
-def _load(names: list[str]) -> list[Target]:
-    """Load every target before anything is done with one; all their problems are said at once."""
-    from pgdeploy.errors import SpecError
-    from pgdeploy.target import find, load_target
-
-    files = dict.fromkeys(file for name in names for file in find(name))
-    targets: list[Target] = []
-    problems: list[str] = []
-    for file in files:
-        try:
-            targets.append(load_target(file))
-        except SpecError as error:
-            problems += error.problems
-    if problems:
-        raise SpecError(list(dict.fromkeys(problems)))
-    return targets
-
-
 @contextmanager
 def _gate(target: str | Target, way: Way, *, probes: bool = False) -> Iterator[Gate]:
-    from pgdeploy.errors import TargetError
     from pgdeploy.gate import Gate
 
     if isinstance(target, str):
-        found = _load([target])
-        if len(found) != 1:
-            raise TargetError(f"{target} means {len(found)} targets; name one")
-        target = found[0]
-    gate = Gate(target, way, probes=probes, note=_note)
+        target = load_one(target)
+    gate = Gate(target, way, probes=probes, note=note)
     try:
         yield gate
     finally:
         gate.close()
-
-
-_note: Callable[[str], None] = lambda text: typer.echo(f"note: {text}", err=True)  # noqa: E731
-
-
-def _json(data: Any) -> str:
-    from json import dumps
-
-    return dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
 def _write(file: Path, text: str) -> None:
@@ -409,7 +387,3 @@ def _write(file: Path, text: str) -> None:
         # a full disk is told without its name
         error.filename = str(file)
         raise
-
-
-def _print_json(data: Any) -> None:
-    typer.echo(_json(data), nl=False)

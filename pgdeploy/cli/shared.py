@@ -1,0 +1,80 @@
+"""What all commands share: how targets are named and loaded, what is asked, how answers are printed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from pgdeploy.target import Target
+
+OK, ERROR, DIFFERENT = 0, 1, 2
+"""Exit codes: nothing to do or all conforms; an error; changes, drift or advice."""
+
+Name = Annotated[
+    str, typer.Argument(help="a target: the name of a file in specs/, or a path", show_default=False)
+]
+Names = Annotated[
+    list[str], typer.Argument(help="targets: names or globs of files in specs/, or paths", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="print JSON")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
+
+
+def load(names: list[str]) -> list[Target]:
+    """Load every target before anything is done with one; all their problems are said at once.
+
+    Raises:
+        TargetError: a name means none.
+        SpecError: a file is no spec.
+    """
+    from pgdeploy.errors import SpecError
+    from pgdeploy.target import find, load_target
+
+    files = dict.fromkeys(file for name in names for file in find(name))
+    targets: list[Target] = []
+    problems: list[str] = []
+    for file in files:
+        try:
+            targets.append(load_target(file))
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(list(dict.fromkeys(problems)))
+    return targets
+
+
+def load_one(name: str) -> Target:
+    """The one target that a name means; raises as `load` does."""
+    from pgdeploy.errors import TargetError
+
+    found = load([name])
+    if len(found) != 1:
+        raise TargetError(f"{name} means {len(found)} targets; name one")
+    return found[0]
+
+
+def confirmed(verb: str, noun: str, number: int) -> bool:
+    """Whether somebody who is there says yes."""
+    if not sys.stdin.isatty():
+        typer.echo(f"pgdeploy: nobody to ask; give --yes to {verb.lower()} these {noun}s", err=True)
+        return False
+    which = f"this {noun}" if number == 1 else f"these {number} {noun}s"
+    return typer.confirm(f"{verb} {which}?", default=False)
+
+
+def note(text: str) -> None:
+    """What the user should know of it, beside the answer."""
+    typer.echo(f"note: {text}", err=True)
+
+
+def as_json(data: Any) -> str:
+    from json import dumps
+
+    return dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def print_json(data: Any) -> None:
+    typer.echo(as_json(data), nl=False)

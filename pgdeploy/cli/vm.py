@@ -1,0 +1,148 @@
+"""`pgdeploy vm`: plan, apply, start, stop and destroy the virtual machine of a target."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pgdeploy.cli.shared import DIFFERENT, ERROR, OK, Json, Name, Yes, confirmed, load_one, note, print_json
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.vm.declared import DeclaredVm
+    from pgdeploy.target import Target
+    from pgdeploy.vm.deadline import Deadline
+
+app = typer.Typer(
+    help="The virtual machine of a target, in Proxmox VE.", no_args_is_help=True, rich_markup_mode=None
+)
+
+AllowRestart = Annotated[bool, typer.Option("--allow-restart", help="restart the VM where a change needs it")]
+
+
+@app.command()
+def plan(target: Name, json: Json = False) -> None:
+    """Print what would make the VM as the spec says. Exit 0: nothing to do; 2: steps, or drift; 1: error."""
+    from pgdeploy.resources.vm.fact import read_vm
+    from pgdeploy.vm import render
+    from pgdeploy.vm.plan import plan_vm
+
+    declared = _declared(load_one(target))
+    planned = plan_vm(declared, read_vm(declared.proxmox(), declared.vm))
+    if json:
+        print_json(render.as_data(declared, planned))
+    else:
+        typer.echo(render.text(declared, planned))
+    raise typer.Exit(DIFFERENT if planned.steps or planned.stuck else OK)
+
+
+@app.command()
+def apply(target: Name, yes: Yes = False, allow_restart: AllowRestart = False) -> None:
+    """Make the VM as the spec says, and wait until ssh reaches it. Exit 0: it is so; 2: some drift stays; 1: error."""
+    from pgdeploy.resources.vm.fact import read_vm
+    from pgdeploy.vm import render
+    from pgdeploy.vm.plan import plan_vm
+
+    found = load_one(target)
+    declared = _declared(found)
+    planned = plan_vm(declared, read_vm(declared.proxmox(), declared.vm))
+    typer.echo(render.text(declared, planned))
+    steps = planned.allowed(restart=allow_restart)
+    if steps and not yes and not confirmed("Take", "step", len(steps)):
+        raise typer.Exit(ERROR)
+    raise typer.Exit(make(found, allow_restart=allow_restart))
+
+
+def make(target: Target, *, allow_restart: bool) -> int:
+    """Make the VM of a target, and say what is left; the exit code."""
+    from pgdeploy.vm.apply import apply_vm
+    from pgdeploy.vm.arrive import arrive
+
+    declared = _declared(target)
+    proxmox, deadline = declared.proxmox(), _deadline(declared)
+    left = apply_vm(declared, proxmox, deadline, allow_restart=allow_restart, note=note)
+    for difference in left.stuck:
+        typer.echo(f"drift stays: {difference}\n  {difference.remedy}")
+    for option in left.pending:
+        typer.echo(f"pending until a restart: {option}")
+    if left.pending:
+        typer.echo("a restart brings it into effect: --allow-restart")
+    arrive(declared, proxmox, target.spec.ssh, deadline, note)
+    vm = declared.vm
+    typer.echo(
+        f"{target.name}: VM {vm.id} ({vm.name}) runs on {vm.node} and is reached at {vm.network.interface.ip}"
+    )
+    return DIFFERENT if left.stuck or left.pending else OK
+
+
+@app.command()
+def start(target: Name) -> None:
+    """Start the VM, and wait until ssh reaches it."""
+    from pgdeploy.vm import power
+    from pgdeploy.vm.arrive import arrive
+
+    found = load_one(target)
+    declared = _declared(found)
+    proxmox, deadline = declared.proxmox(), _deadline(declared)
+    power.start(declared, proxmox, deadline, note)
+    arrive(declared, proxmox, found.spec.ssh, deadline, note)
+    typer.echo(f"{found.name}: VM {declared.vm.id} runs")
+
+
+@app.command()
+def stop(
+    target: Name,
+    force: Annotated[
+        bool, typer.Option("--force", help="pull the plug; the server recovers at its start")
+    ] = False,
+) -> None:
+    """Shut the VM down, and wait until it is."""
+    from pgdeploy.vm import power
+
+    declared = _declared(load_one(target))
+    power.stop(declared, declared.proxmox(), _deadline(declared), note, force=force)
+    typer.echo(f"{declared.target}: VM {declared.vm.id} is stopped")
+
+
+@app.command()
+def destroy(
+    target: Name,
+    confirm: Annotated[
+        str | None, typer.Option("--confirm", metavar="NAME", help="the VM's name, where nobody can be asked")
+    ] = None,
+) -> None:
+    """Destroy the VM and its disks, after its name is typed; never one that no spec made, or that is protected."""
+    from pgdeploy.vm import power
+
+    declared = _declared(load_one(target))
+    proxmox = declared.proxmox()
+    machine = power.require_destroyable(declared, proxmox)
+    if confirm is None:
+        if not sys.stdin.isatty():
+            typer.echo("pgdeploy: nobody to ask; give --confirm and the VM's name", err=True)
+            raise typer.Exit(ERROR)
+        state = "runs, and will be stopped" if machine.running else "is stopped"
+        lost = power.lost_with(machine)
+        typer.echo(f"VM {machine.id} ({machine.name}) on {machine.node} {state}. Lost with it: {lost}")
+        confirm = typer.prompt("Type its name to destroy it", default="", show_default=False)
+    if confirm != machine.name:
+        typer.echo(f"pgdeploy: {confirm!r} is not its name; nothing is done", err=True)
+        raise typer.Exit(ERROR)
+    power.destroy(machine, proxmox, _deadline(declared), note)
+    typer.echo(f"{declared.target}: VM {machine.id} is destroyed")
+
+
+def _declared(target: Target) -> DeclaredVm:
+    """Raises TargetError when the spec has no VM."""
+    from pgdeploy.errors import TargetError
+
+    if target.declared_vm is None:
+        raise TargetError(f"{target.file}: there is no VM: write `vm:`")
+    return target.declared_vm
+
+
+def _deadline(declared: DeclaredVm) -> Deadline:
+    from pgdeploy.vm.deadline import Deadline
+
+    return Deadline(declared.vm.within, note)

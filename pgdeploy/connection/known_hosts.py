@@ -1,0 +1,63 @@
+"""ssh's file of host keys: a key that is proved is written there under the host's name, and an older one goes."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pgdeploy.connection.login import effective
+from pgdeploy.errors import TargetError
+
+
+def remember(host: str, options: Sequence[str], key: str, note: Callable[[str], None]) -> Path:
+    """Write the key (`ssh-ed25519 AAAA...`) into the file that ssh with these options reads first; the file.
+
+    Raises:
+        TargetError: ssh or ssh-keygen refuses, or the file cannot be written.
+    """
+    known = effective(host, options)
+    alias = known.get("hostkeyalias", [""])[0]
+    port = int(known["port"][0])
+    name = alias or known["hostname"][0]
+    if port != 22 and not alias:
+        name = f"[{name}]:{port}"
+    file = Path(" ".join(known["userknownhostsfile"]).split()[0]).expanduser()
+    try:
+        _write(file, name, key, note)
+    except OSError as error:
+        raise TargetError(f"{file}: the host key cannot be written: {error.strerror}") from None
+    return file
+
+
+def _write(file: Path, name: str, key: str, note: Callable[[str], None]) -> None:
+    found = _keys_of(file, name) if file.exists() else []
+    if found == [key]:
+        return
+    if found:
+        # hashed names too; it leaves the old file beside it
+        _keygen("-R", name, "-f", str(file))
+        note(f"another host key of {name} was in {file}; it is replaced")
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with file.open("a+", encoding="utf-8") as known_hosts:
+        known_hosts.seek(0)
+        text = known_hosts.read()
+        known_hosts.write(f"{'' if not text or text.endswith(chr(10)) else chr(10)}{name} {key}\n")
+
+
+def _keys_of(file: Path, name: str) -> list[str]:
+    """All keys that the file has under this name."""
+    lines = _keygen("-F", name, "-f", str(file), may_fail=True).splitlines()
+    return [" ".join(line.split()[1:3]) for line in lines if line and not line.startswith("#")]
+
+
+def _keygen(*arguments: str, may_fail: bool = False) -> str:
+    try:
+        done = subprocess.run(
+            ["ssh-keygen", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise TargetError(f"cannot run ssh-keygen: {error.strerror}") from None
+    if done.returncode and not may_fail:
+        raise TargetError(f"ssh-keygen {arguments[0]} failed: {done.stderr.strip()}")
+    return done.stdout

@@ -1,0 +1,19 @@
+"""The kinds of things of a VM, and what stands under them in Proxmox VE."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from pgdeploy.resources.vm import cloud_init, disk, machine, network
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.vm.declared import DeclaredVm
+    from pgdeploy.resources.vm.option import VmResource
+
+VM_KINDS: tuple[ModuleType, ...] = (machine, disk, network, cloud_init)
+
+
+def vm_resources(declared: DeclaredVm) -> tuple[VmResource, ...]:
+    """Everything that the spec declares of the VM."""
+    return tuple(resource for kind in VM_KINDS for resource in kind.resources(declared))

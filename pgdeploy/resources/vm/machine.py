@@ -1,0 +1,245 @@
+"""The VM itself: that the spec made it, where it is, what it has, that it runs as it is configured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from pgdeploy.check import Check, Outcome, name
+from pgdeploy.resources.host.amount import bytes_of
+from pgdeploy.resources.host.resource import same
+from pgdeploy.resources.vm.config import Config, shown, split
+from pgdeploy.resources.vm.declared import TAG, DeclaredVm, record_of, with_record
+from pgdeploy.resources.vm.fact import vm_fact
+from pgdeploy.resources.vm.option import Option, VmResource, flag, ordered, plain, read_property, set_property
+from pgdeploy.resources.vm.spec import MEBI
+
+if TYPE_CHECKING:
+    from pgdeploy.facts import Facts
+    from pgdeploy.resources.vm.fact import MachineFact
+    from pgdeploy.spec.place import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Machine(VmResource):
+    """The VM as a whole."""
+
+    kind: ClassVar[str] = "vm"
+    declared: DeclaredVm
+
+    def checks(self) -> Iterator[Check]:
+        states: dict[str, tuple[Keys, Callable[[Facts], Outcome]]] = {
+            "node": (("vm", "node"), self._node),
+            "running": (("vm",), self._running),
+            "unlocked": (("vm",), self._unlocked),
+            "pending": (("vm",), self._pending),
+        }
+        for field, (keys, compare) in states.items():
+            yield Check(self, _address(self.declared), field, keys, compare)
+        yield from VmResource.checks(self)
+
+    def options(self) -> Iterator[Option]:
+        vm = self.declared.vm
+        yield plain(self.declared, "name", "name", vm.name, default="none")
+        yield plain(self.declared, "sockets", "sockets", str(vm.sockets), default="1")
+        yield plain(self.declared, "cores", "cores", str(vm.cores), default="1")
+        yield self._vcpus()
+        if vm.cpu is not None:
+            yield self._option(
+                "cpu",
+                lambda: str(vm.cpu),
+                read_property("cpu", "cputype", "cputype", "kvm64"),
+                set_property("cpu", "cputype", "cputype", vm.cpu),
+            )
+        yield from self._memory()
+        yield self._boot()
+        yield self._option(
+            "agent",
+            lambda: "on" if vm.agent else "off",
+            lambda config: "on" if split(config.get("agent", ""), "enabled").get("enabled") == "1" else "off",
+            set_property("agent", "enabled", "enabled", str(int(vm.agent))),
+        )
+        for field, wanted in (("onboot", vm.onboot), ("protection", vm.protection)):
+            if wanted is not None:
+                yield flag(self.declared, field, field, wanted)
+        yield self._tags()
+        yield self._record()
+
+    # -- options ---------------------------------------------------------------------------------------
+
+    def _option(
+        self,
+        field: str,
+        desired: Callable[[], str],
+        read: Callable[[Config], str],
+        write: Callable[[Config], Config] | None,
+    ) -> Option:
+        keys: Keys = ("vm", field) if field in type(self.declared.vm).model_fields else ("vm",)
+        return Option(_address(self.declared), field, keys, desired, read, write)
+
+    def _vcpus(self) -> Option:
+        """Proxmox's own `vcpus` would start fewer than sockets x cores."""
+        vm = self.declared.vm
+        return self._option(
+            "vcpus",
+            lambda: str(vm.sockets * vm.cores),
+            lambda config: config.get(
+                "vcpus", str(int(config.get("sockets", "1")) * int(config.get("cores", "1")))
+            ),
+            lambda config: {key: text for key, text in config.items() if key != "vcpus"},
+        )
+
+    def _memory(self) -> Iterator[Option]:
+        vm = self.declared.vm
+        size = bytes_of(vm.memory)
+        yield self._option(
+            "memory",
+            lambda: shown(size),
+            lambda config: shown(memory_of(config)),
+            lambda config: {**config, "memory": str(size // MEBI)},
+        )
+        if vm.balloon is None:
+            return
+        floor = bytes_of(vm.balloon) if vm.balloon else 0
+        yield self._option(
+            "balloon",
+            lambda: _floor(floor),
+            lambda config: _floor(int(config.get("balloon", memory_of(config) // MEBI)) * MEBI),
+            lambda config: {**config, "balloon": str(floor // MEBI)},
+        )
+
+    def _boot(self) -> Option:
+        vm = self.declared.vm
+        order, first = vm.boot, vm.boot_disk
+
+        def read(config: Config) -> str:
+            known = split(config.get("boot", ""), "legacy").get("order", "").split(";")
+            # what comes after the disk matters only where the spec says so
+            return " ".join(known if order else known[:1]) or "none"
+
+        desired = " ".join(order) if order else first
+        write = set_property("boot", "legacy", "order", ";".join(order or (first,)))
+        return self._option("boot", lambda: desired, read, lambda config: _without_legacy(write(config)))
+
+    def _tags(self) -> Option:
+        desired = sorted({TAG, *self.declared.vm.tags})
+
+        def read(config: Config) -> str:
+            return ordered(tag for tag in desired if tag in _tags_of(config))
+
+        def write(config: Config) -> Config:
+            return {**config, "tags": ";".join(sorted({*_tags_of(config), *desired}))}
+
+        return self._option("tags", lambda: ordered(desired), read, write)
+
+    def _record(self) -> Option:
+        record = self.declared.record
+        return self._option(
+            "record",
+            lambda: str(record),
+            lambda config: str(record_of(config) or "none"),
+            lambda config: {**config, "description": with_record(config.get("description", ""), record)},
+        )
+
+    # -- states ----------------------------------------------------------------------------------------
+
+    def _node(self, facts: Facts) -> Outcome:
+        return same(self.declared.vm.node, _machine(facts).node, stuck=self.declared.apply)
+
+    def _running(self, facts: Facts) -> Outcome:
+        actual = "running" if _machine(facts).running else "stopped"
+        return same("running", actual, stuck=f"pgdeploy vm start {self.declared.target}")
+
+    def _unlocked(self, facts: Facts) -> Outcome:
+        lock = _machine(facts).lock
+        stuck = f"wait until it is done; if nothing does it any more: qm unlock {self.declared.vm.id}"
+        return same("no lock", f"locked ({lock})" if lock else "no lock", stuck=stuck)
+
+    def _pending(self, facts: Facts) -> Outcome:
+        waiting = _machine(facts).pending
+        actual = "; ".join(said_pending(option, *pair) for option, pair in waiting.items()) or "nothing"
+        desired = "nothing waits for a power cycle"
+        if waiting:
+            actual = f"waits for a power cycle: {actual}"
+        return Outcome(not waiting, desired, actual, stuck=f"{self.declared.apply} --allow-restart")
+
+
+@dataclass(frozen=True, slots=True)
+class Made(VmResource):
+    """There is a VM of this id, and the spec made it: the parent of all that is asked of the VM."""
+
+    kind: ClassVar[str] = "vm"
+    declared: DeclaredVm
+
+    def checks(self) -> Iterator[Check]:
+        yield Check(self, _address(self.declared), "made", ("vm", "id"), self._made)
+
+    def _made(self, facts: Facts) -> Outcome:
+        fact, vm = vm_fact(facts), self.declared.vm
+        desired = f"VM {vm.id}, made from target {self.declared.target}"
+        if fact.machine is None:
+            actual = "taken by what the token may not see" if fact.hidden else f"no VM {vm.id}"
+            return Outcome(False, desired, actual, stuck=self.declared.apply)
+        owner = whose(fact.machine)
+        return Outcome(
+            owner == self.declared.target,
+            desired,
+            f"VM {vm.id}, {'made from target ' + owner if owner else f'{fact.machine.name}, made by no spec'}",
+            stuck=f"choose another id; or, if it is this VM, write into its notes: {self.declared.record}",
+        )
+
+
+def made(declared: DeclaredVm) -> Check:
+    """The one check of it."""
+    return next(Made(declared).checks())
+
+
+def running(declared: DeclaredVm) -> Check:
+    """The check that it runs."""
+    return next(check for check in Machine(declared).checks() if check.field == "running")
+
+
+def whose(machine: MachineFact) -> str | None:
+    """The target that made a VM."""
+    record = record_of(machine.coming)
+    return record.target if record else None
+
+
+def said_pending(option: str, actual: str | None, coming: str | None) -> str:
+    """One pending option in words."""
+    return f"{option} {actual or 'none'} -> {coming or 'none'}"
+
+
+def memory_of(config: Config) -> int:
+    """In bytes; Proxmox's own default is 512 MiB."""
+    return int(split(config.get("memory", "512"), "current")["current"]) * MEBI
+
+
+def _address(declared: DeclaredVm) -> str:
+    return f"vm[{name(declared.vm.name)}]"
+
+
+def _machine(facts: Facts) -> MachineFact:
+    machine = vm_fact(facts).machine
+    assert machine is not None  # noqa: S101 - or the parent of all would drift
+    return machine
+
+
+def _floor(size: int) -> str:
+    return shown(size) if size else "no ballooning"
+
+
+def _tags_of(config: Config) -> set[str]:
+    return set(config.get("tags", "").replace(",", ";").replace(" ", ";").split(";")) - {""}
+
+
+def _without_legacy(config: Config) -> Config:
+    """`boot: order=...` replaces the older spellings."""
+    boot = ",".join(part for part in config["boot"].split(",") if part.startswith("order="))
+    return {key: text for key, text in {**config, "boot": boot}.items() if key != "bootdisk"}
+
+
+def resources(declared: DeclaredVm) -> Iterator[VmResource]:
+    yield Made(declared)
+    yield Machine(declared)

@@ -1,0 +1,138 @@
+"""One thing that a spec says of a VM's configuration: how it is read there, and how it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from pgdeploy.check import Check, Outcome, Resource, Verdict, evaluate, name
+from pgdeploy.resources.vm.config import Config, is_on, join, split
+from pgdeploy.resources.vm.fact import vm_fact
+
+if TYPE_CHECKING:
+    from pgdeploy.facts import Facts
+    from pgdeploy.resources.vm.declared import DeclaredVm
+    from pgdeploy.spec.place import Keys
+
+Write = Callable[[Config], Config]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A comparison of two texts, and what makes them one.
+
+    `desired` is asked when it is compared, as it may stand in a file. Without `write`, no change of the
+    configuration does it, and `stuck` says what does.
+    """
+
+    address: str
+    field: str
+    keys: Keys
+    desired: Callable[[], str]
+    read: Callable[[Config], str]
+    write: Write | None = None
+    stuck: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.address}.{self.field}"
+
+
+class VmResource(Resource):
+    """A part of a VM. Its options are compared with what is in effect."""
+
+    kind: ClassVar[str] = "vm"
+    on_host: ClassVar[bool] = True
+    declared: DeclaredVm
+
+    def options(self) -> Iterator[Option]:
+        """What it says of the configuration."""
+        return iter(())
+
+    def checks(self) -> Iterator[Check]:
+        for option in self.options():
+            yield Check(self, option.address, option.field, option.keys, partial(self._compare, option))
+
+    def blocked_by(self, facts: Facts, check: Check) -> str | None:
+        vm_fact(facts)  # raises where there is no VM, or Proxmox does not answer
+        from pgdeploy.resources.vm.machine import made
+
+        parent = made(self.declared)
+        if check.id == parent.id:
+            return None
+        found = evaluate(parent, facts)
+        return f"{parent.id} drifts: {found.actual}" if found.verdict is Verdict.DRIFTS else None
+
+    def _compare(self, option: Option, facts: Facts) -> Outcome:
+        machine = vm_fact(facts).machine
+        assert machine is not None  # noqa: S101 - or its parent would drift
+        desired, actual = option.desired(), option.read(machine.config)
+        stuck, origin = option.stuck or self.declared.apply, ""
+        if actual != desired and option.read(machine.coming) == desired:
+            origin = "set, and in effect after a power cycle"
+            stuck = f"{self.declared.apply} --allow-restart"
+        return Outcome(actual == desired, desired, actual, origin, stuck=stuck)
+
+
+# -- ways to read and write ----------------------------------------------------------------------------
+
+
+def plain(
+    declared: DeclaredVm, field: str, key: str, desired: str, *, default: str, where: Keys | None = None
+) -> Option:
+    """An option that is one text; `default` is what Proxmox takes when it is not there."""
+    return Option(
+        f"vm[{name(declared.vm.name)}]",
+        field,
+        ("vm", *(where or (field,))),
+        lambda: desired,
+        lambda config: config.get(key, default),
+        lambda config: {**config, key: desired},
+    )
+
+
+def flag(declared: DeclaredVm, field: str, key: str, desired: bool, *, default: bool = False) -> Option:
+    """An option that is on or off."""
+    return Option(
+        f"vm[{name(declared.vm.name)}]",
+        field,
+        ("vm", field),
+        lambda: _said(desired),
+        lambda config: _said(is_on(config.get(key, str(int(default))))),
+        lambda config: {**config, key: str(int(desired))},
+    )
+
+
+def _said(on: bool) -> str:
+    return "on" if on else "off"
+
+
+def read_property(key: str, default_key: str, field: str, absent: str = "none") -> Callable[[Config], str]:
+    """Reads one property of an option that is a list of them."""
+    return lambda config: split(config.get(key, ""), default_key).get(field, absent)
+
+
+def read_flag(key: str, default_key: str, field: str, on: str = "1") -> Callable[[Config], str]:
+    """The same of a property that is on or off."""
+    return lambda config: _said(split(config.get(key, ""), default_key).get(field, "") in ("1", on))
+
+
+def set_property(key: str, default_key: str, field: str, value: str | None) -> Write:
+    """Writes one property, or takes it out; the others stay."""
+
+    def write(config: Config) -> Config:
+        properties = split(config.get(key, ""), default_key)
+        properties.pop(field, None)
+        if value is not None:
+            properties[field] = value
+        rest = {option: text for option, text in config.items() if option != key}
+        return {**rest, key: join(properties, default_key)} if properties else rest
+
+    return write
+
+
+def ordered(items: Iterable[str]) -> str:
+    """Items as they stand, none left out."""
+    return " ".join(items) or "none"

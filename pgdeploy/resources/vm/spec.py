@@ -1,0 +1,212 @@
+"""The vm section: the virtual machine under the host, as Proxmox VE has it."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from pgdeploy.resources.host.amount import Size, Span, bytes_of, seconds_of
+from pgdeploy.secret import SecretRef
+from pgdeploy.spec.model import FrozenMap, Model
+
+MEBI, GIBI = 1 << 20, 1 << 30
+
+
+def _whole(unit: int, word: str) -> AfterValidator:
+    """Proxmox counts memory in MiB and new disks in GiB."""
+
+    def check(size: str) -> str:
+        if bytes_of(size) < unit or bytes_of(size) % unit:
+            raise PydanticCustomError(
+                "amount", "allowed: a whole number of {word}, at least 1", {"word": word}
+            )
+        return size
+
+    return AfterValidator(check)
+
+
+def _address(text: str) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        raise PydanticCustomError("address", "allowed: an IP address, such as 10.25.20.1") from None
+    return text
+
+
+def _interface(text: str) -> str:
+    try:
+        ip_interface(text)
+    except ValueError:
+        text = text.partition("/")[0] + "/"
+    if "/" not in text.rstrip("/"):
+        raise PydanticCustomError("address", "allowed: an IP address and its prefix, such as 10.25.20.8/24")
+    return text
+
+
+def _patience(span: str) -> str:
+    if seconds_of(span) < 1:
+        raise PydanticCustomError("amount", "allowed: at least 1s")
+    return span
+
+
+_LABEL = "[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+DnsName = Annotated[str, Field(pattern=rf"^{_LABEL}(\.{_LABEL})*$", max_length=253)]
+Node = Annotated[str, Field(pattern=rf"^{_LABEL}$")]
+StorageId = Annotated[str, Field(pattern=r"^[a-zA-Z][a-zA-Z0-9._-]*[a-zA-Z0-9]$")]
+VmId = Annotated[int, Field(ge=100, le=999_999_999)]
+DiskName = Annotated[str, Field(pattern=r"^(scsi([0-9]|[12][0-9]|30)|virtio([0-9]|1[0-5])|sata[0-5])$")]
+Tag = Annotated[str, Field(pattern=r"^[a-z0-9_][a-z0-9_+.-]*$")]
+Address = Annotated[str, AfterValidator(_address)]
+Interface = Annotated[str, AfterValidator(_interface)]
+Memory = Annotated[Size, _whole(MEBI, "MB")]
+DiskSize = Annotated[Size, _whole(GIBI, "GB")]
+Patience = Annotated[Span, AfterValidator(_patience)]
+Host = Annotated[
+    str,
+    Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$", max_length=253),
+]
+"""A name or an address; a port stands apart."""
+Fingerprint = Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}$")]
+StorageType: TypeAlias = Literal[
+    "zfspool", "lvm", "lvmthin", "dir", "nfs", "cifs", "cephfs", "btrfs", "rbd", "iscsi", "zfs"
+]
+DiskFormat: TypeAlias = Literal["raw", "qcow2", "vmdk"]
+
+OF_INSTALLER: dict[str, StorageType] = {"local": "dir", "local-zfs": "zfspool", "local-lvm": "lvmthin"}
+"""The types of the storages that Proxmox's own installer makes, by their names."""
+
+_FILES: tuple[DiskFormat, ...] = ("raw", "qcow2", "vmdk")
+_FORMATS: dict[StorageType, tuple[DiskFormat, ...]] = {
+    **dict.fromkeys(("dir", "nfs", "cifs"), _FILES),
+    "cephfs": (),
+    "btrfs": ("raw",),
+}
+
+
+def formats(kind: StorageType) -> tuple[DiskFormat, ...]:
+    """The disk formats that a storage of this type can hold: only one of files has others than raw."""
+    return _FORMATS.get(kind, ("raw",))
+
+
+class ProxmoxSpec(Model):
+    """How to reach the API: an API token, over TLS that is always verified."""
+
+    host: Host = Field(description="a name or an address of any node of the cluster")
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(8006, description="default 8006")
+    user: str = Field(
+        pattern=r"^[^\s:/!@]+@[A-Za-z][A-Za-z0-9.\-_]+$",
+        description="whose token it is, such as pgdeploy@pve",
+    )
+    token: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9.\-_]+$", description="the token's name")
+    secret: SecretRef = Field(description="the token's secret: {env: NAME}, {file: PATH} or {command: [...]}")
+    fingerprint: Fingerprint | None = Field(
+        None, description="SHA-256 fingerprint of the certificate, as the node's Certificates page shows it"
+    )
+    ca: str | None = Field(
+        None, min_length=1, description="PEM file of the CA, such as a copy of /etc/pve/pve-root-ca.pem"
+    )
+
+    @model_validator(mode="after")
+    def _one_proof(self) -> ProxmoxSpec:
+        if self.fingerprint is not None and self.ca is not None:
+            raise PydanticCustomError("proxmox", "name one proof of the certificate: `fingerprint:` or `ca:`")
+        return self
+
+    @property
+    def whole_token(self) -> str:
+        """As Proxmox names it: user@realm!token."""
+        return f"{self.user}!{self.token}"
+
+
+class DiskSpec(Model):
+    """One disk. Disks only ever grow; one that is missing is made."""
+
+    storage: StorageId = Field(description="where it is, such as local-zfs")
+    size: DiskSize = Field(description="such as 250GB (GiB)")
+    format: DiskFormat | None = Field(None, description="left out: the storage's own")
+    discard: bool | None = Field(None, description="give freed blocks back")
+    ssd: bool | None = Field(None, description="the guest sees a solid state drive")
+    iothread: bool | None = Field(None, description="a thread of its own; needs scsihw virtio-scsi-single")
+    mount: str | None = Field(
+        None,
+        pattern=r"^/[^\s]*[^\s/]$",
+        description="formatted if it is empty, and mounted there, by pg01.py; not for the first disk",
+    )
+
+
+class NetworkSpec(Model):
+    """The first network card, and what cloud-init gives it."""
+
+    bridge: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,14}$", description="such as vmbr0")
+    vlan: Annotated[int, Field(ge=1, le=4094)] | None = Field(None, description="left out: none")
+    model: Literal["virtio", "e1000", "e1000e", "rtl8139", "vmxnet3"] = Field("virtio", description="virtio")
+    address: Interface = Field(description="with its prefix, such as 10.25.20.8/24")
+    gateway: Address | None = Field(None, description="left out: none")
+    dns: tuple[Address, ...] = Field((), description="name servers; left out: those of the node")
+    search: DnsName | None = Field(None, description="search domain; left out: not checked")
+
+    @property
+    def interface(self) -> IPv4Interface | IPv6Interface:
+        return ip_interface(self.address)
+
+
+class CloudInitSpec(Model):
+    """Who may come in first."""
+
+    user: str = Field("root", pattern=r"^[a-z_][a-z0-9_-]{0,31}$", description="default root")
+    ssh_keys: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        min_length=1,
+        description="public keys, as text (ssh-ed25519 AAAA...) or as files (~/.ssh/id_ed25519.pub)",
+    )
+    upgrade: bool | None = Field(
+        None, description="upgrade all packages at the first boot; left out: not checked"
+    )
+
+
+class VmSpec(Model):
+    """A virtual machine: cloned from a template, made so by `pgdeploy vm apply`, proved by the gate."""
+
+    proxmox: ProxmoxSpec = Field(description="how to reach Proxmox VE")
+    id: VmId = Field(description="VM id; one that another VM has is an error")
+    name: DnsName = Field(description="name in Proxmox, and the guest's host name")
+    node: Node = Field(description="where it runs")
+    template: VmId = Field(description="id of the template that it is cloned from; it may be on another node")
+    vcpus: Annotated[int, Field(ge=1, le=4096)] | None = Field(
+        None, description="what is meant: sockets x cores must be that many"
+    )
+    sockets: Annotated[int, Field(ge=1, le=32)] = Field(1, description="default 1")
+    cores: Annotated[int, Field(ge=1, le=1024)] = Field(description="of each socket")
+    cpu: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]+$", description="CPU type, such as host")
+    memory: Memory = Field(description="such as 48GB (GiB)")
+    balloon: Memory | Literal[False] | None = Field(
+        None, description="what it may be shrunk to; false: no ballooning; left out: not checked"
+    )
+    disks: FrozenMap[DiskName, DiskSpec] = Field(
+        min_length=1, description="by name; the first is the one that the template boots from"
+    )
+    storages: FrozenMap[StorageId, StorageType] = Field(
+        default_factory=FrozenMap,
+        description="types of storages; known: local is dir, local-zfs is zfspool, local-lvm is lvmthin",
+    )
+    network: NetworkSpec = Field(description="its network card")
+    cloud_init: CloudInitSpec = Field(description="who may come in first")
+    boot: tuple[DiskName, ...] | None = Field(
+        None, min_length=1, description="order; left out: the first disk"
+    )
+    agent: bool = Field(True, description="the guest agent, which proves address and host key")
+    onboot: bool | None = Field(None, description="start with the node")
+    protection: bool | None = Field(None, description="neither the VM nor its disks can be removed")
+    tags: tuple[Tag, ...] = Field((), description="beside the tag pgdeploy")
+    within: Patience = Field("10min", description="until it can be reached, from nothing; waits end then")
+
+    @property
+    def boot_disk(self) -> str:
+        """The one that comes from the template."""
+        return self.boot[0] if self.boot else next(iter(self.disks))
+
+    def storage_type(self, storage: str) -> StorageType | None:
+        """What the spec, or Proxmox's installer, says of a storage."""
+        return self.storages.get(storage) or OF_INSTALLER.get(storage)

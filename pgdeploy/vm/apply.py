@@ -1,0 +1,139 @@
+"""Make a VM what its spec says: plan, take the first step, read again, until nothing is left.
+
+Cut off anywhere, the next run goes on from what it finds; two at once do not hurt each other, as every change
+of the configuration carries the digest that it was planned from, and whoever comes second looks again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pgdeploy.connection.proxmox import Passing, ProxmoxError, wait_for_task
+from pgdeploy.errors import TargetError
+from pgdeploy.resources.vm.fact import read_vm
+from pgdeploy.vm.deadline import Deadline
+from pgdeploy.vm.plan import plan_vm
+
+if TYPE_CHECKING:
+    from pgdeploy.connection.proxmox import Proxmox
+    from pgdeploy.resources.vm.declared import DeclaredVm
+    from pgdeploy.resources.vm.fact import MachineFact, VmFact
+    from pgdeploy.vm.step import Step, VmPlan
+
+Note = Callable[[str], None]
+
+GRACE = 5
+"""Seconds that a lock which no task of ours holds may stay: another's task is not seen by every token."""
+
+TRIES = 5
+"""How often a step is taken again when the way to Proxmox fails, or another is faster."""
+
+
+def apply_vm(
+    declared: DeclaredVm, proxmox: Proxmox, deadline: Deadline, *, allow_restart: bool, note: Note
+) -> VmPlan:
+    """Take the steps, and give what is left: what no step removes, and the restart that is not allowed.
+
+    Raises:
+        TargetError: Proxmox cannot be reached or refuses, a step has no effect, or it takes too long.
+    """
+    failed: Counter[str] = Counter()
+    taken: Counter[str] = Counter()
+    last: ProxmoxError | None = None
+    while True:
+        plan = plan_vm(declared, _settled(declared, proxmox, deadline, note))
+        step = next(iter(plan.allowed(restart=allow_restart)), None)
+        if step is None:
+            return plan
+        if last is not None and not isinstance(last, Passing) and failed[step.text]:
+            raise last  # it is what we still want, so nobody else did it
+        if last is not None and failed[step.text] >= TRIES:
+            raise last
+        if taken[step.text] >= TRIES:
+            raise TargetError(f"{declared.target}: could {step.text}, and it is as before: {_causes(step)}")
+        last = None
+        try:
+            _take(step, proxmox, deadline, note)
+            taken[step.text] += 1
+        except ProxmoxError as error:
+            failed[step.text] += 1
+            last = error
+            deadline.check(f"leave to {step.text}", str(error))
+            time.sleep(min(0.2 * 2 ** failed[step.text], 5))
+
+
+def _take(step: Step, proxmox: Proxmox, deadline: Deadline, note: Note) -> None:
+    note(step.text)
+    task = getattr(proxmox, step.verb)(*step.path, **step.parameters)
+    if isinstance(task, str) and task.startswith("UPID:"):
+        wait_for_task(proxmox, task, step.text, deadline=lambda: deadline.check(f"to {step.text}"), note=note)
+
+
+def _causes(step: Step) -> str:
+    return "; ".join(str(cause) for cause in step.causes)
+
+
+# -- locks ---------------------------------------------------------------------------------------------
+
+
+def _settled(declared: DeclaredVm, proxmox: Proxmox, deadline: Deadline, note: Note) -> VmFact:
+    """The VM when nobody holds it: half a clone is one whose task still runs.
+
+    Raises:
+        TargetError: it is locked, and no task that we may see holds it.
+    """
+    since = time.monotonic()
+    while True:
+        fact = read_vm(proxmox, declared.vm)
+        machine = fact.machine
+        if fact.hidden and time.monotonic() - since < GRACE:
+            time.sleep(0.3)  # made between two looks of ours, by a clone that runs: the list shows it soon
+            continue
+        if machine is None or not machine.lock:
+            return fact
+        task = _holder(declared, proxmox)
+        if task is None and time.monotonic() - since > GRACE:
+            raise TargetError(_stale(declared, machine))
+        deadline.check(f"the lock ({machine.lock}) of VM {machine.id}")
+        if task is None:
+            time.sleep(0.3)
+            continue
+        note(f"VM {machine.id} is locked ({machine.lock}); waiting for the task that holds it")
+        _wait(proxmox, task, f"the lock ({machine.lock})", deadline, note)
+        since = time.monotonic()
+
+
+def _wait(proxmox: Proxmox, task: str, what: str, deadline: Deadline, note: Note) -> None:
+    """Whether it succeeds shows in the VM."""
+    try:
+        wait_for_task(proxmox, task, what, deadline=lambda: deadline.check(what), note=note)
+    except Passing:
+        raise
+    except ProxmoxError as error:
+        note(str(error))
+
+
+def _holder(declared: DeclaredVm, proxmox: Proxmox) -> str | None:
+    """A running task of this VM, or of its template, which is whom a clone's task is about."""
+    of_vm, of_template = str(declared.vm.id), str(declared.vm.template)
+    for row in proxmox.get("cluster", "tasks"):
+        about = row.get("id")
+        ours = about == of_vm or (about == of_template and row.get("type") == "qmclone")
+        if ours and "endtime" not in row:
+            return str(row["upid"])
+    return None
+
+
+def _stale(declared: DeclaredVm, machine: MachineFact) -> str:
+    message = (
+        f"{declared.target}: VM {machine.id} is locked ({machine.lock}), and no task that we may see holds it"
+    )
+    if machine.lock != "clone":
+        return f"{message}: wait until it is done, or, if nothing runs: qm unlock {machine.id}"
+    return (
+        f"{message}: half a clone is left, as when its node went down. On {machine.node}, as root: qm unlock "
+        f"{machine.id} && qm destroy {machine.id} --purge; then run it again"
+    )

@@ -1,0 +1,139 @@
+"""The way into a VM that runs: its agent, cloud-init, its address, sshd's host key, and ssh itself.
+
+The host key comes from the guest agent, by Proxmox and TLS that is verified: nothing on the network is trusted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from ipaddress import ip_interface
+from typing import TYPE_CHECKING, Any
+
+from pgdeploy.connection.known_hosts import remember
+from pgdeploy.connection.login import Login, ssh_options
+from pgdeploy.connection.proxmox import Passing, Refused
+from pgdeploy.errors import TargetError
+from pgdeploy.resources.vm.cloud_init import fingerprint
+from pgdeploy.resources.vm.fact import addresses_in
+from pgdeploy.vm.deadline import NotYet
+
+if TYPE_CHECKING:
+    from pgdeploy.connection.proxmox import Proxmox
+    from pgdeploy.resources.spec import Ssh
+    from pgdeploy.resources.vm.declared import DeclaredVm
+    from pgdeploy.vm.deadline import Deadline
+
+HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
+FINISHED = "/run/cloud-init/result.json"
+"""Made anew at each boot, when cloud-init is through: host keys are the VM's own then, and no longer the template's."""
+
+
+_FINAL = re.compile("Host key verification failed|Permission denied|cannot run ssh|Bad configuration")
+"""What ssh says that no waiting changes: cloud-init is through by then."""
+
+
+def arrive(
+    declared: DeclaredVm, proxmox: Proxmox, ssh: Ssh | None, deadline: Deadline, note: Callable[[str], None]
+) -> None:
+    """Wait until ssh reaches it, and let ssh know its host key.
+
+    Raises:
+        TargetError: it cannot be reached in time; what was waited for.
+    """
+    if declared.vm.agent:
+        key = _ask_agent(declared, proxmox, deadline, note)
+        if ssh is not None:
+            file = remember(ssh.host, ssh_options(**ssh.options), key, note)
+            note(f"sshd's host key, by the guest agent, is {fingerprint(key, HOST_KEY)}: in {file}")
+    else:
+        note(
+            "no guest agent (`agent: false`), so nobody proves the host key: read it on the console, and write it "
+            "into known_hosts"
+        )
+    if ssh is not None:
+        _log_in(ssh, deadline)
+
+
+def _ask_agent(
+    declared: DeclaredVm, proxmox: Proxmox, deadline: Deadline, note: Callable[[str], None]
+) -> str:
+    vm = declared.vm
+    agent = ("nodes", vm.node, "qemu", vm.id, "agent")
+    deadline.until("the guest agent", lambda: _asked(proxmox, *agent, "network-get-interfaces"))
+    result = deadline.until("cloud-init to finish", lambda: _read(proxmox, agent, FINISHED))
+    for error in _errors(result):
+        note(f"cloud-init says: {error}")
+    desired = vm.network.interface
+
+    def arrived() -> None:
+        known = addresses_in(_asked(proxmox, *agent, "network-get-interfaces")["result"])
+        if desired not in map(ip_interface, known):
+            raise NotYet(f"the guest has {', '.join(known) or 'no address'}")
+
+    deadline.until(f"the address {desired}", arrived)
+    key = deadline.until("sshd's host key", lambda: _read(proxmox, agent, HOST_KEY))
+    fingerprint(key, HOST_KEY)
+    return " ".join(key.split()[:2])
+
+
+def _asked(proxmox: Proxmox, *path: object, **parameters: object) -> Any:
+    """What Proxmox answers.
+
+    Raises:
+        NotYet: it may do so later.
+        TargetError: it never will.
+    """
+    try:
+        return proxmox.get(*path, **parameters)
+    except Refused as error:
+        if error.status in (401, 403):
+            raise
+        if "No QEMU guest agent configured" in error.reason:
+            raise TargetError(f"{error}; it is with a restart: --allow-restart") from None
+        if "disabled" in error.reason or "not allowed" in error.reason:
+            raise TargetError(
+                f"{error}; let the guest's agent have guest-file-open, -read and -close"
+            ) from None
+        raise NotYet(str(error)) from None
+    except Passing as error:
+        raise NotYet(str(error)) from None
+
+
+def _read(proxmox: Proxmox, agent: tuple[object, ...], file: str) -> str:
+    """A file of the guest.
+
+    Raises:
+        NotYet: it is not there, or empty.
+    """
+    text = str(_asked(proxmox, *agent, "file-read", file=file)["content"])
+    if not text.strip():
+        raise NotYet(f"{file} is empty")
+    return text
+
+
+def _errors(result: str) -> list[str]:
+    """What cloud-init itself complains of."""
+    try:
+        found = json.loads(result)["v1"]["errors"]
+    except (ValueError, KeyError, TypeError):
+        return []
+    return [" ".join(str(error).split()) for error in found]
+
+
+def _log_in(ssh: Ssh, deadline: Deadline) -> None:
+    login = Login(ssh.host, ssh_options(**ssh.options))
+
+    def reached() -> None:
+        try:
+            login.open()
+        except TargetError as error:
+            if _FINAL.search(str(error)):
+                raise
+            raise NotYet(str(error)) from None
+
+    try:
+        deadline.until(f"ssh to {ssh.host}", reached)
+    finally:
+        login.close()

@@ -1,0 +1,117 @@
+"""Start, stop and destroy a VM that its spec made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pgdeploy.connection.proxmox import wait_for_task
+from pgdeploy.errors import TargetError
+from pgdeploy.resources.vm.config import disks, is_on
+from pgdeploy.resources.vm.fact import read_vm
+from pgdeploy.vm.refuse import require_ours
+
+if TYPE_CHECKING:
+    from pgdeploy.connection.proxmox import Proxmox
+    from pgdeploy.resources.vm.declared import DeclaredVm
+    from pgdeploy.resources.vm.fact import MachineFact
+    from pgdeploy.vm.deadline import Deadline
+
+Note = Callable[[str], None]
+
+
+def require_made(declared: DeclaredVm, proxmox: Proxmox) -> MachineFact:
+    """The VM that this target made.
+
+    Raises:
+        TargetError: there is none, or another made it.
+    """
+    fact = read_vm(proxmox, declared.vm)
+    if fact.machine is None:
+        raise TargetError(f"{declared.target}: there is no VM {declared.vm.id}; {declared.apply} makes it")
+    require_ours(declared, fact.machine)
+    return fact.machine
+
+
+def start(declared: DeclaredVm, proxmox: Proxmox, deadline: Deadline, note: Note) -> None:
+    """Start it; nothing is done when it runs.
+
+    Raises:
+        TargetError: it is not there, not ours, or does not start.
+    """
+    machine = require_made(declared, proxmox)
+    if machine.running:
+        note(f"VM {machine.id} runs already")
+        return
+    _do(proxmox, machine, "start", "start it", deadline, note)
+
+
+def stop(
+    declared: DeclaredVm, proxmox: Proxmox, deadline: Deadline, note: Note, *, force: bool = False
+) -> None:
+    """Shut it down, or pull the plug with `force`; nothing is done when it does not run.
+
+    Raises:
+        TargetError: it is not there, not ours, or does not stop.
+    """
+    machine = require_made(declared, proxmox)
+    if not machine.running:
+        note(f"VM {machine.id} does not run")
+        return
+    _halt(proxmox, machine, deadline, note, force=force)
+
+
+def _halt(proxmox: Proxmox, machine: MachineFact, deadline: Deadline, note: Note, *, force: bool) -> None:
+    verb, what = ("stop", "stop it at once") if force else ("shutdown", "shut it down")
+    _do(proxmox, machine, verb, what, deadline, note)
+
+
+def require_destroyable(declared: DeclaredVm, proxmox: Proxmox) -> MachineFact:
+    """The VM, when it may be destroyed.
+
+    Raises:
+        TargetError: it is not there, not ours, or protected.
+    """
+    machine = require_made(declared, proxmox)
+    if is_on(machine.config.get("protection", "0")):
+        raise TargetError(
+            f"{declared.target}: VM {machine.id} is protected; write `protection: false` into the spec, "
+            f"{declared.apply}, and come back"
+        )
+    if machine.lock:
+        raise TargetError(
+            f"{declared.target}: VM {machine.id} is locked ({machine.lock}); wait until it is done"
+        )
+    return machine
+
+
+def lost_with(machine: MachineFact) -> str:
+    """What goes with it."""
+    volumes = [
+        f"{name} {drive.get('size', '')}".strip()
+        for name, drive in sorted(disks(machine.config).items())
+        if drive.get("media") != "cdrom"
+    ]
+    return ", ".join(volumes) or "no disks"
+
+
+def destroy(machine: MachineFact, proxmox: Proxmox, deadline: Deadline, note: Note) -> None:
+    """Destroy it with its disks, and stop it first where it runs.
+
+    Raises:
+        TargetError: Proxmox refuses.
+    """
+    if machine.running:
+        _halt(proxmox, machine, deadline, note, force=True)
+    what = f"destroy VM {machine.id}"
+    note(what)
+    task = proxmox.delete(
+        "nodes", machine.node, "qemu", machine.id, **{"purge": 1, "destroy-unreferenced-disks": 1}
+    )
+    wait_for_task(proxmox, task, what, deadline=lambda: deadline.check(f"to {what}"), note=note)
+
+
+def _do(proxmox: Proxmox, machine: MachineFact, verb: str, what: str, deadline: Deadline, note: Note) -> None:
+    note(what)
+    task = proxmox.post("nodes", machine.node, "qemu", machine.id, "status", verb)
+    wait_for_task(proxmox, task, what, deadline=lambda: deadline.check(f"to {what}"), note=note)

@@ -1,0 +1,92 @@
+"""What is wrong before anything is done: another's VM, no template, a node or a storage that is not there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pgdeploy.errors import TargetError
+from pgdeploy.resources.vm.config import disks
+from pgdeploy.resources.vm.machine import whose
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.vm.declared import DeclaredVm
+    from pgdeploy.resources.vm.fact import MachineFact, VmFact
+
+
+def refuse(declared: DeclaredVm, fact: VmFact) -> None:
+    """Raises TargetError when the VM cannot be made or changed."""
+    _node(declared, fact)
+    if fact.hidden:
+        vm = declared.vm
+        raise TargetError(
+            f"{declared.target}: id {vm.id} is taken by what the token {vm.proxmox.whole_token} may not see: choose "
+            f"another id, or give it VM.Audit on /vms/{vm.id}"
+        )
+    if fact.machine is not None:
+        require_ours(declared, fact.machine)
+        return
+    _template(declared, fact)
+    _storages(declared, fact)
+
+
+def require_ours(declared: DeclaredVm, machine: MachineFact) -> None:
+    """Raises TargetError when the VM was not made from this target."""
+    owner = whose(machine)
+    if owner == declared.target:
+        return
+    by = f"it was made from target {owner}" if owner else "no spec made it"
+    raise TargetError(
+        f"{declared.target}: id {machine.id} is {machine.name} on {machine.node}, and {by}; choose another id. "
+        f"If it is this VM, write into its notes: {declared.record}"
+    )
+
+
+def _node(declared: DeclaredVm, fact: VmFact) -> None:
+    node, nodes = declared.vm.node, fact.cluster.nodes
+    if node not in nodes:
+        raise TargetError(
+            f"{declared.target}: there is no node {node}; there are: {', '.join(sorted(nodes))}"
+        )
+    if nodes[node] == "offline":
+        raise TargetError(f"{declared.target}: node {node} is offline; start it, or choose another `node:`")
+
+
+def _template(declared: DeclaredVm, fact: VmFact) -> None:
+    vm, template = declared.vm, fact.template
+    if template is None:
+        raise TargetError(
+            f"{declared.target}: there is no template {vm.template} that the token {vm.proxmox.whole_token} may see; "
+            f"make it, or give the token VM.Audit and VM.Clone on /vms/{vm.template}"
+        )
+    if not template.template:
+        raise TargetError(
+            f"{declared.target}: {vm.template} is {template.name}, a VM and no template; make one of it: "
+            f"qm template {vm.template}"
+        )
+    if fact.cluster.nodes.get(template.node) == "offline":
+        raise TargetError(f"{declared.target}: the template's node {template.node} is offline")
+    if vm.boot_disk not in disks(template.config):
+        known = [name for name, drive in disks(template.config).items() if drive.get("media") != "cdrom"]
+        raise TargetError(
+            f"{declared.target}: template {vm.template} has no {vm.boot_disk} to boot from; its disks: "
+            f"{', '.join(known) or 'none'}; let `disks:` begin with the one that it boots from"
+        )
+
+
+def _storages(declared: DeclaredVm, fact: VmFact) -> None:
+    node = declared.vm.node
+    for storage in sorted({disk.storage for disk in declared.vm.disks.values()}):
+        known = fact.cluster.storages.get((node, storage))
+        if known is None:
+            there = sorted(name for where, name in fact.cluster.storages if where == node)
+            raise TargetError(
+                f"{declared.target}: {node} has no storage {storage} that the token may use; it may use: "
+                f"{', '.join(there) or 'none'}; else give it Datastore.AllocateSpace on /storage/{storage}"
+            )
+        if not known.usable:
+            raise TargetError(f"{declared.target}: storage {storage} of {node} is not available now")
+        if "images" not in known.content:
+            raise TargetError(
+                f"{declared.target}: storage {storage} holds no disks, only {', '.join(sorted(known.content))}; "
+                "choose another, or let it hold `images`"
+            )

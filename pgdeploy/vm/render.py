@@ -1,0 +1,58 @@
+"""The plan of a VM for people and for machines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pgdeploy.resources.vm.declared import DeclaredVm
+    from pgdeploy.vm.step import Difference, VmPlan
+
+
+def text(declared: DeclaredVm, plan: VmPlan) -> str:
+    """Steps in order, each with what it removes, and what none of them removes."""
+    vm = declared.vm
+    heading = f"{declared.target}: VM {vm.id} ({vm.name}) on {vm.node}"
+    lines = [f"{heading}: {_count(plan)}"]
+    for number, step in enumerate(plan.steps, 1):
+        leave = " (only with --allow-restart)" if step.restart else ""
+        lines.append(f"{number:3}. {step.text}{leave}")
+        lines += [f"       {cause}" for cause in step.causes]
+    if plan.stuck:
+        lines.append("no step of ours removes:")
+    for left in plan.stuck:
+        lines += [f"     {left}", f"       {left.remedy}"]
+    return "\n".join(lines)
+
+
+def _count(plan: VmPlan) -> str:
+    if not plan.steps:
+        return "nothing to do" if not plan.stuck else "nothing that we can do"
+    return "1 step" if len(plan.steps) == 1 else f"{len(plan.steps)} steps"
+
+
+def as_data(declared: DeclaredVm, plan: VmPlan) -> dict[str, Any]:
+    """The same as JSON, with the requests themselves."""
+    return {
+        "target": declared.target,
+        "vm": declared.vm.id,
+        "steps": [
+            {
+                "text": step.text,
+                "restart": step.restart,
+                "causes": [_difference(cause) for cause in step.causes],
+                "request": {
+                    "method": step.verb.upper(),
+                    "path": "/" + "/".join(map(str, step.path)),
+                    "parameters": dict(step.parameters),
+                },
+            }
+            for step in plan.steps
+        ],
+        "stuck": [_difference(left) for left in plan.stuck],
+        "pending": list(plan.pending),
+    }
+
+
+def _difference(difference: Difference) -> dict[str, str]:
+    return difference._asdict()
