@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 from json import dumps
 from re import compile as pattern
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pgdeploy.errors import SecretError, Unreadable
 
@@ -86,8 +86,8 @@ class Resource:
     """One thing on the server: what its checks are, and which changes remove what they found."""
 
     kind: ClassVar[str]
-    on_host: ClassVar[bool] = False
-    """Whether it is a thing of the host, which can be asked about where PostgreSQL does not answer."""
+    layer: ClassVar[Literal["server", "host", "vm"]] = "server"
+    """What it is a thing of: host and VM can be asked about where PostgreSQL does not answer."""
 
     def checks(self) -> Iterator[Check]:
         """Every check of this resource, from the spec alone."""
@@ -111,7 +111,7 @@ def evaluate(check: Check, facts: Facts, *, parents: bool = True) -> Finding:
 
     With `parents=False` an absent parent does not block: the plan asks so, because it will make it.
     """
-    if facts.lost and not check.resource.on_host:
+    if facts.lost and check.resource.layer == "server":
         return Finding(check, Verdict.BLOCKED, reason=f"PostgreSQL does not answer: {facts.lost}")
     try:
         reason = check.resource.inapplicable(facts, check)

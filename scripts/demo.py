@@ -57,7 +57,7 @@ def main() -> None:
         say("Do exactly that.")
         run("pgdeploy", "apply", TARGET, *here, "--plan", saved, "--yes", expect=0)
         say("Prove it, line by line.")
-        gate = ("pytest", f"--target={TARGET}", "--on", "embedded", f"--data-dir={home}/cluster", "-q")
+        gate = ("pytest", f"--target={TARGET}", "--on", "embedded", f"--data-dir={home}/cluster", "-q", "-rf")
         run(*gate, expect=0, tail=25)
         say(f"Somebody breaks one thing by hand:  psql -c '{BREAK}'")
         break_by_hand(Path(home) / "cluster")

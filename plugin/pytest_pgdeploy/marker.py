@@ -26,6 +26,7 @@ KINDS = {
 """The marker of each kind of resource."""
 
 HOST_KINDS = {
+    "guest": "guest",
     "package": "packages",
     "locale": "locales",
     "clock": "clock",
@@ -43,7 +44,18 @@ HOST_KINDS = {
 }
 """The marker of each kind of the host; what is neither here nor there has the marker of the server."""
 
-HOST = "host"
+VM_KINDS = {
+    "vm": "vms",
+    "vm_disk": "vm_disks",
+    "vm_network": "vm_networks",
+    "vm_cloud_init": "vm_cloud_init",
+}
+"""The marker of each kind of the virtual machine."""
+
+LAYERS = {
+    "host": "checks of the host under the server",
+    "vm": "checks of the virtual machine under the host",
+}
 
 ASPECTS = {
     "probe": "checks of behaviour: what a role can really do",
@@ -51,21 +63,19 @@ ASPECTS = {
     "secret": "checks of passwords",
 }
 
-MARKERS = {
-    marker: f"checks of {marker.replace('_', ' ')} in a spec" for marker in (KINDS | HOST_KINDS).values()
-}
-MARKERS |= ASPECTS | {HOST: "checks of the host under the server"}
+_KNOWN = KINDS | HOST_KINDS | VM_KINDS
+MARKERS = {marker: f"checks of {marker.replace('_', ' ')} in a spec" for marker in _KNOWN.values()}
+MARKERS |= ASPECTS | LAYERS
 
 
 def marks_of(check: Check) -> tuple[pytest.MarkDecorator, ...]:
     aspect = "secret" if check.field == "password" and not check.aspect else check.aspect
-    return _marks(check.resource.kind, aspect, check.resource.on_host)
+    return _marks(check.resource.kind, aspect, check.resource.layer)
 
 
 @cache
-def _marks(kind: str, aspect: str, on_host: bool) -> tuple[pytest.MarkDecorator, ...]:
-    known = KINDS | HOST_KINDS
-    names = [known[kind]] if kind in known else []
+def _marks(kind: str, aspect: str, layer: str) -> tuple[pytest.MarkDecorator, ...]:
+    names = [_KNOWN[kind]] if kind in _KNOWN else []
     names += [aspect] if aspect in ASPECTS else []
-    names += [HOST] if on_host else []
+    names += [layer] if layer in LAYERS else []
     return tuple(getattr(pytest.mark, name) for name in names)

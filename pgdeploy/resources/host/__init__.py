@@ -21,6 +21,7 @@ from pgdeploy.resources.host import (
     deployment,
     exporter,
     firewall,
+    guest,
     kernel,
     locale,
     mount,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pgdeploy.resources.host.declared import DeclaredHost
 
 HOST_KINDS: tuple[ModuleType, ...] = (
+    guest,
     package,
     locale,
     clock,

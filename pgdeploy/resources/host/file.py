@@ -127,6 +127,17 @@ def limits_file(spec: Spec) -> HostFile | None:
     )
 
 
+def disks_file(spec: Spec) -> HostFile | None:
+    """A drop-in of the server's unit: without the disks that it stands on it does not start, on an empty folder."""
+    layout = Layout(spec)
+    under = dict.fromkeys(layout.disk_under(path) for path in (layout.data_directory, layout.log_directory))
+    mounts = [layout.disk_mounts[disk] for disk in under if disk is not None]
+    if not mounts:
+        return None
+    lines = [f"RequiresMountsFor={mount.replace('%', '%%')}\n" for mount in mounts]
+    return HostFile(layout.disks_file, f"{HEADER}[Unit]\n{''.join(lines)}")
+
+
 def exporter_files(spec: Spec) -> Iterator[HostFile]:
     """What tells the exporter where to listen and how to log in; the password is in a file of its own."""
     layout = Layout(spec)
@@ -237,6 +248,7 @@ def files(spec: Spec, codename: str) -> tuple[HostFile, ...]:
         sysctl_file(spec),
         tmpfiles_file(spec),
         limits_file(spec),
+        disks_file(spec),
         settings_file(spec),
         hba_file(spec),
         *exporter_files(spec),

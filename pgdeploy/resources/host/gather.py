@@ -256,6 +256,44 @@ def mounted(question: Any) -> Any:
     return None if question["mount"] is None else os.path.realpath(question["mount"]) in _mounts()
 
 
+def disks(question: Any) -> Any:
+    """By name: how large a disk is, and what is where it should be mounted; None for one that is not there."""
+    return {name: _disk(known["device"], known["mount"]) for name, known in question["disks"].items()}
+
+
+def _disk(link: str, mount: Any) -> Any:
+    if not os.path.exists(link):  # noqa: PTH110
+        return None
+    device = os.path.realpath(link)
+    with open(device, "rb") as disk:  # noqa: PTH123
+        start, size = disk.read(4096), disk.seek(0, os.SEEK_END)
+    found = {"device": device, "size": size, "mounted": None, "boot": [], "file_system": None}
+    if mount is not None:
+        # of several lines the last is what is seen
+        seen = run("findmnt", "-nvo", "SOURCE", "--mountpoint", mount, allowed=(0, 1)).split()
+        lines = run(
+            "findmnt", "-no", "SOURCE", "--fstab", "--evaluate", "--mountpoint", mount, allowed=(0, 1)
+        )
+        found["boot"] = [os.path.realpath(source) for source in lines.split()]
+        there = os.path.ismount(mount) and os.stat(mount).st_dev == os.stat(device).st_rdev  # noqa: PTH116
+        found["mounted"] = device if there else seen[-1] if seen else None
+        found["file_system"] = _file_system(start, mount if there else None)
+    return found
+
+
+def _file_system(start: bytes, mount: Any) -> Any:
+    """Bytes that a file system has for its own, by its first block; None where it is neither ext4 nor xfs."""
+    if start[1080:1082] == b"\x53\xef":
+        low, scale = struct.unpack_from("<I", start, 1028)[0], struct.unpack_from("<I", start, 1048)[0]
+        high = struct.unpack_from("<I", start, 1360)[0] if start[1120] & 0x80 else 0
+        return (low + (high << 32)) << (10 + scale)
+    if start[:4] == b"XFSB" and mount is not None:
+        # its log is no room for files
+        known, log = os.statvfs(mount), struct.unpack_from(">I", start, 96)[0]
+        return (known.f_blocks + log) * known.f_frsize
+    return None
+
+
 def _mounts() -> Any:
     """Every mount point; the kernel writes blanks in their names as octal numbers."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
@@ -525,6 +563,7 @@ SECTIONS = {
     "paths": paths,
     "space": space,
     "mounted": mounted,
+    "disks": disks,
     "control": control,
     "postmaster": postmaster,
     "start": start,

@@ -58,6 +58,10 @@ class Layout:
         return f"{self.config_folder}/conf.d/pgdeploy.conf"
 
     @property
+    def disks_file(self) -> str:
+        return f"/etc/systemd/system/{self.unit}.d/pgdeploy-disks.conf"
+
+    @property
     def hba_file(self) -> str:
         return f"{self.config_folder}/pg_hba.conf"
 
@@ -82,6 +86,17 @@ class Layout:
     def log_directory(self) -> str:
         folder = str(self.spec.settings.get("log_directory", "log"))
         return folder if folder.startswith("/") else f"{self.data_directory}/{folder}"
+
+    @property
+    def disk_mounts(self) -> dict[str, str]:
+        """The mount points of the VM's disks, by the disks' names."""
+        vm = self.spec.vm
+        return {name: disk.mount for name, disk in vm.disks.items() if disk.mount} if vm is not None else {}
+
+    def disk_under(self, path: str) -> str | None:
+        """The disk of the VM that a path is on, as far as the spec says."""
+        under = [name for name, mount in self.disk_mounts.items() if f"{path}/".startswith(f"{mount}/")]
+        return max(under, key=lambda name: len(self.disk_mounts[name]), default=None)
 
     @property
     def port(self) -> int:

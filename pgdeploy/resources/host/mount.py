@@ -29,6 +29,11 @@ class Mount(HostResource):
         keys: Keys = ("host", "cluster", "mount")
         yield Check(self, f"mount[{self.mount}]", "mounted", keys, self._compare)
 
+    def parents(self, check: Check) -> Iterator[Check]:
+        from pgdeploy.resources.host import guest
+
+        yield from guest.under(self.declared, self.mount)
+
     def _compare(self, facts: Facts) -> Outcome:
         desired, space = f"the data directory stands on {self.mount}", section(facts, "space")
         stuck = f"mount it, and write it into /etc/fstab: {self.mount}"

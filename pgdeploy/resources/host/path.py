@@ -18,7 +18,7 @@ from itertools import zip_longest
 from pathlib import Path as LocalPath
 
 from pgdeploy.errors import Unreadable
-from pgdeploy.resources.host import mount
+from pgdeploy.resources.host import guest, mount
 from pgdeploy.resources.host.file import exporter_folder, files, password_file
 from pgdeploy.resources.host.layout import FIREWALL_FILE, MIRROR_KEY
 from pgdeploy.resources.host.package import MirrorSpec
@@ -54,6 +54,7 @@ class Path(HostResource):
         if check.field != "exists":
             yield next(self.checks())
         elif self.path == self.declared.layout.data_directory:
+            yield from guest.under(self.declared, self.path)
             yield from mount.mounted(self.declared)
 
     def _fact(self, facts: Facts) -> Any:
@@ -153,6 +154,7 @@ def _keys(declared: DeclaredHost, path: str) -> Keys:
     known: dict[str, Keys] = {
         layout.settings_file: ("settings",),
         layout.hba_file: ("hba",),
+        layout.disks_file: ("vm", "disks"),
         FIREWALL_FILE: ("host", "firewall"),
         "/etc/sysctl.d/60-pgdeploy.conf": ("host", "kernel"),
         "/etc/tmpfiles.d/pgdeploy.conf": ("host", "kernel"),

@@ -7,6 +7,7 @@ from functools import cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from pgdeploy.resources.host import guest
 from pgdeploy.resources.host.deployment import RECORD
 from pgdeploy.resources.host.exporter import CONTAINER
 from pgdeploy.resources.host.osuser import users
@@ -35,6 +36,7 @@ def question(declared: DeclaredHost) -> dict[str, Any]:
         "origins": [layout.packages[0]],
         "time_zone": host.time_zone,
         "mount": host.cluster.mount,
+        "disks": guest.asked(declared),
         "units": sorted(units(declared)),
         "unit": layout.unit,
         "paths": {path.path: path.readable for path in paths(declared)},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pgdeploy.check import Check, Outcome, Resource, Verdict, evaluate
 from pgdeploy.errors import Unreadable
@@ -11,21 +11,36 @@ from pgdeploy.facts import Facts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pgdeploy.resources.host.declared import DeclaredHost
+
 IN_CONTAINER = "a container has its host's kernel"
 
 
 class HostResource(Resource):
     """One thing of the host. It has no changes: a finding says who makes them."""
 
-    on_host: ClassVar[bool] = True
+    layer: ClassVar[Literal["server", "host", "vm"]] = "host"
+    declared: DeclaredHost
 
     def parents(self, check: Check) -> Iterable[Check]:
         """The checks without which this one means nothing."""
         return ()
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
+        if (reason := no_machine(facts)) is not None:
+            vm = self.declared.spec.vm
+            return reason.format(id=vm.id if vm is not None else "")
         facts.host_facts  # noqa: B018 - raises where we have no access to a host, or it does not answer
         return next(filter(None, (held_up(parent, facts) for parent in self.parents(check))), None)
+
+
+def no_machine(facts: Facts) -> str | None:
+    """Why there is no host that could answer, when Proxmox says so; `{id}` stands for the VM's."""
+    from pgdeploy.resources.vm.fact import VmFact
+
+    if not isinstance(facts.vm, VmFact) or (facts.vm.machine is not None and facts.vm.machine.running):
+        return None
+    return "there is no VM {id}" if facts.vm.machine is None else "the VM does not run"
 
 
 def section(facts: Facts, name: str) -> Any:
@@ -57,8 +72,8 @@ def entry(facts: Facts, name: str, key: str) -> Any:
 
 
 def container(facts: Facts) -> bool:
-    """Whether the host is a container, as systemd sees it."""
-    return section(facts, "os")["container"] not in ("none", "")
+    """Whether the host is a container, as systemd sees it; not where there is none that could say so."""
+    return no_machine(facts) is None and section(facts, "os")["container"] not in ("none", "")
 
 
 def not_in_container(facts: Facts, why: str = IN_CONTAINER) -> str | None:

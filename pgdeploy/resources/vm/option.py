@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pgdeploy.check import Check, Outcome, Resource, Verdict, evaluate, name
 from pgdeploy.resources.vm.config import Config, is_on, join, split
@@ -44,7 +44,7 @@ class VmResource(Resource):
     """A part of a VM. Its options are compared with what is in effect."""
 
     kind: ClassVar[str] = "vm"
-    on_host: ClassVar[bool] = True
+    layer: ClassVar[Literal["server", "host", "vm"]] = "vm"
     declared: DeclaredVm
 
     def options(self) -> Iterator[Option]:
