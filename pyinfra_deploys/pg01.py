@@ -2,6 +2,7 @@
 
 from pyinfra_deploys.cluster import cluster
 from pyinfra_deploys.configuration import configuration
+from pyinfra_deploys.disk import disks
 from pyinfra_deploys.exporter import exporter
 from pyinfra_deploys.firewall import firewall
 from pyinfra_deploys.package import package_source, packages
@@ -16,6 +17,7 @@ codename = preflight()
 if codename is not None:
     package_source(codename)
     packages()
+    disks()
     system()
     firewall()
     cluster()

@@ -11,6 +11,7 @@ from pyinfra.api import deploy
 from pyinfra.context import host, state
 
 from pgdeploy.resources.host.file import sources_file
+from pgdeploy.resources.host.guest import device_of, label_of
 from pgdeploy.resources.host.layout import MIRROR_KEY, PGDG, Layout
 from pgdeploy.resources.host.package import MirrorSpec
 from pyinfra_deploys.certificate import certificate_faults
@@ -59,12 +60,25 @@ def _question(here: Layout) -> dict[str, Any]:
     return {
         "free": ["/var", "/usr", here.data_directory],
         "mounts": [mount] if mount else [],
+        "disks": disk_questions(here),
         "data_directory": here.data_directory,
         "sysctl": list(here.host.kernel.sysctl) if here.host.kernel else [],
         "zone": here.host.time_zone,
         "docker": here.host.exporter is not None and here.host.exporter.run == "compose",
         "texts": ["/etc/apt/sources.list.d/pgdeploy.sources", MIRROR_KEY],
     }
+
+
+def disk_questions(here: Layout) -> list[dict[str, Any]]:
+    """The disks as the scripts on the host take them; a throw-away host has none of its own."""
+    if host.data.get("throw_away"):
+        return []
+    known = ((name, mount, device_of(name)) for name, mount in here.disk_mounts.items())
+    return [
+        {"name": name, "device": device, "mount": mount, "label": label_of(name), "unit": here.unit}
+        for name, mount, device in known
+        if device is not None
+    ]
 
 
 # -- the package source --------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 
 from pgdeploy.errors import SecretError
 from pgdeploy.resources.host.amount import bytes_of
+from pgdeploy.resources.host.guest import MEMORY_SEEN, device_of, without_name
 from pgdeploy.resources.host.layout import RELEASES, Layout
 
 ARCHITECTURES = ("x86_64", "aarch64", "ppc64le", "s390x")
@@ -15,9 +16,6 @@ ARCHITECTURES = ("x86_64", "aarch64", "ppc64le", "s390x")
 
 ROOM = bytes_of("600MB")
 """What the packages take in /usr and /var."""
-
-MEMORY_SEEN = 0.9
-"""A machine of 48 GB shows a little less: the kernel keeps some."""
 
 
 def refusals(here: Layout, found: dict[str, Any], *, throw_away: bool = False) -> Iterator[str]:
@@ -27,6 +25,7 @@ def refusals(here: Layout, found: dict[str, Any], *, throw_away: bool = False) -
     """
     yield from _system(here, found)
     yield from _resources(here, found, throw_away)
+    yield from _disks(here, found, throw_away)
     yield from _clusters(here, found)
     if found["docker"]:
         yield (
@@ -85,12 +84,30 @@ def _resources(here: Layout, found: dict[str, Any], throw_away: bool) -> Iterato
     elif here.shared_buffers > found["memory"]:
         yield f"shared_buffers is {_human(here.shared_buffers)}, and the host has {_human(found['memory'])} of memory"
     needed = {"/var": ROOM, "/usr": ROOM, here.data_directory: bytes_of(here.host.cluster.free)}
+    coming = _coming(here, found)
     for path, size in needed.items():
+        if any(f"{path}/".startswith(f"{mount}/") for mount in coming):
+            continue  # of a disk that the spec says to be larger
         if found["free"][path] < size and not (path != here.data_directory and found["clusters"]):
             yield f"{_human(found['free'][path])} are free for {path}, and {_human(size)} are needed; make room"
     for path, mounted in found["mounted"].items():
-        if not mounted:
+        if not mounted and path not in coming:
             yield f"nothing is mounted at {path}, where the spec wants the data (cluster: mount); mount it first"
+
+
+def _disks(here: Layout, found: dict[str, Any], throw_away: bool) -> Iterator[str]:
+    """Disks of the VM that the spec gives a place; a throw-away host has none of them."""
+    for name, mount in here.disk_mounts.items():
+        if device_of(name) is None and not throw_away:
+            yield f"{without_name(name)}, so that none is mounted at {mount}; make it a scsi disk (vm: disks: {name})"
+    for name, disk in found["disks"].items():
+        if disk["fault"]:
+            yield f"{disk['fault']} (vm: disks: {name})"
+
+
+def _coming(here: Layout, found: dict[str, Any]) -> list[str]:
+    """Mount points that a later step takes care of."""
+    return [here.disk_mounts[name] for name, disk in found["disks"].items() if not disk["mounted"]]
 
 
 def _clusters(here: Layout, found: dict[str, Any]) -> Iterator[str]:

@@ -40,13 +40,13 @@ def plan(target: Name, json: Json = False) -> None:
 @app.command()
 def apply(target: Name, yes: Yes = False, allow_restart: AllowRestart = False) -> None:
     """Make the VM as the spec says, and wait until ssh reaches it. Exit 0: it is so; 2: some drift stays; 1: error."""
-    from pgdeploy.resources.vm.fact import read_vm
     from pgdeploy.vm import render
+    from pgdeploy.vm.apply import settled
     from pgdeploy.vm.plan import plan_vm
 
     found = load_one(target)
     declared = _declared(found)
-    planned = plan_vm(declared, read_vm(declared.proxmox(), declared.vm))
+    planned = plan_vm(declared, settled(declared, declared.proxmox(), _deadline(declared), note))
     typer.echo(render.text(declared, planned))
     steps = planned.allowed(restart=allow_restart)
     if steps and not yes and not confirmed("Take", "step", len(steps)):
@@ -68,12 +68,13 @@ def make(target: Target, *, allow_restart: bool) -> int:
         typer.echo(f"pending until a restart: {option}")
     if left.pending:
         typer.echo("a restart brings it into effect: --allow-restart")
+        return DIFFERENT
     arrive(declared, proxmox, target.spec.ssh, deadline, note)
     vm = declared.vm
     typer.echo(
         f"{target.name}: VM {vm.id} ({vm.name}) runs on {vm.node} and is reached at {vm.network.interface.ip}"
     )
-    return DIFFERENT if left.stuck or left.pending else OK
+    return DIFFERENT if left.stuck else OK
 
 
 @app.command()

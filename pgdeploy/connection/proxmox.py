@@ -28,7 +28,7 @@ _GATEWAY = {502, 503, 504, 595, 596, 597, 598, 599}
 """The node that was asked cannot reach the one that it is about; 59x are Proxmox's own."""
 
 _PASSING = re.compile(
-    r"got timeout|detected modified configuration|file changed by other user|resource temporarily unavailable",
+    r"(?<!powerdown failed - )got timeout|checksum mismatch|detected modified configuration|resource temporarily unavailable",
     re.IGNORECASE,
 )
 _PERCENT = re.compile(r"\d%(?![0-9A-Fa-f])")
@@ -138,12 +138,15 @@ class Proxmox:
         try:
             return getattr(api, verb)("/".join(map(str, path)), **parameters)
         except ResourceException as error:
-            self._refused(f"{verb.upper()} /{'/'.join(map(str, path))}", error)
+            self._refused(verb, path, parameters, error)
         except RequestException as error:
             self._lost(error)
 
-    def _refused(self, request: str, error: Any) -> NoReturn:
+    def _refused(
+        self, verb: str, path: tuple[object, ...], parameters: dict[str, object], error: Any
+    ) -> NoReturn:
         status, reason = int(error.status_code), _words(error)
+        request = f"{verb.upper()} /{'/'.join(map(str, path))}"
         here = f"Proxmox at {self.address}"
         if status == 401:
             message = (
@@ -151,18 +154,22 @@ class Proxmox:
                 f"{self._secret.describe()} ({reason}): is it the right one, and not expired?"
             )
         elif status == 403:
-            message = f"{here} forbids {request}: {reason}{self._missing(reason)}"
+            message = f"{here} forbids {request}: {reason}{self._missing(reason, parameters)}"
         elif status in _GATEWAY:
-            raise Passing(f"{here} cannot reach the node: {status} {reason}", reason)
+            node = f"node {path[1]}" if path[0] == "nodes" else "its node"
+            raise Passing(f"{here} cannot reach {node}: {status} {reason}", reason)
         elif _PASSING.search(reason):
             raise Passing(f"{here}: {reason}", reason)
         else:
             message = f"{here} refuses {request}: {reason}"
         raise Refused(message, reason, status)
 
-    def _missing(self, reason: str) -> str:
+    def _missing(self, reason: str, parameters: dict[str, object]) -> str:
         """Which privilege the token lacks, and how it gets it."""
         found = _PRIVILEGE.search(reason)
+        if found is None and "newid" in parameters:
+            # a pool might give it as well, so Proxmox does not name it
+            found = _PRIVILEGE.search(f"(/vms/{parameters['newid']}, VM.Allocate)")
         if found is None:
             return f"; look at the privileges of the token {self._user}!{self._token}"
         wanted = found["privileges"].replace("|", " or ")
@@ -206,7 +213,9 @@ def _words(error: Any) -> str:
     """Proxmox's own: the reason, and for each refused parameter why."""
     reason = " ".join(str(error.content or error.status_message or "").split()).rstrip(".")
     details = error.errors if isinstance(error.errors, dict) else {}
-    each = [f"{name}: {' '.join(str(text).split())}" for name, text in details.items()]
+    # bytes are proxmoxer's own: the body of an answer that is no JSON, as a proxy gives it
+    said = {name: text for name, text in details.items() if not isinstance(text, bytes)}
+    each = [f"{name}: {' '.join(str(text).split())}" for name, text in said.items()]
     return "; ".join(filter(None, [reason, *each])) or f"HTTP {error.status_code}"
 
 
@@ -243,7 +252,8 @@ def wait_for_task(
     if outcome.startswith("WARNINGS"):
         note(f"{what} ended with {outcome}; see the task's log: {task}")
     elif outcome != "OK":
-        raise ProxmoxError(f"{what} failed: {outcome} (task {task})", outcome)
+        kind = Passing if _PASSING.search(outcome) else ProxmoxError
+        raise kind(f"{what} failed: {outcome} (task {task})", outcome)
 
 
 def _progress(

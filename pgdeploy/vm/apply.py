@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 Note = Callable[[str], None]
 
-GRACE = 5
-"""Seconds that a lock which no task of ours holds may stay: another's task is not seen by every token."""
+GRACE = 12
+"""Seconds that a lock which no task of ours holds may stay: another's task is not seen by every token, and the
+list of the cluster is up to ten seconds behind."""
 
 TRIES = 5
 """How often a step is taken again when the way to Proxmox fails, or another is faster."""
@@ -44,7 +45,7 @@ def apply_vm(
     taken: Counter[str] = Counter()
     last: ProxmoxError | None = None
     while True:
-        plan = plan_vm(declared, _settled(declared, proxmox, deadline, note))
+        plan = plan_vm(declared, settled(declared, proxmox, deadline, note))
         step = next(iter(plan.allowed(restart=allow_restart)), None)
         if step is None:
             return plan
@@ -69,7 +70,13 @@ def _take(step: Step, proxmox: Proxmox, deadline: Deadline, note: Note) -> None:
     note(step.text)
     task = getattr(proxmox, step.verb)(*step.path, **step.parameters)
     if isinstance(task, str) and task.startswith("UPID:"):
-        wait_for_task(proxmox, task, step.text, deadline=lambda: deadline.check(f"to {step.text}"), note=note)
+        wait_for_task(
+            proxmox,
+            task,
+            step.text,
+            deadline=lambda: deadline.check(f"the task that should {step.text}"),
+            note=note,
+        )
 
 
 def _causes(step: Step) -> str:
@@ -79,7 +86,7 @@ def _causes(step: Step) -> str:
 # -- locks ---------------------------------------------------------------------------------------------
 
 
-def _settled(declared: DeclaredVm, proxmox: Proxmox, deadline: Deadline, note: Note) -> VmFact:
+def settled(declared: DeclaredVm, proxmox: Proxmox, deadline: Deadline, note: Note) -> VmFact:
     """The VM when nobody holds it: half a clone is one whose task still runs.
 
     Raises:
@@ -94,7 +101,7 @@ def _settled(declared: DeclaredVm, proxmox: Proxmox, deadline: Deadline, note: N
             continue
         if machine is None or not machine.lock:
             return fact
-        task = _holder(declared, proxmox)
+        task = _holder(declared, machine, proxmox)
         if task is None and time.monotonic() - since > GRACE:
             raise TargetError(_stale(declared, machine))
         deadline.check(f"the lock ({machine.lock}) of VM {machine.id}")
@@ -116,10 +123,13 @@ def _wait(proxmox: Proxmox, task: str, what: str, deadline: Deadline, note: Note
         note(str(error))
 
 
-def _holder(declared: DeclaredVm, proxmox: Proxmox) -> str | None:
-    """A running task of this VM, or of its template, which is whom a clone's task is about."""
+def _holder(declared: DeclaredVm, machine: MachineFact, proxmox: Proxmox) -> str | None:
+    """A running task of this VM, or of its template, which is whom a clone's task is about.
+
+    The node is asked, as the cluster's own list never shows a token what it began itself.
+    """
     of_vm, of_template = str(declared.vm.id), str(declared.vm.template)
-    for row in proxmox.get("cluster", "tasks"):
+    for row in proxmox.get("nodes", machine.node, "tasks", source="active"):
         about = row.get("id")
         ours = about == of_vm or (about == of_template and row.get("type") == "qmclone")
         if ours and "endtime" not in row:

@@ -68,7 +68,7 @@ def _ask_agent(
     desired = vm.network.interface
 
     def arrived() -> None:
-        known = addresses_in(_asked(proxmox, *agent, "network-get-interfaces")["result"])
+        known = addresses_in(_asked(proxmox, *agent, "network-get-interfaces"))
         if desired not in map(ip_interface, known):
             raise NotYet(f"the guest has {', '.join(known) or 'no address'}")
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import ip_interface
 from typing import TYPE_CHECKING
 
+from pgdeploy.check import Verdict, evaluate
+from pgdeploy.errors import Unreadable
+from pgdeploy.facts import NOBODY, Facts
 from pgdeploy.resources.vm import vm_resources
-from pgdeploy.resources.vm.config import Config, disks, join, shown, storage_of
+from pgdeploy.resources.vm.config import Config, disks, join, shown, split, storage_of
 from pgdeploy.resources.vm.disk import disks_of
 from pgdeploy.resources.vm.machine import made, said_pending
 from pgdeploy.vm.refuse import refuse
@@ -22,8 +26,14 @@ if TYPE_CHECKING:
     from pgdeploy.resources.vm.fact import MachineFact, VmFact
     from pgdeploy.resources.vm.option import Option
 
-_HOT = ("name", "description", "tags", "onboot", "protection", "balloon")
-"""Options that a running VM takes at once; so it does with network cards and disks."""
+_HOT = ("name", "description", "tags", "onboot", "protection", "net0")
+"""Options that a running VM takes at once; so it does with new disks."""
+
+
+_FIRMWARE = ("efidisk0", "tpmstate0")
+
+SETTLED = 60
+"""Seconds after which a guest that boots has the address that cloud-init gives it."""
 
 
 def plan_vm(declared: DeclaredVm, fact: VmFact) -> VmPlan:
@@ -48,15 +58,11 @@ def plan_vm(declared: DeclaredVm, fact: VmFact) -> VmPlan:
     steps += _grow(declared, machine.coming)
     if not machine.running:
         steps.append(_start(declared))
-    waiting = [said_pending(option, *pair) for option, pair in machine.pending.items()]
-    waiting += [f"{option} (of the changes above)" for option in _cold(machine, wanted)]
+    waiting = _waiting(declared, machine, wanted)
     if machine.running and waiting:
         steps.append(_restart(declared, waiting))
-    elif machine.running and machine.stale:
-        steps.append(_regenerate(declared, machine))
-    return VmPlan(
-        tuple(steps), tuple(_stuck(declared, machine, wanted)), tuple(waiting if machine.running else ())
-    )
+    stuck = (*_stuck(declared, machine, wanted), *_states(declared, fact))
+    return VmPlan(tuple(steps), stuck, tuple(waiting if machine.running else ()))
 
 
 # -- a VM from a template ------------------------------------------------------------------------------
@@ -103,6 +109,8 @@ def _is_shared(declared: DeclaredVm, fact: VmFact, template: MachineFact) -> boo
     used = {
         storage_of(drive["file"]) for drive in disks(template.config).values() if ":" in drive.get("file", "")
     }
+    # variables of UEFI and the state of a TPM are volumes too
+    used |= {storage_of(template.config[option]) for option in _FIRMWARE if option in template.config}
     used.add(declared.vm.disks[declared.vm.boot_disk].storage)
     storages = [fact.cluster.storages.get((template.node, storage)) for storage in used]
     return all(storage is not None and storage.shared for storage in storages)
@@ -121,8 +129,16 @@ def _on_storage(config: Config, storage: str | None) -> Config:
 def _migrate(declared: DeclaredVm, machine: MachineFact) -> Step:
     vm = declared.vm
     storage = vm.disks[vm.boot_disk].storage
-    parameters = {"target": vm.node, "with-local-disks": 1, "targetstorage": storage}
-    text = f"move it from {machine.node} to {vm.node}, its disks to {storage}"
+    to: dict[
+        str, str
+    ] = {}  # by the storage where it is; what the spec does not name goes where the boot disk goes
+    for name, spec in vm.disks.items():
+        if name in machine.config:
+            to.setdefault(storage_of(machine.config[name]), spec.storage)
+    others = [f"{old}:{new}" for old, new in to.items() if new != storage]
+    parameters = {"target": vm.node, "with-local-disks": 1, "targetstorage": ",".join([storage, *others])}
+    moved = dict.fromkeys([storage, *to.values()])
+    text = f"move it from {machine.node} to {vm.node}, its disks to {', '.join(moved)}"
     cause = Difference(f"{made(declared).address}.node", vm.node, machine.node)
     return Step(text, (cause,), "post", (*_here(declared, machine.node), "migrate"), parameters)
 
@@ -168,10 +184,26 @@ def _changed(config: Config, wanted: Config) -> dict[str, str]:
 def _cold(machine: MachineFact, wanted: Config) -> list[str]:
     """Changed options that a running VM takes only at its next start."""
     changed = [*_changed(machine.coming, wanted), *(machine.coming.keys() - wanted.keys())]
-    is_hot = {*_HOT, *disks(wanted), *(option for option in changed if option.startswith("net"))} - {
-        "nameserver"
-    }
-    return sorted(option for option in changed if option not in is_hot)
+    return sorted(
+        option
+        for option in changed
+        if not _is_hot(option, machine, wanted)
+        and not _is_same(option, machine.config.get(option), wanted.get(option))
+    )
+
+
+def _is_hot(option: str, machine: MachineFact, wanted: Config) -> bool:
+    if option == "balloon":  # to have it at all, or not, is another device
+        return (machine.config.get("balloon") == "0") == (wanted.get("balloon") == "0")
+    is_new_disk = option not in machine.coming and option in disks(wanted)
+    return option in _HOT or (is_new_disk and option.startswith(("scsi", "virtio")))
+
+
+def _is_same(option: str, one: str | None, other: str | None) -> bool:
+    """Whatever the order of the properties."""
+    if one is None or other is None or option not in disks({option: one}):
+        return one == other
+    return split(one, "file") == split(other, "file")
 
 
 def _grow(declared: DeclaredVm, config: Config) -> Iterator[Step]:
@@ -196,6 +228,19 @@ def _start(declared: DeclaredVm) -> Step:
     return Step("start it", (cause,), "post", (*_here(declared, declared.vm.node), "status", "start"), {})
 
 
+def _waiting(declared: DeclaredVm, machine: MachineFact, wanted: Config) -> list[str]:
+    """What a running VM takes at its next start only, and its guest from the cloud-init drive, which is made anew."""
+    waiting = [
+        said_pending(option, *pair)
+        for option, pair in machine.pending.items()
+        if _is_same(option, pair[1], wanted.get(option))  # or a change above takes it back
+    ]
+    waiting += [f"{option} (of the changes above)" for option in _cold(machine, wanted)]
+    stale = [option for option in machine.stale if option not in machine.pending]
+    waiting += [f"{option} (cloud-init)" for option in stale]
+    return waiting or _without_address(declared, machine)
+
+
 def _restart(declared: DeclaredVm, waiting: list[str]) -> Step:
     cause = Difference(
         f"{made(declared).address}.pending", "nothing waits for a power cycle", "; ".join(waiting)
@@ -204,10 +249,12 @@ def _restart(declared: DeclaredVm, waiting: list[str]) -> Step:
     return Step("restart it, which brings into effect what waits", (cause,), "post", path, {}, restart=True)
 
 
-def _regenerate(declared: DeclaredVm, machine: MachineFact) -> Step:
-    cause = Difference("vm_cloud_init[drive].current", "as configured", f"without {', '.join(machine.stale)}")
-    path = (*_here(declared, declared.vm.node), "cloudinit")
-    return Step("write the cloud-init drive anew", (cause,), "put", path, {})
+def _without_address(declared: DeclaredVm, machine: MachineFact) -> list[str]:
+    """cloud-init gives the guest its address at boot; Proxmox does not say that a new one waits for that."""
+    desired, known = declared.vm.network.interface, machine.addresses
+    if isinstance(known, Unreadable) or machine.uptime < SETTLED or desired in map(ip_interface, known):
+        return []
+    return [f"address {', '.join(known) or 'none'} -> {desired}"]
 
 
 def _stuck(declared: DeclaredVm, machine: MachineFact, wanted: Config) -> Iterator[Difference]:
@@ -222,6 +269,17 @@ def _stuck(declared: DeclaredVm, machine: MachineFact, wanted: Config) -> Iterat
         actual, desired = option.read(wanted), option.desired()
         if actual != desired and option.id not in growing:
             yield Difference(option.id, desired, actual, option.stuck)
+
+
+def _states(declared: DeclaredVm, fact: VmFact) -> Iterator[Difference]:
+    """What drifts and is no option of the VM: a lock, a storage of another type."""
+    facts = Facts(NOBODY, None, {}, {}, vm=fact)
+    for resource in vm_resources(declared):
+        for check in resource.checks():
+            if check.field == "type" or (check.field == "unlocked" and fact.machine is not None):
+                found = evaluate(check, facts, parents=False)
+                if found.verdict is Verdict.DRIFTS:
+                    yield Difference(check.id, found.desired, found.actual, found.stuck)
 
 
 def _here(declared: DeclaredVm, node: str) -> tuple[object, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pgdeploy.connection.proxmox import wait_for_task
+from pgdeploy.connection.proxmox import ProxmoxError, wait_for_task
 from pgdeploy.errors import TargetError
 from pgdeploy.resources.vm.config import disks, is_on
 from pgdeploy.resources.vm.fact import read_vm
@@ -63,7 +63,12 @@ def stop(
 
 def _halt(proxmox: Proxmox, machine: MachineFact, deadline: Deadline, note: Note, *, force: bool) -> None:
     verb, what = ("stop", "stop it at once") if force else ("shutdown", "shut it down")
-    _do(proxmox, machine, verb, what, deadline, note)
+    try:
+        _do(proxmox, machine, verb, what, deadline, note)
+    except ProxmoxError as error:
+        if force or "powerdown failed" not in error.reason:
+            raise
+        raise TargetError(f"{error}; the guest does not heed: --force pulls the plug") from None
 
 
 def require_destroyable(declared: DeclaredVm, proxmox: Proxmox) -> MachineFact:
@@ -108,10 +113,14 @@ def destroy(machine: MachineFact, proxmox: Proxmox, deadline: Deadline, note: No
     task = proxmox.delete(
         "nodes", machine.node, "qemu", machine.id, **{"purge": 1, "destroy-unreferenced-disks": 1}
     )
-    wait_for_task(proxmox, task, what, deadline=lambda: deadline.check(f"to {what}"), note=note)
+    wait_for_task(
+        proxmox, task, what, deadline=lambda: deadline.check(f"the task that should {what}"), note=note
+    )
 
 
 def _do(proxmox: Proxmox, machine: MachineFact, verb: str, what: str, deadline: Deadline, note: Note) -> None:
     note(what)
     task = proxmox.post("nodes", machine.node, "qemu", machine.id, "status", verb)
-    wait_for_task(proxmox, task, what, deadline=lambda: deadline.check(f"to {what}"), note=note)
+    wait_for_task(
+        proxmox, task, what, deadline=lambda: deadline.check(f"the task that should {what}"), note=note
+    )

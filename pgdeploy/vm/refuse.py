@@ -30,7 +30,12 @@ def refuse(declared: DeclaredVm, fact: VmFact) -> None:
 
 
 def require_ours(declared: DeclaredVm, machine: MachineFact) -> None:
-    """Raises TargetError when the VM was not made from this target."""
+    """Raises TargetError when the VM was not made from this target, or is only half made."""
+    if machine.lock == "clone":  # its notes are not there yet
+        raise TargetError(
+            f"{declared.target}: VM {machine.id} is locked (clone), as half of it is there; wait until it is done, "
+            f"or take it up: {declared.apply}"
+        )
     owner = whose(machine)
     if owner == declared.target:
         return
@@ -63,8 +68,6 @@ def _template(declared: DeclaredVm, fact: VmFact) -> None:
             f"{declared.target}: {vm.template} is {template.name}, a VM and no template; make one of it: "
             f"qm template {vm.template}"
         )
-    if fact.cluster.nodes.get(template.node) == "offline":
-        raise TargetError(f"{declared.target}: the template's node {template.node} is offline")
     if vm.boot_disk not in disks(template.config):
         known = [name for name, drive in disks(template.config).items() if drive.get("media") != "cdrom"]
         raise TargetError(
@@ -81,7 +84,8 @@ def _storages(declared: DeclaredVm, fact: VmFact) -> None:
             there = sorted(name for where, name in fact.cluster.storages if where == node)
             raise TargetError(
                 f"{declared.target}: {node} has no storage {storage} that the token may use; it may use: "
-                f"{', '.join(there) or 'none'}; else give it Datastore.AllocateSpace on /storage/{storage}"
+                f"{', '.join(there) or 'none'}; else give it Datastore.Audit and Datastore.AllocateSpace on "
+                f"/storage/{storage}"
             )
         if not known.usable:
             raise TargetError(f"{declared.target}: storage {storage} of {node} is not available now")

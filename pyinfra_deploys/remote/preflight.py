@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 from typing import Any
 
+from pyinfra_deploys.remote.block import disk_fault, disk_state
+
 
 def main(question: dict[str, Any]) -> dict[str, Any]:
     release = _os_release()
@@ -24,6 +26,7 @@ def main(question: dict[str, Any]) -> dict[str, Any]:
         "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "free": {path: shutil.disk_usage(_existing(path)).free for path in question["free"]},
         "mounted": {path: os.path.ismount(path) for path in question["mounts"]},
+        "disks": {disk["name"]: _disk(disk) for disk in question["disks"]},
         "clusters": _clusters(),
         "data": _data(question["data_directory"]),
         "texts": {path: _text(path) for path in question["texts"]},
@@ -33,6 +36,12 @@ def main(question: dict[str, Any]) -> dict[str, Any]:
         "client": os.environ.get("SSH_CONNECTION", "").split(" ")[0],
         "trial": _trial(question["trial"]) if question.get("trial") else "",
     }
+
+
+def _disk(disk: dict[str, Any]) -> dict[str, Any]:
+    """Why a disk cannot be used, and whether it is in its place already."""
+    found = disk_state(disk)
+    return {"fault": disk_fault(disk, found), "mounted": found["over"] is not None}
 
 
 def _sysctl(name: str) -> str:

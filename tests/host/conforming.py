@@ -8,6 +8,7 @@ from typing import Any
 from pgdeploy.facts import Facts, ServerFact
 from pgdeploy.resources.database import DATABASES, DatabaseFact
 from pgdeploy.resources.host import path, rule, socket
+from pgdeploy.resources.host.amount import bytes_of
 from pgdeploy.resources.host.declared import DeclaredHost
 from pgdeploy.resources.host.file import files
 from pgdeploy.resources.host.package import MirrorSpec
@@ -67,7 +68,7 @@ def _values(declared: DeclaredHost) -> dict[str, Any]:
     version = (host.packages.version or f"{layout.major}.9*").replace("*", "1-1")
     kernel, limits, tls, exporter = host.kernel, host.limits, host.tls, host.exporter
     return {
-        "os": {"codename": "bookworm", "container": "none", "now": NOW},
+        "os": {"codename": "bookworm", "container": "none", "now": NOW, **_machine(declared)},
         "sysctl": {name: str(value) for name, value in kernel.sysctl.items()} if kernel else {},
         "huge_pages": {"total": 70, "size": 2 << 20, "transparent": kernel and kernel.transparent_huge_pages},
         "clock": {"zone": host.time_zone, "synchronised": True},
@@ -83,6 +84,7 @@ def _values(declared: DeclaredHost) -> dict[str, Any]:
         "paths": {known.path: _path(declared, known) for known in path.paths(declared)},
         "space": {"mount": host.cluster.mount or "/", "free": 1 << 42, "size": 1 << 43, "inodes": 1000},
         "mounted": host.cluster.mount and True,
+        "disks": _disks(declared),
         "control": {"checksums": host.cluster.checksums, "state": "in production", "system": "1"},
         "postmaster": {
             "pid": 7,
@@ -119,6 +121,30 @@ def _values(declared: DeclaredHost) -> dict[str, Any]:
         },
         "client": "172.17.0.1",
     }
+
+
+def _machine(declared: DeclaredHost) -> dict[str, Any]:
+    vm = declared.spec.vm
+    if vm is None:
+        return {"cpus": 2, "memory": 1 << 30}
+    return {"cpus": vm.sockets * vm.cores, "memory": round(bytes_of(vm.memory) * 0.979)}
+
+
+def _disks(declared: DeclaredHost) -> dict[str, Any]:
+    vm = declared.spec.vm
+    found: dict[str, Any] = {}
+    for name, spec in vm.disks.items() if vm else ():
+        size, device = bytes_of(spec.size), f"/dev/sd{chr(ord('a') + len(found))}"
+        here = {"mounted": device, "boot": [device], "file_system": size} if spec.mount else {}
+        found[name] = {
+            "device": device,
+            "size": size,
+            "mounted": None,
+            "boot": [],
+            "file_system": None,
+            **here,
+        }
+    return found
 
 
 def _origin(declared: DeclaredHost) -> str:

@@ -21,10 +21,10 @@ from pgdeploy.resources.host.question import question
 from pgdeploy.resources.host.spec import HostSpec
 from pgdeploy.target import Target, load_target
 from tests.host.conforming import facts
-from tests.host.texts import pg15, pg17
+from tests.host.texts import pg15, pg17, vm
 from tests.redgreen import coverage
 
-SPECS = {"pg15": pg15(), "pg17": pg17()}
+SPECS = {"pg15": pg15(), "pg17": pg17(), "vm": pg15() + vm()}
 
 MORE: dict[str, Any] = {
     "packages": {"source": "pgdg", "version": "15.*", "hold": False, "extra": ["postgresql-15-pgvector"]},
@@ -76,7 +76,7 @@ def load(folder: Path, text: str, name: str = "prod-pg01") -> Target:
 
 def rich(folder: Path, host: dict[str, Any] = MORE) -> Target:
     """A spec that says more of its host."""
-    data = YAML(typ="safe", pure=True).load(SPECS["pg15"])
+    data = YAML(typ="safe", pure=True).load(SPECS["vm"])
     data["host"] |= host
     data["roles"]["app"]["member_of"] = ["pg_monitor"]
     return load(folder, json.dumps(data), "rich")

@@ -17,7 +17,7 @@ from pgdeploy.resources.host.declared import DeclaredHost
 from pgdeploy.resources.host.file import exporter_files
 from pgdeploy.target import Target, load_target
 from tests.host.conforming import answer, facts
-from tests.host.texts import pg15, pg17
+from tests.host.texts import pg15, pg17, vm
 
 Answer = dict[str, Any]
 Breaking = Callable[[Answer], object]
@@ -45,7 +45,7 @@ def of(found: dict[str, Finding], *verdicts: Verdict) -> set[str]:
     return {known for known, finding in found.items() if finding.verdict in verdicts}
 
 
-@pytest.mark.parametrize("text", [pg15(), pg17()], ids=["pg15", "pg17"])
+@pytest.mark.parametrize("text", [pg15(), pg17(), pg15() + vm()], ids=["pg15", "pg17", "vm"])
 def test_green(text: str, tmp_path: Path) -> None:
     target = load(tmp_path, text)
     found = gate(target, facts(declared(target)))

@@ -14,7 +14,7 @@ from pyinfra_deploys.certificate import certificate_faults
 from pyinfra_deploys.refusal import refusals
 from pyinfra_deploys.remote import preflight
 from tests.host.machine import SECRETS
-from tests.host.texts import pg15
+from tests.host.texts import pg15, vm
 
 FINE: dict[str, Any] = {
     "os": "debian",
@@ -26,6 +26,7 @@ FINE: dict[str, Any] = {
     "memory": 8 << 30,
     "free": {"/var": 9 << 30, "/usr": 9 << 30, "/mnt/data/pg01": 9 << 30},
     "mounted": {},
+    "disks": {},
     "clusters": [],
     "data": {"there": False, "version": "", "names": []},
     "texts": {},
@@ -106,6 +107,39 @@ def test_no_docker_for_the_exporter(tmp_path: Path) -> None:
         "the exporter is to run in a container, and there is no docker; install docker and"
     )
     assert "or take `exporter: {run: service}`" in said
+
+
+def with_disk(tmp_path: Path, disk: str = "scsi1", **found: Any) -> list[str]:
+    file = tmp_path / "prod-pg01.yaml"
+    text = pg15().replace("cluster: {free", "cluster: {mount: /mnt/data, free")
+    file.write_text(text + vm().replace("scsi1", disk))
+    return list(refusals(Layout(load_target(file).spec), {**FINE, "mounted": {"/mnt/data": False}, **found}))
+
+
+def test_a_disk_that_will_be_mounted(tmp_path: Path) -> None:
+    """What is not mounted yet, and how much is free below, is no reason then."""
+    below = {**FINE["free"], "/mnt/data/pg01": 1 << 20}
+    coming = {"scsi1": {"fault": "", "mounted": False}}
+    assert with_disk(tmp_path, disks=coming, free=below) == []
+    there = {"scsi1": {"fault": "", "mounted": True}}
+    (said,) = with_disk(tmp_path, disks=there, free=below, mounted={"/mnt/data": True})
+    assert said.startswith("1 MB are free for /mnt/data/pg01")
+
+
+def test_a_disk_that_cannot_be_used(tmp_path: Path) -> None:
+    (said,) = with_disk(tmp_path, disks={"scsi1": {"fault": "disk scsi1 holds xfs", "mounted": False}})
+    assert said == "disk scsi1 holds xfs (vm: disks: scsi1)"
+
+
+@pytest.mark.parametrize("disk", ["virtio1", "sata1"])
+def test_a_disk_without_a_name(tmp_path: Path, disk: str) -> None:
+    said = with_disk(tmp_path, disk, mounted={"/mnt/data": True})
+    assert said == [
+        (
+            f"nothing in the VM says for certain which disk is {disk}, so that none is mounted at /mnt/data; "
+            f"make it a scsi disk (vm: disks: {disk})"
+        )
+    ]
 
 
 @pytest.mark.parametrize(

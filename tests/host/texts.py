@@ -44,6 +44,29 @@ host:
 """
 
 
+VM = """\
+vm:
+  proxmox: {{host: pve, user: pgdeploy@pve, token: gate, secret: {{env: PG01_TOKEN}}}}
+  id: 2002
+  name: prod-pg01
+  node: pve1
+  template: 9000
+  sockets: 2
+  cores: 4
+  memory: 48GB
+  disks:
+    scsi0: {{storage: local-zfs, size: 32GB}}
+    scsi1: {{storage: local-zfs, size: {size}, mount: /mnt/data}}
+  network: {{bridge: vmbr0, address: 10.25.20.8/24, gateway: 10.25.20.1}}
+  cloud_init: {{ssh_keys: [id_ed25519.pub]}}
+"""
+
+
+def vm(size: str = "250GB") -> str:
+    """The section `vm:`, with a disk for the data."""
+    return VM.format(size=size)
+
+
 def pg15(source: str = "distribution") -> str:
     """Debian 12's own PostgreSQL; the exporter comes in by a password, and listens to the network."""
     return BASE.format(major=15, source=source, login="password", listen="0.0.0.0:9187")

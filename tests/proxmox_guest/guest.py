@@ -15,6 +15,7 @@ from pgdeploy.errors import TargetError
 from tests.host.machine import RUN
 from tests.proxmox.guest import Boot, CloudInit
 from tests.proxmox_guest.agent import Agent
+from tests.proxmox_guest.growing import GROWING
 from tests.proxmox_guest.hardware import Address, address, drives, mac
 from tests.proxmox_guest.loop import LoopDevice
 from tests.proxmox_guest.network import Networks
@@ -146,7 +147,17 @@ class ContainerGuest:
 
     def _create(self, network: str, at: Address | None) -> None:
         docker(
-            *("create", "--name", self.container, "--label", f"{OWNER}={owner()}", *RUN, *_DISKS, *_CARD),
+            *(
+                "create",
+                "--name",
+                self.container,
+                "--label",
+                f"{OWNER}={owner()}",
+                *RUN,
+                *_DISKS,
+                *GROWING,
+                *_CARD,
+            ),
             *("--network", network, *_ip(at), "-v", f"{self._folder}:/run/hypervisor"),
             *(self._template.image(), "/sbin/init"),
         )

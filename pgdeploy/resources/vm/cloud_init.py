@@ -93,7 +93,7 @@ class CloudInit(VmResource):
             not stale,
             "the drive has what is configured",
             f"the drive does not have: {listing(stale)}" if stale else "the drive has what is configured",
-            stuck=self.declared.apply,
+            stuck=f"{self.declared.apply} --allow-restart: it is written anew at each start",
         )
 
 
@@ -118,8 +118,13 @@ def _read(written: str) -> list[str]:
 
 
 def _fingerprints(keys: list[str]) -> str:
-    """As ssh-keygen -l says them."""
-    known = {fingerprint(key, "a key of the VM") for key in filter(str.strip, keys)}
+    """As ssh-keygen -l says them. What is no plain key, such as one with options, is drift like any other."""
+    known = set()
+    for key in filter(str.strip, keys):
+        try:
+            known.add(fingerprint(key, "a key of the VM"))
+        except Unreadable:
+            known.add(f"(no plain key: {key.split()[0]} ...)")
     return ordered(sorted(known))
 
 
@@ -139,7 +144,8 @@ def fingerprint(key: str, where: str) -> str:
         blob = base64.b64decode(words[1], validate=True)
     except (IndexError, binascii.Error):
         blob = b""
-    if not words[0].startswith(_KEY_TYPES) or not blob:
+    # the key says its type itself, too: Proxmox looks at that
+    if not words[0].startswith(_KEY_TYPES) or blob[4 : 4 + int.from_bytes(blob[:4])] != words[0].encode():
         raise Unreadable(f"{where} holds what is no public ssh key") from None
     return f"{words[0]} SHA256:{base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip('=')}"
 

@@ -12,7 +12,7 @@ from pgdeploy.resources.host.amount import bytes_of
 from pgdeploy.resources.host.resource import same
 from pgdeploy.resources.vm.config import Config, bytes_of_disk, join, shown, split, storage_of
 from pgdeploy.resources.vm.fact import vm_fact
-from pgdeploy.resources.vm.option import Option, VmResource, read_flag, set_property
+from pgdeploy.resources.vm.option import Option, VmResource, Write, read_flag, set_property
 from pgdeploy.resources.vm.spec import GIBI
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ class Disk(VmResource):
                 yield self._option(
                     field,
                     "on" if wanted else "off",
-                    read_flag(self.disk, "file", field, on),
-                    set_property(self.disk, "file", field, on if wanted else None),
+                    read_flag(self.disk, "file", field),
+                    self._set_flag(field, on if wanted else None),
                 )
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
@@ -82,6 +82,11 @@ class Disk(VmResource):
     ) -> Option:
         keys: Keys = ("vm", "disks", self.disk, field)
         return Option(f"vm_disk[{self.disk}]", field, keys, lambda: desired, read, write, stuck)  # type: ignore[arg-type]
+
+    def _set_flag(self, field: str, value: str | None) -> Write:
+        """Nothing is written of a disk that is not there: there is nothing that it could be a property of."""
+        write = set_property(self.disk, "file", field, value)
+        return lambda config: write(config) if self.disk in config else config
 
     def _properties(self, config: Config) -> dict[str, str]:
         return split(config.get(self.disk, ""), "file")

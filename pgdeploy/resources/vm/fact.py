@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pgdeploy.connection.proxmox import ProxmoxError, Refused
-from pgdeploy.errors import Unreadable
+from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.resources.vm.config import Config
 
 if TYPE_CHECKING:
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from pgdeploy.facts import Facts
     from pgdeploy.resources.vm.declared import DeclaredVm
     from pgdeploy.resources.vm.spec import VmSpec
+
+
+LOOKS = 3
+"""How often it is read anew when the VM goes, or moves to another node, between two requests."""
+
+_GONE = re.compile(r"Configuration file '[^']*' does not exist")
 
 
 class StorageFact(NamedTuple):
@@ -38,6 +45,7 @@ class Listed(NamedTuple):
     name: str
     node: str
     template: bool
+    container: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,8 @@ class MachineFact:
     config: Config
     coming: Config
     digest: str
+    uptime: int = 0
+    """Seconds."""
     stale: tuple[str, ...] = ()
     """Options that the cloud-init drive does not have yet."""
     addresses: tuple[str, ...] | Unreadable = field(default_factory=lambda: Unreadable("the VM does not run"))
@@ -106,17 +116,38 @@ def read_vm(proxmox: Proxmox, spec: VmSpec) -> VmFact:
     Raises:
         TargetError: Proxmox cannot be reached, or refuses.
     """
+    for _ in range(LOOKS):
+        try:
+            return _look(proxmox, spec)
+        except Refused as error:
+            if not _GONE.search(error.reason):
+                raise
+    return _look(proxmox, spec)
+
+
+def _look(proxmox: Proxmox, spec: VmSpec) -> VmFact:
     cluster = read_cluster(proxmox)
     listed = cluster.vms.get(spec.id)
     if listed is not None:
+        _require_online(cluster, listed)
         return VmFact(cluster, read_machine(proxmox, listed))
     template = cluster.vms.get(spec.template)
+    if template is not None:
+        _require_online(cluster, template)
     return VmFact(
         cluster,
         None,
         template and _read_config(proxmox, template),
         hidden=_is_taken(proxmox, spec.id),
     )
+
+
+def _require_online(cluster: ClusterFact, listed: Listed) -> None:
+    """Raises TargetError when the node is not, which would else be waited for."""
+    if cluster.nodes.get(listed.node) == "offline":
+        raise TargetError(
+            f"node {listed.node} is offline, and {listed.id} ({listed.name}) is on it; start the node"
+        )
 
 
 def looking_at_vm(declared: DeclaredVm) -> Callable[[], VmFact]:
@@ -135,7 +166,7 @@ def read_cluster(proxmox: Proxmox) -> ClusterFact:
     ]
     # what the API takes for a VM id is a container's too
     vms += [
-        Listed(int(row["vmid"]), f"container {row.get('name', '')}", row["node"], False)
+        Listed(int(row["vmid"]), f"container {row.get('name', '')}", row["node"], False, container=True)
         for row in rows
         if row["type"] == "lxc"
     ]
@@ -173,7 +204,7 @@ def _is_taken(proxmox: Proxmox, id: int) -> bool:
 def read_machine(proxmox: Proxmox, listed: Listed) -> MachineFact:
     """All of one VM."""
     machine = _read_config(proxmox, listed)
-    if machine.template:
+    if machine.template or listed.container:
         return machine
     here = ("nodes", listed.node, "qemu", listed.id)
     status = proxmox.get(*here, "status", "current")
@@ -189,12 +220,20 @@ def read_machine(proxmox: Proxmox, listed: Listed) -> MachineFact:
         machine.config,
         machine.coming,
         machine.digest,
+        int(status.get("uptime", 0)),
         stale,
         _addresses(proxmox, here) if running else Unreadable("the VM does not run"),
     )
 
 
+def _container(listed: Listed) -> MachineFact:
+    """No more than that it is there: it has another API, and is never ours."""
+    return MachineFact(listed.id, listed.name, listed.node, False, False, "", {}, {}, "")
+
+
 def _read_config(proxmox: Proxmox, listed: Listed) -> MachineFact:
+    if listed.container:
+        return _container(listed)
     here = ("nodes", listed.node, "qemu", listed.id)
     whole = proxmox.get(*here, "config", current=1)
     digest = str(whole.pop("digest", ""))
@@ -227,13 +266,23 @@ def _addresses(proxmox: Proxmox, here: tuple[Any, ...]) -> tuple[str, ...] | Unr
         said = proxmox.get(*here, "agent", "network-get-interfaces")
     except ProxmoxError as error:
         return Unreadable(f"the guest agent does not tell: {error.reason}")
-    return tuple(addresses_in(said["result"]))
+    try:
+        return tuple(addresses_in(said))
+    except Unreadable as error:
+        return error
 
 
-def addresses_in(interfaces: Any) -> list[str]:
-    """Addresses with their prefixes from the answer of network-get-interfaces, without those of the loopback."""
+def addresses_in(said: Any) -> list[str]:
+    """Addresses with their prefixes from the answer of network-get-interfaces, without those of the loopback.
+
+    Raises:
+        Unreadable: the agent refused, which Proxmox passes on as an answer like any other.
+    """
+    result = said["result"]
+    if not isinstance(result, list):
+        raise Unreadable(f"the guest agent refuses: {result}")
     found = []
-    for interface in interfaces:
+    for interface in result:
         if interface.get("name") != "lo":
             with suppress(KeyError):  # an interface without addresses has no such key
                 found += [f"{a['ip-address']}/{a['prefix']}" for a in interface["ip-addresses"]]

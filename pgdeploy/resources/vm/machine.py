@@ -12,7 +12,16 @@ from pgdeploy.resources.host.resource import same
 from pgdeploy.resources.vm.config import Config, shown, split
 from pgdeploy.resources.vm.declared import TAG, DeclaredVm, record_of, with_record
 from pgdeploy.resources.vm.fact import vm_fact
-from pgdeploy.resources.vm.option import Option, VmResource, flag, ordered, plain, read_property, set_property
+from pgdeploy.resources.vm.option import (
+    Option,
+    VmResource,
+    flag,
+    ordered,
+    plain,
+    read_flag,
+    read_property,
+    set_property,
+)
 from pgdeploy.resources.vm.spec import MEBI
 
 if TYPE_CHECKING:
@@ -57,7 +66,7 @@ class Machine(VmResource):
         yield self._option(
             "agent",
             lambda: "on" if vm.agent else "off",
-            lambda config: "on" if split(config.get("agent", ""), "enabled").get("enabled") == "1" else "off",
+            read_flag("agent", "enabled", "enabled"),
             set_property("agent", "enabled", "enabled", str(int(vm.agent))),
         )
         for field, wanted in (("onboot", vm.onboot), ("protection", vm.protection)):

@@ -114,9 +114,9 @@ def read_property(key: str, default_key: str, field: str, absent: str = "none") 
     return lambda config: split(config.get(key, ""), default_key).get(field, absent)
 
 
-def read_flag(key: str, default_key: str, field: str, on: str = "1") -> Callable[[Config], str]:
+def read_flag(key: str, default_key: str, field: str) -> Callable[[Config], str]:
     """The same of a property that is on or off."""
-    return lambda config: _said(split(config.get(key, ""), default_key).get(field, "") in ("1", on))
+    return lambda config: _said(is_on(split(config.get(key, ""), default_key).get(field, "")))
 
 
 def set_property(key: str, default_key: str, field: str, value: str | None) -> Write:

@@ -114,6 +114,8 @@ def _mounts(spec: Spec, vm: VmSpec) -> Iterator[Problem]:
             continue
         if name == vm.boot_disk:
             yield Problem(keys, "this disk has the system; only others are formatted and mounted")
+        elif not name.startswith("scsi"):
+            yield Problem(keys, f"the guest cannot tell which disk is {name}; make it a scsi disk")
         if disk.mount in seen:
             yield Problem(keys, f"{disk.mount} is where {seen[disk.mount]} is mounted")
         seen[disk.mount] = name

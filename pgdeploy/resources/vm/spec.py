@@ -37,11 +37,13 @@ def _address(text: str) -> str:
 
 
 def _interface(text: str) -> str:
+    _, _, prefix = text.partition("/")
     try:
         ip_interface(text)
+        is_one = str(int(prefix)) == prefix and "%" not in text  # Proxmox takes no netmask and no zone
     except ValueError:
-        text = text.partition("/")[0] + "/"
-    if "/" not in text.rstrip("/"):
+        is_one = False
+    if not is_one:
         raise PydanticCustomError("address", "allowed: an IP address and its prefix, such as 10.25.20.8/24")
     return text
 
