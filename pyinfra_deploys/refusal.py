@@ -8,7 +8,7 @@ from typing import Any
 
 from pgdeploy.errors import SecretError
 from pgdeploy.resources.host.amount import bytes_of
-from pgdeploy.resources.host.guest import MEMORY_SEEN, device_of, without_name
+from pgdeploy.resources.host.guest import MEMORY_SEEN
 from pgdeploy.resources.host.layout import RELEASES, Layout
 
 ARCHITECTURES = ("x86_64", "aarch64", "ppc64le", "s390x")
@@ -25,7 +25,7 @@ def refusals(here: Layout, found: dict[str, Any], *, throw_away: bool = False) -
     """
     yield from _system(here, found)
     yield from _resources(here, found, throw_away)
-    yield from _disks(here, found, throw_away)
+    yield from _disks(found)
     yield from _clusters(here, found)
     if found["docker"]:
         yield (
@@ -78,9 +78,10 @@ def _system(here: Layout, found: dict[str, Any]) -> Iterator[str]:
 
 
 def _resources(here: Layout, found: dict[str, Any], throw_away: bool) -> Iterator[str]:
-    declared = here.spec.machine.memory
-    if not throw_away and declared is not None and found["memory"] < bytes_of(declared) * MEMORY_SEEN:
-        yield f"the host has {_human(found['memory'])} of memory, the spec counts with {declared} (machine: memory)"
+    vm = here.spec.vm
+    declared = here.spec.machine.memory or (vm and (vm.balloon or vm.memory))
+    if not throw_away and declared and found["memory"] < bytes_of(declared) * MEMORY_SEEN:
+        yield f"the host has {_human(found['memory'])} of memory, the spec counts with {declared}"
     elif here.shared_buffers > found["memory"]:
         yield f"shared_buffers is {_human(here.shared_buffers)}, and the host has {_human(found['memory'])} of memory"
     needed = {"/var": ROOM, "/usr": ROOM, here.data_directory: bytes_of(here.host.cluster.free)}
@@ -95,11 +96,8 @@ def _resources(here: Layout, found: dict[str, Any], throw_away: bool) -> Iterato
             yield f"nothing is mounted at {path}, where the spec wants the data (cluster: mount); mount it first"
 
 
-def _disks(here: Layout, found: dict[str, Any], throw_away: bool) -> Iterator[str]:
-    """Disks of the VM that the spec gives a place; a throw-away host has none of them."""
-    for name, mount in here.disk_mounts.items():
-        if device_of(name) is None and not throw_away:
-            yield f"{without_name(name)}, so that none is mounted at {mount}; make it a scsi disk (vm: disks: {name})"
+def _disks(found: dict[str, Any]) -> Iterator[str]:
+    """Disks of the VM that the spec gives a place."""
     for name, disk in found["disks"].items():
         if disk["fault"]:
             yield f"{disk['fault']} (vm: disks: {name})"

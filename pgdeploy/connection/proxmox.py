@@ -28,7 +28,8 @@ _GATEWAY = {502, 503, 504, 595, 596, 597, 598, 599}
 """The node that was asked cannot reach the one that it is about; 59x are Proxmox's own."""
 
 _PASSING = re.compile(
-    r"(?<!powerdown failed - )got timeout|checksum mismatch|detected modified configuration|resource temporarily unavailable",
+    r"(?<!powerdown failed - )got timeout|checksum mismatch|detected modified configuration"
+    r"|resource temporarily unavailable",
     re.IGNORECASE,
 )
 _PERCENT = re.compile(r"\d%(?![0-9A-Fa-f])")
@@ -205,6 +206,10 @@ def _pinned(fingerprint: str) -> Any:
     class Pinned(HTTPAdapter):
         def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
             super().init_poolmanager(*arguments, **options, assert_fingerprint=fingerprint)
+
+        def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:
+            # where the environment names a proxy, whoever is behind it
+            return super().proxy_manager_for(*arguments, **options, assert_fingerprint=fingerprint)
 
     return Pinned()
 

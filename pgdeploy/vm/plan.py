@@ -157,8 +157,9 @@ def _written(declared: DeclaredVm, config: Config) -> tuple[Config, list[Differe
     for option in _options(declared):
         if option.write is None or option.read(wanted) == option.desired():
             continue
-        wanted = option.write(wanted)
-        if option.read(wanted) == option.desired():
+        written = option.write(wanted)
+        if option.read(written) == option.desired():
+            wanted = written
             causes.append(Difference(option.id, option.desired(), option.read(config)))
     return wanted, causes
 
@@ -262,12 +263,14 @@ def _stuck(declared: DeclaredVm, machine: MachineFact, wanted: Config) -> Iterat
     if machine.running and machine.node != vm.node:
         remedy = f"move it: qm migrate {vm.id} {vm.node} --online --with-local-disks"
         yield Difference(f"{made(declared).address}.node", vm.node, machine.node, remedy)
-    growing = {
-        f"vm_disk[{disk.disk}].size" for disk in disks_of(declared) if disk.size(wanted) < disk.desired_size
-    }
+    known = disks_of(declared)
+    silent = {f"vm_disk[{disk.disk}].size" for disk in known if disk.size(wanted) < disk.desired_size}
+    # of a disk that is not there, that it is not says all
+    absent = [disk for disk in known if disk.disk not in wanted]
+    silent |= {option.id for disk in absent for option in disk.options() if option.field != "storage"}
     for option in _options(declared):
         actual, desired = option.read(wanted), option.desired()
-        if actual != desired and option.id not in growing:
+        if actual != desired and option.id not in silent:
             yield Difference(option.id, desired, actual, option.stuck)
 
 

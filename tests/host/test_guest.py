@@ -111,9 +111,9 @@ def test_in_a_container(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("disk", ["virtio1", "sata1"])
 def test_a_disk_that_the_guest_has_no_name_for(disk: str, tmp_path: Path) -> None:
-    target = load(tmp_path, MOUNTED.replace("scsi1", disk))
+    target = load(tmp_path, (pg15() + vm()).replace("scsi1", disk).replace(", mount: /mnt/data", ""))
     found = gate(target, facts(declared(target)))
-    assert f"guest[{disk}].mounted" in of(found, Verdict.INAPPLICABLE)
+    assert f"guest[{disk}].size" in of(found, Verdict.INAPPLICABLE)
     assert device_of(disk) is None
 
 
@@ -155,11 +155,19 @@ def test_without_its_vm_a_host_is_not_asked(known: MachineFact | None, reason: s
     assert {finding.reason for finding in found.values()} == {reason}
 
 
-@pytest.mark.parametrize(
-    "known", [None, Unreadable("no Proxmox"), VmFact(ClusterFact({}, {}, {}), machine(running=True))]
-)
+@pytest.mark.parametrize("known", [None, Unreadable("no Proxmox")])
 def test_else_it_is(known: object, tmp_path: Path) -> None:
     target = load(tmp_path, MOUNTED)
     assert {finding.verdict for finding in blocked(target, known).values()} == {Verdict.CONFORMS}
     found = blocked(target, known, Unreadable("connection timed out"))
     assert {finding.verdict for finding in found.values()} == {Verdict.UNREADABLE}
+
+
+def test_a_vm_that_does_not_let_us_in_is_one_red_check(tmp_path: Path) -> None:
+    known = VmFact(ClusterFact({}, {}, {}), machine(running=True))
+    found = blocked(load(tmp_path, MOUNTED), known, Unreadable("pg01 (ssh): Connection timed out"))
+    assert of(found, Verdict.DRIFTS) == {"guest[ssh].reached"}
+    assert found["guest[ssh].reached"].actual == "pg01 (ssh): Connection timed out"
+    others = [finding for check, finding in found.items() if check != "guest[ssh].reached"]
+    assert {finding.verdict for finding in others} == {Verdict.BLOCKED}
+    assert {finding.reason for finding in others} == {"guest[ssh].reached drifts"}

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgdeploy.check import Check, Outcome, Resource
 from pgdeploy.resources.host.amount import bytes_of
-from pgdeploy.resources.host.resource import HostResource, container, entry, not_in_container, same, section
+from pgdeploy.resources.host.resource import (
+    REACHED,
+    HostResource,
+    container,
+    entry,
+    not_in_container,
+    same,
+    section,
+    unreached,
+)
 from pgdeploy.resources.vm.config import shown
 
 if TYPE_CHECKING:
@@ -37,11 +46,6 @@ def device_of(disk: str) -> str | None:
     that of a sata disk counts the ports of all controllers, which are others with another machine type.
     """
     return f"/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_drive-{disk}" if _SCSI(disk) else None
-
-
-def without_name(disk: str) -> str:
-    """Why a disk that is not of scsi cannot be told from others."""
-    return f"nothing in the VM says for certain which disk is {disk}"
 
 
 def label_of(disk: str) -> str:
@@ -82,6 +86,26 @@ class Guest(HostResource):
 
 
 @dataclass(frozen=True, slots=True)
+class Reach(HostResource):
+    """The way into the VM, the parent of all that is asked of its host."""
+
+    kind: ClassVar[str] = "guest"
+    declared: DeclaredHost
+
+    def checks(self) -> Iterator[Check]:
+        address, _, field = REACHED.rpartition(".")
+        yield Check(self, address, field, ("vm", "network", "address"), self._reached)
+
+    def blocked_by(self, facts: Facts, check: Check) -> str | None:
+        return None if unreached(facts) else HostResource.blocked_by(self, facts, check)
+
+    def _reached(self, facts: Facts) -> Outcome:
+        desired = "ssh reaches the VM"
+        actual = str(facts.host) if unreached(facts) else desired
+        return same(desired, actual, stuck=f"{_apply(self.declared)} waits for it, and says for what")
+
+
+@dataclass(frozen=True, slots=True)
 class GuestDisk(HostResource):
     """One disk: its size, and with `mount:` its place and its file system."""
 
@@ -101,7 +125,7 @@ class GuestDisk(HostResource):
 
     def inapplicable(self, facts: Facts, check: Check) -> str | None:
         if device_of(self.disk) is None:
-            return without_name(self.disk)
+            return f"nothing in the VM says for certain which disk is {self.disk}"
         lacking = container(facts) and self._fact(facts) is None
         return "this container has no such disk" if lacking else None
 
@@ -183,5 +207,6 @@ def under(declared: DeclaredHost, path: str) -> Iterator[Check]:
 
 def resources(declared: DeclaredHost) -> Iterator[Resource]:
     if declared.spec.vm is not None:
+        yield Reach(declared)
         yield Guest(declared, declared.spec.vm)
         yield from disks(declared)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 IN_CONTAINER = "a container has its host's kernel"
 
+REACHED = "guest[ssh].reached"
+"""The check of a VM that runs and does not let us in: one error, not one for each check of the host."""
+
 
 class HostResource(Resource):
     """One thing of the host. It has no changes: a finding says who makes them."""
@@ -35,12 +38,25 @@ class HostResource(Resource):
 
 
 def no_machine(facts: Facts) -> str | None:
-    """Why there is no host that could answer, when Proxmox says so; `{id}` stands for the VM's."""
+    """Why no host answers, when Proxmox says so, or when it says that one should; `{id}` stands for the VM's."""
     from pgdeploy.resources.vm.fact import VmFact
 
-    if not isinstance(facts.vm, VmFact) or (facts.vm.machine is not None and facts.vm.machine.running):
+    if not isinstance(facts.vm, VmFact):
         return None
-    return "there is no VM {id}" if facts.vm.machine is None else "the VM does not run"
+    if facts.vm.machine is None:
+        return "there is no VM {id}"
+    if not facts.vm.machine.running:
+        return "the VM does not run"
+    return f"{REACHED} drifts" if unreached(facts) else None
+
+
+def unreached(facts: Facts) -> bool:
+    """Whether nothing answers where Proxmox says that a VM runs."""
+    from pgdeploy.resources.vm.fact import VmFact
+
+    machine = facts.vm.machine if isinstance(facts.vm, VmFact) else None
+    runs = machine is not None and machine.running
+    return runs and bool(facts.lost) and isinstance(facts.host, Unreadable)
 
 
 def section(facts: Facts, name: str) -> Any:

@@ -80,7 +80,7 @@ class CloudInit(VmResource):
         """On the storage of the disk that it boots from."""
         boot = disks(config).get(self.declared.vm.boot_disk, {})
         free = next(slot for slot in _FREE if slot not in config)
-        return {**config, free: f"{storage_of(boot.get('file', ''))}:cloudinit"}
+        return {**config, free: f"{storage_of(boot.get('file', ''))}:cloudinit,media=cdrom"}
 
     def _keys(self) -> list[str]:
         """Raises Unreadable when a key cannot be read, or is none."""
