@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest -q
 PARALLEL := -n auto --maxprocesses $(WORKERS) --dist worksteal
 CODE := pgdeploy plugin pyinfra_deploys inventory.py scripts specs tests benchmarks
 
-.PHONY: help demo test test-long test-host bench lint format clean
+.PHONY: help demo test test-long test-host test-vm bench lint format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -27,6 +27,9 @@ test-long: $(STAMP) ## the long tests
 
 test-host: $(STAMP) ## the tests with real hosts: systemd, sshd and apt in containers; needs Docker
 	$(PYTEST) -n 2 --dist loadfile -m docker tests
+
+test-vm: $(STAMP) ## the tests of virtual machines: a simulated Proxmox VE; its guests need Docker
+	$(PYTEST) -n 2 --dist loadfile tests/proxmox tests/proxmox_guest tests/vm
 
 bench: $(STAMP) ## the benchmarks
 	$(PYTEST) benchmarks
