@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pgdeploy.errors import TargetError
 from pgdeploy.resources import QUERIES, resources
@@ -200,17 +200,36 @@ def connect(
     written = target.spec.connect
     if dsn is not None or (written is not None and written.dsn is not None and ssh_config is None):
         return DsnServer(dsn or (written.dsn if written else None) or "")
-    from pgdeploy.connection.ssh import SshServer, ssh_options
+    from pgdeploy.connection.ssh import SshServer
 
-    way = target.spec.ssh
-    if ssh_config is not None:  # it says all about the host, so that another address can be proved
-        host = way.host if way is not None else target.name
-        return SshServer(host, ssh_options(config=str(ssh_config)), _socket(target.spec))
+    way = ssh_way(target, ssh_config)
     if way is None:
         raise TargetError(
             f"{target.file}: nothing says how to reach {target.name}: write `connect:` or give --dsn"
         )
-    return SshServer(way.host, ssh_options(**way.options), _socket(target.spec))
+    return SshServer(way.host, way.options, _socket(target.spec))
+
+
+class SshWay(NamedTuple):
+    """What ssh calls the host, and its options."""
+
+    host: str
+    options: list[str]
+
+
+def ssh_way(target: Target, ssh_config: Path | None) -> SshWay | None:
+    """How ssh reaches the host; None when nothing says so.
+
+    An ssh_config says all about it, so that another address can be proved, and the spec need not say anything.
+    """
+    from pgdeploy.connection.login import ssh_options
+
+    written = target.spec.ssh
+    if ssh_config is not None:
+        return SshWay(
+            written.host if written is not None else target.name, ssh_options(config=str(ssh_config))
+        )
+    return SshWay(written.host, ssh_options(**written.options)) if written is not None else None
 
 
 def _socket(spec: Spec) -> str:

@@ -20,6 +20,7 @@ from pgdeploy.cli.shared import (
     Json,
     Name,
     Names,
+    SshConfig,
     as_json,
     confirmed,
     load,
@@ -65,9 +66,6 @@ class UpOn(StrEnum):
 OnOption = Annotated[On, typer.Option("--on", help="where the spec is realised")]
 Dsn = Annotated[
     str | None, typer.Option("--dsn", help="libpq connection string instead of the spec's connect:")
-]
-SshConfig = Annotated[
-    Path | None, typer.Option("--ssh-config", help="ssh_config file instead of the spec's connect:")
 ]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="with --on embedded: keep the cluster here")]
 
@@ -303,7 +301,7 @@ def up(
     with _gate(target, _way(On(on), None, ssh_config, None), probes=True) as gate:
         if on is UpOn.LIVE and gate.target.declared_vm is not None:
             with _step(gate.target.name, "vm"):
-                code = vm.make(gate.target, allow_restart=allow_restart)
+                code = vm.make(gate.target, gate.way.ssh_config, allow_restart=allow_restart)
                 if code != OK:
                     typer.echo(f"{gate.target.name}: stopped at: vm", err=True)
                     raise typer.Exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,6 +21,9 @@ Names = Annotated[
     list[str], typer.Argument(help="targets: names or globs of files in specs/, or paths", show_default=False)
 ]
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
+SshConfig = Annotated[
+    Path | None, typer.Option("--ssh-config", help="ssh_config file instead of the spec's connect:")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
 
 

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pgdeploy.cli.shared import DIFFERENT, ERROR, OK, Json, Name, Yes, confirmed, load_one, note, print_json
+from pgdeploy.cli.shared import (
+    DIFFERENT,
+    ERROR,
+    OK,
+    Json,
+    Name,
+    SshConfig,
+    Yes,
+    confirmed,
+    load_one,
+    note,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from pgdeploy.resources.vm.declared import DeclaredVm
@@ -38,7 +51,9 @@ def plan(target: Name, json: Json = False) -> None:
 
 
 @app.command()
-def apply(target: Name, yes: Yes = False, allow_restart: AllowRestart = False) -> None:
+def apply(
+    target: Name, yes: Yes = False, allow_restart: AllowRestart = False, ssh_config: SshConfig = None
+) -> None:
     """Make the VM as the spec says, and wait until ssh reaches it. Exit 0: it is so; 2: some drift stays; 1: error."""
     from pgdeploy.vm import render
     from pgdeploy.vm.apply import settled
@@ -51,11 +66,12 @@ def apply(target: Name, yes: Yes = False, allow_restart: AllowRestart = False) -
     steps = planned.allowed(restart=allow_restart)
     if steps and not yes and not confirmed("Take", "step", len(steps)):
         raise typer.Exit(ERROR)
-    raise typer.Exit(make(found, allow_restart=allow_restart))
+    raise typer.Exit(make(found, _given(ssh_config), allow_restart=allow_restart))
 
 
-def make(target: Target, *, allow_restart: bool) -> int:
+def make(target: Target, ssh_config: Path | None, *, allow_restart: bool) -> int:
     """Make the VM of a target, and say what is left; the exit code."""
+    from pgdeploy.target import ssh_way
     from pgdeploy.vm.apply import apply_vm
     from pgdeploy.vm.arrive import arrive
 
@@ -69,7 +85,7 @@ def make(target: Target, *, allow_restart: bool) -> int:
     if left.pending:
         typer.echo("a restart brings it into effect: --allow-restart")
         return DIFFERENT
-    arrive(declared, proxmox, target.spec.ssh, deadline, note)
+    arrive(declared, proxmox, ssh_way(target, ssh_config), deadline, note)
     vm = declared.vm
     typer.echo(
         f"{target.name}: VM {vm.id} ({vm.name}) runs on {vm.node} and is reached at {vm.network.interface.ip}"
@@ -78,8 +94,9 @@ def make(target: Target, *, allow_restart: bool) -> int:
 
 
 @app.command()
-def start(target: Name) -> None:
+def start(target: Name, ssh_config: SshConfig = None) -> None:
     """Start the VM, and wait until ssh reaches it."""
+    from pgdeploy.target import ssh_way
     from pgdeploy.vm import power
     from pgdeploy.vm.arrive import arrive
 
@@ -87,7 +104,7 @@ def start(target: Name) -> None:
     declared = _declared(found)
     proxmox, deadline = declared.proxmox(), _deadline(declared)
     power.start(declared, proxmox, deadline, note)
-    arrive(declared, proxmox, found.spec.ssh, deadline, note)
+    arrive(declared, proxmox, ssh_way(found, _given(ssh_config)), deadline, note)
     typer.echo(f"{found.name}: VM {declared.vm.id} runs")
 
 
@@ -141,6 +158,12 @@ def _declared(target: Target) -> DeclaredVm:
     if target.declared_vm is None:
         raise TargetError(f"{target.file}: there is no VM: write `vm:`")
     return target.declared_vm
+
+
+def _given(ssh_config: Path | None) -> Path | None:
+    from pgdeploy.target import ssh_config_of_environment
+
+    return ssh_config or ssh_config_of_environment()
 
 
 def _deadline(declared: DeclaredVm) -> Deadline:

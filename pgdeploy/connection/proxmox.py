@@ -35,6 +35,7 @@ _PASSING = re.compile(
 _PERCENT = re.compile(r"\d%(?![0-9A-Fa-f])")
 """As tasks tell how far they are; not what is percent-encoded."""
 
+_SECRET = re.compile("[!-~]+")
 _PRIVILEGE = re.compile(r"\((?P<path>/[^,]*), (?P<privileges>[\w.|, ]+)\)")
 
 
@@ -116,7 +117,7 @@ class Proxmox:
             port=self._port,
             user=self._user,
             token_name=self._token,
-            token_value=self._secret.read().reveal(),
+            token_value=self._read_secret(),
             verify_ssl=self._proof,
             timeout=TIMEOUT,
         )
@@ -124,6 +125,16 @@ class Proxmox:
             # the certificate itself is the proof, so who signed it does not matter
             api._store["session"].mount("https://", _pinned(self._fingerprint))
         return api
+
+    def _read_secret(self) -> str:
+        """What no header can hold would be shown by the library that refuses it."""
+        secret = self._secret.read().reveal()
+        if not _SECRET.fullmatch(secret):
+            raise TargetError(
+                f"{self._secret.describe()} is no secret of an API token, such as "
+                "01234567-89ab-cdef-0123-456789abcdef: it has other characters, or more than one line"
+            )
+        return secret
 
     @property
     def _proof(self) -> bool | str:

@@ -22,6 +22,7 @@ from pgdeploy.lint import (
     privilege,
     tls,
     unused,
+    vm,
     waiver,
     wal,
     worker,
@@ -51,6 +52,7 @@ __all__ = [
 ]
 
 RULES: tuple[Rule, ...] = (
+    *vm.RULES,
     *memory.RULES,
     *durability.RULES,
     *wal.RULES,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pgdeploy.spec.place import Place
 
 TOPICS = {
+    "PGD0": "The virtual machine",
     "PGD1": "Memory",
     "PGD2": "Durability and WAL",
     "PGD3": "Workers",

@@ -12,7 +12,7 @@ from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.connection.known_hosts import remember
-from pgdeploy.connection.login import Login, ssh_options
+from pgdeploy.connection.login import Login
 from pgdeploy.connection.proxmox import Passing, Refused
 from pgdeploy.errors import TargetError
 from pgdeploy.resources.vm.cloud_init import fingerprint
@@ -21,8 +21,8 @@ from pgdeploy.vm.deadline import NotYet
 
 if TYPE_CHECKING:
     from pgdeploy.connection.proxmox import Proxmox
-    from pgdeploy.resources.spec import Ssh
     from pgdeploy.resources.vm.declared import DeclaredVm
+    from pgdeploy.target import SshWay
     from pgdeploy.vm.deadline import Deadline
 
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
@@ -35,7 +35,11 @@ _FINAL = re.compile("Host key verification failed|Permission denied|cannot run s
 
 
 def arrive(
-    declared: DeclaredVm, proxmox: Proxmox, ssh: Ssh | None, deadline: Deadline, note: Callable[[str], None]
+    declared: DeclaredVm,
+    proxmox: Proxmox,
+    way: SshWay | None,
+    deadline: Deadline,
+    note: Callable[[str], None],
 ) -> None:
     """Wait until ssh reaches it, and let ssh know its host key.
 
@@ -44,16 +48,16 @@ def arrive(
     """
     if declared.vm.agent:
         key = _ask_agent(declared, proxmox, deadline, note)
-        if ssh is not None:
-            file = remember(ssh.host, ssh_options(**ssh.options), key, note)
+        if way is not None:
+            file = remember(way.host, way.options, key, note)
             note(f"sshd's host key, by the guest agent, is {fingerprint(key, HOST_KEY)}: in {file}")
     else:
         note(
             "no guest agent (`agent: false`), so nobody proves the host key: read it on the console, and write it "
             "into known_hosts"
         )
-    if ssh is not None:
-        _log_in(ssh, deadline)
+    if way is not None:
+        _log_in(way, deadline)
 
 
 def _ask_agent(
@@ -122,8 +126,8 @@ def _errors(result: str) -> list[str]:
     return [" ".join(str(error).split()) for error in found]
 
 
-def _log_in(ssh: Ssh, deadline: Deadline) -> None:
-    login = Login(ssh.host, ssh_options(**ssh.options))
+def _log_in(way: SshWay, deadline: Deadline) -> None:
+    login = Login(way.host, way.options)
 
     def reached() -> None:
         try:
@@ -134,6 +138,6 @@ def _log_in(ssh: Ssh, deadline: Deadline) -> None:
             raise NotYet(str(error)) from None
 
     try:
-        deadline.until(f"ssh to {ssh.host}", reached)
+        deadline.until(f"ssh to {way.host}", reached)
     finally:
         login.close()

@@ -129,9 +129,8 @@ def _on_storage(config: Config, storage: str | None) -> Config:
 def _migrate(declared: DeclaredVm, machine: MachineFact) -> Step:
     vm = declared.vm
     storage = vm.disks[vm.boot_disk].storage
-    to: dict[
-        str, str
-    ] = {}  # by the storage where it is; what the spec does not name goes where the boot disk goes
+    # by the storage where it is; what the spec does not name goes where the boot disk goes
+    to: dict[str, str] = {}
     for name, spec in vm.disks.items():
         if name in machine.config:
             to.setdefault(storage_of(machine.config[name]), spec.storage)
