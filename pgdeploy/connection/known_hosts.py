@@ -22,7 +22,12 @@ def remember(host: str, options: Sequence[str], key: str, note: Callable[[str], 
     name = alias or known["hostname"][0]
     if port != 22 and not alias:
         name = f"[{name}]:{port}"
-    file = Path(" ".join(known["userknownhostsfile"]).split()[0]).expanduser()
+    first = " ".join(known["userknownhostsfile"]).split()[0]
+    if first == "none":
+        raise TargetError(
+            f"{host}: ssh keeps no host keys (`UserKnownHostsFile none`), so it would not know the VM's; name a file"
+        )
+    file = Path(first).expanduser()
     try:
         _write(file, name, key, note)
     except OSError as error:

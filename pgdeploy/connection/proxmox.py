@@ -18,8 +18,8 @@ from pgdeploy.errors import MissingExtra, TargetError
 if TYPE_CHECKING:
     from pgdeploy.secret import SecretRef
 
-TIMEOUT = 30
-"""Seconds that one request may take."""
+CONNECT_TIMEOUT, TIMEOUT = 5, 30
+"""Seconds until a connection must stand, and until a request must be answered."""
 
 PAUSES = (0.3, 0.6, 1.2, 2.4)
 """Seconds between the tries of a GET."""
@@ -119,7 +119,7 @@ class Proxmox:
             token_name=self._token,
             token_value=self._read_secret(),
             verify_ssl=self._proof,
-            timeout=TIMEOUT,
+            timeout=(CONNECT_TIMEOUT, TIMEOUT),
         )
         if self._fingerprint is not None:
             # the certificate itself is the proof, so who signed it does not matter
@@ -191,12 +191,13 @@ class Proxmox:
         )
 
     def _lost(self, error: Exception) -> NoReturn:
-        from requests.exceptions import SSLError, Timeout
+        from requests.exceptions import ConnectTimeout, SSLError, Timeout
 
         here = f"Proxmox at {self.address}"
         if isinstance(error, SSLError):
             raise TargetError(f"{here}: {self._unproved(str(error))}") from None
-        why = f"no answer within {TIMEOUT} s" if isinstance(error, Timeout) else _cause(error)
+        patience = CONNECT_TIMEOUT if isinstance(error, ConnectTimeout) else TIMEOUT
+        why = f"no answer within {patience} s" if isinstance(error, Timeout) else _cause(error)
         raise Passing(f"{here} cannot be reached: {why}", why) from None
 
     def _unproved(self, said: str) -> str:

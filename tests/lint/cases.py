@@ -29,7 +29,101 @@ NET = """\
 settings: {ssl: on, listen_addresses: '10.0.0.8'}
 """
 
+# A VM of which nothing is to be said.
+VM = """\
+postgres: 16
+vm:
+  proxmox: {host: node04, user: pgdeploy@pve, token: deploy, secret: {env: TOKEN}}
+  id: 2002
+  name: pg01
+  node: node04
+  template: 9000
+  cores: 8
+  memory: 48GB
+  disks:
+    scsi0: {storage: local-zfs, size: 32GB}
+    scsi1: {storage: local-zfs, size: 250GB, mount: /mnt/data}
+  network: {bridge: vmbr0, address: 10.0.0.8/24}
+  cloud_init: {ssh_keys: [~/.ssh/id_ed25519.pub]}
+  onboot: true
+  protection: true
+settings:
+  data_directory: /mnt/data/pg01
+  shared_buffers: 12GB
+"""
+
+
+def vm(old: str, new: str) -> str:
+    assert old in VM, old
+    return VM.replace(old, new)
+
+
 CASES = (
+    # -- the virtual machine ---------------------------------------------------------------------------
+    Case(
+        "PGD001",
+        "vm[balloon]",
+        vm("  onboot: true\n", "  onboot: true\n  balloon: 8GB #!\n"),
+        "balloon: 8GB",
+        "balloon: 16GB",
+        "shrunk to 8GB, and PostgreSQL holds 12GB of shared_buffers; write `balloon: false`",
+    ),
+    Case(
+        "PGD001",
+        "vm[balloon]",
+        vm("  onboot: true\n", "  onboot: true\n  balloon: 11GB #!\n") + "  huge_pages: on\n",
+        "balloon: 11GB",
+        "balloon: false",
+        "shared_buffers, in huge pages that cannot be swapped",
+    ),
+    Case(
+        "PGD002",
+        "vm[onboot]",
+        vm("  onboot: true\n", "").replace("vm:\n", "vm: #!\n"),
+        "  protection: true",
+        "  protection: true\n  onboot: true",
+        "`onboot:` is not written, and off by default",
+    ),
+    Case(
+        "PGD002",
+        "vm[onboot]",
+        vm("onboot: true", "onboot: false #!"),
+        "onboot: false",
+        "onboot: true",
+        "`onboot: false` is written: after its node it stays down",
+    ),
+    Case(
+        "PGD003",
+        "vm[protection]",
+        vm("protection: true", "protection: false #!"),
+        "protection: false",
+        "protection: true",
+        "one request removes the VM and its data",
+    ),
+    Case(
+        "PGD003",
+        "vm[protection]",
+        vm("  protection: true\n", "").replace("vm:\n", "vm: #!\n"),
+        "  onboot: true",
+        "  onboot: true\n  protection: true",
+        "write `protection: true`",
+    ),
+    Case(
+        "PGD004",
+        "vm[disks]",
+        vm("  data_directory: /mnt/data/pg01\n", "").replace("disks:\n", "disks: #!\n"),
+        "settings:\n",
+        "settings:\n  data_directory: /mnt/data\n",
+        "/var/lib/postgresql/16/main is on scsi0, the disk of the system",
+    ),
+    Case(
+        "PGD004",
+        "vm[disks]",
+        vm("/mnt/data/pg01", "/mnt/database/pg01 #!"),
+        "mount: /mnt/data",
+        "mount: /mnt/database",
+        "/mnt/database/pg01 is on scsi0",
+    ),
     # -- memory ----------------------------------------------------------------------------------------
     Case(
         "PGD101",
