@@ -148,11 +148,21 @@ class Proxmox:
         from requests.exceptions import RequestException
 
         try:
-            return getattr(api, verb)("/".join(map(str, path)), **parameters)
+            answer = getattr(api, verb)("/".join(map(str, path)), **parameters)
         except ResourceException as error:
             self._refused(verb, path, parameters, error)
         except RequestException as error:
             self._lost(error)
+        except (AttributeError, KeyError, TypeError):  # JSON, but without `data`
+            raise self.stranger() from None
+        is_page = isinstance(answer, dict) and isinstance(answer.get("errors"), bytes)
+        if is_page or (answer is None and verb == "get"):
+            raise self.stranger()
+        return answer
+
+    def stranger(self) -> TargetError:
+        """The error of an answer that Proxmox would not give."""
+        return TargetError(f"{self.address} does not answer as Proxmox VE does; look at `host:` and `port:`")
 
     def _refused(
         self, verb: str, path: tuple[object, ...], parameters: dict[str, object], error: Any

@@ -53,9 +53,10 @@ def plan_vm(declared: DeclaredVm, fact: VmFact) -> VmPlan:
     if machine.node != declared.vm.node and not machine.running:
         steps.append(_migrate(declared, machine))
     wanted, causes = _written(declared, machine.coming)
-    if causes:
-        steps.append(_configure(declared, machine, wanted, causes))
-    steps += _grow(declared, machine.coming)
+    configure = [_configure(declared, machine, wanted, causes)] if causes else []
+    grow = list(_grow(declared, machine.coming))
+    # what waits for a power cycle holds the size of its disk: grown after that, the disk would be taken for small again
+    steps += [*grow, *configure] if machine.running else [*configure, *grow]
     if not machine.running:
         steps.append(_start(declared))
     waiting = _waiting(declared, machine, wanted)

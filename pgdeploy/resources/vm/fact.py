@@ -158,6 +158,8 @@ def looking_at_vm(declared: DeclaredVm) -> Callable[[], VmFact]:
 def read_cluster(proxmox: Proxmox) -> ClusterFact:
     """One request for all of it."""
     rows = proxmox.get("cluster", "resources")
+    if not isinstance(rows, list):
+        raise proxmox.stranger()
     nodes = {row["node"]: row.get("status", "unknown") for row in rows if row["type"] == "node"}
     vms = [
         Listed(int(row["vmid"]), row.get("name", ""), row["node"], bool(row.get("template")))
