@@ -6,7 +6,7 @@ step, reads again and plans again, so a plan is also how an apply that was cut o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING
@@ -45,25 +45,41 @@ def plan_vm(declared: DeclaredVm, fact: VmFact) -> VmPlan:
         Unreadable: the spec names a file of keys that cannot be read.
     """
     refuse(declared, fact)
+    if fact.machine is not None and fact.machine.running:
+        return _of_running(declared, fact, fact.machine)
     steps: list[Step] = []
     machine = fact.machine
     if machine is None:
         clone, machine = _clone(declared, fact)
         steps.append(clone)
-    if machine.node != declared.vm.node and not machine.running:
+    if machine.node != declared.vm.node:
         steps.append(_migrate(declared, machine))
-    wanted, causes = _written(declared, machine.coming)
-    configure = [_configure(declared, machine, wanted, causes)] if causes else []
-    grow = list(_grow(declared, machine.coming))
+    wanted, causes = _written(_options(declared), machine.coming)
+    if causes:
+        steps.append(_configure(declared, machine, machine.coming, wanted, causes))
+    steps += [*_grow(declared, machine.coming), _start(declared)]
+    return VmPlan(tuple(steps), (*_stuck(declared, machine, wanted), *_states(declared, fact)))
+
+
+def _of_running(declared: DeclaredVm, fact: VmFact, machine: MachineFact) -> VmPlan:
+    """Of a VM that runs: what it takes at once, what waits for a restart, and what is only set while it is down."""
+    options = list(_options(declared))
+    now, causes = _written([option for option in options if not option.at_boot], machine.coming)
+    wanted, late = _written([option for option in options if option.at_boot], now)
     # what waits for a power cycle holds the size of its disk: grown after that, the disk would be taken for small again
-    steps += [*grow, *configure] if machine.running else [*configure, *grow]
-    if not machine.running:
-        steps.append(_start(declared))
-    waiting = _waiting(declared, machine, wanted)
-    if machine.running and waiting:
+    steps = list(_grow(declared, machine.coming))
+    if causes:
+        steps.append(_configure(declared, machine, machine.coming, now, causes))
+    waiting = [*_waiting(declared, machine, now), *map(str, late)]
+    if late:
+        between = _configure(declared, machine, now, wanted, late)
+        steps += [
+            replace(step, restart=True) for step in (_shut_down(declared, late), between, _start(declared))
+        ]
+    elif waiting:
         steps.append(_restart(declared, waiting))
     stuck = (*_stuck(declared, machine, wanted), *_states(declared, fact))
-    return VmPlan(tuple(steps), stuck, tuple(waiting if machine.running else ()))
+    return VmPlan(tuple(steps), stuck, tuple(waiting))
 
 
 # -- a VM from a template ------------------------------------------------------------------------------
@@ -151,10 +167,10 @@ def _options(declared: DeclaredVm) -> Iterator[Option]:
         yield from resource.options()
 
 
-def _written(declared: DeclaredVm, config: Config) -> tuple[Config, list[Difference]]:
-    """The configuration with all that the spec says and a request can write, and what that removes."""
+def _written(options: Iterable[Option], config: Config) -> tuple[Config, list[Difference]]:
+    """The configuration with all that these options say and a request can write, and what that removes."""
     wanted, causes = config, []
-    for option in _options(declared):
+    for option in options:
         if option.write is None or option.read(wanted) == option.desired():
             continue
         written = option.write(wanted)
@@ -164,11 +180,12 @@ def _written(declared: DeclaredVm, config: Config) -> tuple[Config, list[Differe
     return wanted, causes
 
 
-def _configure(declared: DeclaredVm, machine: MachineFact, wanted: Config, causes: list[Difference]) -> Step:
-    changed = _changed(machine.coming, wanted)
-    deleted = [option for option in machine.coming if option not in wanted]
+def _configure(
+    declared: DeclaredVm, machine: MachineFact, before: Config, after: Config, causes: list[Difference]
+) -> Step:
+    deleted = [option for option in before if option not in after]
     parameters = {
-        **changed,
+        **_changed(before, after),
         **({"delete": ",".join(deleted)} if deleted else {}),
         # refused when somebody else was faster
         **({"digest": machine.digest} if machine.digest else {}),
@@ -242,6 +259,12 @@ def _waiting(declared: DeclaredVm, machine: MachineFact, wanted: Config) -> list
     return waiting or _without_address(declared, machine)
 
 
+def _shut_down(declared: DeclaredVm, late: list[Difference]) -> Step:
+    """An address that is set while the guest runs would be its own at some later boot, and Proxmox would not tell."""
+    path = (*_here(declared, declared.vm.node), "status", "shutdown")
+    return Step("shut it down, as its guest takes an address at boot", tuple(late), "post", path, {})
+
+
 def _restart(declared: DeclaredVm, waiting: list[str]) -> Step:
     cause = Difference(
         f"{made(declared).address}.pending", "nothing waits for a power cycle", "; ".join(waiting)
@@ -275,11 +298,12 @@ def _stuck(declared: DeclaredVm, machine: MachineFact, wanted: Config) -> Iterat
 
 
 def _states(declared: DeclaredVm, fact: VmFact) -> Iterator[Difference]:
-    """What drifts and is no option of the VM: a lock, a storage of another type."""
+    """What drifts and is no option of the VM: a lock, a storage of another type, disks and cards beyond the spec."""
     facts = Facts(NOBODY, None, {}, {}, vm=fact)
     for resource in vm_resources(declared):
         for check in resource.checks():
-            if check.field == "type" or (check.field == "unlocked" and fact.machine is not None):
+            of_vm = check.field in ("unlocked", "undeclared") and fact.machine is not None
+            if check.field == "type" or of_vm:
                 found = evaluate(check, facts, parents=False)
                 if found.verdict is Verdict.DRIFTS:
                     yield Difference(check.id, found.desired, found.actual, found.stuck)

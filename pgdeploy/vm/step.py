@@ -21,7 +21,7 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One request. `restart` says that it stops the VM for a moment, which is only done when it is allowed."""
+    """One request. `restart`: it stops the VM for a moment, or only follows on that; done when it is allowed."""
 
     text: str
     causes: tuple[Difference, ...]

@@ -10,7 +10,7 @@ from tests.proxmox.cloudinit import OPTIONS as CLOUDINIT
 from tests.proxmox.cloudinit import record, regenerate
 from tests.proxmox.cluster import Machine
 from tests.proxmox.config import is_drive
-from tests.proxmox.drive import Drive, parse_drive, retire
+from tests.proxmox.drive import Drive, forget_used, parse_drive, retire
 from tests.proxmox.formats import split_list
 from tests.proxmox.options import parse_option
 
@@ -54,6 +54,7 @@ def apply_pending(call: Call, machine: Machine) -> dict[str, str]:
                 retire(call.cluster, machine, parse_drive(call.version, option, config[option]))
             made_drive = made_drive or parse_drive(call.version, option, config.pending[option]).is_cloudinit
         write(machine, option, config.pending.pop(option))
+    forget_used(machine)
     if made_drive:
         regenerate(call.cluster, machine)
     return {}

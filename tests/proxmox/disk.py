@@ -132,13 +132,20 @@ def migrate(call: Call) -> str:
     return call.fork("qmigrate", call.vmid, work)
 
 
+def _target_storages(call: Call) -> dict[str, str]:
+    """`A,B:C`: from B to C, all others to A, which stands under the empty name."""
+    parts = [part for part in (call.get("targetstorage") or "").split(",") if part not in ("", "1")]
+    return {part.partition(":")[0] if ":" in part else "": part.rpartition(":")[2] for part in parts}
+
+
 def _check_available(call: Call, machine: Machine, target: str) -> None:
     """Each volume's storage must be there, or the one that it shall be moved to."""
-    wanted = call.get("targetstorage")
-    if wanted and wanted != "1":
+    wanted = _target_storages(call)
+    if wanted:
         call.demand(f"/vms/{machine.vmid}", "VM.Config.Disk")
-        call.cluster.storage(wanted).demand(target)
-        call.demand(f"/storage/{wanted}", "Datastore.AllocateSpace")
+        for storage in wanted.values():
+            call.cluster.storage(storage).demand(target)
+            call.demand(f"/storage/{storage}", "Datastore.AllocateSpace")
         return
     for drive in drives(call.version, machine.config):
         if drive.storage:
@@ -171,8 +178,8 @@ def _migrate(call: Call, task: Task, target: str) -> None:
 
 
 def _move(call: Call, machine: Machine, volume: Volume, target: str) -> None:
-    wanted = call.get("targetstorage")
-    storage = call.cluster.storage(wanted if wanted and wanted != "1" else volume.storage)
+    wanted = _target_storages(call)
+    storage = call.cluster.storage(wanted.get(volume.storage) or wanted.get("") or volume.storage)
     last = volume.name.rpartition("/")[2]
     made = storage.allocate(target, machine.vmid, volume.format, last, volume.size)
     call.cluster.release(machine.node, volume.id)

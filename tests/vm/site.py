@@ -18,6 +18,7 @@ from pgdeploy.vm.apply import apply_vm
 from pgdeploy.vm.deadline import Deadline
 from pgdeploy.vm.plan import plan_vm
 from pgdeploy.vm.step import VmPlan
+from tests.proxmox.guest import MemoryGuest
 from tests.proxmox.simulator import Simulator, simulator
 
 SECRET = "PGDEPLOY_TEST_PROXMOX_TOKEN"
@@ -90,6 +91,13 @@ class Site:
         declared = self.target.declared_vm
         assert declared is not None
         return declared
+
+    @property
+    def guest(self) -> MemoryGuest:
+        """The inside of the VM."""
+        guest = self.proxmox.vm(2002).guest
+        assert isinstance(guest, MemoryGuest)
+        return guest
 
     def api(self) -> Proxmox:
         return self.declared.proxmox()

@@ -23,7 +23,7 @@ from pgdeploy.errors import TargetError
 from pgdeploy.facts import NOBODY, Facts
 from pgdeploy.vm.step import VmPlan
 from tests.proxmox.cluster import Machine
-from tests.proxmox.guest import AgentError, MemoryGuest
+from tests.proxmox.guest import AgentError
 from tests.vm.site import KEY, SECRET, Site
 
 APPLY = "pgdeploy vm apply prod-pg01"
@@ -31,9 +31,16 @@ RESTART = f"{APPLY} --allow-restart"
 MOVE = "move it on its node: qm disk move 2002 {disk} local-zfs --delete; if it is absent, {missing}"
 FROM_TEMPLATE = "let `disks:` begin with the one that template 9000 boots from"
 GROW = f"{APPLY} lets it grow; disks never shrink: if it is larger, write that into the spec"
+BEYOND = "write it into the spec; or detach it, and remove what is unused, after a look at what it holds"
 GIB = 1 << 30
 
-KINDS = {"net": "vm_network[net0]", "init": "vm_cloud_init[drive]", "storage": "vm_storage[local-zfs]"}
+KINDS = {
+    "nets": "vm_network[others]",
+    "disks": "vm_disk[others]",
+    "net": "vm_network[net0]",
+    "init": "vm_cloud_init[drive]",
+    "storage": "vm_storage[local-zfs]",
+}
 NETWORK = tuple(f"net.{field}" for field in ("model", "bridge", "vlan"))
 
 
@@ -66,12 +73,6 @@ Break = Callable[[Site], None]
 
 def machine_of(site: Site) -> Machine:
     return site.proxmox.vm(2002)
-
-
-def guest_of(site: Site) -> MemoryGuest:
-    guest = machine_of(site).guest
-    assert isinstance(guest, MemoryGuest)
-    return guest
 
 
 def put(**options: str | None) -> Break:
@@ -165,7 +166,7 @@ def made_by(record: str) -> Break:
 
 def with_another_address(site: Site) -> None:
     """Somebody changed it in the guest, long after it booted."""
-    guest = guest_of(site)
+    guest = site.guest
     assert guest.boot is not None
     guest.boot = replace(guest.boot, config={**guest.boot.config, "ipconfig0": "ip=10.25.20.9/24"})
     machine_of(site).started -= 3600
@@ -314,6 +315,27 @@ CASES = (
     case("ssd", swap("scsi1", ",size", ",ssd=1,size"), "scsi1.ssd", restart=True),
     case("iothread", swap("scsi1", "iothread=1", "iothread=0"), "scsi1.iothread", restart=True),
     case(
+        "another-disk",
+        put(scsi5="local-zfs:vm-2002-disk-5,size=1G"),
+        "disks.undeclared",
+        remedy=BEYOND,
+        stuck=True,
+    ),
+    case(
+        "an-unused-disk",
+        put(unused0="local-zfs:vm-2002-disk-5"),
+        "disks.undeclared",
+        remedy=BEYOND,
+        stuck=True,
+    ),
+    case(
+        "another-card",
+        put(net1="virtio=BC:24:11:00:00:01,bridge=vmbr0"),
+        "nets.undeclared",
+        remedy="remove it in Proxmox",
+        stuck=True,
+    ),
+    case(
         "storage-type",
         of_another_type,
         "storage.type",
@@ -326,11 +348,11 @@ CASES = (
     case("no-vlan", swap("net0", ",tag=20", ""), "net.vlan"),
     case("model", swap("net0", "virtio=", "e1000="), "net.model"),
     case("no-card", without_card, *NETWORK, restart=True),
-    case("address", put(ipconfig0="ip=10.25.20.9/24,gw=10.25.20.1"), "net.address"),
-    case("prefix", put(ipconfig0="ip=10.25.20.8/16,gw=10.25.20.1"), "net.address"),
-    case("dhcp", put(ipconfig0="ip=dhcp,gw=10.25.20.1"), "net.address"),
-    case("gateway", put(ipconfig0="ip=10.25.20.8/24,gw=10.25.20.254"), "net.gateway"),
-    case("no-gateway", put(ipconfig0="ip=10.25.20.8/24"), "net.gateway"),
+    case("address", put(ipconfig0="ip=10.25.20.9/24,gw=10.25.20.1"), "net.address", restart=True),
+    case("prefix", put(ipconfig0="ip=10.25.20.8/16,gw=10.25.20.1"), "net.address", restart=True),
+    case("dhcp", put(ipconfig0="ip=dhcp,gw=10.25.20.1"), "net.address", restart=True),
+    case("gateway", put(ipconfig0="ip=10.25.20.8/24,gw=10.25.20.254"), "net.gateway", restart=True),
+    case("no-gateway", put(ipconfig0="ip=10.25.20.8/24"), "net.gateway", restart=True),
     case("dns", put(nameserver="8.8.8.8"), "net.dns", restart=True),
     case("dns-order", put(nameserver="8.8.8.8 10.25.20.1"), "net.dns", restart=True),
     case("search", put(searchdomain="example.org"), "net.search", restart=True),
@@ -405,14 +427,14 @@ def test_what_is_broken_is_red_and_nothing_else(case: Case, full: Site) -> None:
 def test_an_apply_puts_it_right(case: Case, full: Site) -> None:
     """A restart is done only with leave; without it, the plan still asks for it."""
     case.how(full)
-    red, boots = full.red(), guest_of(full).boots
+    red, boots = full.red(), full.guest.boots
     left = full.apply()
-    assert [step.restart for step in left.steps] == [True] * case.restart
+    assert {step.restart for step in left.steps} == ({True} if case.restart else set())
     if case.restart:
         assert left.pending
-        assert guest_of(full).boots == boots
+        assert full.guest.boots == boots
         left = full.apply(allow_restart=True)
-        assert guest_of(full).boots == boots + 1
+        assert full.guest.boots == boots + 1
     assert left == VmPlan(())
     assert full.red() == set(), f"{red} before"
     assert full.plan().steps == ()
@@ -486,7 +508,7 @@ def test_a_card_keeps_its_hardware_address(full: Site) -> None:
 
 
 def no_agent_in_image(site: Site) -> None:
-    guest_of(site).installed = False
+    site.guest.installed = False
 
 
 def refusing(site: Site) -> None:
@@ -495,7 +517,7 @@ def refusing(site: Site) -> None:
             raise AgentError("Command guest-network-get-interfaces has been disabled")
         return {}
 
-    guest_of(site).agent = agent  # type: ignore[method-assign]
+    site.guest.agent = agent  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize(

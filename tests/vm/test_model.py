@@ -8,15 +8,14 @@ import pytest
 
 from tests.vm.conftest import Offline
 
-DNS = r"^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$"
-LABEL = "^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$"
-DISK = "^(scsi([0-9]|[12][0-9]|30)|virtio([0-9]|1[0-5])|sata[0-5])$"
-HOST = "^([A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$"
-MOUNT = r"^/[^\s]*[^\s/]$"
-USER = r"^[^\s:/!@]+@[A-Za-z][A-Za-z0-9.\-_]+$"
-STORAGE = "^[a-zA-Z][a-zA-Z0-9._-]*[a-zA-Z0-9]$"
-TAG = "^[a-z0-9_][a-z0-9_+.-]*$"
-SHAPE = "String should match pattern"
+DNS = "a DNS name of letters, digits and hyphens, such as proj-pg01"
+LABEL = "a node's name, such as node04"
+DISK = "scsi0 to scsi30, virtio0 to virtio15 or sata0 to sata5"
+HOST = "a name or an address; the port stands in `port:`"
+MOUNT = "an absolute path without blanks, such as /mnt/data, and not / itself"
+USER = "a user and its realm, such as pgdeploy@pve"
+STORAGE = "a storage's name, such as local-zfs"
+TAG = "lower case letters, digits and _ + . -"
 SECRET = "12345678-aaaa-bbbb-cccc-1234567890ab"
 HIDDEN = "is not allowed here (what was read is not shown: it may be a secret)"
 REFERENCES = "{env: NAME}, {file: PATH} or {command: [...]}"
@@ -67,29 +66,29 @@ CASES = [
         "name: proj-pg01",
         "name: proj_pg01",
         "name: proj-pg01.example.org",
-        f"9:9: vm.name: read \"proj_pg01\"; {SHAPE} '{DNS}'",
+        f'9:9: vm.name: read "proj_pg01"; allowed: {DNS}',
     ),
-    case("name: proj-pg01", "name: -pg01", "name: p", f"9:9: vm.name: read \"-pg01\"; {SHAPE} '{DNS}'"),
+    case("name: proj-pg01", "name: -pg01", "name: p", f'9:9: vm.name: read "-pg01"; allowed: {DNS}'),
     case(
         "name: proj-pg01",
         f"name: {'a' * 64}",
         f"name: {'a' * 63}",
-        f"9:9: vm.name: read \"{'a' * 57}...\"; {SHAPE} '{DNS}'",
+        f'9:9: vm.name: read "{"a" * 57}..."; allowed: {DNS}',
     ),
     case(
         "name: proj-pg01",
         'name: "pg01\\n"',
         'name: "pg01"',
-        f"9:9: vm.name: read \"pg01\\n\"; {SHAPE} '{DNS}'",
+        f'9:9: vm.name: read "pg01\\n"; allowed: {DNS}',
     ),
     case(
         "node: node04",
         "node: node04.example.org",
         "node: NODE-4",
-        f"10:9: vm.node: read \"node04.example.org\"; {SHAPE} '{LABEL}'",
+        f'10:9: vm.node: read "node04.example.org"; allowed: {LABEL}',
     ),
-    more(DISKS, "tags: [Prod]", "tags: [prod, db_1]", f"15:10: vm.tags[0]: read \"Prod\"; {SHAPE} '{TAG}'"),
-    more(DISKS, "tags: ['a;b']", "tags: [a, b]", f"15:10: vm.tags[0]: read \"a;b\"; {SHAPE} '{TAG}'"),
+    more(DISKS, "tags: [Prod]", "tags: [prod, db_1]", f'15:10: vm.tags[0]: read "Prod"; allowed: {TAG}'),
+    more(DISKS, "tags: ['a;b']", "tags: [a, b]", f'15:10: vm.tags[0]: read "a;b"; allowed: {TAG}'),
     # -- what it has -----------------------------------------------------------------------------------
     case("sockets: 2", "sockets: 0", "sockets: 1", "12:12: vm.sockets: read 0; allowed: at least 1"),
     case("sockets: 2", "sockets: 33", "sockets: 32", "12:12: vm.sockets: read 33; allowed: at most 32"),
@@ -99,7 +98,7 @@ CASES = [
         DISKS,
         "cpu: 'host,flags=+aes'",
         "cpu: x86-64-v2-AES",
-        f"15:8: vm.cpu: read \"host,flags=+aes\"; {SHAPE} '^[A-Za-z0-9_.-]+$'",
+        '15:8: vm.cpu: read "host,flags=+aes"; allowed: a CPU type, such as host',
     ),
     case(
         "memory: 48GB", "memory: 48", "memory: 49152MB", "14:11: vm.memory: read 48; allowed: text (quote it)"
@@ -150,14 +149,14 @@ CASES = [
         "    scsi0:",
         "    scsi31:",
         "    scsi30:",
-        f"16:5: vm.disks.scsi31: read \"scsi31\"; {SHAPE} '{DISK}'",
+        f'16:5: vm.disks.scsi31: read "scsi31"; allowed: {DISK}',
     ),
-    case("    scsi0:", "    ide0:", "    sata5:", f"16:5: vm.disks.ide0: read \"ide0\"; {SHAPE} '{DISK}'"),
+    case("    scsi0:", "    ide0:", "    sata5:", f'16:5: vm.disks.ide0: read "ide0"; allowed: {DISK}'),
     case(
         "    scsi0:",
         "    virtio16:",
         "    virtio15:",
-        f"16:5: vm.disks.virtio16: read \"virtio16\"; {SHAPE} '{DISK}'",
+        f'16:5: vm.disks.virtio16: read "virtio16"; allowed: {DISK}',
     ),
     case(
         "size: 32GB",
@@ -175,7 +174,7 @@ CASES = [
         "storage: local-zfs, size: 32GB",
         "storage: 'local zfs', size: 32GB",
         "storage: local_zfs.2, size: 32GB",
-        f"16:22: vm.disks.scsi0.storage: read \"local zfs\"; {SHAPE} '{STORAGE}'",
+        f'16:22: vm.disks.scsi0.storage: read "local zfs"; allowed: {STORAGE}',
     ),
     case(
         "storage: local-zfs, size: 32GB",
@@ -193,19 +192,19 @@ CASES = [
         "size: 250GB",
         "size: 250GB, mount: /",
         "size: 250GB, mount: /d",
-        f"17:53: vm.disks.scsi1.mount: read \"/\"; {SHAPE} '{MOUNT}'",
+        f'17:53: vm.disks.scsi1.mount: read "/"; allowed: {MOUNT}',
     ),
     case(
         "size: 250GB",
         "size: 250GB, mount: data",
         "size: 250GB, mount: /data",
-        f"17:53: vm.disks.scsi1.mount: read \"data\"; {SHAPE} '{MOUNT}'",
+        f'17:53: vm.disks.scsi1.mount: read "data"; allowed: {MOUNT}',
     ),
     case(
         "size: 250GB",
         "size: 250GB, mount: /data/",
         "size: 250GB, mount: /srv/data",
-        f"17:53: vm.disks.scsi1.mount: read \"/data/\"; {SHAPE} '{MOUNT}'",
+        f'17:53: vm.disks.scsi1.mount: read "/data/"; allowed: {MOUNT}',
     ),
     more(
         "  network:",
@@ -226,7 +225,7 @@ CASES = [
         "bridge: vmbr0",
         "bridge: 'vmbr0,firewall=1'",
         "bridge: vmbr0.20",
-        f"19:13: vm.network.bridge: read \"vmbr0,firewall=1\"; {SHAPE} '^[A-Za-z][A-Za-z0-9_.-]{{0,14}}$'",
+        '19:13: vm.network.bridge: read "vmbr0,firewall=1"; allowed: a bridge\'s name, such as vmbr0',
     ),
     *(
         case(
@@ -271,14 +270,14 @@ CASES = [
         NETWORK,
         "search: a b",
         "search: example.org",
-        f"19:13: vm.network.search: read \"a b\"; {SHAPE} '{DNS}'",
+        f'19:13: vm.network.search: read "a b"; allowed: {DNS}',
     ),
     # -- cloud-init ------------------------------------------------------------------------------------
     more(
         KEYS,
         "user: Root",
         "user: ubuntu",
-        f"22:11: vm.cloud_init.user: read \"Root\"; {SHAPE} '^[a-z_][a-z0-9_-]{{0,31}}$'",
+        '22:11: vm.cloud_init.user: read "Root"; allowed: a user\'s name, such as root',
     ),
     more(KEYS, "upgrade: 1", "upgrade: true", "22:14: vm.cloud_init.upgrade: read 1; allowed: true or false"),
     # -- the way to Proxmox ----------------------------------------------------------------------------
@@ -286,25 +285,25 @@ CASES = [
         "user: pgdeploy@pve",
         "user: pgdeploy",
         "user: pgdeploy@pam",
-        f"5:11: vm.proxmox.user: read \"pgdeploy\"; {SHAPE} '{USER}'",
+        f'5:11: vm.proxmox.user: read "pgdeploy"; allowed: {USER}',
     ),
     case(
         "user: pgdeploy@pve",
         "user: pgdeploy@pve!deploy",
         "user: pg.deploy@example-ad",
-        f"5:11: vm.proxmox.user: read \"pgdeploy@pve!deploy\"; {SHAPE} '{USER}'",
+        f'5:11: vm.proxmox.user: read "pgdeploy@pve!deploy"; allowed: {USER}',
     ),
     case(
         "host: node04.example.org",
         "host: https://node04:8006",
         "host: node04",
-        f"4:11: vm.proxmox.host: read \"https://node04:8006\"; {SHAPE} '{HOST}'",
+        f'4:11: vm.proxmox.host: read "https://node04:8006"; allowed: {HOST}',
     ),
     case(
         "host: node04.example.org",
         "host: node04:8006",
         "host: '2001:db8::4'",
-        f"4:11: vm.proxmox.host: read \"node04:8006\"; {SHAPE} '{HOST}'",
+        f'4:11: vm.proxmox.host: read "node04:8006"; allowed: {HOST}',
     ),
     more(PROXMOX, "port: 0", "port: 443", "5:11: vm.proxmox.port: read 0; allowed: at least 1"),
     more(PROXMOX, "port: 65536", "port: 65535", "5:11: vm.proxmox.port: read 65536; allowed: at most 65535"),
@@ -312,7 +311,7 @@ CASES = [
         PROXMOX,
         "fingerprint: AB:CD",
         f"fingerprint: {':'.join(['aB'] * 32)}",
-        f"5:18: vm.proxmox.fingerprint: read \"AB:CD\"; {SHAPE} '^([0-9A-Fa-f]{{2}}:){{31}}[0-9A-Fa-f]{{2}}$'",
+        '5:18: vm.proxmox.fingerprint: read "AB:CD"; allowed: 32 pairs of hexadecimal digits, with colons between',
     ),
     more(
         PROXMOX,

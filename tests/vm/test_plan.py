@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pgdeploy.errors import TargetError
@@ -335,9 +335,9 @@ def test_a_disk_grows_before_a_change_of_it_waits(running: Site) -> None:
 
 def test_another_address_asks_for_a_restart(running: Site) -> None:
     running.change("10.25.20.8/24", "10.25.20.9/24")
-    running.proxmox.vm(2002).started -= 3600
-    assert texts(running.plan()) == [CONFIGURE, RESTART]
-    assert applied(running) == [CONFIGURE, RESTART]
+    steps = [CONFIGURE, "shut it down, as its guest takes an address at boot", CONFIGURE, "start it"]
+    assert texts(running.plan()) == steps
+    assert applied(running) == steps
     assert "10.25.20.9/24" in running.findings()["vm_network[net0].reported"].actual
 
 
@@ -502,7 +502,12 @@ def _cluster() -> Iterator[Site]:
         yield site
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # each example takes seconds
+)
 @given(VMS, VMS)
 def test_any_spec_is_made_and_then_any_other_of_it(first: dict[str, Any], second: dict[str, Any]) -> None:
     """By the steps that the plan says. Disks only grow, so those of the second are larger."""
@@ -510,6 +515,32 @@ def test_any_spec_is_made_and_then_any_other_of_it(first: dict[str, Any], second
         site.write(_text(site, first))
         assert texts(site.plan()) == applied(site)
         site.proxmox.vm(2002).started -= 3600
-        site.write(_text(site, second, grown=10))
+        # a disk that the second does not name would be one too many
+        site.write(_text(site, {**second, "disks": {**first["disks"], **second["disks"]}}, grown=10))
         assert texts(site.plan()) == applied(site)
         assert site.plan() == VmPlan(())
+
+
+def test_a_gateway_is_set_while_the_guest_is_down(site: Site) -> None:
+    """Proxmox would take it at once, and nobody would tell that the guest has the old one: red until it has the new."""
+    site.apply()
+    site.change("gateway: 10.25.20.1", "gateway: 10.25.20.254")
+    boots = site.guest.boots
+    left = site.apply()
+    assert left.pending == ("vm_network[net0].gateway: 10.25.20.1 -> 10.25.20.254",)
+    assert site.red() == {"vm_network[net0].gateway"}
+    assert site.guest.boots == boots
+
+    assert site.apply(allow_restart=True) == VmPlan(())
+    assert site.red() == set()
+    assert site.guest.boots == boots + 1
+
+
+def test_less_memory_takes_a_higher_floor_along(site: Site) -> None:
+    """Proxmox refuses a floor above the memory, and this spec says nothing of one."""
+    site.apply()
+    site.change("  balloon: 8GB\n", "")
+    site.change("memory: 48GB", "memory: 4GB")
+    site.apply(allow_restart=True)
+    assert site.proxmox.vm(2002).config["balloon"] == "4096"
+    assert site.red() == set()

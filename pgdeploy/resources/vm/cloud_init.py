@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pgdeploy.spec.place import Keys
 
 ADDRESS = "vm_cloud_init[drive]"
-_FREE = ("ide2", "ide3", "ide0", "sata5", "scsi30")
+_FREE = ("ide2", "ide3", "ide0", "ide1", *(f"sata{port}" for port in range(6)))
 _KEY_TYPES = ("ssh-", "ecdsa-", "sk-")
 
 

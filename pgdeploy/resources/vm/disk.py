@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Verdict, evaluate, name
+from pgdeploy.check import Check, Outcome, Verdict, evaluate, listing, name
 from pgdeploy.errors import Unreadable
 from pgdeploy.resources.host.amount import bytes_of
 from pgdeploy.resources.host.resource import same
-from pgdeploy.resources.vm.config import Config, bytes_of_disk, join, shown, split, storage_of
+from pgdeploy.resources.vm.config import Config, bytes_of_disk, disks, join, shown, split, storage_of
 from pgdeploy.resources.vm.fact import vm_fact
 from pgdeploy.resources.vm.option import Option, VmResource, Write, read_flag, set_property
 from pgdeploy.resources.vm.spec import GIBI
@@ -154,6 +154,30 @@ class Storage(VmResource):
         return same(desired, known.type, stuck="write its type under `storages:`")
 
 
+@dataclass(frozen=True, slots=True)
+class Others(VmResource):
+    """Disks that the spec does not name: a data disk of somebody's, or one that was replaced and lies about."""
+
+    kind: ClassVar[str] = "vm_disk"
+    declared: DeclaredVm
+
+    def checks(self) -> Iterator[Check]:
+        yield Check(self, "vm_disk[others]", "undeclared", ("vm", "disks"), self._undeclared, "undeclared")
+
+    def _undeclared(self, facts: Facts) -> Outcome:
+        machine = vm_fact(facts).machine
+        config = machine.config if machine else {}
+        drives = [name for name, drive in disks(config).items() if drive.get("media") != "cdrom"]
+        unused = [option for option in config if option.startswith("unused")]
+        beyond = {*drives, *unused} - {*self.declared.vm.disks}
+        return Outcome(
+            not beyond,
+            "no disks beyond the spec",
+            listing(f"{disk} ({config[disk]})" for disk in beyond),
+            stuck="write it into the spec; or detach it, and remove what is unused, after a look at what it holds",
+        )
+
+
 def disks_of(declared: DeclaredVm) -> list[Disk]:
     """The disks that the spec names."""
     return [Disk(declared, disk, spec) for disk, spec in declared.vm.disks.items()]
@@ -163,3 +187,4 @@ def resources(declared: DeclaredVm) -> Iterator[VmResource]:
     used = dict.fromkeys(spec.storage for spec in declared.vm.disks.values())
     yield from (Storage(declared, used_one) for used_one in used if declared.vm.storage_type(used_one))
     yield from disks_of(declared)
+    yield Others(declared)

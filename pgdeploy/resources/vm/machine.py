@@ -106,7 +106,7 @@ class Machine(VmResource):
             "memory",
             lambda: shown(size),
             lambda config: shown(memory_of(config)),
-            lambda config: {**config, "memory": str(size // MEBI)},
+            lambda config: _with_memory(config, size // MEBI),
         )
         if vm.balloon is None:
             return
@@ -237,6 +237,12 @@ def _machine(facts: Facts) -> MachineFact:
 
 def _floor(size: int) -> str:
     return shown(size) if size else "no ballooning"
+
+
+def _with_memory(config: Config, size: int) -> Config:
+    """Proxmox refuses a floor that is higher."""
+    lower = {"balloon": str(size)} if int(config.get("balloon", "0")) > size else {}
+    return {**config, "memory": str(size), **lower}
 
 
 def _tags_of(config: Config) -> set[str]:

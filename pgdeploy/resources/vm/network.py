@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pgdeploy.spec.place import Keys
 
 CARD, ADDRESS = "net0", "vm_network[net0]"
+_CARD = re.compile(r"net\d+").fullmatch
 _MODELS = ("virtio", "e1000", "e1000e", "rtl8139", "vmxnet3")
 
 
@@ -35,6 +37,8 @@ class Network(VmResource):
         yield from VmResource.checks(self)
         if self.declared.vm.agent:
             yield Check(self, ADDRESS, "reported", ("vm", "network", "address"), self._reported)
+        others = "vm_network[others]"
+        yield Check(self, others, "undeclared", ("vm", "network"), self._undeclared, "undeclared")
 
     def options(self) -> Iterator[Option]:
         spec = self.declared.vm.network
@@ -72,7 +76,8 @@ class Network(VmResource):
 
     def _property(self, field: str, key: str, default: str, part: str, desired: str | None) -> Option:
         read = read_property(key, default, part)
-        return self._option(field, desired or "none", read, set_property(key, default, part, desired))
+        option = self._option(field, desired or "none", read, set_property(key, default, part, desired))
+        return replace(option, at_boot=key == "ipconfig0")
 
     def _text(self, field: str, key: str, desired: str) -> Option:
         return self._option(
@@ -94,6 +99,15 @@ class Network(VmResource):
             f"the guest has {listing(known)}",
             "the guest agent",
             stuck=f"cloud-init sets it at boot: {self.declared.apply} --allow-restart",
+        )
+
+    def _undeclared(self, facts: Facts) -> Outcome:
+        """A card beyond the spec is a way in, or out, that nobody declared."""
+        machine = vm_fact(facts).machine
+        config = machine.config if machine else {}
+        beyond = [f"{option} ({text})" for option, text in config.items() if _CARD(option) and option != CARD]
+        return Outcome(
+            not beyond, "no network cards beyond the spec", listing(beyond), stuck="remove it in Proxmox"
         )
 
 

@@ -34,6 +34,8 @@ class Option:
     read: Callable[[Config], str]
     write: Write | None = None
     stuck: str = ""
+    at_boot: bool = False
+    """Proxmox takes it at once, the guest at its next boot, and nobody says so in between: set while it is down."""
 
     @property
     def id(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 from typing import Annotated, Literal, TypeAlias
 
@@ -54,13 +55,34 @@ def _patience(span: str) -> str:
     return span
 
 
+def _shaped(pattern: str, allowed: str) -> tuple[AfterValidator, object]:
+    """A text of this shape; `allowed` says it in words."""
+    matches = re.compile(pattern).fullmatch
+
+    def check(text: str) -> str:
+        if matches(text) is None:
+            raise PydanticCustomError("shape", "allowed: {allowed}", {"allowed": allowed})
+        return text
+
+    return AfterValidator(check), Field(json_schema_extra={"pattern": f"^({pattern})$"})
+
+
 _LABEL = "[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-DnsName = Annotated[str, Field(pattern=rf"^{_LABEL}(\.{_LABEL})*$", max_length=253)]
-Node = Annotated[str, Field(pattern=rf"^{_LABEL}$")]
-StorageId = Annotated[str, Field(pattern=r"^[a-zA-Z][a-zA-Z0-9._-]*[a-zA-Z0-9]$")]
+_DNS = "a DNS name of letters, digits and hyphens, such as proj-pg01"
+DnsName = Annotated[str, Field(max_length=253), *_shaped(rf"{_LABEL}(\.{_LABEL})*", _DNS)]
+Node = Annotated[str, *_shaped(_LABEL, "a node's name, such as node04")]
+StorageId = Annotated[
+    str, *_shaped("[a-zA-Z][a-zA-Z0-9._-]*[a-zA-Z0-9]", "a storage's name, such as local-zfs")
+]
 VmId = Annotated[int, Field(ge=100, le=999_999_999)]
-DiskName = Annotated[str, Field(pattern=r"^(scsi([0-9]|[12][0-9]|30)|virtio([0-9]|1[0-5])|sata[0-5])$")]
-Tag = Annotated[str, Field(pattern=r"^[a-z0-9_][a-z0-9_+.-]*$")]
+DiskName = Annotated[
+    str,
+    *_shaped(
+        "scsi([0-9]|[12][0-9]|30)|virtio([0-9]|1[0-5])|sata[0-5]",
+        "scsi0 to scsi30, virtio0 to virtio15 or sata0 to sata5",
+    ),
+]
+Tag = Annotated[str, *_shaped("[a-z0-9_][a-z0-9_+.-]*", "lower case letters, digits and _ + . -")]
 Address = Annotated[str, AfterValidator(_address)]
 Interface = Annotated[str, AfterValidator(_interface)]
 Memory = Annotated[Size, _whole(MEBI, "MB")]
@@ -68,10 +90,27 @@ DiskSize = Annotated[Size, _whole(GIBI, "GB")]
 Patience = Annotated[Span, AfterValidator(_patience)]
 Host = Annotated[
     str,
-    Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$", max_length=253),
+    Field(max_length=253),
+    *_shaped(
+        "[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*",
+        "a name or an address; the port stands in `port:`",
+    ),
 ]
 """A name or an address; a port stands apart."""
-Fingerprint = Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}$")]
+Fingerprint = Annotated[
+    str,
+    *_shaped("([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}", "32 pairs of hexadecimal digits, with colons between"),
+]
+Owner = Annotated[
+    str, *_shaped(r"[^\s:/!@]+@[A-Za-z][A-Za-z0-9.\-_]+", "a user and its realm, such as pgdeploy@pve")
+]
+TokenName = Annotated[str, *_shaped(r"[A-Za-z][A-Za-z0-9.\-_]+", "a token's name, such as deploy")]
+MountPoint = Annotated[
+    str, *_shaped(r"/[^\s]*[^\s/]", "an absolute path without blanks, such as /mnt/data, and not / itself")
+]
+Bridge = Annotated[str, *_shaped("[A-Za-z][A-Za-z0-9_.-]{0,14}", "a bridge's name, such as vmbr0")]
+UserName = Annotated[str, *_shaped("[a-z_][a-z0-9_-]{0,31}", "a user's name, such as root")]
+CpuType = Annotated[str, *_shaped("[A-Za-z0-9_.-]+", "a CPU type, such as host")]
 StorageType: TypeAlias = Literal[
     "zfspool", "lvm", "lvmthin", "dir", "nfs", "cifs", "cephfs", "btrfs", "rbd", "iscsi", "zfs"
 ]
@@ -98,11 +137,8 @@ class ProxmoxSpec(Model):
 
     host: Host = Field(description="a name or an address of any node of the cluster")
     port: Annotated[int, Field(ge=1, le=65535)] = Field(8006, description="default 8006")
-    user: str = Field(
-        pattern=r"^[^\s:/!@]+@[A-Za-z][A-Za-z0-9.\-_]+$",
-        description="whose token it is, such as pgdeploy@pve",
-    )
-    token: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9.\-_]+$", description="the token's name")
+    user: Owner = Field(description="whose token it is, such as pgdeploy@pve")
+    token: TokenName = Field(description="the token's name")
     secret: SecretRef = Field(description="the token's secret: {env: NAME}, {file: PATH} or {command: [...]}")
     fingerprint: Fingerprint | None = Field(
         None, description="SHA-256 fingerprint of the certificate, as the node's Certificates page shows it"
@@ -132,9 +168,8 @@ class DiskSpec(Model):
     discard: bool | None = Field(None, description="give freed blocks back")
     ssd: bool | None = Field(None, description="the guest sees a solid state drive")
     iothread: bool | None = Field(None, description="a thread of its own; needs scsihw virtio-scsi-single")
-    mount: str | None = Field(
+    mount: MountPoint | None = Field(
         None,
-        pattern=r"^/[^\s]*[^\s/]$",
         description="formatted if it is empty, and mounted there, by pg01.py; not for the first disk",
     )
 
@@ -142,7 +177,7 @@ class DiskSpec(Model):
 class NetworkSpec(Model):
     """The first network card, and what cloud-init gives it."""
 
-    bridge: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,14}$", description="such as vmbr0")
+    bridge: Bridge = Field(description="such as vmbr0")
     vlan: Annotated[int, Field(ge=1, le=4094)] | None = Field(None, description="left out: none")
     model: Literal["virtio", "e1000", "e1000e", "rtl8139", "vmxnet3"] = Field("virtio", description="virtio")
     address: Interface = Field(description="with its prefix, such as 10.25.20.8/24")
@@ -158,7 +193,7 @@ class NetworkSpec(Model):
 class CloudInitSpec(Model):
     """Who may come in first."""
 
-    user: str = Field("root", pattern=r"^[a-z_][a-z0-9_-]{0,31}$", description="default root")
+    user: UserName = Field("root", description="default root")
     ssh_keys: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         min_length=1,
         description="public keys, as text (ssh-ed25519 AAAA...) or as files (~/.ssh/id_ed25519.pub)",
@@ -181,7 +216,7 @@ class VmSpec(Model):
     )
     sockets: Annotated[int, Field(ge=1, le=32)] = Field(1, description="default 1")
     cores: Annotated[int, Field(ge=1, le=1024)] = Field(description="of each socket")
-    cpu: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]+$", description="CPU type, such as host")
+    cpu: CpuType | None = Field(None, description="CPU type, such as host")
     memory: Memory = Field(description="such as 48GB (GiB)")
     balloon: Memory | Literal[False] | None = Field(
         None, description="what it may be shrunk to; false: no ballooning; left out: not checked"
