@@ -29,7 +29,7 @@ test-host: $(STAMP) ## the tests with real hosts: systemd, sshd and apt in conta
 	$(PYTEST) -n 2 --dist loadfile -m docker tests
 
 test-vm: $(STAMP) ## the tests of virtual machines: a simulated Proxmox VE; its guests need Docker
-	$(PYTEST) -n 2 --dist loadfile tests/proxmox tests/proxmox_guest tests/vm
+	$(PYTEST) -n 2 --dist loadfile tests/proxmox tests/proxmox_guest tests/vm tests/host/test_disk.py tests/host/test_guest.py
 
 bench: $(STAMP) ## the benchmarks
 	$(PYTEST) benchmarks

@@ -1,6 +1,6 @@
 """The VM's acceptance on a node of your own: a throw-away VM is made, changed, killed half way and destroyed.
 
-    python scripts/accept_vm.py SPEC --ids 9900-9909 [--deploy]
+    python -m scripts.accept_vm SPEC --ids 9900-9909 [--deploy]
 
 SPEC is a spec with `vm:`; its VM is left alone: a copy gets the first free id of the range, the name
 `pgdeploy-accept`, and no protection. Its address must be free, so take a spec of its own. With --deploy the host
@@ -33,30 +33,37 @@ OK, ERROR, DIFFERENT = 0, 1, 2
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("spec", type=Path)
-    parser.add_argument("--ids", required=True, metavar="FIRST-LAST", help="ids that are nobody else's")
+    parser.add_argument("--ids", required=True, type=ids, metavar="FIRST-LAST", help="that are nobody else's")
     parser.add_argument("--deploy", action="store_true", help="host, database and the whole gate, too")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="pgdeploy-accept-") as folder:
         run = Run(Path(folder) / f"{NAME}.yaml", throw_away(load_target(arguments.spec), arguments.ids))
         try:
             run.all(deploy=arguments.deploy)
-        finally:
+        except BaseException:
             run.clean()
+            raise
+        run.vm("nothing is left", "destroy", "--confirm", NAME)
     print(f"accepted: {run.number} steps")
 
 
-def throw_away(target: Target, ids: str) -> Spec:
+def ids(text: str) -> range:
+    """`9900-9909`; argparse says what is wrong with others."""
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def throw_away(target: Target, ids: range) -> Spec:
     """The spec with a VM of its own, of the first id that is free."""
     declared = target.declared_vm
     if declared is None:
         sys.exit(f"{target.file}: there is no VM: write `vm:`")
-    first, _, last = ids.partition("-")
     taken = read_cluster(declared.proxmox()).vms
-    for number in range(int(first), int(last or first) + 1):
+    for number in ids:
         vm = declared.vm.model_copy(update={"id": number, "name": NAME, "protection": False})
         if number not in taken and not read_vm(declared.proxmox(), vm).hidden:
             return target.spec.model_copy(update={"vm": vm})
-    sys.exit(f"no id of {ids} is free")
+    sys.exit(f"no id from {ids.start} to {ids.stop - 1} is free")
 
 
 class Run:
@@ -133,9 +140,17 @@ class Run:
             os.kill(running.pid, signal.SIGKILL)
 
     def clean(self) -> None:
-        """Nothing of it is left, whatever happened; the spec may never have made it."""
+        """After a step that failed: what is left is destroyed, or named."""
+        vm = self.spec.vm
         command = [*PGDEPLOY, "vm", "destroy", str(self.file), "--confirm", NAME]
-        subprocess.run(command, check=False, capture_output=True, stdin=subprocess.DEVNULL)
+        for _ in range(10):
+            done = subprocess.run(
+                command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL
+            )
+            if done.returncode == OK or "there is no VM" in done.stderr:
+                return
+            time.sleep(3)  # a clone that still runs
+        print(f"VM {vm.id if vm else ''} may be left: {done.stderr.strip()}", file=sys.stderr)
 
 
 def larger(spec: Spec) -> Spec:

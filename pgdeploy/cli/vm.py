@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pgdeploy.resources.vm.declared import DeclaredVm
     from pgdeploy.target import Target
     from pgdeploy.vm.deadline import Deadline
+    from pgdeploy.vm.step import VmPlan
 
 app = typer.Typer(
     help="The virtual machine of a target, in Proxmox VE.", no_args_is_help=True, rich_markup_mode=None
@@ -56,28 +57,34 @@ def apply(
 ) -> None:
     """Make the VM as the spec says, and wait until ssh reaches it. Exit 0: it is so; 2: some drift stays; 1: error."""
     from pgdeploy.vm import render
-    from pgdeploy.vm.apply import settled
+    from pgdeploy.vm.apply import when_unlocked
     from pgdeploy.vm.plan import plan_vm
 
     found = load_one(target)
     declared = _declared(found)
-    planned = plan_vm(declared, settled(declared, declared.proxmox(), _deadline(declared), note))
+    planned = plan_vm(declared, when_unlocked(declared, declared.proxmox(), _deadline(declared), note))
     typer.echo(render.text(declared, planned))
     steps = planned.allowed(restart=allow_restart)
     if steps and not yes and not confirmed("Take", "step", len(steps)):
         raise typer.Exit(ERROR)
-    raise typer.Exit(make(found, _given(ssh_config), allow_restart=allow_restart))
+    raise typer.Exit(make(found, _given(ssh_config), allow_restart=allow_restart, approved=planned))
 
 
-def make(target: Target, ssh_config: Path | None, *, allow_restart: bool) -> int:
-    """Make the VM of a target, and say what is left; the exit code."""
+def make(
+    target: Target, ssh_config: Path | None, *, allow_restart: bool, approved: VmPlan | None = None
+) -> int:
+    """Make the VM of a target, and say what is left; the exit code.
+
+    Raises:
+        TargetError: the spec has no VM, or it cannot be made, or not be reached.
+    """
     from pgdeploy.target import ssh_way
     from pgdeploy.vm.apply import apply_vm
     from pgdeploy.vm.arrive import arrive
 
     declared = _declared(target)
     proxmox, deadline = declared.proxmox(), _deadline(declared)
-    left = apply_vm(declared, proxmox, deadline, allow_restart=allow_restart, note=note)
+    left = apply_vm(declared, proxmox, deadline, allow_restart=allow_restart, note=note, approved=approved)
     for difference in left.stuck:
         typer.echo(f"drift stays: {difference}\n  {difference.remedy}")
     for option in left.pending:
@@ -147,7 +154,7 @@ def destroy(
     if confirm != machine.name:
         typer.echo(f"pgdeploy: {confirm!r} is not its name; nothing is done", err=True)
         raise typer.Exit(ERROR)
-    power.destroy(machine, proxmox, _deadline(declared), note)
+    power.destroy(declared, machine, proxmox, _deadline(declared), note)
     typer.echo(f"{declared.target}: VM {machine.id} is destroyed")
 
 

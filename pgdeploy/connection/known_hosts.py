@@ -53,7 +53,8 @@ def _write(file: Path, name: str, key: str, note: Callable[[str], None]) -> None
 def _keys_of(file: Path, name: str) -> list[str]:
     """All keys that the file has under this name."""
     lines = _keygen("-F", name, "-f", str(file), may_fail=True).splitlines()
-    return [" ".join(line.split()[1:3]) for line in lines if line and not line.startswith("#")]
+    # @revoked and @cert-authority lines say something else
+    return [" ".join(line.split()[1:3]) for line in lines if line and line[0] not in "#@"]
 
 
 def _keygen(*arguments: str, may_fail: bool = False) -> str:

@@ -196,8 +196,9 @@ class Proxmox:
             return f"; look at the privileges of the token {self._user}!{self._token}"
         wanted = found["privileges"].replace("|", " or ")
         return (
-            f"; the token {self._user}!{self._token} lacks {wanted} on {found['path']}: give it a role that has it, "
-            f"by pveum acl modify {found['path']} --tokens '{self._user}!{self._token}' --roles ROLE"
+            f"; the token {self._user}!{self._token} lacks {wanted} on {found['path']}: give its user a role that has "
+            f"it, by pveum acl modify {found['path']} --users {self._user} --roles ROLE, and where the token has "
+            f"privilege separation the token too: --tokens '{self._user}!{self._token}'"
         )
 
     def _lost(self, error: Exception) -> NoReturn:

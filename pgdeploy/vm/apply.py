@@ -16,6 +16,7 @@ from pgdeploy.errors import TargetError
 from pgdeploy.resources.vm.fact import read_vm
 from pgdeploy.vm.deadline import Deadline
 from pgdeploy.vm.plan import plan_vm
+from pgdeploy.vm.task import await_task
 
 if TYPE_CHECKING:
     from pgdeploy.connection.proxmox import Proxmox
@@ -34,21 +35,35 @@ TRIES = 5
 
 
 def apply_vm(
-    declared: DeclaredVm, proxmox: Proxmox, deadline: Deadline, *, allow_restart: bool, note: Note
+    declared: DeclaredVm,
+    proxmox: Proxmox,
+    deadline: Deadline,
+    *,
+    allow_restart: bool,
+    note: Note,
+    approved: VmPlan | None = None,
 ) -> VmPlan:
     """Take the steps, and give what is left: what no step removes, and the restart that is not allowed.
 
+    With `approved` nothing is cloned that this plan did not clone: a VM that went since has gone for a reason.
+
     Raises:
-        TargetError: Proxmox cannot be reached or refuses, a step has no effect, or it takes too long.
+        TargetError: Proxmox cannot be reached or refuses, a step has no effect, it takes too long, or the VM is gone
+            since the plan was approved.
+        Unreadable: the spec names a file of keys that cannot be read.
     """
     failed: Counter[str] = Counter()
     taken: Counter[str] = Counter()
     last: ProxmoxError | None = None
     while True:
-        plan = plan_vm(declared, settled(declared, proxmox, deadline, note))
+        plan = plan_vm(declared, when_unlocked(declared, proxmox, deadline, note))
         step = next(iter(plan.allowed(restart=allow_restart)), None)
         if step is None:
             return plan
+        if approved is not None and step.clones and not any(known.clones for known in approved.steps):
+            raise TargetError(
+                f"{declared.target}: the VM is gone since this plan was made; look, and run it again"
+            )
         if last is not None and not isinstance(last, Passing) and failed[step.text]:
             raise last  # it is what we still want, so nobody else did it
         if last is not None and failed[step.text] >= TRIES:
@@ -68,15 +83,8 @@ def apply_vm(
 
 def _take(step: Step, proxmox: Proxmox, deadline: Deadline, note: Note) -> None:
     note(step.text)
-    task = getattr(proxmox, step.verb)(*step.path, **step.parameters)
-    if isinstance(task, str) and task.startswith("UPID:"):
-        wait_for_task(
-            proxmox,
-            task,
-            step.text,
-            deadline=lambda: deadline.check(f"the task that should {step.text}"),
-            note=note,
-        )
+    answer = getattr(proxmox, step.verb)(*step.path, **step.parameters)
+    await_task(proxmox, answer, step.text, deadline, note)
 
 
 def _causes(step: Step) -> str:
@@ -86,7 +94,7 @@ def _causes(step: Step) -> str:
 # -- locks ---------------------------------------------------------------------------------------------
 
 
-def settled(declared: DeclaredVm, proxmox: Proxmox, deadline: Deadline, note: Note) -> VmFact:
+def when_unlocked(declared: DeclaredVm, proxmox: Proxmox, deadline: Deadline, note: Note) -> VmFact:
     """The VM when nobody holds it: half a clone is one whose task still runs.
 
     Raises:
@@ -141,6 +149,8 @@ def _stale(declared: DeclaredVm, machine: MachineFact) -> str:
     message = (
         f"{declared.target}: VM {machine.id} is locked ({machine.lock}), and no task that we may see holds it"
     )
+    if machine.lock == "suspended":
+        return f"{message}: its memory is saved on disk; resume it: qm resume {machine.id}"
     if machine.lock != "clone":
         return f"{message}: wait until it is done, or, if nothing runs: qm unlock {machine.id}"
     return (

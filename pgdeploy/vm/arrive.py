@@ -25,10 +25,14 @@ if TYPE_CHECKING:
     from pgdeploy.target import SshWay
     from pgdeploy.vm.deadline import Deadline
 
-HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
+HOST_KEY = "sshd's host key"
+HOST_KEYS = tuple(f"/etc/ssh/ssh_host_{kind}_key.pub" for kind in ("ed25519", "ecdsa", "rsa"))
 FINISHED = "/run/cloud-init/result.json"
 """Made anew at each boot, when cloud-init is through: host keys are the VM's own then, and no longer the template's."""
 
+
+_FORBIDDEN = re.compile("has been disabled|not allowed|has not been found")
+"""What the agent says of a command that its configuration, or its age, keeps it from."""
 
 _FINAL = re.compile("Host key verification failed|Permission denied|cannot run ssh|Bad configuration")
 """What ssh says that no waiting changes: cloud-init is through by then."""
@@ -50,7 +54,7 @@ def arrive(
         key = _ask_agent(declared, proxmox, deadline, note)
         if way is not None:
             file = remember(way.host, way.options, key, note)
-            note(f"sshd's host key, by the guest agent, is {fingerprint(key, HOST_KEY)}: in {file}")
+            note(f"{HOST_KEY}, by the guest agent, is {fingerprint(key, 'it')}: in {file}")
     else:
         note(
             "no guest agent (`agent: false`), so nobody proves the host key: read it on the console, and write it "
@@ -77,7 +81,7 @@ def _ask_agent(
             raise NotYet(f"the guest has {', '.join(known) or 'no address'}")
 
     deadline.until(f"the address {desired}", arrived)
-    key = deadline.until("sshd's host key", lambda: _read(proxmox, agent, HOST_KEY))
+    key = deadline.until(HOST_KEY, lambda: _host_key(proxmox, agent))
     fingerprint(key, HOST_KEY)
     return " ".join(key.split()[:2])
 
@@ -96,7 +100,7 @@ def _asked(proxmox: Proxmox, *path: object, **parameters: object) -> Any:
             raise
         if "No QEMU guest agent configured" in error.reason:
             raise TargetError(f"{error}; it is with a restart: --allow-restart") from None
-        if "disabled" in error.reason or "not allowed" in error.reason:
+        if _FORBIDDEN.search(error.reason):
             raise TargetError(
                 f"{error}; let the guest's agent have guest-file-open, -read and -close"
             ) from None
@@ -115,6 +119,21 @@ def _read(proxmox: Proxmox, agent: tuple[object, ...], file: str) -> str:
     if not text.strip():
         raise NotYet(f"{file} is empty")
     return text
+
+
+def _host_key(proxmox: Proxmox, agent: tuple[object, ...]) -> str:
+    """The first that sshd has, the best kind first.
+
+    Raises:
+        NotYet: it has none.
+    """
+    absent: NotYet | None = None
+    for file in HOST_KEYS:
+        try:
+            return _read(proxmox, agent, file)
+        except NotYet as error:
+            absent = absent or error
+    raise absent or NotYet("sshd has no host key")
 
 
 def _errors(result: str) -> list[str]:

@@ -28,6 +28,11 @@ class Deadline:
         self._note = note
         self._end = time.monotonic() + seconds_of(within)
 
+    @property
+    def left(self) -> int:
+        """Seconds, at least one."""
+        return max(1, round(self._end - time.monotonic()))
+
     def check(self, what: str, last: str = "") -> None:
         """Raises TargetError when the time is over."""
         if time.monotonic() > self._end:

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from pgdeploy.check import Verdict, evaluate
 from pgdeploy.errors import Unreadable
 from pgdeploy.facts import NOBODY, Facts
+from pgdeploy.resources.host.amount import seconds_of
 from pgdeploy.resources.vm import vm_resources
 from pgdeploy.resources.vm.config import Config, disks, join, shown, split, storage_of
 from pgdeploy.resources.vm.disk import disks_of
 from pgdeploy.resources.vm.machine import made, said_pending
-from pgdeploy.vm.refuse import refuse
+from pgdeploy.resources.vm.option import set_property
+from pgdeploy.vm.refuse import refuse, require_same_kind
 from pgdeploy.vm.step import Difference, Step, VmPlan
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 _HOT = ("name", "description", "tags", "onboot", "protection", "net0")
 """Options that a running VM takes at once; so it does with new disks."""
 
+
+_POWER = ("start", "shutdown", "reboot", "migrate")
 
 _FIRMWARE = ("efidisk0", "tpmstate0")
 
@@ -58,7 +62,8 @@ def plan_vm(declared: DeclaredVm, fact: VmFact) -> VmPlan:
     if causes:
         steps.append(_configure(declared, machine, machine.coming, wanted, causes))
     steps += [*_grow(declared, machine.coming), _start(declared)]
-    return VmPlan(tuple(steps), (*_stuck(declared, machine, wanted), *_states(declared, fact)))
+    stuck = (*_stuck(declared, machine, wanted), *_states(declared, fact))
+    return _left_to_ha(declared, machine, VmPlan(tuple(steps), stuck))
 
 
 def _of_running(declared: DeclaredVm, fact: VmFact, machine: MachineFact) -> VmPlan:
@@ -79,7 +84,20 @@ def _of_running(declared: DeclaredVm, fact: VmFact, machine: MachineFact) -> VmP
     elif waiting:
         steps.append(_restart(declared, waiting))
     stuck = (*_stuck(declared, machine, wanted), *_states(declared, fact))
-    return VmPlan(tuple(steps), stuck, tuple(waiting))
+    return _left_to_ha(declared, machine, VmPlan(tuple(steps), stuck, tuple(waiting)))
+
+
+def _left_to_ha(declared: DeclaredVm, machine: MachineFact, plan: VmPlan) -> VmPlan:
+    """The plan without what the cluster's HA does itself: it would take our request, and undo it."""
+    if not machine.managed:
+        return plan
+    power = [step for step in plan.steps if step.path[-1] in _POWER]
+    remedy = (
+        f"HA manages it: ha-manager set vm:{declared.vm.id} --state started, or stopped; then run it again"
+    )
+    stuck = [cause._replace(remedy=remedy) for step in power for cause in step.causes]
+    steps = tuple(step for step in plan.steps if step not in power and not step.restart)
+    return VmPlan(steps, (*plan.stuck, *stuck), plan.pending)
 
 
 # -- a VM from a template ------------------------------------------------------------------------------
@@ -89,24 +107,30 @@ def _clone(declared: DeclaredVm, fact: VmFact) -> tuple[Step, MachineFact]:
     """The step, and the VM as it will be after it."""
     vm, template = declared.vm, fact.template
     assert template is not None  # noqa: S101 - refuse() said so
-    node, storage = template.node, _storage_of_clone(declared, fact, template)
+    node, storage, boot = template.node, _storage_of_clone(declared, fact, template), vm.disks[vm.boot_disk]
     parameters = {
         "newid": vm.id,
         "name": vm.name,
         "full": 1,
         "description": str(declared.record),
         **({"storage": storage} if storage else {}),
+        **({"format": boot.format} if storage and boot.format else {}),
     }
     where = node
     if node != vm.node and _is_shared(declared, fact, template):
         parameters["target"] = where = vm.node
+    elif node != vm.node:
+        require_same_kind(declared, fact, node, storage or storage_of(template.config[vm.boot_disk]))
     on = f", to {storage}" if storage else ""
     text = f"clone template {template.id} ({template.name} on {node}) in full as {vm.id} on {where}{on}"
     parent = made(declared)
     desired = f"VM {vm.id}, made from target {declared.target}"
     cause = Difference(parent.id, desired, f"no VM {vm.id}")
     step = Step(text, (cause,), "post", ("nodes", node, "qemu", template.id, "clone"), parameters)
-    config = {**_on_storage(template.config, storage), "description": str(declared.record), "name": vm.name}
+    config = _on_storage(template.config, storage)
+    if storage and boot.format:
+        config = set_property(vm.boot_disk, "file", "format", boot.format)(config)
+    config = {**config, "description": str(declared.record), "name": vm.name}
     clone = replace(
         template, id=vm.id, name=vm.name, node=where, template=False, config=config, coming=config, digest=""
     )
@@ -262,7 +286,8 @@ def _waiting(declared: DeclaredVm, machine: MachineFact, wanted: Config) -> list
 def _shut_down(declared: DeclaredVm, late: list[Difference]) -> Step:
     """An address that is set while the guest runs would be its own at some later boot, and Proxmox would not tell."""
     path = (*_here(declared, declared.vm.node), "status", "shutdown")
-    return Step("shut it down, as its guest takes an address at boot", tuple(late), "post", path, {})
+    text = "shut it down, as its guest takes an address at boot"
+    return Step(text, tuple(late), "post", path, _patience(declared))
 
 
 def _restart(declared: DeclaredVm, waiting: list[str]) -> Step:
@@ -270,7 +295,13 @@ def _restart(declared: DeclaredVm, waiting: list[str]) -> Step:
         f"{made(declared).address}.pending", "nothing waits for a power cycle", "; ".join(waiting)
     )
     path = (*_here(declared, declared.vm.node), "status", "reboot")
-    return Step("restart it, which brings into effect what waits", (cause,), "post", path, {}, restart=True)
+    text = "restart it, which brings into effect what waits"
+    return Step(text, (cause,), "post", path, _patience(declared), restart=True)
+
+
+def _patience(declared: DeclaredVm) -> dict[str, int]:
+    """Proxmox's own minute is short for a checkpoint of many gigabytes."""
+    return {"timeout": round(seconds_of(declared.vm.within))}
 
 
 def _without_address(declared: DeclaredVm, machine: MachineFact) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pgdeploy.connection.proxmox import ProxmoxError, wait_for_task
+from pgdeploy.connection.proxmox import ProxmoxError
 from pgdeploy.errors import TargetError
 from pgdeploy.resources.vm.config import disks, is_on
 from pgdeploy.resources.vm.fact import read_vm
 from pgdeploy.vm.refuse import require_ours
+from pgdeploy.vm.task import await_task
 
 if TYPE_CHECKING:
     from pgdeploy.connection.proxmox import Proxmox
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from pgdeploy.vm.deadline import Deadline
 
 Note = Callable[[str], None]
+
+_VOLUME = re.compile(r"unused\d+|efidisk0|tpmstate0|vmstate").fullmatch
 
 
 def require_made(declared: DeclaredVm, proxmox: Proxmox) -> MachineFact:
@@ -33,13 +37,23 @@ def require_made(declared: DeclaredVm, proxmox: Proxmox) -> MachineFact:
     return fact.machine
 
 
+def _require_in_hand(declared: DeclaredVm, proxmox: Proxmox) -> MachineFact:
+    """The VM that this target made, when its power is ours to switch."""
+    machine = require_made(declared, proxmox)
+    if machine.managed:
+        raise TargetError(
+            f"{declared.target}: HA manages VM {machine.id}: ha-manager set vm:{machine.id} --state started, or stopped"
+        )
+    return machine
+
+
 def start(declared: DeclaredVm, proxmox: Proxmox, deadline: Deadline, note: Note) -> None:
     """Start it; nothing is done when it runs.
 
     Raises:
         TargetError: it is not there, not ours, or does not start.
     """
-    machine = require_made(declared, proxmox)
+    machine = _require_in_hand(declared, proxmox)
     if machine.running:
         note(f"VM {machine.id} runs already")
         return
@@ -54,7 +68,7 @@ def stop(
     Raises:
         TargetError: it is not there, not ours, or does not stop.
     """
-    machine = require_made(declared, proxmox)
+    machine = _require_in_hand(declared, proxmox)
     if not machine.running:
         note(f"VM {machine.id} does not run")
         return
@@ -91,36 +105,43 @@ def require_destroyable(declared: DeclaredVm, proxmox: Proxmox) -> MachineFact:
 
 
 def lost_with(machine: MachineFact) -> str:
-    """What goes with it."""
-    volumes = [
+    """What goes with it: its disks, and those that lie about unused."""
+    drives = [
         f"{name} {drive.get('size', '')}".strip()
         for name, drive in sorted(disks(machine.config).items())
         if drive.get("media") != "cdrom"
     ]
-    return ", ".join(volumes) or "no disks"
+    rest = [f"{option} ({text})" for option, text in sorted(machine.config.items()) if _VOLUME(option)]
+    return ", ".join([*drives, *rest]) or "no disks"
 
 
-def destroy(machine: MachineFact, proxmox: Proxmox, deadline: Deadline, note: Note) -> None:
-    """Destroy it with its disks, and stop it first where it runs.
+def destroy(
+    declared: DeclaredVm, seen: MachineFact, proxmox: Proxmox, deadline: Deadline, note: Note
+) -> None:
+    """Destroy the VM that was seen, with its disks, and stop it first where it runs.
 
     Raises:
-        TargetError: Proxmox refuses.
+        TargetError: it is another by now, or may not be destroyed any more, or Proxmox refuses.
     """
+    machine = require_destroyable(declared, proxmox)
+    if _identity(machine) != _identity(seen):
+        raise TargetError(f"{declared.target}: VM {machine.id} is another than the one you were asked about")
     if machine.running:
         _halt(proxmox, machine, deadline, note, force=True)
     what = f"destroy VM {machine.id}"
     note(what)
-    task = proxmox.delete(
-        "nodes", machine.node, "qemu", machine.id, **{"purge": 1, "destroy-unreferenced-disks": 1}
-    )
-    wait_for_task(
-        proxmox, task, what, deadline=lambda: deadline.check(f"the task that should {what}"), note=note
-    )
+    # what no configuration names stays: on a shared storage it may be another cluster's
+    answer = proxmox.delete("nodes", machine.node, "qemu", machine.id, purge=1)
+    await_task(proxmox, answer, what, deadline, note)
+
+
+def _identity(machine: MachineFact) -> tuple[object, ...]:
+    """What no two VMs share, whatever their ids."""
+    return machine.name, machine.config.get("vmgenid"), machine.config.get("smbios1")
 
 
 def _do(proxmox: Proxmox, machine: MachineFact, verb: str, what: str, deadline: Deadline, note: Note) -> None:
     note(what)
-    task = proxmox.post("nodes", machine.node, "qemu", machine.id, "status", verb)
-    wait_for_task(
-        proxmox, task, what, deadline=lambda: deadline.check(f"the task that should {what}"), note=note
-    )
+    patience = {"timeout": deadline.left} if verb == "shutdown" else {}
+    answer = proxmox.post("nodes", machine.node, "qemu", machine.id, "status", verb, **patience)
+    await_task(proxmox, answer, what, deadline, note)

@@ -94,3 +94,19 @@ def _storages(declared: DeclaredVm, fact: VmFact) -> None:
                 f"{declared.target}: storage {storage} holds no disks, only {', '.join(sorted(known.content))}; "
                 "choose another, or let it hold `images`"
             )
+
+
+def require_same_kind(declared: DeclaredVm, fact: VmFact, node: str, storage: str) -> None:
+    """Raises TargetError when a clone there cannot be moved: ZFS sends its volumes to ZFS alone."""
+    vm = declared.vm
+    desired = vm.disks[vm.boot_disk].storage
+    kinds = [
+        known.type
+        for place in ((node, storage), (vm.node, desired))
+        if (known := fact.cluster.storages.get(place)) is not None
+    ]
+    if len(set(kinds)) == 2 and "zfspool" in kinds:
+        raise TargetError(
+            f"{declared.target}: template {vm.template} is on {node}, and its clone on {storage} ({kinds[0]}) cannot "
+            f"be moved to {desired} ({kinds[1]}) of {vm.node}; take a template of that node, or a storage of both"
+        )

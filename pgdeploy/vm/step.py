@@ -30,6 +30,11 @@ class Step:
     parameters: Mapping[str, Any]
     restart: bool = False
 
+    @property
+    def clones(self) -> bool:
+        """Whether it makes the VM."""
+        return bool(self.path[-1] == "clone")
+
 
 @dataclass(frozen=True, slots=True)
 class VmPlan:

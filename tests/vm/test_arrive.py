@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from pgdeploy.target import ssh_way
-from pgdeploy.vm.arrive import FINISHED, HOST_KEY, arrive
+from pgdeploy.vm.arrive import FINISHED, arrive
 from pgdeploy.vm.deadline import Deadline
-from tests.proxmox.guest import AgentError, MemoryGuest
+from tests.proxmox.guest import HOST_KEY, AgentError, MemoryGuest
 from tests.vm.hasty import hasty
 from tests.vm.site import Site
 from tests.vm.way import Way, way
@@ -192,7 +192,7 @@ def test_an_agent_that_may_not_read_files(made: Site) -> None:
 @pytest.mark.parametrize("key", ["no key\n", "-----BEGIN OPENSSH PRIVATE KEY-----\n", "ssh-ed25519 ???\n"])
 def test_a_host_key_that_is_none(key: str, made: Site) -> None:
     _with(made, lambda vmid: MemoryGuest(vmid, files={HOST_KEY: key.encode()}))
-    assert f"{HOST_KEY} holds what is no public ssh key" in error_of(lambda: _arrive(made))
+    assert "sshd's host key holds what is no public ssh key" in error_of(lambda: _arrive(made))
     assert not (made.folder / "known_hosts").exists()
 
 

@@ -29,6 +29,7 @@ from tests.vm.site import KEY, SECRET, Site
 APPLY = "pgdeploy vm apply prod-pg01"
 RESTART = f"{APPLY} --allow-restart"
 MOVE = "move it on its node: qm disk move 2002 {disk} local-zfs --delete; if it is absent, {missing}"
+MAKES = f"{APPLY} makes it, unless an unused one may be it: reattach that"
 FROM_TEMPLATE = "let `disks:` begin with the one that template 9000 boots from"
 GROW = f"{APPLY} lets it grow; disks never shrink: if it is larger, write that into the spec"
 BEYOND = "write it into the spec; or detach it, and remove what is unused, after a look at what it holds"
@@ -277,7 +278,7 @@ CASES = (
         "on-another-storage",
         on_another_storage("scsi1"),
         "scsi1.storage",
-        remedy=MOVE.format(disk="scsi1", missing=f"{APPLY} makes it"),
+        remedy=MOVE.format(disk="scsi1", missing=MAKES),
         stuck=True,
     ),
     case(
@@ -291,7 +292,7 @@ CASES = (
         "no-disk",
         put(scsi1=None),
         "scsi1.storage",
-        remedy=MOVE.format(disk="scsi1", missing=f"{APPLY} makes it"),
+        remedy=MOVE.format(disk="scsi1", missing=MAKES),
         blocked=tuple(f"scsi1.{field}" for field in ON_DISK),
     ),
     case(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from pgdeploy.vm import power
 from pgdeploy.vm.deadline import Deadline
+from pgdeploy.vm.plan import plan_vm
 from pgdeploy.vm.step import VmPlan
 from tests.proxmox.access import ADMINISTRATOR
 from tests.proxmox.guest import MemoryGuest
@@ -325,8 +327,47 @@ def test_a_protected_vm_stays(site: Site) -> None:
     site.change("protection: true", "protection: false")
     site.apply()
     machine = power.require_destroyable(site.declared, site.api())
-    power.destroy(machine, site.api(), _deadline(site), site.notes.append)
+    power.destroy(site.declared, machine, site.api(), _deadline(site), site.notes.append)
     require_untouched(site.proxmox)
+
+
+def test_what_changed_since_it_was_seen_is_not_destroyed(site: Site) -> None:
+    """Somebody who is asked may answer an hour later."""
+    site.apply()
+    seen = power.require_destroyable(site.declared, site.api())
+
+    def destroy() -> None:
+        power.destroy(site.declared, seen, site.api(), _deadline(site), site.notes.append)
+
+    config = site.proxmox.vm(2002).config
+    config["protection"] = "1"
+    assert "is protected" in error_of(destroy)
+    config["protection"], config["vmgenid"] = "0", "another"
+    assert "is another than the one you were asked about" in error_of(destroy)
+    assert site.proxmox.vm(2002).running is not None
+
+
+def test_only_the_vms_own_volumes_go(site: Site) -> None:
+    """One that no configuration names may be another cluster's, on a storage that both have."""
+    site.apply()
+    storage = site.proxmox.cluster.storages["shared-nfs"]
+    stray = storage.allocate("node04", 2002, "raw", None, GIB)
+    site.proxmox.vm(2002).config["unused0"] = "local-zfs:vm-2002-disk-1"
+    machine = power.require_destroyable(site.declared, site.api())
+    assert "unused0 (local-zfs:vm-2002-disk-1)" in power.lost_with(machine)
+    power.destroy(site.declared, machine, site.api(), _deadline(site), site.notes.append)
+    assert stray in storage.volumes
+
+
+def test_a_vm_of_ha_is_its(site: Site) -> None:
+    """A request for its power would end well before anything has happened."""
+    site.apply()
+    fact = site.read()
+    assert fact.machine is not None
+    down = replace(fact, machine=replace(fact.machine, running=False, managed=True))
+    plan = plan_vm(site.declared, down)
+    assert plan.steps == ()
+    assert "ha-manager" in plan.stuck[0].remedy
 
 
 def test_a_vm_of_others_is_neither_stopped_nor_destroyed(site: Site) -> None:

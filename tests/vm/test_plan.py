@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from pgdeploy.errors import TargetError
 from pgdeploy.vm import render
+from pgdeploy.vm.apply import apply_vm
+from pgdeploy.vm.deadline import Deadline
 from pgdeploy.vm.step import VmPlan
 from tests.vm.site import KEY, SECRET, Site
 from tests.vm.site import site as made
@@ -85,6 +87,7 @@ prod-pg01: VM 2002 (proj-pg01) on node04: 4 steps
        vm_network[net0].search: none -> radioastronomy.io
        vm_cloud_init[drive].user: none -> root
        vm_cloud_init[drive].ssh_keys: none -> {FINGERPRINT}
+       vm_cloud_init[drive].upgrade: on -> off
   3. let scsi0 grow to 32GB
        vm_disk[scsi0].size: 3584MB -> 32GB
   4. start it
@@ -124,6 +127,7 @@ def test_the_plan_of_an_absent_vm_as_requests(site: Site) -> None:
                 "nameserver": "10.25.20.1 8.8.8.8",
                 "searchdomain": "radioastronomy.io",
                 "ciuser": "root",
+                "ciupgrade": "0",
                 "sshkeys": KEY.replace(" ", "%20"),
             },
         },
@@ -213,10 +217,20 @@ def test_a_storage_that_the_template_does_not_see_is_reached_by_moving(site: Sit
     """Only node04 has local-zfs: the clone stays on the template's own storage until it is there."""
     template_on(site, "node01", **SHARED)
     site.proxmox.cluster.storages["local-zfs"].nodes = ("node04",)
+    site.proxmox.cluster.storages["local-zfs"].type = "lvmthin"
     plan = site.plan()
     clone = "clone template 9000 (ubuntu-2404 on node01) in full as 2002 on node01"
     assert texts(plan)[:2] == [clone, MOVE.format("node01", "node04", "local-zfs")]
     assert "storage" not in parameters(plan, clone)
+
+
+def test_what_cannot_be_moved_is_not_cloned(site: Site) -> None:
+    """ZFS sends its volumes to ZFS alone: Proxmox would refuse after an hour of cloning."""
+    template_on(site, "node01", **SHARED)
+    site.proxmox.cluster.storages["local-zfs"].nodes = ("node04",)
+    said = r"its clone on shared-nfs \(nfs\) cannot be moved to local-zfs \(zfspool\) of node04; take a template of"
+    with pytest.raises(TargetError, match=said):
+        site.plan()
 
 
 def test_a_template_without_a_cloud_init_drive_gets_one(site: Site) -> None:
@@ -543,4 +557,43 @@ def test_less_memory_takes_a_higher_floor_along(site: Site) -> None:
     site.change("memory: 48GB", "memory: 4GB")
     site.apply(allow_restart=True)
     assert site.proxmox.vm(2002).config["balloon"] == "4096"
+    assert site.red() == set()
+
+
+def test_no_disk_is_made_while_an_unused_one_may_be_it(running: Site) -> None:
+    """Somebody detached the data: an empty disk in its place would be formatted, and the server start empty."""
+    config = running.proxmox.vm(2002).config
+    config["unused0"] = config.pop("scsi1").split(",")[0]
+    plan = running.plan()
+    assert "configure it" not in texts(plan)
+    stuck = {difference.id: difference for difference in plan.stuck}
+    assert "reattach that" in stuck["vm_disk[scsi1].storage"].remedy
+    assert "unused0 (local-zfs:vm-2002-disk-1)" in stuck["vm_disk[others].undeclared"].actual
+
+
+def test_a_vm_that_went_since_the_plan_is_not_cloned_anew(running: Site) -> None:
+    approved = running.plan()
+    running.change("memory: 48GB", "memory: 32GB")
+    running.proxmox.vm(2002).running = None
+    del running.proxmox.cluster.machines[2002]
+    declared, notes = running.declared, running.notes.append
+    with pytest.raises(TargetError, match="the VM is gone since this plan was made"):
+        apply_vm(
+            declared,
+            declared.proxmox(),
+            Deadline("20s", notes),
+            allow_restart=False,
+            note=notes,
+            approved=approved,
+        )
+    assert 2002 not in running.proxmox.cluster.machines
+
+
+def test_the_format_of_the_first_disk_goes_with_the_clone(site: Site) -> None:
+    site.change(
+        "scsi0: {storage: local-zfs, size: 32GB}", "scsi0: {storage: shared-nfs, format: qcow2, size: 32GB}"
+    )
+    site.change("  network:", "  storages: {shared-nfs: nfs}\n  network:")
+    assert dict(site.plan().steps[0].parameters)["format"] == "qcow2"
+    site.apply()
     assert site.red() == set()

@@ -69,8 +69,9 @@ def test_what_proxmox_itself_says_of_it_is_how_it_is_given(site: Site) -> None:
     _take(site, "VM.Clone")
     assert (
         "forbids POST /nodes/node04/qemu/9000/clone: Permission check failed (/vms/9000, VM.Clone); the token "
-        "pgdeploy@pve!deploy lacks VM.Clone on /vms/9000: give it a role that has it, by pveum acl modify /vms/9000 "
-        "--tokens 'pgdeploy@pve!deploy' --roles ROLE"
+        "pgdeploy@pve!deploy lacks VM.Clone on /vms/9000: give its user a role that has it, by pveum acl modify "
+        "/vms/9000 --users pgdeploy@pve --roles ROLE, and where the token has privilege separation the token too: "
+        "--tokens 'pgdeploy@pve!deploy'"
     ) in error_of(site.apply)
 
 

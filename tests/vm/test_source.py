@@ -210,5 +210,5 @@ def test_after_the_script_the_plan_finds_what_it_did(site: Site, api: Proxmox) -
     assert causes["vm[proj-pg01].cores"] == "8"
     assert causes["vm_cloud_init[drive].ssh_keys"] == "none"
     assert site.apply().steps == ()
-    assert site.red() == set()
+    assert site.red() == {"vm_disk[others].undeclared"}
     assert "unused0" in site.proxmox.vm(2002).config

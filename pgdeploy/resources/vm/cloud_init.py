@@ -15,7 +15,7 @@ from pgdeploy.check import Check, Outcome, listing
 from pgdeploy.errors import Unreadable
 from pgdeploy.resources.vm.config import Config, disks, is_cloud_init, is_on, storage_of
 from pgdeploy.resources.vm.fact import vm_fact
-from pgdeploy.resources.vm.option import Option, VmResource, ordered
+from pgdeploy.resources.vm.option import Option, VmResource, ordered, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,13 +58,12 @@ class CloudInit(VmResource):
             # Proxmox keeps them percent-encoded
             lambda config: {**config, "sshkeys": quote("\n".join(self._keys()), safe="")},
         )
-        if spec.upgrade is not None:
-            yield self._option(
-                "upgrade",
-                "on" if spec.upgrade else "off",
-                lambda config: "on" if is_on(config.get("ciupgrade", "1")) else "off",
-                lambda config: {**config, "ciupgrade": str(int(bool(spec.upgrade)))},
-            )
+        yield self._option(
+            "upgrade",
+            said(spec.upgrade),
+            lambda config: said(is_on(config.get("ciupgrade", "1"))),
+            lambda config: {**config, "ciupgrade": str(int(spec.upgrade))},
+        )
 
     def _option(
         self,

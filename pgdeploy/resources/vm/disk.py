@@ -12,10 +12,12 @@ from pgdeploy.resources.host.amount import bytes_of
 from pgdeploy.resources.host.resource import same
 from pgdeploy.resources.vm.config import Config, bytes_of_disk, disks, join, shown, split, storage_of
 from pgdeploy.resources.vm.fact import vm_fact
-from pgdeploy.resources.vm.option import Option, VmResource, Write, read_flag, set_property
+from pgdeploy.resources.vm.option import Option, VmResource, Write, read_flag, said, set_property
 from pgdeploy.resources.vm.spec import GIBI
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pgdeploy.facts import Facts
     from pgdeploy.resources.vm.declared import DeclaredVm
     from pgdeploy.resources.vm.spec import DiskSpec
@@ -58,7 +60,7 @@ class Disk(VmResource):
             if wanted is not None:
                 yield self._option(
                     field,
-                    "on" if wanted else "off",
+                    said(wanted),
                     read_flag(self.disk, "file", field),
                     self._set_flag(field, on if wanted else None),
                 )
@@ -76,12 +78,12 @@ class Disk(VmResource):
         self,
         field: str,
         desired: str,
-        read: object,
-        write: object = None,
+        read: Callable[[Config], str],
+        write: Write | None = None,
         stuck: str = "",
     ) -> Option:
         keys: Keys = ("vm", "disks", self.disk, field)
-        return Option(f"vm_disk[{self.disk}]", field, keys, lambda: desired, read, write, stuck)  # type: ignore[arg-type]
+        return Option(f"vm_disk[{self.disk}]", field, keys, lambda: desired, read, write, stuck)
 
     def _set_flag(self, field: str, value: str | None) -> Write:
         """Nothing is written of a disk that is not there: there is nothing that it could be a property of."""
@@ -105,8 +107,11 @@ class Disk(VmResource):
         return properties.get("format") or (ending if dot and ending in ("qcow2", "vmdk") else "raw")
 
     def _made(self, config: Config) -> Config:
-        """A new disk is asked for as STORAGE:GiB; one on another storage is left where it is."""
-        if self.disk in config:
+        """A new disk is asked for as STORAGE:GiB; one on another storage is left where it is.
+
+        None is made while the VM has unused ones: this one may be among them, with all its data.
+        """
+        if self.disk in config or any(option.startswith("unused") for option in config):
             return config
         properties = {"file": f"{self.spec.storage}:{self.desired_size // GIBI}"}
         if self.spec.format is not None:
@@ -120,7 +125,7 @@ class Disk(VmResource):
                 f"if it is absent, let `disks:` begin with the one that template {vm.template} boots from"
             )
         else:
-            missing = f"if it is absent, {self.declared.apply} makes it"
+            missing = f"if it is absent, {self.declared.apply} makes it, unless an unused one may be it: reattach that"
         return (
             f"move it on its node: qm disk move {vm.id} {self.disk} {self.spec.storage} --delete; {missing}"
         )

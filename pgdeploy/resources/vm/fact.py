@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pgdeploy.connection.proxmox import ProxmoxError, Refused
@@ -26,7 +26,7 @@ _GONE = re.compile(r"Configuration file '[^']*' does not exist")
 
 
 class StorageFact(NamedTuple):
-    """A storage as one node sees it; sizes in bytes."""
+    """A storage as one node sees it."""
 
     node: str
     name: str
@@ -34,8 +34,6 @@ class StorageFact(NamedTuple):
     shared: bool
     content: frozenset[str]
     usable: bool
-    free: int
-    total: int
 
 
 class Listed(NamedTuple):
@@ -70,6 +68,8 @@ class MachineFact:
     config: Config
     coming: Config
     digest: str
+    managed: bool = False
+    """Whether the cluster's HA starts, stops and moves it."""
     uptime: int = 0
     """Seconds."""
     stale: tuple[str, ...] = ()
@@ -177,7 +177,6 @@ def read_cluster(proxmox: Proxmox) -> ClusterFact:
 
 
 def _storage(row: Mapping[str, Any]) -> StorageFact:
-    total, used = int(row.get("maxdisk", 0)), int(row.get("disk", 0))
     content = frozenset(row.get("content", "").split(","))
     usable = row.get("status") == "available"
     return StorageFact(
@@ -187,8 +186,6 @@ def _storage(row: Mapping[str, Any]) -> StorageFact:
         bool(row.get("shared")),
         content,
         usable,
-        total - used,
-        total,
     )
 
 
@@ -211,20 +208,14 @@ def read_machine(proxmox: Proxmox, listed: Listed) -> MachineFact:
     here = ("nodes", listed.node, "qemu", listed.id)
     status = proxmox.get(*here, "status", "current")
     running = status["status"] == "running"
-    stale = _stale(proxmox, here)
-    return MachineFact(
-        listed.id,
-        machine.name,
-        listed.node,
-        False,
-        running,
-        str(status.get("lock") or machine.lock),
-        machine.config,
-        machine.coming,
-        machine.digest,
-        int(status.get("uptime", 0)),
-        stale,
-        _addresses(proxmox, here) if running else Unreadable("the VM does not run"),
+    return replace(
+        machine,
+        running=running,
+        lock=str(status.get("lock") or machine.lock),
+        managed=bool((status.get("ha") or {}).get("managed")),
+        uptime=int(status.get("uptime", 0)),
+        stale=_stale(proxmox, here),
+        addresses=_addresses(proxmox, here) if running else Unreadable("the VM does not run"),
     )
 
 

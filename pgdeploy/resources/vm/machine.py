@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, ClassVar
 from pgdeploy.check import Check, Outcome, name
 from pgdeploy.resources.host.amount import bytes_of
 from pgdeploy.resources.host.resource import same
-from pgdeploy.resources.vm.config import Config, shown, split
+from pgdeploy.resources.vm.config import Config, is_on, shown, split
 from pgdeploy.resources.vm.declared import TAG, DeclaredVm, record_of, with_record
 from pgdeploy.resources.vm.fact import vm_fact
 from pgdeploy.resources.vm.option import (
     Option,
     VmResource,
-    flag,
     ordered,
     plain,
     read_flag,
     read_property,
+    said,
     set_property,
 )
 from pgdeploy.resources.vm.spec import MEBI
@@ -50,9 +50,9 @@ class Machine(VmResource):
 
     def options(self) -> Iterator[Option]:
         vm = self.declared.vm
-        yield plain(self.declared, "name", "name", vm.name, default="none")
-        yield plain(self.declared, "sockets", "sockets", str(vm.sockets), default="1")
-        yield plain(self.declared, "cores", "cores", str(vm.cores), default="1")
+        yield plain(self.declared, "name", vm.name, "none")
+        yield plain(self.declared, "sockets", str(vm.sockets), "1")
+        yield plain(self.declared, "cores", str(vm.cores), "1")
         yield self._vcpus()
         if vm.cpu is not None:
             yield self._option(
@@ -65,13 +65,13 @@ class Machine(VmResource):
         yield self._boot()
         yield self._option(
             "agent",
-            lambda: "on" if vm.agent else "off",
+            lambda: said(vm.agent),
             read_flag("agent", "enabled", "enabled"),
             set_property("agent", "enabled", "enabled", str(int(vm.agent))),
         )
         for field, wanted in (("onboot", vm.onboot), ("protection", vm.protection)):
             if wanted is not None:
-                yield flag(self.declared, field, field, wanted)
+                yield self._flag(field, wanted)
         yield self._tags()
         yield self._record()
 
@@ -86,6 +86,14 @@ class Machine(VmResource):
     ) -> Option:
         keys: Keys = ("vm", field) if field in type(self.declared.vm).model_fields else ("vm",)
         return Option(_address(self.declared), field, keys, desired, read, write)
+
+    def _flag(self, field: str, desired: bool) -> Option:
+        return self._option(
+            field,
+            lambda: said(desired),
+            lambda config: said(is_on(config.get(field, "0"))),
+            lambda config: {**config, field: str(int(desired))},
+        )
 
     def _vcpus(self) -> Option:
         """Proxmox's own `vcpus` would start fewer than sockets x cores."""

@@ -81,33 +81,20 @@ class VmResource(Resource):
 # -- ways to read and write ----------------------------------------------------------------------------
 
 
-def plain(
-    declared: DeclaredVm, field: str, key: str, desired: str, *, default: str, where: Keys | None = None
-) -> Option:
-    """An option that is one text; `default` is what Proxmox takes when it is not there."""
-    return Option(
-        f"vm[{name(declared.vm.name)}]",
-        field,
-        ("vm", *(where or (field,))),
-        lambda: desired,
-        lambda config: config.get(key, default),
-        lambda config: {**config, key: desired},
-    )
-
-
-def flag(declared: DeclaredVm, field: str, key: str, desired: bool, *, default: bool = False) -> Option:
-    """An option that is on or off."""
+def plain(declared: DeclaredVm, field: str, desired: str, default: str) -> Option:
+    """An option that is one text, called alike here and there; `default` is Proxmox's own."""
     return Option(
         f"vm[{name(declared.vm.name)}]",
         field,
         ("vm", field),
-        lambda: _said(desired),
-        lambda config: _said(is_on(config.get(key, str(int(default))))),
-        lambda config: {**config, key: str(int(desired))},
+        lambda: desired,
+        lambda config: config.get(field, default),
+        lambda config: {**config, field: desired},
     )
 
 
-def _said(on: bool) -> str:
+def said(on: bool) -> str:
+    """A flag in words."""
     return "on" if on else "off"
 
 
@@ -118,7 +105,7 @@ def read_property(key: str, default_key: str, field: str, absent: str = "none") 
 
 def read_flag(key: str, default_key: str, field: str) -> Callable[[Config], str]:
     """The same of a property that is on or off."""
-    return lambda config: _said(is_on(split(config.get(key, ""), default_key).get(field, "")))
+    return lambda config: said(is_on(split(config.get(key, ""), default_key).get(field, "")))
 
 
 def set_property(key: str, default_key: str, field: str, value: str | None) -> Write:

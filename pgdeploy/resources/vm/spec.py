@@ -198,8 +198,8 @@ class CloudInitSpec(Model):
         min_length=1,
         description="public keys, as text (ssh-ed25519 AAAA...) or as files (~/.ssh/id_ed25519.pub)",
     )
-    upgrade: bool | None = Field(
-        None, description="upgrade all packages at the first boot; left out: not checked"
+    upgrade: bool = Field(
+        False, description="upgrade all packages when it boots with new data; Proxmox's own default is true"
     )
 
 
