@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest -q
 PARALLEL := -n auto --maxprocesses $(WORKERS) --dist worksteal
 CODE := pgdeploy plugin pyinfra_deploys inventory.py scripts specs tests benchmarks
 
-.PHONY: help demo test test-long test-host test-vm bench lint format clean
+.PHONY: help demo test test-long test-host test-vm test-qemu bench lint format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -30,6 +30,9 @@ test-host: $(STAMP) ## the tests with real hosts: systemd, sshd and apt in conta
 
 test-vm: $(STAMP) ## the tests of virtual machines: a simulated Proxmox VE; its guests need Docker
 	$(PYTEST) -n 2 --dist loadfile tests/proxmox tests/proxmox_guest tests/vm tests/host/test_disk.py tests/host/test_guest.py
+
+test-qemu: $(STAMP) ## the same on real virtual machines: needs root and QEMU; minutes with KVM, half an hour without
+	PGDEPLOY_QEMU=1 $(PYTEST) tests/qemu_guest
 
 bench: $(STAMP) ## the benchmarks
 	$(PYTEST) benchmarks

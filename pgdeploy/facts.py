@@ -214,28 +214,37 @@ def read(
     look: Callable[[Host], Any] | None = None,
     look_at_vm: Callable[[], Any] | None = None,
 ) -> Facts:
-    """Read everything: SQL, and side by side with it what `look` reads of the host, and `look_at_vm` of its VM.
+    """Read everything: what `look_at_vm` reads of the VM, then SQL, and side by side with it what `look` reads.
 
-    Where PostgreSQL does not answer, and its host or Proxmox does, the facts are about those alone.
+    A VM that does not run is asked nothing. Where PostgreSQL does not answer, and its host or Proxmox does, the
+    facts are about those alone.
 
     Raises:
         TargetError: the server cannot be reached.
     """
     if look is None and look_at_vm is None:
         return _read_sql(server, queries, scope)
-    with ThreadPoolExecutor(2) as pool:
+    vm = _look_at_vm(server, look_at_vm)
+    if down := getattr(vm, "down", ""):
+        # nothing else can answer, and ssh would only wait for it
+        return Facts(NOBODY, server, {}, {}, host=Unreadable(down), vm=vm, lost=down)
+    with ThreadPoolExecutor(1) as pool:
         at_host = pool.submit(_look, server, look)
-        at_vm = pool.submit(_look_at_vm, server, look_at_vm)
         try:
             facts = _read_sql(server, queries, scope)
         except TooOld:
             raise
         except TargetError as error:
-            host, vm = at_host.result(), at_vm.result()
+            host = at_host.result()
             if all(known is None or isinstance(known, Exception) for known in (host, vm)):
-                raise
+                raise _both(error, vm) from None
             return Facts(NOBODY, server, {}, {}, host=host, vm=vm, lost=str(error))
-        return replace(facts, host=at_host.result(), vm=at_vm.result())
+        return replace(facts, host=at_host.result(), vm=vm)
+
+
+def _both(error: TargetError, vm: Any) -> TargetError:
+    """Why neither the server nor Proxmox can be asked; the second is often why the first is."""
+    return TargetError(f"{error}; and of its VM: {vm}") if isinstance(vm, Unreadable) else error
 
 
 def _look_at_vm(server: Server, look: Callable[[], Any] | None) -> Any:

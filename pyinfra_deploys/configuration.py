@@ -9,12 +9,16 @@ from typing import Any
 from pyinfra.api import StringCommand, deploy, operation
 
 from pgdeploy.resources.host.file import hba_file, settings_file
+from pyinfra_deploys.system import huge_pages
 from pyinfra_deploys.this import layout, made, target
 
 
 @deploy("Configuration")
 def configuration() -> None:
-    """The server runs, with the spec's settings and rules loaded."""
+    """The server runs, with the spec's settings and rules loaded, in huge pages that were there before it started."""
+    kernel = layout().host.kernel
+    if kernel is not None and kernel.huge_pages is not False:
+        huge_pages(name="Huge pages for the server's shared memory")
     configured(name="Settings and pg_hba.conf, loaded by the running server")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pyinfra.api import StringCommand, deploy, operation
 from pyinfra.operations import apt
 
-from pgdeploy.resources.host.file import limits_file, sysctl_file, tmpfiles_file
+from pgdeploy.resources.host.file import limits_file, settings_file, sysctl_file, tmpfiles_file
 from pyinfra_deploys.package import wait
 from pyinfra_deploys.this import layout, made, target
 from pyinfra_deploys.write import put
@@ -68,6 +68,8 @@ def huge_pages() -> Iterator[StringCommand]:
         "pages": None if wanted is True else wanted,
         "postgres": f"{here.binaries}/postgres",
         "config": f"{here.config_folder}/postgresql.conf",
+        "settings": settings_file(target().spec).text,
+        "data_directory": here.data_directory,
         "shared_buffers": here.shared_buffers,
         "file": HUGE_PAGES_FILE,
     }

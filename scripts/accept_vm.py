@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from pgdeploy.errors import PgdeployError
 from pgdeploy.resources.host.amount import bytes_of
 from pgdeploy.resources.spec import Spec
 from pgdeploy.resources.vm.fact import read_cluster, read_vm
@@ -168,4 +169,7 @@ def larger(spec: Spec) -> Spec:
 PGDEPLOY = [sys.executable, "-m", "pgdeploy"]
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except PgdeployError as error:
+        sys.exit(str(error))

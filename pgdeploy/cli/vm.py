@@ -143,13 +143,13 @@ def destroy(
     declared = _declared(load_one(target))
     proxmox = declared.proxmox()
     machine = power.require_destroyable(declared, proxmox)
+    state = "runs, and will be stopped" if machine.running else "is stopped"
+    lost = power.lost_with(machine)
+    typer.echo(f"VM {machine.id} ({machine.name}) on {machine.node} {state}. Lost with it: {lost}")
     if confirm is None:
         if not sys.stdin.isatty():
             typer.echo("pgdeploy: nobody to ask; give --confirm and the VM's name", err=True)
             raise typer.Exit(ERROR)
-        state = "runs, and will be stopped" if machine.running else "is stopped"
-        lost = power.lost_with(machine)
-        typer.echo(f"VM {machine.id} ({machine.name}) on {machine.node} {state}. Lost with it: {lost}")
         confirm = typer.prompt("Type its name to destroy it", default="", show_default=False)
     if confirm != machine.name:
         typer.echo(f"pgdeploy: {confirm!r} is not its name; nothing is done", err=True)

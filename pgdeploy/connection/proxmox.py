@@ -111,7 +111,8 @@ class Proxmox:
         except ImportError:
             raise MissingExtra("proxmox", "asking Proxmox VE") from None
         if self._ca is not None and not Path(self._ca).expanduser().is_file():
-            raise TargetError(f"{self.address}: `ca: {self._ca}` is no file")
+            tried = Path(self._ca).expanduser().absolute()
+            raise TargetError(f"{self.address}: `ca: {self._ca}`: there is no file {tried}")
         api = ProxmoxAPI(
             self._host,
             port=self._port,
@@ -214,6 +215,8 @@ class Proxmox:
     def _unproved(self, said: str) -> str:
         if self._fingerprint is not None:
             return "its certificate is not the one of `fingerprint:`; nothing was sent. Compare it on the node itself"
+        if "NO_CERTIFICATE" in said:
+            return f"`ca: {self._ca}` holds no certificate in PEM"
         why = said.rpartition("certificate verify failed: ")[2].partition(" (_ssl")[0]
         proof = f"`ca: {self._ca}`" if self._ca is not None else "a CA of this system"
         return (

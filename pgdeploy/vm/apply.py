@@ -64,9 +64,11 @@ def apply_vm(
             raise TargetError(
                 f"{declared.target}: the VM is gone since this plan was made; look, and run it again"
             )
-        if last is not None and not isinstance(last, Passing) and failed[step.text]:
-            raise last  # it is what we still want, so nobody else did it
-        if last is not None and failed[step.text] >= TRIES:
+        if last is not None and _is_final(last, failed[step.text]):
+            if taken:
+                note(
+                    f"what is done stays: mend it and run it again, or pgdeploy vm destroy {declared.target}"
+                )
             raise last
         if taken[step.text] >= TRIES:
             raise TargetError(f"{declared.target}: could {step.text}, and it is as before: {_causes(step)}")
@@ -79,6 +81,11 @@ def apply_vm(
             last = error
             deadline.check(f"leave to {step.text}", str(error))
             time.sleep(min(0.2 * 2 ** failed[step.text], 5))
+
+
+def _is_final(error: ProxmoxError, times: int) -> bool:
+    """Whether a step that is still wanted has failed for good: nobody else did it, and asking again does not help."""
+    return times >= (TRIES if isinstance(error, Passing) else 1)
 
 
 def _take(step: Step, proxmox: Proxmox, deadline: Deadline, note: Note) -> None:

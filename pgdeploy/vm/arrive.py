@@ -16,7 +16,7 @@ from pgdeploy.connection.login import Login
 from pgdeploy.connection.proxmox import Passing, Refused
 from pgdeploy.errors import TargetError
 from pgdeploy.resources.vm.cloud_init import fingerprint
-from pgdeploy.resources.vm.fact import addresses_in
+from pgdeploy.resources.vm.fact import addresses_in, read_cluster
 from pgdeploy.vm.deadline import NotYet
 
 if TYPE_CHECKING:
@@ -61,14 +61,15 @@ def arrive(
             "into known_hosts"
         )
     if way is not None:
-        _log_in(way, deadline)
+        hint = "; the guest agent has the address, so look at the way there: VLAN, bridge, gateway, firewall"
+        _log_in(way, deadline, hint if declared.vm.agent else "")
 
 
 def _ask_agent(
     declared: DeclaredVm, proxmox: Proxmox, deadline: Deadline, note: Callable[[str], None]
 ) -> str:
     vm = declared.vm
-    agent = ("nodes", vm.node, "qemu", vm.id, "agent")
+    agent = ("nodes", _node(declared, proxmox), "qemu", vm.id, "agent")
     deadline.until("the guest agent", lambda: _asked(proxmox, *agent, "network-get-interfaces"))
     result = deadline.until("cloud-init to finish", lambda: _read(proxmox, agent, FINISHED))
     for error in _errors(result):
@@ -84,6 +85,12 @@ def _ask_agent(
     key = deadline.until(HOST_KEY, lambda: _host_key(proxmox, agent))
     fingerprint(key, HOST_KEY)
     return " ".join(key.split()[:2])
+
+
+def _node(declared: DeclaredVm, proxmox: Proxmox) -> str:
+    """Where it is, which is another node than the spec's where somebody moved it."""
+    listed = read_cluster(proxmox).vms.get(declared.vm.id)
+    return listed.node if listed is not None else declared.vm.node
 
 
 def _asked(proxmox: Proxmox, *path: object, **parameters: object) -> Any:
@@ -145,7 +152,7 @@ def _errors(result: str) -> list[str]:
     return [" ".join(str(error).split()) for error in found]
 
 
-def _log_in(way: SshWay, deadline: Deadline) -> None:
+def _log_in(way: SshWay, deadline: Deadline, hint: str) -> None:
     login = Login(way.host, way.options)
 
     def reached() -> None:
@@ -154,7 +161,7 @@ def _log_in(way: SshWay, deadline: Deadline) -> None:
         except TargetError as error:
             if _FINAL.search(str(error)):
                 raise
-            raise NotYet(str(error)) from None
+            raise NotYet(f"{error}{hint}") from None
 
     try:
         deadline.until(f"ssh to {way.host}", reached)

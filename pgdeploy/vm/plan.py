@@ -61,7 +61,7 @@ def plan_vm(declared: DeclaredVm, fact: VmFact) -> VmPlan:
     wanted, causes = _written(_options(declared), machine.coming)
     if causes:
         steps.append(_configure(declared, machine, machine.coming, wanted, causes))
-    steps += [*_grow(declared, machine.coming), _start(declared)]
+    steps += [*_grow(declared, machine), _start(declared, machine)]
     stuck = (*_stuck(declared, machine, wanted), *_states(declared, fact))
     return _left_to_ha(declared, machine, VmPlan(tuple(steps), stuck))
 
@@ -72,17 +72,18 @@ def _of_running(declared: DeclaredVm, fact: VmFact, machine: MachineFact) -> VmP
     now, causes = _written([option for option in options if not option.at_boot], machine.coming)
     wanted, late = _written([option for option in options if option.at_boot], now)
     # what waits for a power cycle holds the size of its disk: grown after that, the disk would be taken for small again
-    steps = list(_grow(declared, machine.coming))
+    steps = list(_grow(declared, machine))
     if causes:
         steps.append(_configure(declared, machine, machine.coming, now, causes))
     waiting = [*_waiting(declared, machine, now), *map(str, late)]
     if late:
         between = _configure(declared, machine, now, wanted, late)
         steps += [
-            replace(step, restart=True) for step in (_shut_down(declared, late), between, _start(declared))
+            replace(step, restart=True)
+            for step in (_shut_down(declared, machine, late), between, _start(declared, machine))
         ]
     elif waiting:
-        steps.append(_restart(declared, waiting))
+        steps.append(_restart(declared, machine, waiting))
     stuck = (*_stuck(declared, machine, wanted), *_states(declared, fact))
     return _left_to_ha(declared, machine, VmPlan(tuple(steps), stuck, tuple(waiting)))
 
@@ -215,7 +216,11 @@ def _configure(
         **({"digest": machine.digest} if machine.digest else {}),
     }
     return Step(
-        "configure it", tuple(causes), "post", (*_here(declared, declared.vm.node), "config"), parameters
+        "configure it",
+        tuple(causes),
+        "post",
+        (*_here(declared, _place(declared, machine)), "config"),
+        parameters,
     )
 
 
@@ -248,16 +253,16 @@ def _is_same(option: str, one: str | None, other: str | None) -> bool:
     return split(one, "file") == split(other, "file")
 
 
-def _grow(declared: DeclaredVm, config: Config) -> Iterator[Step]:
+def _grow(declared: DeclaredVm, machine: MachineFact) -> Iterator[Step]:
     for disk in disks_of(declared):
-        actual, desired = disk.size(config), disk.desired_size
-        if disk.disk in config and actual < desired:
+        actual, desired = disk.size(machine.coming), disk.desired_size
+        if disk.disk in machine.coming and actual < desired:
             cause = Difference(f"vm_disk[{disk.disk}].size", shown(desired), shown(actual))
             yield Step(
                 f"let {disk.disk} grow to {shown(desired)}",
                 (cause,),
                 "put",
-                (*_here(declared, declared.vm.node), "resize"),
+                (*_here(declared, _place(declared, machine)), "resize"),
                 {"disk": disk.disk, "size": f"{desired >> 30}G"},
             )
 
@@ -265,9 +270,11 @@ def _grow(declared: DeclaredVm, config: Config) -> Iterator[Step]:
 # -- running -------------------------------------------------------------------------------------------
 
 
-def _start(declared: DeclaredVm) -> Step:
+def _start(declared: DeclaredVm, machine: MachineFact) -> Step:
     cause = Difference(f"{made(declared).address}.running", "running", "stopped")
-    return Step("start it", (cause,), "post", (*_here(declared, declared.vm.node), "status", "start"), {})
+    return Step(
+        "start it", (cause,), "post", (*_here(declared, _place(declared, machine)), "status", "start"), {}
+    )
 
 
 def _waiting(declared: DeclaredVm, machine: MachineFact, wanted: Config) -> list[str]:
@@ -283,18 +290,18 @@ def _waiting(declared: DeclaredVm, machine: MachineFact, wanted: Config) -> list
     return waiting or _without_address(declared, machine)
 
 
-def _shut_down(declared: DeclaredVm, late: list[Difference]) -> Step:
+def _shut_down(declared: DeclaredVm, machine: MachineFact, late: list[Difference]) -> Step:
     """An address that is set while the guest runs would be its own at some later boot, and Proxmox would not tell."""
-    path = (*_here(declared, declared.vm.node), "status", "shutdown")
+    path = (*_here(declared, machine.node), "status", "shutdown")
     text = "shut it down, as its guest takes an address at boot"
     return Step(text, tuple(late), "post", path, _patience(declared))
 
 
-def _restart(declared: DeclaredVm, waiting: list[str]) -> Step:
+def _restart(declared: DeclaredVm, machine: MachineFact, waiting: list[str]) -> Step:
     cause = Difference(
-        f"{made(declared).address}.pending", "nothing waits for a power cycle", "; ".join(waiting)
+        f"{made(declared).address}.pending", "nothing waits for a power cycle", f"({'; '.join(waiting)})"
     )
-    path = (*_here(declared, declared.vm.node), "status", "reboot")
+    path = (*_here(declared, machine.node), "status", "reboot")
     text = "restart it, which brings into effect what waits"
     return Step(text, (cause,), "post", path, _patience(declared), restart=True)
 
@@ -338,6 +345,11 @@ def _states(declared: DeclaredVm, fact: VmFact) -> Iterator[Difference]:
                 found = evaluate(check, facts, parents=False)
                 if found.verdict is Verdict.DRIFTS:
                     yield Difference(check.id, found.desired, found.actual, found.stuck)
+
+
+def _place(declared: DeclaredVm, machine: MachineFact) -> str:
+    """The node where it will be when the step is taken: one that does not run is moved first."""
+    return machine.node if machine.running else declared.vm.node
 
 
 def _here(declared: DeclaredVm, node: str) -> tuple[object, ...]:

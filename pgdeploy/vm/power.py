@@ -44,6 +44,10 @@ def _require_in_hand(declared: DeclaredVm, proxmox: Proxmox) -> MachineFact:
         raise TargetError(
             f"{declared.target}: HA manages VM {machine.id}: ha-manager set vm:{machine.id} --state started, or stopped"
         )
+    if machine.lock:
+        raise TargetError(
+            f"{declared.target}: VM {machine.id} is locked ({machine.lock}); wait until it is done"
+        )
     return machine
 
 
@@ -94,8 +98,8 @@ def require_destroyable(declared: DeclaredVm, proxmox: Proxmox) -> MachineFact:
     machine = require_made(declared, proxmox)
     if is_on(machine.config.get("protection", "0")):
         raise TargetError(
-            f"{declared.target}: VM {machine.id} is protected; write `protection: false` into the spec, "
-            f"{declared.apply}, and come back"
+            f"{declared.target}: VM {machine.id} is protected; write `protection: false` into the spec and "
+            f"{declared.apply}, or on its node: qm set {machine.id} --protection 0"
         )
     if machine.lock:
         raise TargetError(

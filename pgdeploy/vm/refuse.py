@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pgdeploy.errors import TargetError
+from pgdeploy.resources.host.amount import bytes_of
 from pgdeploy.resources.vm.config import disks
 from pgdeploy.resources.vm.machine import whose
 
@@ -24,9 +25,11 @@ def refuse(declared: DeclaredVm, fact: VmFact) -> None:
         )
     if fact.machine is not None:
         require_ours(declared, fact.machine)
-        return
-    _template(declared, fact)
-    _storages(declared, fact)
+    else:
+        _template(declared, fact)
+        _storages(declared, fact)
+        _namesake(declared, fact)
+    _size(declared, fact)
 
 
 def require_ours(declared: DeclaredVm, machine: MachineFact) -> None:
@@ -52,8 +55,40 @@ def _node(declared: DeclaredVm, fact: VmFact) -> None:
         raise TargetError(
             f"{declared.target}: there is no node {node}; there are: {', '.join(sorted(nodes))}"
         )
-    if nodes[node] == "offline":
+    if nodes[node].status == "offline":
         raise TargetError(f"{declared.target}: node {node} is offline; start it, or choose another `node:`")
+
+
+def _size(declared: DeclaredVm, fact: VmFact) -> None:
+    """What a node does not have, it cannot give: it would say so only when the VM starts."""
+    vm, node = declared.vm, fact.cluster.nodes[declared.vm.node]
+    if 0 < node.cpus < vm.sockets * vm.cores:
+        raise TargetError(
+            f"{declared.target}: {vm.node} has {node.cpus} CPUs, and the VM would have {vm.sockets * vm.cores}"
+        )
+    if 0 < node.memory < bytes_of(vm.memory):
+        has = node.memory / (1 << 30)
+        raise TargetError(
+            f"{declared.target}: {vm.node} has {has:.1f}GB of memory, and the VM would have {vm.memory}"
+        )
+    for name, disk in vm.disks.items():
+        storage = fact.cluster.storages.get((vm.node, disk.storage))
+        if storage is not None and 0 < storage.total < bytes_of(disk.size):
+            has = storage.total / (1 << 30)
+            raise TargetError(
+                f"{declared.target}: {disk.storage} has {has:.1f}GB, and {name} would have {disk.size}"
+            )
+
+
+def _namesake(declared: DeclaredVm, fact: VmFact) -> None:
+    """Another id is another VM: the one that the spec made before would stay, with the same address."""
+    vm = declared.vm
+    for other in fact.cluster.vms.values():
+        if other.name == vm.name and not other.template:
+            raise TargetError(
+                f"{declared.target}: VM {other.id} on {other.node} is called {vm.name} too; if it is this one, keep "
+                f"`id: {other.id}`, or destroy it first; else choose another name"
+            )
 
 
 def _template(declared: DeclaredVm, fact: VmFact) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import subprocess
+import tempfile
 from typing import Any
 
 
@@ -29,18 +31,36 @@ def main(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def _counted(question: dict[str, Any]) -> int:
-    words = ["-C", "shared_memory_size_in_huge_pages", "-c", "config_file=" + question["config"]]
-    done = subprocess.run(
+    with tempfile.TemporaryDirectory(prefix="pgdeploy-") as folder:
+        done = _count(question, folder)
+    if done.returncode == 0 and done.stdout.strip().isdigit():
+        return int(done.stdout)
+    # PostgreSQL 14 does not count, and what is not there yet cannot: its buffers and a twentieth more
+    wanted: float = question["shared_buffers"] * 1.05
+    return math.ceil(wanted / (_size() * 1024))
+
+
+def _count(question: dict[str, Any], folder: str) -> subprocess.CompletedProcess[str]:
+    """With the settings that it will have. A server that runs holds its data directory; so it counts in another one."""
+    data = folder + "/data"
+    os.mkdir(data, 0o700)
+    os.mkdir(data + "/global")
+    for name in ("PG_VERSION", "global/pg_control", "postgresql.auto.conf"):
+        if os.path.exists(question["data_directory"] + "/" + name):
+            shutil.copyfile(question["data_directory"] + "/" + name, data + "/" + name)
+    with open(folder + "/new.conf", "w", encoding="utf-8") as file:
+        file.write("include '%s'\n" % question["config"] + question["settings"])
+    subprocess.run(["chown", "-R", "postgres:", folder], check=False)
+    words = ["-C", "shared_memory_size_in_huge_pages"]
+    for name in ("data_directory", "hba_file", "ident_file"):
+        words += ["-c", name + "=" + data]
+    words += ["-c", "config_file=" + folder + "/new.conf"]
+    return subprocess.run(
         ["runuser", "-u", "postgres", "--", question["postgres"], *words],
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode == 0 and done.stdout.strip().isdigit():
-        return int(done.stdout)
-    # PostgreSQL 14, or a server that runs already and does not count: its buffers and a twentieth more
-    wanted: float = question["shared_buffers"] * 1.05
-    return math.ceil(wanted / (_size() * 1024))
 
 
 def _meminfo(key: str) -> int:

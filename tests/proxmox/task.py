@@ -143,7 +143,7 @@ class Tasks:
 
     def wait(self, timeout: float = 10.0) -> None:
         """Until nothing runs any more; for tests."""
-        for task in list(self.all):
+        for task in self.all:  # a task may begin another
             assert task.ended.wait(timeout), f"{task.upid} still runs"
 
 

@@ -22,7 +22,7 @@ from pgdeploy.resources.vm.config import (
     storage_of,
 )
 from pgdeploy.resources.vm.disk import Disk, disks_of
-from pgdeploy.resources.vm.fact import ClusterFact, Listed, addresses_in, read_cluster, read_machine
+from pgdeploy.resources.vm.fact import ClusterFact, Listed, NodeFact, addresses_in, read_cluster, read_machine
 from pgdeploy.resources.vm.machine import memory_of
 from pgdeploy.resources.vm.option import read_flag, set_property
 from tests.vm.site import Site
@@ -244,7 +244,8 @@ def test_addresses_of_the_loopback_and_of_cards_without_any_are_none() -> None:
 def test_a_cluster_is_read_from_a_recorded_answer() -> None:
     node = {"type": "node", **_recorded("nodes")[0]}
     cluster = read_cluster(_api({"cluster/resources": [node, *_recorded("resources")]}))
-    assert cluster == ClusterFact({"testnode": "online"}, {101: Listed(101, "test1", "pve2", False)}, {})
+    seen = {"testnode": NodeFact("online", node["maxcpu"], node["maxmem"])}
+    assert cluster == ClusterFact(seen, {101: Listed(101, "test1", "pve2", False)}, {})
 
 
 def test_a_container_has_its_id_too() -> None:

@@ -266,18 +266,23 @@ def test_a_template_without_the_disk(site: Site) -> None:
 
 
 def test_not_enough_memory_on_the_node(site: Site) -> None:
-    """QEMU itself says no more than that; the task that has its words is named."""
+    """Before anything is done; where others have it, QEMU says no more than that, and the task that has its words."""
     node = site.proxmox.cluster.nodes["node04"]
     memory, node.memory = node.memory, 16 * GIB
+    assert "node04 has 16.0GB of memory, and the VM would have 48GB" in error_of(site.apply)
+    require_untouched(site.proxmox)
+    node.memory = memory
+    site.proxmox.faults.fail_task(type="qmstart", text="start failed: QEMU exited with code 1")
     text = error_of(site.apply)
     assert "start it failed: start failed: QEMU exited with code 1 (task UPID:node04:" in text
-    node.memory = memory
+    assert "what is done stays: mend it and run it again, or pgdeploy vm destroy prod-pg01" in site.notes
     _mended(site)
 
 
 def test_more_cpus_than_the_node_has(site: Site) -> None:
     site.change("vcpus: 8\n  sockets: 2\n", "vcpus: 32\n  sockets: 8\n")
-    assert "MAX 20 vcpus allowed per VM on this node" in error_of(site.apply)
+    assert "node04 has 20 CPUs, and the VM would have 32" in error_of(site.apply)
+    require_untouched(site.proxmox)
 
 
 def test_a_backup_holds_it(site: Site) -> None:

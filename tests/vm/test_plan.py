@@ -597,3 +597,38 @@ def test_the_format_of_the_first_disk_goes_with_the_clone(site: Site) -> None:
     assert dict(site.plan().steps[0].parameters)["format"] == "qcow2"
     site.apply()
     assert site.red() == set()
+
+
+def test_a_vm_that_somebody_moved_is_configured_where_it_is(running: Site) -> None:
+    """As HA or an operator does; that it is elsewhere is said, and nothing is asked of a node where it is not."""
+    machine = running.proxmox.vm(2002)
+    machine.node = "node03"
+    for volume in running.proxmox.cluster.volumes():
+        if volume.vmid == 2002:
+            volume.node = "node03"
+    running.change("onboot: true", "onboot: false")
+    left = running.apply()
+    assert [difference.id for difference in left.stuck] == ["vm[proj-pg01].node"]
+    assert running.red() == {"vm[proj-pg01].node"}
+
+
+def test_another_id_is_no_second_vm_of_that_name(running: Site) -> None:
+    running.change("id: 2002", "id: 2010")
+    with pytest.raises(TargetError, match=r"VM 2002 on node04 is called proj-pg01 too; .* keep `id: 2002`"):
+        running.plan()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("cores: 4", "cores: 40", "node04 has 20 CPUs, and the VM would have 80"),
+        ("memory: 48GB", "memory: 480GB", r"node04 has 96\.0GB of memory, and the VM would have 480GB"),
+        ("size: 250GB", "size: 9000GB", r"local-zfs has 1000\.0GB, and scsi1 would have 9000GB"),
+    ],
+)
+def test_what_a_node_does_not_have_is_not_begun(site: Site, old: str, new: str, said: str) -> None:
+    site.change("  vcpus: 8\n", "")
+    site.change(old, new)
+    with pytest.raises(TargetError, match=said):
+        site.apply()
+    assert 2002 not in site.proxmox.cluster.machines

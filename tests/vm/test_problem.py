@@ -122,8 +122,8 @@ CASES = [
         TOP,
         f"{TOP}\nconnect: {{ssh: {{host: 10.25.20.9}}}}",
         f"{TOP}\nconnect: {{ssh: {{host: pg01.example.org}}}}",
-        "2:23: connect.ssh.host: 10.25.20.9 is not the VM's address, 10.25.20.8; "
-        "leave `connect:` out, as `vm:` says it",
+        "2:23: connect.ssh.host: 10.25.20.9 is not the VM's address; write 10.25.20.8, "
+        "or leave `connect:` out, as `vm:` says it",
     ),
     # -- disks -----------------------------------------------------------------------------------------
     more(

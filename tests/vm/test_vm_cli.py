@@ -231,23 +231,26 @@ def test_what_is_not_there(command: tuple[str, ...], led: Site) -> None:
     assert "there is no VM 2002; pgdeploy vm apply prod-pg01 makes it" in done.stderr
 
 
+LOST = "VM 2002 (proj-pg01) on node04 runs, and will be stopped. Lost with it: scsi0 32G, scsi1 250G\n"
+
+
 def test_destroy(made: Site) -> None:
     done = _vm(made, "destroy", "--confirm", "proj-pg01")
-    assert (done.returncode, done.stdout) == (0, "prod-pg01: VM 2002 is destroyed\n")
+    assert (done.returncode, done.stdout) == (0, f"{LOST}prod-pg01: VM 2002 is destroyed\n")
     require_untouched(made.proxmox)
 
 
 @pytest.mark.parametrize("name", ["proj-pg02", "prod-pg01", "2002", "PROJ-PG01", ""])
 def test_destroy_by_another_name(name: str, made: Site) -> None:
     done = _vm(made, "destroy", "--confirm", name)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (1, LOST)
     assert f"{name!r} is not its name; nothing is done" in done.stderr
     require_whole(made)
 
 
 def test_destroy_with_nobody_to_ask(made: Site) -> None:
     done = _vm(made, "destroy")
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (1, LOST)
     assert "nobody to ask; give --confirm and the VM's name" in done.stderr
     require_whole(made)
 

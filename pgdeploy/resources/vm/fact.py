@@ -34,6 +34,16 @@ class StorageFact(NamedTuple):
     shared: bool
     content: frozenset[str]
     usable: bool
+    total: int
+    """Bytes."""
+
+
+class NodeFact(NamedTuple):
+    """A node; 0 where the token may not see how many processors and bytes it has."""
+
+    status: str
+    cpus: int = 0
+    memory: int = 0
 
 
 class Listed(NamedTuple):
@@ -48,9 +58,9 @@ class Listed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ClusterFact:
-    """Nodes by name with their status, VMs by id, storages by node and name: what the token may see of them."""
+    """Nodes by name, VMs by id, storages by node and name: what the token may see of them."""
 
-    nodes: Mapping[str, str]
+    nodes: Mapping[str, NodeFact]
     vms: Mapping[int, Listed]
     storages: Mapping[tuple[str, str], StorageFact]
 
@@ -94,6 +104,13 @@ class VmFact:
     template: MachineFact | None = None
     hidden: bool = False
     """The id is taken by something that the token may not see."""
+
+    @property
+    def down(self) -> str:
+        """Why nothing in it can answer; empty where it runs."""
+        if self.machine is None:
+            return "there is no such VM"
+        return "" if self.machine.running else "the VM does not run"
 
 
 def vm_fact(facts: Facts) -> VmFact:
@@ -144,7 +161,7 @@ def _look(proxmox: Proxmox, spec: VmSpec) -> VmFact:
 
 def _require_online(cluster: ClusterFact, listed: Listed) -> None:
     """Raises TargetError when the node is not, which would else be waited for."""
-    if cluster.nodes.get(listed.node) == "offline":
+    if cluster.nodes.get(listed.node, NodeFact("")).status == "offline":
         raise TargetError(
             f"node {listed.node} is offline, and {listed.id} ({listed.name}) is on it; start the node"
         )
@@ -160,7 +177,13 @@ def read_cluster(proxmox: Proxmox) -> ClusterFact:
     rows = proxmox.get("cluster", "resources")
     if not isinstance(rows, list):
         raise proxmox.stranger()
-    nodes = {row["node"]: row.get("status", "unknown") for row in rows if row["type"] == "node"}
+    nodes = {
+        row["node"]: NodeFact(
+            row.get("status", "unknown"), int(row.get("maxcpu", 0)), int(row.get("maxmem", 0))
+        )
+        for row in rows
+        if row["type"] == "node"
+    }
     vms = [
         Listed(int(row["vmid"]), row.get("name", ""), row["node"], bool(row.get("template")))
         for row in rows
@@ -186,6 +209,7 @@ def _storage(row: Mapping[str, Any]) -> StorageFact:
         bool(row.get("shared")),
         content,
         usable,
+        int(row.get("maxdisk", 0)),
     )
 
 

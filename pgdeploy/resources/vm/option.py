@@ -72,6 +72,8 @@ class VmResource(Resource):
         assert machine is not None  # noqa: S101 - or its parent would drift
         desired, actual = option.desired(), option.read(machine.config)
         stuck, origin = option.stuck or self.declared.apply, ""
+        if option.at_boot:
+            stuck = f"{self.declared.apply} --allow-restart"
         if actual != desired and option.read(machine.coming) == desired:
             origin = "set, and in effect after a power cycle"
             stuck = f"{self.declared.apply} --allow-restart"

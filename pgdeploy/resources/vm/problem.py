@@ -79,7 +79,9 @@ def _network(spec: Spec, vm: VmSpec) -> Iterator[Problem]:
     ssh = spec.connect.ssh if spec.connect is not None else None
     with suppress(ValueError):  # a name is asked of the network, later
         if ssh is not None and ip_address(ssh.host) != own:
-            message = f"{ssh.host} is not the VM's address, {own}; leave `connect:` out, as `vm:` says it"
+            message = (
+                f"{ssh.host} is not the VM's address; write {own}, or leave `connect:` out, as `vm:` says it"
+            )
             yield Problem(("connect", "ssh", "host"), message)
 
 
