@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pgdeploy.connection.proxmox import Passing, ProxmoxError, wait_for_task
@@ -16,6 +17,7 @@ from pgdeploy.errors import TargetError
 from pgdeploy.resources.vm.fact import read_vm
 from pgdeploy.vm.deadline import Deadline
 from pgdeploy.vm.plan import plan_vm
+from pgdeploy.vm.refuse import half_destroyed
 from pgdeploy.vm.task import await_task
 
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ def apply_vm(
         except ProxmoxError as error:
             failed[step.text] += 1
             last = error
+            _wait_for_what_runs(declared, step, proxmox, deadline, note)
             deadline.check(f"leave to {step.text}", str(error))
             time.sleep(min(0.2 * 2 ** failed[step.text], 5))
 
@@ -116,7 +119,7 @@ def when_unlocked(declared: DeclaredVm, proxmox: Proxmox, deadline: Deadline, no
             continue
         if machine is None or not machine.lock:
             return fact
-        task = _holder(declared, machine, proxmox)
+        task = _holder(declared, machine.node, proxmox)
         if task is None and time.monotonic() - since > GRACE:
             raise TargetError(_stale(declared, machine))
         deadline.check(f"the lock ({machine.lock}) of VM {machine.id}")
@@ -138,13 +141,23 @@ def _wait(proxmox: Proxmox, task: str, what: str, deadline: Deadline, note: Note
         note(str(error))
 
 
-def _holder(declared: DeclaredVm, machine: MachineFact, proxmox: Proxmox) -> str | None:
+def _wait_for_what_runs(
+    declared: DeclaredVm, step: Step, proxmox: Proxmox, deadline: Deadline, note: Note
+) -> None:
+    """It may be done although nobody heard so, and a restart that is asked for again may be done again."""
+    with suppress(ProxmoxError):  # whoever reads the VM next says it better
+        task = _holder(declared, str(step.path[1]), proxmox)
+        if task is not None:
+            _wait(proxmox, task, step.text, deadline, note)
+
+
+def _holder(declared: DeclaredVm, node: str, proxmox: Proxmox) -> str | None:
     """A running task of this VM, or of its template, which is whom a clone's task is about.
 
     The node is asked, as the cluster's own list never shows a token what it began itself.
     """
     of_vm, of_template = str(declared.vm.id), str(declared.vm.template)
-    for row in proxmox.get("nodes", machine.node, "tasks", source="active"):
+    for row in proxmox.get("nodes", node, "tasks", source="active"):
         about = row.get("id")
         ours = about == of_vm or (about == of_template and row.get("type") == "qmclone")
         if ours and "endtime" not in row:
@@ -156,6 +169,8 @@ def _stale(declared: DeclaredVm, machine: MachineFact) -> str:
     message = (
         f"{declared.target}: VM {machine.id} is locked ({machine.lock}), and no task that we may see holds it"
     )
+    if machine.lock == "destroyed":
+        return f"{declared.target}: {half_destroyed(machine)}"
     if machine.lock == "suspended":
         return f"{message}: its memory is saved on disk; resume it: qm resume {machine.id}"
     if machine.lock != "clone":

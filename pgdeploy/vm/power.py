@@ -61,7 +61,12 @@ def start(declared: DeclaredVm, proxmox: Proxmox, deadline: Deadline, note: Note
     if machine.running:
         note(f"VM {machine.id} runs already")
         return
-    _do(proxmox, machine, "start", "start it", deadline, note)
+    try:
+        _do(proxmox, machine, "start", "start it", deadline, note)
+    except ProxmoxError:
+        if not require_made(declared, proxmox).running:
+            raise
+        note(f"VM {machine.id} runs")  # another start was faster
 
 
 def stop(

@@ -39,6 +39,8 @@ def require_ours(declared: DeclaredVm, machine: MachineFact) -> None:
             f"{declared.target}: VM {machine.id} is locked (clone), as half of it is there; wait until it is done, "
             f"or take it up: {declared.apply}"
         )
+    if machine.lock == "destroyed":  # neither disks nor notes are left
+        raise TargetError(f"{declared.target}: {half_destroyed(machine)}")
     owner = whose(machine)
     if owner == declared.target:
         return
@@ -145,3 +147,11 @@ def require_same_kind(declared: DeclaredVm, fact: VmFact, node: str, storage: st
             f"{declared.target}: template {vm.template} is on {node}, and its clone on {storage} ({kinds[0]}) cannot "
             f"be moved to {desired} ({kinds[1]}) of {vm.node}; take a template of that node, or a storage of both"
         )
+
+
+def half_destroyed(machine: MachineFact) -> str:
+    """What Proxmox leaves until a destroy is through."""
+    return (
+        f"VM {machine.id} is locked (destroyed), as half of it is gone; wait until it is done, or, if nothing runs, on "
+        f"{machine.node}, as root: qm destroy {machine.id} --skiplock --purge; then run it again"
+    )

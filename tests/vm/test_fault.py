@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -10,21 +10,14 @@ import pytest
 from pgdeploy.connection import proxmox as client
 from pgdeploy.errors import PgdeployError
 from pgdeploy.vm.step import VmPlan
-from tests.proxmox.faults import Faults
+from tests.vm.faulty import FAULTS, ends_well
 from tests.vm.hasty import hasty
 from tests.vm.site import Site
 from tests.vm.site import site as make
-from tests.vm.whole import anew, error_of, one_line, require_whole
+from tests.vm.whole import anew, error_of, require_whole
 
 BATCHES = 6
 """Each fault's requests are spread over so many tests, and so over the processes that run them."""
-
-FAULTS: dict[str, Callable[[Faults, int], None]] = {
-    "500": lambda faults, nth: faults.answer(nth, 500, "unable to do it"),
-    "595": lambda faults, nth: faults.answer(nth, 595),
-    "dropped": lambda faults, nth: faults.drop(nth),
-    "answer lost": lambda faults, nth: faults.lose(nth),
-}
 
 
 @pytest.fixture(autouse=True)
@@ -67,10 +60,7 @@ def test_a_fault_at_any_request(fault: str, batch: int, clean: int, site: Site) 
 
 
 def _run_and_mend(site: Site) -> None:
-    try:
-        site.apply()
-    except PgdeployError as error:
-        one_line(error)
+    ends_well(site.apply)
     site.proxmox.faults.clear()
     site.apply()
     require_whole(site)
