@@ -16,6 +16,7 @@ from pgdeploy.errors import SpecError
 from pgdeploy.resources import KINDS
 from pgdeploy.resources.host.spec import HostSpec
 from pgdeploy.resources.spec import Spec
+from pgdeploy.resources.vm.spec import VmSpec
 from pgdeploy.target import Target, load_target
 from tests.redgreen import coverage
 from tests.redgreen.bench import Bench, base_spec, several, with_extension
@@ -42,6 +43,8 @@ NO_CHECK = {
     "Machine.cores": "what lint counts with",
     "Spec.host": "tests/host has its own proof",
     **dict.fromkeys(coverage.fields(HostSpec), "tests/host has its own proof"),
+    "Spec.vm": "tests/vm has its own proof",
+    **dict.fromkeys(coverage.fields(VmSpec), "tests/vm has its own proof"),
     "Spec.waivers": "what lint keeps quiet about",
     "Waiver.rule": "what lint keeps quiet about",
     "Waiver.on": "what lint keeps quiet about",
@@ -82,8 +85,8 @@ def test_every_check_has_a_case(tmp_path: Path, major: int) -> None:
 
 def test_the_base_spec_says_everything(tmp_path: Path) -> None:
     said = {label for major in MAJORS for label, _ in coverage.written(_target(tmp_path, major).spec)}
-    host = {"Spec.host", *coverage.fields(HostSpec)}
-    assert {*coverage.fields(Spec), *NO_CHECK} - said - host - {"Connect.dsn"} == set()
+    elsewhere = {"Spec.host", "Spec.vm", *coverage.fields(HostSpec), *coverage.fields(VmSpec)}
+    assert {*coverage.fields(Spec), *NO_CHECK} - said - elsewhere - {"Connect.dsn"} == set()
 
 
 def test_every_field_is_checked(benches: Callable[[str], Bench], tmp_path: Path) -> None:
