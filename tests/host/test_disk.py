@@ -32,7 +32,9 @@ OPTIONS = ("--device-cgroup-rule", "b 7:* rmw", *GROWING)
 
 
 def spec(size: str = "1GB") -> str:
-    return pg15().replace("cluster: {free", "cluster: {mount: /mnt/data, free") + vm(size)
+    # no more memory than the machine that lends it to the container
+    small = vm(size).replace("memory: 48GB", "memory: 1GB")
+    return pg15().replace("cluster: {free", "cluster: {mount: /mnt/data, free") + small
 
 
 def plug(machine: Machine, disk: LoopDevice) -> None:

@@ -60,8 +60,9 @@ class ContainerGuest:
             if self._gone:
                 raise TargetError(f"machine {self.vmid} was destroyed")
             self._write_drive(boot.cloud_init)
-            self._write_hardware(boot.config)
-            self._plug(address(boot.cloud_init.network_config) if boot.cloud_init else None)
+            at = address(boot.cloud_init.network_config) if boot.cloud_init else None
+            self._write_hardware(boot.config, at)
+            self._plug(at)
             docker("start", self.container)
 
     def shutdown(self) -> None:
@@ -121,9 +122,11 @@ class ContainerGuest:
             (folder / "meta-data").write_text(drive.meta_data, encoding="utf-8")
             (folder / "network-config").write_text(drive.network_config, encoding="utf-8")
 
-    def _write_hardware(self, config: Mapping[str, str]) -> None:
+    def _write_hardware(self, config: Mapping[str, str], at: Address | None) -> None:
+        # on the engine's own network addresses go round: who gets one next could not be reached with another's card
+        card = mac(config) if at else ""
         disks = [f"{self._disk(drive.volume, drive.size)} {drive.id}\n" for drive in drives(config)]
-        files = {"disks": "".join(disks), "mac": mac(config), "hosts": _HOSTS, "hostname": "template\n"}
+        files = {"disks": "".join(disks), "mac": card, "hosts": _HOSTS, "hostname": "template\n"}
         for name, text in {**files, "resolv.conf": _resolvers(self._template.image())}.items():
             (self._folder / name).write_text(text, encoding="utf-8")
 
