@@ -21,6 +21,7 @@ from pgdeploy.cli.shared import (
     Name,
     Names,
     SshConfig,
+    Yes,
     as_json,
     confirmed,
     load,
@@ -183,7 +184,7 @@ def apply(
     dsn: Dsn = None,
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
+    yes: Yes = False,
     saved: Annotated[
         Path | None, typer.Option("--plan", help="do exactly this saved plan, or refuse")
     ] = None,

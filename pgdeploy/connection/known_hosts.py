@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pgdeploy.connection.keygen import keygen
 from pgdeploy.connection.login import effective
 from pgdeploy.errors import TargetError
 
@@ -41,7 +41,7 @@ def _write(file: Path, name: str, key: str, note: Callable[[str], None]) -> None
         return
     if found:
         # hashed names too; it leaves the old file beside it
-        _keygen("-R", name, "-f", str(file))
+        keygen("-R", name, "-f", str(file))
         note(f"another host key of {name} was in {file}; it is replaced")
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with file.open("a+", encoding="utf-8") as known_hosts:
@@ -52,18 +52,6 @@ def _write(file: Path, name: str, key: str, note: Callable[[str], None]) -> None
 
 def _keys_of(file: Path, name: str) -> list[str]:
     """All keys that the file has under this name."""
-    lines = _keygen("-F", name, "-f", str(file), may_fail=True).splitlines()
+    lines = keygen("-F", name, "-f", str(file), may_fail=True).splitlines()
     # @revoked and @cert-authority lines say something else
     return [" ".join(line.split()[1:3]) for line in lines if line and line[0] not in "#@"]
-
-
-def _keygen(*arguments: str, may_fail: bool = False) -> str:
-    try:
-        done = subprocess.run(
-            ["ssh-keygen", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
-    except OSError as error:
-        raise TargetError(f"cannot run ssh-keygen: {error.strerror}") from None
-    if done.returncode and not may_fail:
-        raise TargetError(f"ssh-keygen {arguments[0]} failed: {done.stderr.strip()}")
-    return done.stdout

@@ -5,12 +5,11 @@ Nothing is trusted that came over the network: the engine itself gives the host 
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from pgdeploy.connection.keygen import keygen
 from pgdeploy.container.docker import docker
-from pgdeploy.errors import TargetError
 
 _HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
 _AUTHORIZE = "umask 077 && mkdir -p /root/.ssh && cat >/root/.ssh/authorized_keys"
@@ -23,7 +22,7 @@ def write_ssh_config(container: str, port: int, names: Iterable[str], folder: Pa
         TargetError: the container or ssh-keygen refuses.
     """
     key, known_hosts, config = folder / "key", folder / "known_hosts", folder / "ssh_config"
-    _generate(key)
+    keygen("-q", "-t", "ed25519", "-N", "", "-C", "pgdeploy", "-f", str(key))
     docker("exec", "-i", container, "sh", "-c", _AUTHORIZE, stdin=key.with_suffix(".pub").read_text())
     host_key = " ".join(docker("exec", container, "cat", _HOST_KEY).split()[:2])
     known_hosts.write_text(f"[127.0.0.1]:{port} {host_key}\n")
@@ -36,13 +35,3 @@ def write_ssh_config(container: str, port: int, names: Iterable[str], folder: Pa
         f"  StrictHostKeyChecking yes\n  CheckHostIP no\n  HostKeyAlgorithms ssh-ed25519\n"
     )
     return config
-
-
-def _generate(key: Path) -> None:
-    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "pgdeploy", "-f", str(key)]
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    except OSError as error:
-        raise TargetError(f"cannot run ssh-keygen: {error.strerror}") from None
-    if done.returncode != 0:
-        raise TargetError(f"ssh-keygen failed: {done.stderr.decode(errors='replace').strip()}")

@@ -125,8 +125,7 @@ def _clone(declared: DeclaredVm, fact: VmFact) -> tuple[Step, MachineFact]:
     on = f", to {storage}" if storage else ""
     text = f"clone template {template.id} ({template.name} on {node}) in full as {vm.id} on {where}{on}"
     parent = made(declared)
-    desired = f"VM {vm.id}, made from target {declared.target}"
-    cause = Difference(parent.id, desired, f"no VM {vm.id}")
+    cause = Difference(parent.id, declared.claim, f"no VM {vm.id}")
     step = Step(text, (cause,), "post", ("nodes", node, "qemu", template.id, "clone"), parameters)
     config = _on_storage(template.config, storage)
     if storage and boot.format:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pgdeploy.connection.proxmox import ProxmoxError
 from pgdeploy.errors import TargetError
-from pgdeploy.resources.vm.config import disks, is_on
+from pgdeploy.resources.vm.config import hard_disks, is_on
 from pgdeploy.resources.vm.fact import read_vm
 from pgdeploy.vm.refuse import require_ours
 from pgdeploy.vm.task import await_task
@@ -44,11 +44,15 @@ def _require_in_hand(declared: DeclaredVm, proxmox: Proxmox) -> MachineFact:
         raise TargetError(
             f"{declared.target}: HA manages VM {machine.id}: ha-manager set vm:{machine.id} --state started, or stopped"
         )
+    _require_unlocked(declared, machine)
+    return machine
+
+
+def _require_unlocked(declared: DeclaredVm, machine: MachineFact) -> None:
     if machine.lock:
         raise TargetError(
             f"{declared.target}: VM {machine.id} is locked ({machine.lock}); wait until it is done"
         )
-    return machine
 
 
 def start(declared: DeclaredVm, proxmox: Proxmox, deadline: Deadline, note: Note) -> None:
@@ -106,10 +110,7 @@ def require_destroyable(declared: DeclaredVm, proxmox: Proxmox) -> MachineFact:
             f"{declared.target}: VM {machine.id} is protected; write `protection: false` into the spec and "
             f"{declared.apply}, or on its node: qm set {machine.id} --protection 0"
         )
-    if machine.lock:
-        raise TargetError(
-            f"{declared.target}: VM {machine.id} is locked ({machine.lock}); wait until it is done"
-        )
+    _require_unlocked(declared, machine)
     return machine
 
 
@@ -117,8 +118,7 @@ def lost_with(machine: MachineFact) -> str:
     """What goes with it: its disks, and those that lie about unused."""
     drives = [
         f"{name} {drive.get('size', '')}".strip()
-        for name, drive in sorted(disks(machine.config).items())
-        if drive.get("media") != "cdrom"
+        for name, drive in sorted(hard_disks(machine.config).items())
     ]
     rest = [f"{option} ({text})" for option, text in sorted(machine.config.items()) if _VOLUME(option)]
     return ", ".join([*drives, *rest]) or "no disks"

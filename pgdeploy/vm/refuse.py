@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pgdeploy.errors import TargetError
 from pgdeploy.resources.host.amount import bytes_of
-from pgdeploy.resources.vm.config import disks
+from pgdeploy.resources.vm.config import disks, hard_disks
 from pgdeploy.resources.vm.machine import whose
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _template(declared: DeclaredVm, fact: VmFact) -> None:
             f"qm template {vm.template}"
         )
     if vm.boot_disk not in disks(template.config):
-        known = [name for name, drive in disks(template.config).items() if drive.get("media") != "cdrom"]
+        known = list(hard_disks(template.config))
         raise TargetError(
             f"{declared.target}: template {vm.template} has no {vm.boot_disk} to boot from; its disks: "
             f"{', '.join(known) or 'none'}; let `disks:` begin with the one that it boots from"

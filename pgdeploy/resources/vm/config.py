@@ -44,6 +44,16 @@ def disks(config: Config) -> dict[str, Properties]:
     return {name: split(text, "file") for name, text in config.items() if _DISK.fullmatch(name)}
 
 
+def hard_disks(config: Config) -> dict[str, Properties]:
+    """The drives by name, without CD-ROMs."""
+    return {name: drive for name, drive in disks(config).items() if drive.get("media") != "cdrom"}
+
+
+def unused(config: Config) -> list[str]:
+    """The options that name disks which belong to the VM and are in no drive."""
+    return [option for option in config if option.startswith("unused")]
+
+
 def is_cloud_init(drive: Properties) -> bool:
     """Whether it is the small drive by which cloud-init is told what to do."""
     return drive.get("media") == "cdrom" and "cloudinit" in drive.get("file", "")

@@ -56,6 +56,11 @@ class DeclaredVm:
         return Record(self.target, hashlib.sha256(text.encode()).hexdigest()[:12])
 
     @property
+    def claim(self) -> str:
+        """What is desired of the id."""
+        return f"VM {self.vm.id}, made from target {self.target}"
+
+    @property
     def apply(self) -> str:
         """What a finding says where an apply puts it right."""
         return f"pgdeploy vm apply {self.target}"

@@ -10,7 +10,16 @@ from pgdeploy.check import Check, Outcome, Verdict, evaluate, listing, name
 from pgdeploy.errors import Unreadable
 from pgdeploy.resources.host.amount import bytes_of
 from pgdeploy.resources.host.resource import same
-from pgdeploy.resources.vm.config import Config, bytes_of_disk, disks, join, shown, split, storage_of
+from pgdeploy.resources.vm.config import (
+    Config,
+    bytes_of_disk,
+    hard_disks,
+    join,
+    shown,
+    split,
+    storage_of,
+    unused,
+)
 from pgdeploy.resources.vm.fact import vm_fact
 from pgdeploy.resources.vm.option import Option, VmResource, Write, read_flag, said, set_property
 from pgdeploy.resources.vm.spec import GIBI
@@ -111,7 +120,7 @@ class Disk(VmResource):
 
         None is made while the VM has unused ones: this one may be among them, with all its data.
         """
-        if self.disk in config or any(option.startswith("unused") for option in config):
+        if self.disk in config or unused(config):
             return config
         properties = {"file": f"{self.spec.storage}:{self.desired_size // GIBI}"}
         if self.spec.format is not None:
@@ -172,9 +181,7 @@ class Others(VmResource):
     def _undeclared(self, facts: Facts) -> Outcome:
         machine = vm_fact(facts).machine
         config = machine.config if machine else {}
-        drives = [name for name, drive in disks(config).items() if drive.get("media") != "cdrom"]
-        unused = [option for option in config if option.startswith("unused")]
-        beyond = {*drives, *unused} - {*self.declared.vm.disks}
+        beyond = {*hard_disks(config), *unused(config)} - {*self.declared.vm.disks}
         return Outcome(
             not beyond,
             "no disks beyond the spec",

@@ -194,7 +194,7 @@ class Made(VmResource):
 
     def _made(self, facts: Facts) -> Outcome:
         fact, vm = vm_fact(facts), self.declared.vm
-        desired = f"VM {vm.id}, made from target {self.declared.target}"
+        desired = self.declared.claim
         if fact.machine is None:
             actual = "taken by what the token may not see" if fact.hidden else f"no VM {vm.id}"
             return Outcome(False, desired, actual, stuck=self.declared.apply)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Verdict, evaluate, listing
+from pgdeploy.check import Check, Outcome, listing
 from pgdeploy.errors import Unreadable
+from pgdeploy.resources.host.resource import held_up
 from pgdeploy.resources.vm.config import Config, join, split
 from pgdeploy.resources.vm.fact import vm_fact
 from pgdeploy.resources.vm.option import Option, VmResource, ordered, read_property, set_property
@@ -60,9 +61,7 @@ class Network(VmResource):
             return above
         from pgdeploy.resources.vm.machine import running
 
-        parent = running(self.declared)
-        found = evaluate(parent, facts)
-        return f"{parent.id} drifts: {found.actual}" if found.verdict is Verdict.DRIFTS else None
+        return held_up(running(self.declared), facts)
 
     def _option(
         self,

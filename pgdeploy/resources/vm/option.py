@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pgdeploy.check import Check, Outcome, Resource, Verdict, evaluate, name
+from pgdeploy.check import Check, Outcome, Resource, name
+from pgdeploy.resources.host.resource import held_up
 from pgdeploy.resources.vm.config import Config, is_on, join, split
 from pgdeploy.resources.vm.fact import vm_fact
 
@@ -64,8 +65,7 @@ class VmResource(Resource):
         parent = made(self.declared)
         if check.id == parent.id:
             return None
-        found = evaluate(parent, facts)
-        return f"{parent.id} drifts: {found.actual}" if found.verdict is Verdict.DRIFTS else None
+        return held_up(parent, facts)
 
     def _compare(self, option: Option, facts: Facts) -> Outcome:
         machine = vm_fact(facts).machine
