@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,43 +11,16 @@ import pytest
 
 from pgdeploy.connection.bridge import OS_USER
 from pgdeploy.connection.embedded import Cluster
-
-SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
+from tests.sshd import listening
 
 
 @pytest.fixture(scope="module")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]:
-    """An sshd of our own on a free port: keys only, no TCP forwarding."""
-    if os.geteuid() != 0 or not Path(SSHD).exists():
-        reason = "needs root and an sshd"
-        if os.environ.get("PGDEPLOY_CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    """Its folder, with the file `known_hosts` too, and its port."""
     home = tmp_path_factory.mktemp("sshd")
-    home.chmod(0o700)
-    for name in ("host", "key"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / name], check=True)
-    shutil.copy(home / "key.pub", home / "authorized_keys")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    (home / "known_hosts").write_text(f"[127.0.0.1]:{port} {(home / 'host.pub').read_text()}")
-    (home / "config").write_text(
-        f"ListenAddress 127.0.0.1:{port}\nHostKey {home}/host\nAuthorizedKeysFile {home}/authorized_keys\n"
-        f"PidFile {home}/pid\nAllowTcpForwarding no\nPasswordAuthentication no\nStrictModes no\nUsePAM no\n"
-        "PermitRootLogin prohibit-password\nMaxAuthTries 3\n"
-    )
-    Path("/run/sshd").mkdir(exist_ok=True)
-    with (home / "log").open("wb") as log:
-        daemon = subprocess.Popen([SSHD, "-D", "-e", "-f", home / "config"], stderr=log)
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.05)
-    yield home, port
-    daemon.terminate()
-    daemon.wait()
+    with listening(home, "127.0.0.1") as port:
+        (home / "known_hosts").write_text(f"[127.0.0.1]:{port} {(home / 'host.pub').read_text()}")
+        yield home, port
 
 
 @pytest.fixture(scope="module")

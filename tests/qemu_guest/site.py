@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pgdeploy.errors import TargetError
-from tests.host.machine import ROOT, SECRETS
 from tests.host.texts import pg15
-from tests.proxmox.simulator import Simulator, simulator
+from tests.proxmox.simulator import simulator
 from tests.qemu_guest.lab import QemuLab
+from tests.vm.home import Home
 from tests.vm.site import SECRET
 
 VM = """\
@@ -47,49 +44,15 @@ TIMEOUT = 1500
 """Seconds for one command; an emulated processor is slow."""
 
 
-@dataclass
-class Site:
-    """A home with an ssh key, a spec, a cluster and its machines. Nobody has been told any host key."""
+@dataclass(kw_only=True)
+class Site(Home):
+    """With virtual machines."""
 
-    proxmox: Simulator
     lab: QemuLab
-    home: Path
-    secret: str
-    said: str = ""
-    """What `pgdeploy up` told on its way, and what it printed."""
-    printed: str = ""
-
-    @property
-    def file(self) -> Path:
-        return self.home / "specs" / "prod-pg01.yaml"
-
-    @property
-    def known_hosts(self) -> Path:
-        return self.home / ".ssh" / "known_hosts"
 
     def guest(self, script: str) -> str:
         """What a shell in the machine prints, past the network."""
         return self.lab.guests[2002].run(script)
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """A command of the user's machine, with no other help than the spec."""
-        environment = {
-            **{key: text for key, text in os.environ.items() if not key.startswith("PGDEPLOY_")},
-            **SECRETS,
-            SECRET: self.secret,
-            "HOME": str(self.home),
-            "PGDEPLOY_SPECS": str(self.home / "specs"),
-        }
-        return subprocess.run(
-            [sys.executable, "-m", *words],
-            env=environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            timeout=TIMEOUT,
-        )
 
     def done(self, *words: str) -> str:
         """What pgdeploy prints and tells; it must succeed."""
@@ -97,20 +60,13 @@ class Site:
         assert done.returncode == 0, f"{done.stdout}{done.stderr}\n{self.lab.guests[2002].console[-3000:]}"
         return done.stdout + done.stderr
 
-    def gate(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self.run("pytest", "-p", "no:cacheprovider", "-q", "-rN", "--target=prod-pg01", *words)
-
 
 @contextmanager
 def site(home: Path) -> Iterator[Site]:
     """It, until the end."""
     with QemuLab() as lab, simulator() as proxmox:
         proxmox.guests = lab.guest
-        made = Site(proxmox, lab, home, proxmox.token())
-        made.known_hosts.parent.mkdir(mode=0o700)
-        made.file.parent.mkdir()
-        key = made.known_hosts.with_name("id_ed25519")
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+        made = Site(proxmox, home, TIMEOUT, {"HOME": str(home)}, lab=lab)
         vm = VM.format(
             host=proxmox.host,
             port=proxmox.port,
@@ -120,7 +76,7 @@ def site(home: Path) -> Iterator[Site]:
             home=home,
             dns=", ".join(_resolvers()),
         )
-        ssh = f"user: root, key: {key}, known_hosts: {made.known_hosts}"
+        ssh = f"user: root, key: {made.key}, known_hosts: {made.known_hosts}"
         text = pg15().replace(
             "connect: {ssh: {host: pg01}}\n", f"connect: {{ssh: {{host: {lab.subnet[8]}, {ssh}}}}}\n{vm}"
         )

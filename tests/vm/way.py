@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from tests.proxmox.guest import HOST_KEY, MemoryGuest
+from tests.sshd import listening
 from tests.vm.site import KEY, Site
 
-SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 ADDRESS = "127.0.20.8"
-
-CONFIG = """\
-ListenAddress {address}:{port}
-HostKey {home}/host
-AuthorizedKeysFile {home}/key.pub
-PidFile {home}/pid
-AllowTcpForwarding no
-PasswordAuthentication no
-StrictModes no
-UsePAM no
-PermitRootLogin prohibit-password
-"""
 
 
 @dataclass(frozen=True)
@@ -70,33 +51,5 @@ class Way:
 @contextmanager
 def way(home: Path) -> Iterator[Way]:
     """It listens until the end of the block."""
-    if os.geteuid() != 0 or not Path(SSHD).exists():
-        reason = "needs root and an sshd"
-        if os.environ.get("PGDEPLOY_CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    home.chmod(0o700)
-    for name in ("host", "key"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / name], check=True)
-    Path("/run/sshd").mkdir(exist_ok=True)
-    with socket.socket() as free:
-        free.bind((ADDRESS, 0))
-        port = free.getsockname()[1]
-    (home / "config").write_text(CONFIG.format(address=ADDRESS, port=port, home=home))
-    with (home / "log").open("wb") as log:
-        daemon = subprocess.Popen([SSHD, "-D", "-e", "-f", home / "config"], stderr=log)
-    try:
-        _await(port)
+    with listening(home, ADDRESS) as port:
         yield Way(home, port)
-    finally:
-        daemon.terminate()
-        daemon.wait()
-
-
-def _await(port: int) -> None:
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex((ADDRESS, port)) == 0:
-                return
-        time.sleep(0.02)
-    pytest.fail("the sshd does not listen")
