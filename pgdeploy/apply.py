@@ -9,24 +9,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.change import Change, Effect, Stage
-from pgdeploy.connection.quiet import Quiet
-from pgdeploy.connection.session import settle
+from pgdeploy.change import Change, Effect, Stage, Statement
+from pgdeploy.connection.session import SEARCH_PATH, set_for_session
+from pgdeploy.connection.unlogged import Unlogged
 from pgdeploy.connection.words import told, words
 from pgdeploy.errors import ApplyError, PgdeployError
-from pgdeploy.facts import SIDE_BY_SIDE, closing
+from pgdeploy.facts import SIDE_BY_SIDE
+from pgdeploy.guard import Guard, alone
 
 if TYPE_CHECKING:
     import psycopg
 
     from pgdeploy.connection.server import Server
     from pgdeploy.plan import Plan
-
-LOCK = (0x70676465, 0x706C6F79)
-"""The advisory lock of an apply: `pgde`, `ploy`."""
 
 LOCK_TIMEOUT = "10s"
 """How long a statement waits for another session's lock before the apply stops."""
@@ -40,12 +38,12 @@ def apply(plan: Plan, server: Server, *, lock_timeout: str = LOCK_TIMEOUT) -> li
         TargetError: the server was lost.
     """
     done: list[Change] = []
-    with _alone(server) as guard:
+    with alone(server) as guard:
         for wave in plan.waves:
             try:
                 with told(server.address):
-                    _make(wave, server, lock_timeout, done)
-                    _settle(wave, server, guard)
+                    _make(wave, guard, lock_timeout, done)
+                    _take_effect(wave, server, guard)
             except PgdeployError as error:
                 raise ApplyError(_stopped(error, plan, done)) from error
     return done
@@ -68,11 +66,11 @@ def _first(change: Change) -> str:
 # -- one wave ------------------------------------------------------------------------------------------
 
 
-def _make(wave: Sequence[Change], server: Server, lock_timeout: str, done: list[Change]) -> None:
+def _make(wave: Sequence[Change], guard: Guard, lock_timeout: str, done: list[Change]) -> None:
     """Transactions of several databases side by side; what is outside a transaction one by one."""
     if any(not change.transactional for change in wave):
-        with closing(server.open()) as connection:
-            _prepare(connection, lock_timeout)
+        with guard.session() as connection:
+            set_for_session(connection, lock_timeout=lock_timeout)
             for change in wave:
                 _run(connection, [change], pipelined=change.transactional)
                 done.append(change)
@@ -83,8 +81,8 @@ def _make(wave: Sequence[Change], server: Server, lock_timeout: str, done: list[
 
     def one(item: tuple[str | None, list[Change]]) -> None:
         database, changes = item
-        with closing(server.open(database)) as connection:
-            _prepare(connection, lock_timeout)
+        with guard.session(database) as connection:
+            set_for_session(connection, lock_timeout=lock_timeout)
             _run(connection, changes, pipelined=True)
         done.extend(changes)
 
@@ -96,47 +94,72 @@ def _make(wave: Sequence[Change], server: Server, lock_timeout: str, done: list[
             result.result()
 
 
-def _prepare(connection: psycopg.Connection[Any], lock_timeout: str) -> None:
-    # where an extension goes that says nothing else; everything of ours is named in full
-    settle(connection, lock_timeout=lock_timeout, search_path="public")
-
-
 def _run(connection: psycopg.Connection[Any], changes: Sequence[Change], *, pipelined: bool) -> None:
     """All statements of these changes: in one transaction and one round trip, or one by one.
 
     Raises:
         ApplyError: a statement failed; names it, with the server's words.
     """
+    statements = [statement for change in changes for statement in _statements(change)]
+    secret = any(statement.password is not None for statement in statements)
+    unlogged = Unlogged(connection) if secret else None
+    if pipelined and statements:
+        _run_together(connection, statements, unlogged)
+    elif statements:
+        _run_each(connection, statements, unlogged, borrows=changes[0].borrows)
+
+
+def _run_together(
+    connection: psycopg.Connection[Any], statements: Sequence[Statement], unlogged: Unlogged | None
+) -> None:
     import psycopg
 
-    statements = [statement for change in changes for statement in change.statements]
-    if not statements:
-        return
     sent = [statement.sent() for statement in statements]
-    secret = [statement.password is not None for statement in statements]
-    quiet = Quiet(connection) if any(secret) else None
-    done = 0
     cursors: list[psycopg.Cursor[Any]] = []
     try:
-        if not pipelined:
-            for text in sent:
-                connection.execute(text)
-                done += 1
-            return
         with connection.pipeline() as pipeline:
             connection.execute("BEGIN")
-            for text, is_secret in zip(sent, secret, strict=True):
-                with quiet.statement() if quiet and is_secret else nullcontext():
+            for statement, text in zip(statements, sent, strict=True):
+                secret = statement.password is not None
+                with unlogged.statement(in_transaction=True) if unlogged and secret else nullcontext():
                     cursors.append(connection.execute(text))
             connection.execute("COMMIT")
             pipeline.sync()
             for cursor in cursors:
                 cursor.statusmessage  # noqa: B018
     except psycopg.Error as error:
-        failed = statements[done].text if not pipelined else _failed(cursors, statements)
-        if not pipelined and changes[0].borrows:
-            _give_back(connection, sent)
-        raise ApplyError(f"{words(error)}\n  in: {failed}") from error
+        raise ApplyError(f"{words(error)}\n  in: {_failed(cursors, statements)}") from error
+
+
+def _run_each(
+    connection: psycopg.Connection[Any],
+    statements: Sequence[Statement],
+    unlogged: Unlogged | None,
+    *,
+    borrows: bool,
+) -> None:
+    import psycopg
+
+    sent = [statement.sent() for statement in statements]
+    for statement, text in zip(statements, sent, strict=True):
+        secret = statement.password is not None
+        try:
+            with unlogged.statement(in_transaction=False) if unlogged and secret else nullcontext():
+                connection.execute(text)
+        except psycopg.Error as error:
+            if borrows:
+                _give_back(connection, sent)
+            raise ApplyError(f"{words(error)}\n  in: {statement.text}") from error
+
+
+def _statements(change: Change) -> Iterator[Statement]:
+    """An extension that says nothing else goes to the first schema of search_path, which is none of ours."""
+    if change.stage is not Stage.EXTENSION:
+        yield from change.statements
+        return
+    yield Statement("SET LOCAL search_path = public, pg_temp")
+    yield from change.statements
+    yield Statement(f"SET LOCAL search_path = {SEARCH_PATH}")
 
 
 def _give_back(connection: psycopg.Connection[Any], sent: Sequence[str]) -> None:
@@ -159,25 +182,25 @@ def _failed(cursors: Sequence[Any], statements: Sequence[Any]) -> str:
 # -- after a wave --------------------------------------------------------------------------------------
 
 
-def _settle(wave: Sequence[Change], server: Server, guard: _Guard) -> None:
+def _take_effect(wave: Sequence[Change], server: Server, guard: Guard) -> None:
     """Write pg_hba.conf, reload or restart, as the wave's changes ask; a restart that is not ours to make waits."""
     for change in wave:
         if change.hba is not None:
-            _write_hba(server, change.hba)
+            _write_hba(server, guard, change.hba)
     effects = {change.effect for change in wave}
     if Effect.RESTART in effects and server.can_restart:
         guard.release()
         server.restart()
         guard.take()
     elif effects - {Effect.NONE}:
-        _reload(server)
+        _reload(guard)
 
 
-def _write_hba(server: Server, text: str) -> None:
+def _write_hba(server: Server, guard: Guard, text: str) -> None:
     """A bad file never replaces a good one: the server reads it first, and with one wrong line the old comes back."""
     before = server.write_hba(text)
-    query = "SELECT line_number, error FROM pg_hba_file_rules WHERE error IS NOT NULL ORDER BY 1"
-    with closing(server.open()) as connection:
+    query = "SELECT line_number, error FROM pg_catalog.pg_hba_file_rules WHERE error IS NOT NULL ORDER BY line_number"
+    with guard.session() as connection:
         wrong = connection.execute(query).fetchall()
     if wrong:
         server.write_hba(before, whole=True)
@@ -185,12 +208,12 @@ def _write_hba(server: Server, text: str) -> None:
         raise ApplyError(f"the server refuses the new pg_hba.conf, so the old one stays: {said}")
 
 
-def _reload(server: Server) -> None:
+def _reload(guard: Guard) -> None:
     """Ask for a reload and wait until the server has read its files; the checks say what it made of them."""
-    with closing(server.open()) as connection:
-        when = "SELECT pg_conf_load_time()::text"
+    with guard.session() as connection:
+        when = "SELECT pg_catalog.pg_conf_load_time()::text"
         before = connection.execute(when).fetchone()
-        connection.execute("SELECT pg_reload_conf()")
+        connection.execute("SELECT pg_catalog.pg_reload_conf()")
         start = time.monotonic()
         while connection.execute(when).fetchone() == before:
             waited = time.monotonic() - start
@@ -208,61 +231,12 @@ def _refused(connection: psycopg.Connection[Any]) -> str:
     import psycopg
 
     query = """
-        SELECT sourcefile || ':' || sourceline || ': ' || coalesce(name || ': ', '') || error FROM pg_file_settings
-        WHERE error IS NOT NULL AND NOT EXISTS (SELECT FROM pg_file_settings WHERE applied) ORDER BY seqno LIMIT 1"""
+        SELECT sourcefile || ':' || sourceline || ': ' || coalesce(name || ': ', '') || error
+        FROM pg_catalog.pg_file_settings
+        WHERE error IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_file_settings WHERE applied)
+        ORDER BY seqno LIMIT 1"""
     try:
         row = connection.execute(query).fetchone()
     except psycopg.Error:
         return ""
     return f"the server refuses its configuration files as a whole: {row[0]}" if row else ""
-
-
-# -- one apply at a time -------------------------------------------------------------------------------
-
-
-class _Guard:
-    """Holds the advisory lock on a connection of its own."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._connection: psycopg.Connection[Any] | None = None
-
-    def take(self) -> None:
-        """Raises ApplyError on a standby, and when another apply runs, even one that came in by another database."""
-        self._connection = self._server.open()
-        if self._connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
-            self.release()
-            raise ApplyError("this server is a standby; apply to its primary")
-        got = self._connection.execute("SELECT pg_try_advisory_lock(%s, %s)", LOCK).fetchone()
-        others = self._connection.execute(
-            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()"
-            " AND classid::int8 = %s AND objid::int8 = %s",
-            LOCK,
-        ).fetchall()
-        if others or got != (True,):
-            self.release()
-            pids = ", ".join(str(row[0]) for row in others) or "unknown"
-            raise ApplyError(
-                f"another apply is running on this server (backend {pids}); wait for it and plan again"
-            )
-
-    def release(self) -> None:
-        import psycopg
-
-        if self._connection is not None:
-            # closing alone lets the backend hold the lock until it has ended, and the next apply may be quicker
-            with suppress(psycopg.Error):
-                self._connection.execute("SELECT pg_advisory_unlock(%s, %s)", LOCK)
-            self._connection.close()
-            self._connection = None
-
-
-@contextmanager
-def _alone(server: Server) -> Iterator[_Guard]:
-    guard = _Guard(server)
-    with told(server.address):
-        guard.take()
-    try:
-        yield guard
-    finally:
-        guard.release()

@@ -17,7 +17,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from pgdeploy.check import Inapplicable
-from pgdeploy.connection.session import settle
+from pgdeploy.connection.session import CANCELED, deadline, decode_leniently
 from pgdeploy.connection.words import told
 from pgdeploy.errors import PgdeployError, TargetError, Unreadable
 
@@ -273,15 +273,14 @@ def _look(server: Server, look: Callable[[Host], Any] | None) -> HostRead:
 def _read_sql(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Facts:
     """One round trip for the server, one for each of the databases that exists."""
     with told(server.address), closing(server.open()) as connection:
-        with connection.pipeline():
-            settle(connection)
-            about = ServerFact._make(connection.execute(_SERVER).fetchone())  # type: ignore[arg-type]
+        about = ServerFact._make(connection.execute(_SERVER).fetchone())  # type: ignore[arg-type]
         if about.major < 14:
             raise TooOld(f"{server.address}: PostgreSQL {about.major} is too old; 14 to 18 are supported")
         here = [
             query for query in (IDENTITY, *queries) if not query.in_database and query.since <= about.major
         ]
-        rows_of_server = _read_all(connection, here, about.major, scope)
+        rows_of_server = _read_all(server, connection, here, about.major, scope)
+        decode_leniently(connection)
         names = {name.name: name for name in map(DatabaseName._make, connection.execute(_NAMES).fetchall())}
     there = [query for query in queries if query.in_database and query.since <= about.major]
     known = [name for name in dict.fromkeys(scope.databases) if name in names]
@@ -293,7 +292,7 @@ def _read_sql(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Fa
             return _all_unreadable(there, f"database {name} allows no connections")
         try:
             with told(server.address), closing(server.open(name)) as connection:
-                return _read_all(connection, there, about.major, scope)
+                return _read_all(server, connection, there, about.major, scope)
         except TargetError as error:
             return _all_unreadable(there, str(error))
 
@@ -317,26 +316,44 @@ def _all_unreadable(queries: Iterable[Query[Any]], reason: str) -> Rows:
 
 
 def _read_all(
-    connection: psycopg.Connection[Any], queries: Sequence[Query[Any]], major: int, scope: Scope
+    server: Server,
+    connection: psycopg.Connection[Any],
+    queries: Sequence[Query[Any]],
+    major: int,
+    scope: Scope,
 ) -> Rows:
-    """All queries in one round trip and one snapshot; when one fails, each by itself to know which."""
+    """All queries in one round trip and one snapshot; when one fails, each by itself to know which.
+
+    Raises:
+        TargetError: the connection was lost, or the server took longer than it may.
+    """
     import psycopg
 
-    try:
-        with connection.pipeline() as pipeline:
-            settle(connection)
-            # or BEGIN would come in the middle of the implicit transaction, where the level cannot change
-            pipeline.sync()
-            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            cursors = [_ask(connection, query, major, scope) for query in queries]
-            connection.execute("COMMIT")
-            fetched = [cursor.fetchall() for cursor in cursors]
-    except psycopg.OperationalError as error:
-        if connection.closed:
-            raise TargetError(f"the connection was lost while reading: {str(error).strip()}") from error
-        return _read_each(connection, queries, major, scope)
-    except psycopg.Error:
-        return _read_each(connection, queries, major, scope)
+    with deadline(connection, server.budget, server.address):
+        try:
+            return _read_together(connection, queries, major, scope)
+        except UnicodeDecodeError:
+            # a name in another encoding: it is shown with its bytes, and the rest is read
+            decode_leniently(connection)
+            return _read_together(connection, queries, major, scope)
+        except psycopg.Error as error:
+            if connection.closed:
+                raise TargetError(f"the connection was lost while reading: {str(error).strip()}") from error
+            if error.sqlstate == CANCELED:
+                raise
+            return _read_each(connection, queries, major, scope)
+
+
+def _read_together(
+    connection: psycopg.Connection[Any], queries: Sequence[Query[Any]], major: int, scope: Scope
+) -> Rows:
+    with connection.pipeline() as pipeline:
+        # or BEGIN would come in the middle of the implicit transaction, where the level cannot change
+        pipeline.sync()
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        cursors = [_ask(connection, query, major, scope) for query in queries]
+        connection.execute("COMMIT")
+    fetched = [cursor.fetchall() for cursor in cursors]
     return {query.name: tuple(map(query.row, rows)) for query, rows in zip(queries, fetched, strict=True)}
 
 
@@ -352,7 +369,7 @@ def _read_each(
     import psycopg
 
     connection.execute("ROLLBACK")
-    settle(connection)
+    decode_leniently(connection)
     found: dict[str, tuple[Any, ...] | Unreadable] = {}
     for query in queries:
         try:

@@ -16,8 +16,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgdeploy.connection.dsn import connect
-from pgdeploy.connection.server import MAINTENANCE, Server
+from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
+from pgdeploy.connection.session import connect
 from pgdeploy.errors import TargetError
 
 if TYPE_CHECKING:
@@ -80,20 +80,26 @@ class BridgeServer(Server):
         """What comes before the first connection; raises TargetError."""
 
     def open(
-        self, database: str | None = None, *, user: str | None = None, password: Secret | None = None
+        self,
+        database: str | None = None,
+        *,
+        user: str | None = None,
+        password: Secret | None = None,
+        application_name: str = APPLICATION,
+        configured: bool = True,
     ) -> psycopg.Connection[tuple[object, ...]]:
         self._prepare()
         options: dict[str, object] = {
             "host": str(self._folder),
             "user": user or OS_USER,
             "dbname": database or MAINTENANCE,
-            "application_name": "pgdeploy",
+            "application_name": application_name,
             "connect_timeout": 3 * CONNECT_TIMEOUT,
         }
         if password is not None:
             options["password"] = password.reveal()
         try:
-            return connect(self.address, options)
+            return connect(self.address, options, configured=configured)
         except TargetError as error:
             # when the command or the bridge failed, theirs is the word that helps, not libpq's
             raise TargetError(

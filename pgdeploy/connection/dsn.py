@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING
 
-from pgdeploy.connection.server import MAINTENANCE, Server
+from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
+from pgdeploy.connection.session import connect
 from pgdeploy.errors import TargetError
 
 if TYPE_CHECKING:
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 10
 """Seconds until an address that does not answer is given up, unless the DSN says otherwise."""
-
-_MORE = ("DETAIL:", "HINT:")
-"""Begin the lines that add to the one before."""
 
 
 class DsnServer(Server):
@@ -41,12 +38,19 @@ class DsnServer(Server):
             self.address += f":{options['port']}"
 
     def open(
-        self, database: str | None = None, *, user: str | None = None, password: Secret | None = None
+        self,
+        database: str | None = None,
+        *,
+        user: str | None = None,
+        password: Secret | None = None,
+        application_name: str = APPLICATION,
+        configured: bool = True,
     ) -> psycopg.Connection[tuple[object, ...]]:
         default = self._options.get("dbname") or os.environ.get("PGDATABASE") or MAINTENANCE
         options: dict[str, object] = {
             "connect_timeout": CONNECT_TIMEOUT,
-            "application_name": "pgdeploy",
+            "application_name": application_name,
+            "options": os.environ.get("PGOPTIONS", ""),
             **self._options,
         }
         options["dbname"] = database or default
@@ -54,26 +58,4 @@ class DsnServer(Server):
             options |= {"user": user, "password": password.reveal() if password else ""}
             if not password:
                 del options["password"]
-        return connect(self.address, options)
-
-
-def connect(address: str, options: dict[str, object]) -> psycopg.Connection[tuple[object, ...]]:
-    """Open one autocommit connection; a failure is one line that names the address, never the password."""
-    import psycopg
-
-    # what went wrong in a pipeline is raised; psycopg would also log it, on stderr
-    logging.getLogger("psycopg").setLevel(logging.ERROR)
-    try:
-        # names are UTF-8 whatever ALTER ROLE ... SET client_encoding says
-        fixed = {**options, "client_encoding": "utf8"}
-        return psycopg.connect(autocommit=True, prepare_threshold=None, **fixed)  # type: ignore[arg-type]
-    except psycopg.Error as error:
-        raise TargetError(f"{address}: {_one_line(error)}") from error
-
-
-def _one_line(error: Exception) -> str:
-    """libpq's word on the last address it tried, without the questions that it asks back."""
-    lines = [line.strip().removeprefix("- ") for line in str(error).splitlines()]
-    said = [line for line in lines if line and not line.startswith("Is the server")]
-    last = next((at for at, line in reversed([*enumerate(said)]) if not line.startswith(_MORE)), 0)
-    return "; ".join(said[last:]) or type(error).__name__
+        return connect(self.address, options, configured=configured)

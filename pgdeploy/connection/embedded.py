@@ -20,8 +20,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.connection.dsn import connect
-from pgdeploy.connection.server import MAINTENANCE, Server
+from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
+from pgdeploy.connection.session import connect
 from pgdeploy.errors import MissingExtra, TargetError
 from pgdeploy.secret import stand_ins
 
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 SERVER_USER = "nobody"
 """Who the server runs as when we are root: PostgreSQL refuses to run as root."""
+
+CONNECT_TIMEOUT = 30
+"""Seconds until a server that does not answer is given up."""
 
 OURS = "# pgdeploy's own way in:"
 """Marks the lines of pg_hba.conf that let pgdeploy itself in; they are no part of any spec."""
@@ -159,17 +162,24 @@ class Cluster(Server):
     # -- use -----------------------------------------------------------------------------------------
 
     def open(
-        self, database: str | None = None, *, user: str | None = None, password: Secret | None = None
+        self,
+        database: str | None = None,
+        *,
+        user: str | None = None,
+        password: Secret | None = None,
+        application_name: str = APPLICATION,
+        configured: bool = True,
     ) -> psycopg.Connection[tuple[object, ...]]:
         options: dict[str, object] = {
             "host": str(self._sockets),
             "user": user or self.superuser,
             "dbname": database or MAINTENANCE,
-            "application_name": "pgdeploy",
+            "application_name": application_name,
+            "connect_timeout": CONNECT_TIMEOUT,
         }
         if password is not None:
             options["password"] = password.reveal()
-        return connect(self.address, options)
+        return connect(self.address, options, configured=configured)
 
     @property
     def dsn(self) -> str:

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from pgdeploy.connection.host import Host
     from pgdeploy.secret import Secret
 
+APPLICATION = "pgdeploy"
+"""The application_name of our sessions; those of probes have another one."""
+
+BUDGET = 60.0
+"""Seconds that one bulk read may take, unless --timeout says otherwise."""
+
 MAINTENANCE = "postgres"
 """The database for work on the whole server. One name for everybody, as advisory locks are per database."""
 
@@ -33,16 +39,27 @@ class Server:
     can_write_hba = False
     own_hba_lines = 0
     """Lines at the head of pg_hba.conf by which pgdeploy itself comes in; they are no part of any spec."""
+    budget: float = BUDGET
+    """Seconds that one bulk read may take."""
     host: Host | None = None
     """The host under it, where we can run commands on that."""
 
     def open(
-        self, database: str | None = None, *, user: str | None = None, password: Secret | None = None
+        self,
+        database: str | None = None,
+        *,
+        user: str | None = None,
+        password: Secret | None = None,
+        application_name: str = APPLICATION,
+        configured: bool = True,
     ) -> psycopg.Connection[tuple[object, ...]]:
         """A new autocommit connection, to the maintenance database unless another is named.
 
+        It is the same whatever ALTER ROLE and ALTER DATABASE preset. Not `configured`, it is as any client of
+        that role would get it: for tests that act as the role and nothing more.
+
         Raises:
-            TargetError: the server cannot be reached or refuses the login; one line, no secret.
+            TargetError: the server cannot be reached or refuses the login, or a pooler answers; one line, no secret.
         """
         raise NotImplementedError
 

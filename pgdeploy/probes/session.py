@@ -10,7 +10,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.check import Inapplicable, name
-from pgdeploy.connection.session import settle
+from pgdeploy.connection.session import set_for_session
 from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.facts import Facts, closing
 from pgdeploy.resources import database as databases
@@ -60,7 +60,7 @@ def session(facts: Facts, database: str | None = None) -> Iterator[psycopg.Conne
     try:
         with closing(server.open(database)) as connection:
             # who holds a lock on a table goes first: what cannot be tried then is asked
-            settle(connection, lock_timeout="50ms", statement_timeout="30s")
+            set_for_session(connection, lock_timeout="50ms", statement_timeout="30s")
             yield connection
     except TargetError as error:
         raise Unreadable(str(error)) from error

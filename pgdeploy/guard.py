@@ -1,0 +1,105 @@
+"""One apply at a time on a server, by advisory locks: they end with the sessions that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from pgdeploy.connection.session import silence_event_triggers
+from pgdeploy.connection.words import told
+from pgdeploy.errors import ApplyError
+from pgdeploy.facts import closing
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from pgdeploy.connection.server import Server
+
+LOCK = (0x70676465, 0x706C6F79)
+"""The advisory lock of an apply: `pgde`, `ploy`."""
+
+WRITER = (0x70676465, 0x77726974)
+"""The advisory lock that each session which writes has for itself: `pgde`, `writ`."""
+
+_OTHERS = """
+SELECT DISTINCT l.pid, a.usename::text FROM pg_catalog.pg_locks l
+LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()
+  AND l.classid::int8 = %s AND l.objid::int8 = ANY (%s) AND l.objsubid = 2"""
+
+_HELD = """
+SELECT FROM pg_catalog.pg_locks
+WHERE locktype = 'advisory' AND granted AND pid = %s AND classid::int8 = %s AND objid::int8 = %s AND objsubid = 2"""
+
+
+class Guard:
+    """Holds the advisory lock in a session of its own, and opens the sessions that write.
+
+    A backend goes on for a while when its client is killed, and may still commit. So each session that writes has a
+    lock of its own, which the next apply sees, and asks whether the guard's is still held before it does anything.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def take(self) -> None:
+        """Raises ApplyError on a standby, and when another apply runs, even one that came in by another database."""
+        self._connection = self._server.open()
+        if self._connection.execute("SELECT pg_catalog.pg_is_in_recovery()").fetchone() == (True,):
+            self.release()
+            raise ApplyError("this server is a standby; apply to its primary")
+        got = self._connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s, %s)", LOCK).fetchone()
+        keys = [LOCK[1], WRITER[1]]
+        others = self._connection.execute(_OTHERS, [LOCK[0], keys]).fetchall()
+        if others or got != (True,):
+            self.release()
+            who = ", ".join(f"backend {pid} of {user}" for pid, user in others) or "unknown"
+            raise ApplyError(f"another apply is running on this server ({who}); wait for it and plan again")
+
+    @contextmanager
+    def session(self, database: str | None = None) -> Iterator[psycopg.Connection[Any]]:
+        """A session that writes.
+
+        Raises:
+            ApplyError: the guard's lock is lost, so another apply may be running.
+        """
+        pid = self._connection.info.backend_pid if self._connection is not None else 0
+        with closing(self._server.open(database)) as connection:
+            with connection.pipeline():
+                ours = connection.execute("SELECT pg_catalog.pg_try_advisory_lock_shared(%s, %s)", WRITER)
+                held = connection.execute(_HELD, [pid, *LOCK])
+                silence_event_triggers(connection)
+            if ours.fetchone() != (True,):
+                raise ApplyError("another session holds the lock of those that write; plan again")
+            if held.fetchone() is None:
+                raise ApplyError(f"the lock of this apply is lost: backend {pid}, which held it, has ended")
+            yield connection
+
+    def release(self) -> None:
+        import psycopg
+
+        if self._connection is not None:
+            # closing alone lets the backend hold the lock until it has ended, and the next apply may be quicker
+            with suppress(psycopg.Error):
+                self._connection.execute("SELECT pg_catalog.pg_advisory_unlock(%s, %s)", LOCK)
+            self._connection.close()
+            self._connection = None
+
+
+@contextmanager
+def alone(server: Server) -> Iterator[Guard]:
+    """Nobody else applies to this server until the end of the block.
+
+    Raises:
+        ApplyError: somebody does, or the server is a standby.
+        TargetError: the server cannot be reached.
+    """
+    guard = Guard(server)
+    with told(server.address):
+        guard.take()
+    try:
+        yield guard
+    finally:
+        guard.release()
