@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -22,11 +23,14 @@ LOCK = (0x70676465, 0x706C6F79)
 WRITER = (0x70676465, 0x77726974)
 """The advisory lock that each session which writes has for itself: `pgde`, `writ`."""
 
-_OTHERS = """
+PATIENCE = 10.0
+"""Seconds to wait for what a killed apply has left at work."""
+
+_HOLDERS = """
 SELECT DISTINCT l.pid, a.usename::text FROM pg_catalog.pg_locks l
 LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()
-  AND l.classid::int8 = %s AND l.objid::int8 = ANY (%s) AND l.objsubid = 2"""
+  AND l.classid::int8 = %s AND l.objid::int8 = %s AND l.objsubid = 2"""
 
 _HELD = """
 SELECT FROM pg_catalog.pg_locks
@@ -45,18 +49,34 @@ class Guard:
         self._connection: psycopg.Connection[Any] | None = None
 
     def take(self) -> None:
-        """Raises ApplyError on a standby, and when another apply runs, even one that came in by another database."""
+        """Take the lock, and wait for what a killed apply has left at work.
+
+        Raises:
+            ApplyError: a standby; or another apply runs, even one that came in by another database.
+        """
         self._connection = self._server.open()
-        if self._connection.execute("SELECT pg_catalog.pg_is_in_recovery()").fetchone() == (True,):
+        try:
+            self._take(self._connection)
+        except BaseException:
             self.release()
+            raise
+
+    def _take(self, connection: psycopg.Connection[Any]) -> None:
+        if connection.execute("SELECT pg_catalog.pg_is_in_recovery()").fetchone() == (True,):
             raise ApplyError("this server is a standby; apply to its primary")
-        got = self._connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s, %s)", LOCK).fetchone()
-        keys = [LOCK[1], WRITER[1]]
-        others = self._connection.execute(_OTHERS, [LOCK[0], keys]).fetchall()
+        got = connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s, %s)", LOCK).fetchone()
+        others = _holders(connection, LOCK)
         if others or got != (True,):
-            self.release()
-            who = ", ".join(f"backend {pid} of {user}" for pid, user in others) or "unknown"
+            who = ", ".join(others) or "unknown"
             raise ApplyError(f"another apply is running on this server ({who}); wait for it and plan again")
+        start = time.monotonic()
+        while left := _holders(connection, WRITER):
+            if time.monotonic() - start > PATIENCE:
+                raise ApplyError(
+                    f"an apply that was killed is still at work here ({', '.join(left)}); wait for it, or end "
+                    "it with pg_terminate_backend, and plan again"
+                )
+            time.sleep(0.05)
 
     @contextmanager
     def session(self, database: str | None = None) -> Iterator[psycopg.Connection[Any]]:
@@ -86,6 +106,11 @@ class Guard:
                 self._connection.execute("SELECT pg_catalog.pg_advisory_unlock(%s, %s)", LOCK)
             self._connection.close()
             self._connection = None
+
+
+def _holders(connection: psycopg.Connection[Any], lock: tuple[int, int]) -> list[str]:
+    """Who else holds the lock, in any database."""
+    return [f"backend {pid} of {user}" for pid, user in connection.execute(_HOLDERS, lock).fetchall()]
 
 
 @contextmanager

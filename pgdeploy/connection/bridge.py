@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
-from pgdeploy.connection.session import connect
 from pgdeploy.errors import TargetError
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ class BridgeServer(Server):
         if password is not None:
             options["password"] = password.reveal()
         try:
-            return connect(self.address, options, configured=configured)
+            return self._session(options, configured=configured)
         except TargetError as error:
             # when the command or the bridge failed, theirs is the word that helps, not libpq's
             raise TargetError(

@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
-from pgdeploy.connection.session import connect
 from pgdeploy.errors import TargetError
 
 if TYPE_CHECKING:
@@ -58,4 +57,4 @@ class DsnServer(Server):
             options |= {"user": user, "password": password.reveal() if password else ""}
             if not password:
                 del options["password"]
-        return connect(self.address, options, configured=configured)
+        return self._session(options, configured=configured)

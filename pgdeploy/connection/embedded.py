@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
-from pgdeploy.connection.session import connect
 from pgdeploy.errors import MissingExtra, TargetError
 from pgdeploy.secret import stand_ins
 
@@ -179,7 +178,7 @@ class Cluster(Server):
         }
         if password is not None:
             options["password"] = password.reveal()
-        return connect(self.address, options, configured=configured)
+        return self._session(options, configured=configured)
 
     @property
     def dsn(self) -> str:

@@ -41,6 +41,8 @@ class Server:
     """Lines at the head of pg_hba.conf by which pgdeploy itself comes in; they are no part of any spec."""
     budget: float = BUDGET
     """Seconds that one bulk read may take."""
+    _version = 0
+    """server_version_num, once a session has told it."""
     host: Host | None = None
     """The host under it, where we can run commands on that."""
 
@@ -62,6 +64,18 @@ class Server:
             TargetError: the server cannot be reached or refuses the login, or a pooler answers; one line, no secret.
         """
         raise NotImplementedError
+
+    def _session(
+        self, options: dict[str, object], *, configured: bool
+    ) -> psycopg.Connection[tuple[object, ...]]:
+        """The session that libpq's `options` lead to."""
+        from pgdeploy.connection.session import connect, connect_unconfigured
+
+        if not configured:
+            return connect_unconfigured(self.address, options)
+        connection = connect(self.address, options, version=self._version)
+        self._version = connection.info.server_version
+        return connection
 
     def inapplicable(self, kind: str, name: str, desired: str) -> str | None:
         """Why this kind of server cannot have what the spec says, or None when it can."""

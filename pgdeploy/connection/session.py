@@ -106,11 +106,11 @@ class PoolerError(TargetError):
 
 
 def connect(
-    address: str, options: dict[str, object], *, configured: bool = True
+    address: str, options: dict[str, object], *, version: int = 0
 ) -> psycopg.Connection[tuple[object, ...]]:
-    """A new autocommit session. `options` are libpq's; `address` is what messages call the server.
+    """A new autocommit session, the same whatever others preset. `options` are libpq's.
 
-    Not `configured`, it is as any other client of the same role would get it.
+    `address` is what messages call the server; `version` its server_version_num, where that is known.
 
     Raises:
         TargetError: the server cannot be reached or refuses the login; one line that never holds a password.
@@ -118,9 +118,9 @@ def connect(
     """
     import psycopg
 
-    if not configured:
-        return _connect(address, options)
-    connection = _connect(address, {**options, "options": _startup(options, {})})
+    # so short that it ends the login itself
+    known = _SINCE_17 if version >= 170000 else {}
+    connection = connect_unconfigured(address, {**options, "options": _startup(options, known)})
     version = connection.info.server_version
     try:
         return _configured(address, connection)
@@ -130,7 +130,7 @@ def connect(
             raise TargetError(f"{address}: the session cannot be configured: {words(error)}") from error
     # a timeout that somebody preset ended the first statement: so this one brings its own from the start
     timeouts = _TIMEOUTS | (_SINCE_17 if version >= 170000 else {})
-    connection = _connect(address, {**options, "options": _startup(options, timeouts)})
+    connection = connect_unconfigured(address, {**options, "options": _startup(options, timeouts)})
     try:
         return _configured(address, connection)
     except psycopg.Error as error:
@@ -176,7 +176,9 @@ def decode_leniently(connection: psycopg.Connection[Any]) -> None:
 
 
 @contextmanager
-def deadline(connection: psycopg.Connection[Any], seconds: float, address: str) -> Iterator[None]:
+def deadline(
+    connection: psycopg.Connection[Any], seconds: float, address: str, *, grace: float = GRACE
+) -> Iterator[None]:
     """Let the server cancel a statement that takes longer; hang up when it does not even do that.
 
     Raises:
@@ -190,7 +192,7 @@ def deadline(connection: psycopg.Connection[Any], seconds: float, address: str) 
         late.set()
         _shut(connection)
 
-    timer = threading.Timer(seconds + GRACE, hang_up)
+    timer = threading.Timer(seconds + grace, hang_up)
     timer.daemon = True
     timer.start()
     try:
@@ -218,7 +220,12 @@ def _startup(options: dict[str, object], more: dict[str, str]) -> str:
     return " ".join(["-c role=none", given, *(f"-c {name}={value}" for name, value in pinned.items())])
 
 
-def _connect(address: str, options: dict[str, object]) -> psycopg.Connection[tuple[object, ...]]:
+def connect_unconfigured(address: str, options: dict[str, object]) -> psycopg.Connection[tuple[object, ...]]:
+    """A new autocommit session as any client of the same role gets it.
+
+    Raises:
+        TargetError: the server cannot be reached or refuses the login; one line that never holds a password.
+    """
     import psycopg
 
     # what went wrong in a pipeline is raised; psycopg would also log it, on stderr
