@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdeploy.check import Finding, Verdict, evaluate
+from pgdeploy.connection.server import BUDGET
 from pgdeploy.errors import PgdeployError, PlanError, TargetError
 from pgdeploy.target import Target, connect
 
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where the spec is realised (`live`, `embedded`, `container`) and what overrides how to get there."""
+    """Where the spec is realised (`live`, `embedded`, `container`) and what overrides how to get there.
+
+    `budget` is how many seconds one read or probe may take.
+    """
 
     on: str = "live"
     dsn: str | None = None
     ssh_config: Path | None = None
     data_dir: Path | None = None
+    budget: float = BUDGET
 
 
 class Gate:
@@ -64,6 +69,7 @@ class Gate:
                 data_dir=way.data_dir,
                 note=self._note,
             )
+            self._server.budget = way.budget
         return self._server
 
     @property

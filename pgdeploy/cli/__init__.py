@@ -29,6 +29,7 @@ from pgdeploy.cli.shared import (
     note,
     print_json,
 )
+from pgdeploy.connection.server import BUDGET
 
 if TYPE_CHECKING:
     from pgdeploy.check import Finding
@@ -67,6 +68,9 @@ class UpOn(StrEnum):
 OnOption = Annotated[On, typer.Option("--on", help="where the spec is realised")]
 Dsn = Annotated[
     str | None, typer.Option("--dsn", help="libpq connection string instead of the spec's connect:")
+]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="how long one read or probe may take")
 ]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="with --on embedded: keep the cluster here")]
 
@@ -155,6 +159,7 @@ def plan(
     dsn: Dsn = None,
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
+    timeout: Timeout = BUDGET,
     json: Json = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="save the plan, to bind `apply --plan` to it")
@@ -163,7 +168,7 @@ def plan(
     """Print the SQL that brings the server to the spec. Exit 0: nothing to do; 2: changes; 1: error."""
     from pgdeploy import render_plan
 
-    with _gate(target, _way(on, dsn, ssh_config, data_dir)) as gate:
+    with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout)) as gate:
         planned = gate.plan()
         data = render_plan.as_data(planned, gate)
         if out is not None:
@@ -184,6 +189,7 @@ def apply(
     dsn: Dsn = None,
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
+    timeout: Timeout = BUDGET,
     yes: Yes = False,
     saved: Annotated[
         Path | None, typer.Option("--plan", help="do exactly this saved plan, or refuse")
@@ -203,7 +209,7 @@ def apply(
     from pgdeploy.apply import apply as make
 
     _require_duration("--lock-timeout", lock_timeout)
-    with _gate(target, _way(on, dsn, ssh_config, data_dir)) as gate:
+    with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout)) as gate:
         planned = render_plan.permitted(
             gate.plan(), destructive=allow_destructive, unreadable=skip_unreadable
         )
@@ -240,6 +246,7 @@ def check(
     dsn: Dsn = None,
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
+    timeout: Timeout = BUDGET,
     no_probes: Annotated[bool, typer.Option("--no-probes", help="the catalogue only")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="print what conforms, too")] = False,
     json: Json = False,
@@ -249,7 +256,7 @@ def check(
 
     code, found = OK, []
     for target in load(targets):
-        with _gate(target, _way(on, dsn, ssh_config, data_dir), probes=not no_probes) as gate:
+        with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout), probes=not no_probes) as gate:
             findings = [gate.evaluate(check) for check in gate.checks]
             code = _worse(code, report.counts(findings))
             if json:
@@ -290,6 +297,7 @@ def up(
     target: Name,
     on: Annotated[UpOn, typer.Option("--on", help="the host that is deployed")] = UpOn.LIVE,
     ssh_config: SshConfig = None,
+    timeout: Timeout = BUDGET,
     allow_restart: vm.AllowRestart = False,
 ) -> None:
     """Make the VM, deploy host and SQL with pyinfra, ask the gate. Exit 0: all conforms; 2: drift; 1: where it failed.
@@ -299,7 +307,7 @@ def up(
     from pgdeploy import report
     from pgdeploy.deploy import deploy
 
-    with _gate(target, _way(On(on), None, ssh_config, None), probes=True) as gate:
+    with _gate(target, _way(On(on), None, ssh_config, None, timeout), probes=True) as gate:
         if on is UpOn.LIVE and gate.target.declared_vm is not None:
             with _step(gate.target.name, "vm"):
                 code = vm.make(gate.target, gate.way.ssh_config, allow_restart=allow_restart)
@@ -343,7 +351,7 @@ def schema() -> None:
 # -- shared --------------------------------------------------------------------------------------------
 
 
-def _way(on: On, dsn: str | None, ssh_config: Path | None, data_dir: Path | None) -> Way:
+def _way(on: On, dsn: str | None, ssh_config: Path | None, data_dir: Path | None, timeout: float) -> Way:
     from pgdeploy.gate import Way
     from pgdeploy.target import ssh_config_of_environment
 
@@ -353,7 +361,7 @@ def _way(on: On, dsn: str | None, ssh_config: Path | None, data_dir: Path | None
         raise typer.BadParameter("--dsn and --ssh-config go with --on live")
     if on is On.LIVE and dsn is None and ssh_config is None:
         ssh_config = ssh_config_of_environment()
-    return Way(str(on), dsn, ssh_config, data_dir)
+    return Way(str(on), dsn, ssh_config, data_dir, timeout)
 
 
 def _require_duration(option: str, text: str) -> None:

@@ -62,6 +62,13 @@ def add_options(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager
         "--no-probes", dest="pgdeploy_probes", action="store_false", default=True, help="the catalogue only"
     )
     group.addoption(
+        "--pgdeploy-timeout",
+        dest="pgdeploy_timeout",
+        type=float,
+        metavar="SECONDS",
+        help="how long one read or probe may take (default: 60)",
+    )
+    group.addoption(
         "--pgdeploy-report", dest="pgdeploy_report", metavar="FILE", help="write all findings here, as JSON"
     )
     group.addoption(
@@ -86,6 +93,7 @@ def read_options(config: pytest.Config) -> Options:
     Raises:
         pytest.UsageError: no such target, or options that contradict each other.
     """
+    from pgdeploy.connection.server import BUDGET
     from pgdeploy.gate import Way
     from pgdeploy.target import ssh_config_of_environment
 
@@ -105,7 +113,13 @@ def read_options(config: pytest.Config) -> Options:
     report = config.getoption("pgdeploy_report")
     return Options(
         files,
-        Way(on, dsn, Path(ssh_config) if ssh_config else None, Path(data_dir) if data_dir else None),
+        Way(
+            on,
+            dsn,
+            Path(ssh_config) if ssh_config else None,
+            Path(data_dir) if data_dir else None,
+            config.getoption("pgdeploy_timeout") or BUDGET,
+        ),
         config.getoption("pgdeploy_probes"),
         None if report is None else config.invocation_params.dir / report,
     )
