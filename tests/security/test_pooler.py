@@ -85,7 +85,8 @@ def test_a_pooler_is_refused_and_nothing_stays_in_it(pooler: DsnServer) -> None:
         apply(Plan((), (), (), {}, ()), pooler)
     with pooler.open(configured=False) as connection:
         settings = connection.execute(
-            "SELECT name, setting FROM pg_settings WHERE source = 'session' AND name NOT IN ('client_encoding', 'application_name')"
+            "SELECT name, setting FROM pg_settings"
+            " WHERE source = 'session' AND name NOT IN ('client_encoding', 'application_name')"
         ).fetchall()
         connection.execute("SELECT 1")
     assert settings == []
