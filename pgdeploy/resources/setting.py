@@ -7,6 +7,7 @@ of nobody in particular; the finding says which of the truths is off.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -15,6 +16,7 @@ from pgdeploy.change import Change, Effect, Stage, ident, literal, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.errors import Unreadable
 from pgdeploy.facts import Facts, Query
+from pgdeploy.format import postgresql_conf
 from pgdeploy.parameter import MAJORS, Parameter, parameters, suggest
 from pgdeploy.spec.problem import Problem
 from pgdeploy.values import AUTO, NOT_SHOWN, ValueProblem, canonical, from_server, show, sql_elements
@@ -373,6 +375,8 @@ def problems(
         if parameter is None:
             if setting.partition(".")[0] not in prefixes or "." not in setting:
                 yield Problem((*keys, setting), _unknown_setting(setting, major), about_key=True)
+            else:
+                yield from _foreign_problems(setting, value, (*keys, setting), sessions)
             continue
         try:
             canonical(value, parameter)
@@ -387,6 +391,24 @@ def problems(
                 (*keys, setting),
                 f"{setting} is for the whole server ({parameter.context}); put it in settings:",
             )
+
+
+_IDENTIFIER = r"[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*"
+_FOREIGN = re.compile(rf"{_IDENTIFIER}(\.{_IDENTIFIER})+")
+"""How the server lets extensions name their settings: identifiers with dots between."""
+
+
+def _foreign_problems(setting: str, value: SettingValue, keys: Keys, sessions: bool) -> Iterator[Problem]:
+    """Of a setting of an extension only its shape is known. Those of sessions are in no file."""
+    if sessions and not _FOREIGN.fullmatch(setting):
+        allowed = "names of letters, digits, _ and $, with dots between"
+        yield Problem(keys, f"PostgreSQL takes this for no setting; allowed: {allowed}", about_key=True)
+    try:
+        if not sessions:
+            postgresql_conf.checked_name(setting)
+        postgresql_conf.quoted(_plain(value))
+    except ValueProblem as error:
+        yield Problem(keys, f"{setting}: {error}", about_key=True)
 
 
 def _unknown_setting(setting: str, major: int) -> str:

@@ -45,7 +45,7 @@ def _disk(disk: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sysctl(name: str) -> str:
-    return "/proc/sys/" + name.replace(".", "/")
+    return "/proc/sys/" + name.translate({ord("."): "/", ord("/"): "."})
 
 
 def _has_zone(zone: str) -> bool:

@@ -90,7 +90,8 @@ def sysctl(question: Any) -> Any:
     """One line of words a name; None for one that this kernel does not know."""
     found = {}
     for name in question["sysctl"]:
-        path = "/proc/sys/" + (name if "/" in name else name.replace(".", "/"))
+        # as sysctl has it: a slash in a name is a dot in a part, such as a network card's of a VLAN
+        path = "/proc/sys/" + name.translate({ord("."): "/", ord("/"): "."})
         text = text_of(path)
         found[name] = None if text is None else " ".join(text.split())
     return found
