@@ -18,7 +18,5 @@ def pairs(words: Mapping[str, str]) -> str:
     """
     for key, value in words.items():
         if not _PLAIN.fullmatch(value):
-            raise ValueProblem(
-                f"{key} in the exporter's connection string cannot hold blanks, commas, quotes, = or \\"
-            )
+            raise ValueProblem(f"{key} of the exporter cannot hold blanks, commas, quotes, = or \\")
     return " ".join(f"{key}={value}" for key, value in words.items())

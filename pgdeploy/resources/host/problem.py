@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from pgdeploy.format import data_source
+from pgdeploy.format import data_source, environment
 from pgdeploy.format.name import OS_USER
 from pgdeploy.format.path import absolute
 from pgdeploy.problem import ValueProblem
@@ -16,6 +17,7 @@ from pgdeploy.spec.problem import Problem, show
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
+    from pgdeploy.spec.place import Keys
 
 _OF_THE_SERVER = re.compile(r"base|global|pg_\w+")
 """Folders in the data directory that are no logs."""
@@ -31,11 +33,11 @@ def problems(spec: Spec) -> Iterator[Problem]:
     yield from _exporter(layout)
 
 
-def _path(setting: str, text: str, without: str = "") -> Iterator[Problem]:
+def _held(keys: Keys, text: str, call: Callable[[str], object]) -> Iterator[Problem]:
     try:
-        absolute(text, without)
+        call(text)
     except ValueProblem as error:
-        yield Problem(("settings", setting), f"{setting}: read {show(text)}; {error}")
+        yield Problem(keys, f"{keys[-1]}: read {show(text)}; {error}")
 
 
 def _settings(spec: Spec) -> Iterator[Problem]:
@@ -49,7 +51,8 @@ def _folders(layout: Layout) -> Iterator[Problem]:
     settings = layout.spec.settings
     # Debian's tools write it between quotes, and do not escape all that the server reads there
     if str(settings.get("data_directory", "/")).startswith("/"):
-        yield from _path("data_directory", layout.data_directory, "'\\")
+        path = partial(absolute, without="'\\")
+        yield from _held(("settings", "data_directory"), layout.data_directory, path)
     if layout.host.keep_logs is not None:
         yield from _logs(layout)
 
@@ -57,7 +60,7 @@ def _folders(layout: Layout) -> Iterator[Problem]:
 def _logs(layout: Layout) -> Iterator[Problem]:
     """Root removes what is old there."""
     keys, folder = ("settings", "log_directory"), PurePosixPath(layout.log_directory)
-    yield from _path("log_directory", layout.log_directory)
+    yield from _held(keys, layout.log_directory, absolute)
     data = PurePosixPath(layout.data_directory)
     inside = folder.relative_to(data).parts if folder.is_relative_to(data) else ()
     if data.is_relative_to(folder) or any(map(_OF_THE_SERVER.fullmatch, inside[:1])):
@@ -69,13 +72,15 @@ def _logs(layout: Layout) -> Iterator[Problem]:
 
 def _exporter(layout: Layout) -> Iterator[Problem]:
     exporter = layout.host.exporter
-    if exporter is None or exporter.login != "peer":
+    if exporter is None or exporter.run == "compose":
         return
-    try:
-        data_source.pairs({"host": layout.socket_folder})
-    except ValueProblem as error:
-        message = f"unix_socket_directories: read {show(layout.socket_folder)}; {error}"
-        yield Problem(("settings", "unix_socket_directories"), message)
+    where = ("host", "exporter", "role")
+    if exporter.login == "password":
+        yield from _held(where, exporter.role, partial(environment.assignment, "DATA_SOURCE_USER"))
+        return
+    folder = layout.socket_folder
+    setting = "unix_socket_directories"
+    yield from _held(("settings", setting), folder, lambda text: data_source.pairs({setting: text}))
     if not re.fullmatch(OS_USER[0], exporter.role) or exporter.role == "root":
         message = f"read {show(exporter.role)}; with `login: peer` it is an OS user, not root; allowed: {OS_USER[1]}"
-        yield Problem(("host", "exporter", "role"), f"{message}; or write `login: password`")
+        yield Problem(where, f"{message}; or write `login: password`")
