@@ -14,8 +14,10 @@ PACKAGE = (
 )
 """Debian Policy 5.6.7, but for a - at the end, by which apt-get takes a package away."""
 
+_IN_URI = "A-Za-z0-9._~%!$&'()*+,;=:-"
+_SERVER = rf"https?://([{_IN_URI}]+@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{{1,5}})?"
 URI = (
-    "(https?|file)://[A-Za-z0-9._~:/?#\\[\\]@!&'()*+,;=%$-]+",
+    rf"({_SERVER}|file://)(/[{_IN_URI}@]*)*",
     "an address such as https://apt.example.org/pgdg, with %20 for a blank",
 )
 SUITE = ("[A-Za-z0-9]([A-Za-z0-9.+~_/-]*[A-Za-z0-9.+~_-])?", "one suite, such as bookworm-pgdg")
