@@ -70,13 +70,6 @@ def options_of(rule: HbaRuleSpec) -> list[str] | None:
     return [f"{key}={value}" for key, value in rule.options.items()] or None
 
 
-@pytest.mark.parametrize("word", ["all", "sameuser", "samerole", "replication"])
-def test_a_keyword_is_bare_only_where_it_is_one(server: tuple[Cluster, Connection], word: str) -> None:
-    """In quotes it is the name of a role or database."""
-    assert pg_hba.names([word], ()) == f'"{word}"'
-    assert pg_hba.names([word], (word,)) == word
-
-
 settings_names = st.from_regex(r"plpgsql\.[A-Za-z_ü][A-Za-z0-9_ü]{0,8}", fullmatch=True)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pgdeploy.problem import ValueProblem
 
 law = settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

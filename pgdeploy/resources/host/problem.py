@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -78,9 +79,11 @@ def _exporter(layout: Layout) -> Iterator[Problem]:
     if exporter.login == "password":
         yield from _held(where, exporter.role, partial(environment.assignment, "DATA_SOURCE_USER"))
         return
-    folder = layout.socket_folder
     setting = "unix_socket_directories"
-    yield from _held(("settings", setting), folder, lambda text: data_source.pairs({setting: text}))
+    with suppress(ValueProblem):  # no such list, which is said already
+        yield from _held(
+            ("settings", setting), layout.socket_folder, lambda text: data_source.pairs({setting: text})
+        )
     if not re.fullmatch(OS_USER[0], exporter.role) or exporter.role == "root":
         message = f"read {show(exporter.role)}; with `login: peer` it is an OS user, not root; allowed: {OS_USER[1]}"
         yield Problem(where, f"{message}; or write `login: password`")
