@@ -53,7 +53,8 @@ def run(*command: str, allowed: tuple[int, ...] = (0,), user: tuple[int, int] | 
     if done.returncode not in allowed:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise OSError(f"{command[0]}: {said[-1] if said else f'exit code {done.returncode}'}")
-    return done.stdout.decode(errors="replace")
+    printed: str = done.stdout.decode(errors="replace")
+    return printed
 
 
 def text_of(path: str) -> Any:
