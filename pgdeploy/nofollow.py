@@ -46,9 +46,10 @@ class Folder:
         self.path = path
         self.ours_above = above
         self.known = os.fstat(descriptor)
-        self.sticky = bool(self.known.st_mode & stat.S_ISVTX) and _for_others(self.known)
+        self.for_others = _for_others(self.known)
+        self.sticky = self.for_others and bool(self.known.st_mode & stat.S_ISVTX)
         owned = self.known.st_uid in (0, os.geteuid())
-        self.ours = above and owned and (self.sticky or not _for_others(self.known))
+        self.ours = above and owned and (self.sticky or not self.for_others)
 
     def __enter__(self) -> "Folder":  # noqa: PYI034 - 3.9 has no Self
         return self
@@ -196,16 +197,19 @@ class Folder:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self.descriptor)
 
+    def clear(self, name: str) -> None:
+        """Remove what has this name, a folder with all that is in it; what a link leads to stays."""
+        known = self.look(name)
+        if known is None or not stat.S_ISDIR(known.st_mode):
+            self.remove(name)
+            return
+        with self.enter(name) as below:
+            below.empty()
+        os.rmdir(name, dir_fd=self.descriptor)
+
     def empty(self) -> None:
-        """Remove all that is in it; what a link leads to stays."""
         for name in self.names():
-            known = self.look(name)
-            if known is not None and stat.S_ISDIR(known.st_mode):
-                with self.enter(name) as below:
-                    below.empty()
-                os.rmdir(name, dir_fd=self.descriptor)
-            else:
-                self.remove(name)
+            self.clear(name)
 
 
 def _for_others(known: os.stat_result) -> bool:
