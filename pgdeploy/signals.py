@@ -28,12 +28,19 @@ class Ended(KeyboardInterrupt):
 
 
 class Ending:
-    """The handlers, for as long as they are installed; `number` is the signal that came."""
+    """The handlers, for as long as they are installed; `number` is the signal that came, Ctrl-C where none did."""
 
     def __init__(self) -> None:
-        self.number: int | None = None
-        self._since = 0.0
+        self.number: int = signal.SIGINT
+        self._since = float("-inf")
         self._before: dict[signal.Signals, Any] = {}
+
+    @property
+    def name(self) -> str:
+        """In words."""
+        return (
+            "interrupted" if self.number == signal.SIGINT else f"ended by {signal.Signals(self.number).name}"
+        )
 
     def install(self) -> Ending:
         """Where nobody else has a handler: `nohup` and other programs have their own idea of an end."""
@@ -51,7 +58,7 @@ class Ending:
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
-        if self.number is None or now - self._since > AGAIN:
+        if now - self._since > AGAIN:
             self.number, self._since = number, now
             raise Ended(signal.Signals(number).name)
 
@@ -79,12 +86,21 @@ def finishing() -> Iterator[None]:
             signal.raise_signal(came[0])
 
 
-def end_group(running: subprocess.Popen[Any]) -> None:
-    """End a child that leads a process group of its own, and all that it started."""
-    with finishing():
-        for number, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, None)):
-            with suppress(ProcessLookupError):
-                os.killpg(running.pid, number)
-            with suppress(subprocess.TimeoutExpired):
-                running.wait(patience)
-                return
+@contextmanager
+def ended_with_us(running: subprocess.Popen[Any]) -> Iterator[None]:
+    """When this is left early, end a child that leads a process group of its own, and all that it started."""
+    try:
+        yield
+    except BaseException:
+        with finishing():
+            _end_group(running)
+        raise
+
+
+def _end_group(running: subprocess.Popen[Any]) -> None:
+    for number, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, None)):
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            running.wait(patience)
+            return

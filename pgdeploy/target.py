@@ -188,7 +188,12 @@ def connect(
 
         server = start_embedded(target.spec.postgres, data_dir)
         references = [role.password for role in target.spec.roles.values() if role.password is not None]
-        if made_up := server.stand_in_secrets(references):
+        try:
+            made_up = server.stand_in_secrets(references)
+        except BaseException:
+            server.close()
+            raise
+        if made_up:
             note(f"not set, so the embedded server has passwords of its own for: {', '.join(made_up)}")
         return server
     if on == "container":

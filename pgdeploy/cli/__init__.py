@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -78,7 +78,9 @@ DataDir = Annotated[Path | None, typer.Option("--data-dir", help="with --on embe
 def main() -> None:
     """The entry point `pgdeploy`: every error that we raise is one message and exit code 1."""
     from pgdeploy.errors import PgdeployError, SpecError
+    from pgdeploy.signals import Ending
 
+    ending = Ending().install()
     try:
         sys.exit(app(standalone_mode=False))
     except SpecError as error:
@@ -94,9 +96,15 @@ def main() -> None:
         # click's own 2 would say: there are changes
         error.show()
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("pgdeploy: interrupted", err=True)
-        sys.exit(130)
+        _say_ended(ending.name)
+        sys.exit(128 + ending.number)
     sys.exit(ERROR)
+
+
+def _say_ended(how: str) -> None:
+    # a terminal that closed reads nothing any more
+    with suppress(OSError):
+        typer.echo(f"pgdeploy: {how}", err=True)
 
 
 def _version(wanted: bool) -> None:

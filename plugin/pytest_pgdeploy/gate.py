@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pgdeploy.signals import Ending
 from pytest_pgdeploy import host_fixture
 from pytest_pgdeploy.collection import Collection, choose_arguments
 from pytest_pgdeploy.distribution import Distribution
@@ -25,6 +26,7 @@ def start(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: the options name no target, or contradict each other.
     """
+    config.add_cleanup(Ending().install().restore)
     options = read_options(config)
     visits = Visits(options)
     config.stash[VISITS] = visits
