@@ -52,6 +52,10 @@ app = typer.Typer(
 app.add_typer(vm.app, name="vm")
 
 
+INTERRUPTED = 130
+"""What typer makes of KeyboardInterrupt."""
+
+
 class On(StrEnum):
     LIVE = "live"
     EMBEDDED = "embedded"
@@ -82,7 +86,9 @@ def main() -> None:
 
     ending = Ending().install()
     try:
-        sys.exit(app(standalone_mode=False))
+        if (code := app(standalone_mode=False)) != INTERRUPTED:
+            sys.exit(code)
+        raise KeyboardInterrupt
     except SpecError as error:
         # places first, as editors read them
         typer.echo(str(error), err=True)

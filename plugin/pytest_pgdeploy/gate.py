@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pgdeploy.signals import Ending
 from pytest_pgdeploy import host_fixture
 from pytest_pgdeploy.collection import Collection, choose_arguments
 from pytest_pgdeploy.distribution import Distribution
+from pytest_pgdeploy.ending import Ends
 from pytest_pgdeploy.fixtures import target_fixture
 from pytest_pgdeploy.item import Reporting
 from pytest_pgdeploy.options import read_options
@@ -26,12 +26,12 @@ def start(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: the options name no target, or contradict each other.
     """
-    config.add_cleanup(Ending().install().restore)
     options = read_options(config)
     visits = Visits(options)
     config.stash[VISITS] = visits
     choose_arguments(config, visits)
     parts: dict[str, object] = {
+        "ends": Ends(),
         "visits": visits,
         "collection": Collection(visits),
         "reporting": Reporting(),
