@@ -10,24 +10,21 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import fcntl
 import getpass
 import json
 import os
 import pwd
 import re
-import secrets
 import shutil
-import stat
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pgdeploy.connection.home import DATA, LOCK, LOG, Home
 from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
 from pgdeploy.errors import MissingExtra, TargetError
-from pgdeploy.nofollow import Folder, open_folder
 from pgdeploy.secret import stand_ins
 from pgdeploy.signals import finishing
 
@@ -91,21 +88,20 @@ class Cluster(Server):
         self, home: Path, bin: Path, *, superuser: str = "postgres", options: Sequence[str] = ()
     ) -> None:
         self.home = home
-        self.data = home / "data"
-        self.log = home / "server.log"
+        self.data = home / DATA
+        self.log = home / LOG
         self.superuser = superuser
         self.address = f"embedded PostgreSQL in {home}"
         self._bin = bin
         self._options = tuple(options)
         self._scratch: Path | None = None
         self._sockets: Path | None = None
-        self._folder: Folder | None = None
-        self._lock: int | None = None
         self._copies: list[Path] = []
         self._identity: dict[str, Any] = {}
         if os.geteuid() == 0:
             user = pwd.getpwnam(SERVER_USER)
             self._identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        self._home = Home(home, (user.pw_uid, user.pw_gid) if self._identity else None)
 
     # -- life ----------------------------------------------------------------------------------------
 
@@ -117,13 +113,13 @@ class Cluster(Server):
         """
         try:
             self._prepare_home()
-            self._take_lock()
+            self._home.take_lock()
             self._examine()
             self._prepare_programs()
-            self._prepare_log()
+            self._home.prepare_log()
             self._sockets = Path(tempfile.mkdtemp(prefix="pgdeploy-", dir=self._scratch))
             self._give_to_server(self._sockets)
-            if self._data("PG_VERSION") is None:
+            if not self._home.has_data("PG_VERSION"):
                 self._initdb()
             self._end_predecessor()
             self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
@@ -134,7 +130,7 @@ class Cluster(Server):
     def stop(self) -> None:
         """Stop the server; the data stays."""
         with finishing(), contextlib.ExitStack() as steps:
-            steps.callback(self._leave_home)
+            steps.callback(self._home.leave)
             for copy in self._copies:
                 steps.callback(shutil.rmtree, copy, ignore_errors=True)
             self._copies.clear()
@@ -142,14 +138,6 @@ class Cluster(Server):
                 steps.callback(shutil.rmtree, self._sockets, ignore_errors=True)
                 steps.callback(self._pg_ctl, "stop", "-m", "fast", check=False)
                 self._sockets = None
-
-    def _leave_home(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-        if self._folder is not None:
-            self._folder.close()
-            self._folder = None
 
     def close(self) -> None:
         self.stop()
@@ -164,13 +152,13 @@ class Cluster(Server):
         try:
             self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
         except TargetError as error:
-            if (worked := self._opened.read(_WORKED)) is not None:
-                self._write(_AUTO, worked.data)
+            if (worked := self._home.folder.read(_WORKED)) is not None:
+                self._home.write_data(_AUTO, worked.data)
             self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
             raise TargetError(
                 f"the settings from before are back, because with the new ones: {error}"
             ) from error
-        self._opened.write(_WORKED, self._data(_AUTO) or b"", None, 0o600)
+        self._home.folder.write(_WORKED, self._home.data(_AUTO) or b"", None, 0o600)
 
     # -- use -----------------------------------------------------------------------------------------
 
@@ -200,8 +188,10 @@ class Cluster(Server):
         return f"host={self._sockets} user={self.superuser} dbname={MAINTENANCE}"
 
     def write_hba(self, text: str, *, whole: bool = False) -> str:
-        before = self._data(_HBA) or b""
-        self._write(_HBA, (text if whole else self._own_rules() + text).encode("utf-8", "surrogateescape"))
+        before = self._home.data(_HBA) or b""
+        self._home.write_data(
+            _HBA, (text if whole else self._own_rules() + text).encode("utf-8", "surrogateescape")
+        )
         return before.decode("utf-8", "surrogateescape")
 
     def inapplicable(self, kind: str, name: str, desired: str) -> str | None:
@@ -213,95 +203,22 @@ class Cluster(Server):
 
     # -- details -------------------------------------------------------------------------------------
 
-    @property
-    def _opened(self) -> Folder:
-        if self._folder is None:
-            raise TargetError(f"{self.home}: the server is not started")
-        return self._folder
-
     def _prepare_home(self) -> None:
-        try:
-            self._folder = open_folder(str(self.home), make=True)
-        except OSError as error:
-            reason = (
-                error.strerror
-                if error.filename in (None, str(self.home))
-                else f"{error.filename}: {error.strerror}"
-            )
-            raise TargetError(f"{self.home}: cannot make the data directory: {reason}") from error
-        self._require_own_home(self._folder)
-        foreign = [name for name in self._folder.names() if name not in _OURS_IN_HOME]
-        if foreign and self._folder.look("lock") is None:
-            raise TargetError(f"{self.home}: holds something else ({foreign[0]}); name an empty directory")
+        self._home.enter(_OURS_IN_HOME)
         if self._identity and not self._server_may(self.home.parent):
             who = f"the server runs as {SERVER_USER}, because PostgreSQL refuses to run as root"
             raise TargetError(
                 f"{self.home}: {who}, and may not pass {self.home.parent}; name another directory"
             )
-        if self._identity:
-            # to its data, and to nothing else of ours
-            known = self._folder.known
-            self._folder.give(known.st_uid, known.st_gid, stat.S_IMODE(known.st_mode) | 0o011)
-
-    def _require_own_home(self, folder: Folder) -> None:
-        """Who else may write here can exchange whatever we read and write."""
-        if folder.known.st_uid != os.geteuid():
-            raise TargetError(
-                f"{self.home}: belongs to {_user(folder.known.st_uid)}, not to {_user(os.geteuid())}; name another "
-                f"directory, or, if all in it is yours: chown {_user(os.geteuid())} {self.home}"
-            )
-        if folder.for_others:
-            raise TargetError(
-                f"{self.home}: others may write there; name another directory, or: chmod go-w {self.home}"
-            )
-
-    def _take_lock(self) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._lock = os.open("lock", flags, 0o600, dir_fd=self._opened.descriptor)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise TargetError(
-                f"{self.home}: another pgdeploy is using this data directory; wait for it"
-            ) from None
 
     def _examine(self) -> None:
         """Look at data that is there already, before the server starts on it; raises TargetError."""
 
-    def _prepare_log(self) -> None:
-        """The server writes its log, in a folder where it may make no file."""
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        log = os.open(self.log.name, flags, 0o600, dir_fd=self._opened.descriptor)
-        try:
-            known = os.fstat(log)
-            if not stat.S_ISREG(known.st_mode) or known.st_nlink > 1:
-                raise TargetError(f"{self.log}: not a plain file of its own; remove it")
-            if self._identity:
-                os.fchown(log, *self._server_owner)
-        finally:
-            os.close(log)
-
-    def _data(self, name: str) -> bytes | None:
-        """A file of the data directory; None where there is none.
-
-        Raises:
-            TargetError: it is a link, no plain file, or another user's.
-        """
-        try:
-            with self._opened.enter("data") as data:
-                found = data.read(name)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise TargetError(f"{self.data / name}: {error.strerror}") from None
-        return None if found is None else found.data
-
     def _end_predecessor(self) -> None:
         """A server that outlived its pgdeploy."""
-        with self._opened.enter("data") as data:
-            if data.look("postmaster.pid") is not None:
-                self._pg_ctl("stop", "-m", "immediate", check=False)
-                data.remove("postmaster.pid")
+        if self._home.has_data("postmaster.pid"):
+            self._pg_ctl("stop", "-m", "immediate", check=False)
+            self._home.remove_data("postmaster.pid")
 
     def _prepare_programs(self) -> None:
         """Copy the programs when the server's user cannot reach them (a venv under /root, say)."""
@@ -319,33 +236,14 @@ class Cluster(Server):
         return test.returncode == 0
 
     def _initdb(self) -> None:
-        # Made beside its place and renamed: a kill in the middle leaves no half cluster behind. An initdb that
-        # outlived its pgdeploy may still be at work in an older one.
-        home, making = self._opened, f"data.making-{secrets.token_hex(4)}"
-        for older in home.names():
-            if older.startswith("data.making"):
-                with contextlib.suppress(OSError):
-                    home.clear(older)
-        home.make(making, 0o700)
-        if self._identity:
-            with home.enter(making) as folder:
-                folder.give(*self._server_owner, 0o700)
-        command = [
-            str(self._bin / "initdb"),
-            "-D",
-            str(self.home / making),
-            "-U",
-            self.superuser,
-            "-E",
-            "UTF8",
-        ]
-        self._run(
-            [*command, "--locale=C", "--data-checksums", "--no-sync", "--no-instructions", "--auth=reject"]
-        )
-        os.rename(making, "data", src_dir_fd=home.descriptor, dst_dir_fd=home.descriptor)
+        making = self._home.make_data()
+        command = [str(self._bin / "initdb"), "-D", str(self.home / making), "-U", self.superuser]
+        options = ["-E", "UTF8", "--locale=C", "--data-checksums", "--no-sync", "--no-instructions"]
+        self._run([*command, *options, "--auth=reject"])
+        self._home.keep_data(making)
         self.write_hba("")
         me = getpass.getuser()
-        self._write("pg_ident.conf", f'pgdeploy "{me}" "{_quoted(self.superuser)}"\n'.encode())
+        self._home.write_data("pg_ident.conf", f'pgdeploy "{me}" "{_quoted(self.superuser)}"\n'.encode())
 
     def _own_rules(self) -> str:
         return (
@@ -360,8 +258,7 @@ class Cluster(Server):
 
     def _pg_ctl(self, *arguments: str, check: bool = True) -> None:
         command = [str(self._bin / "pg_ctl"), "-w", "-t", "60", "-s", "-D", str(self.data), *arguments]
-        log = self._opened.look(self.log.name)
-        before = log.st_size if log is not None else 0
+        before = self._home.log_size()
         try:
             self._run(command)
         except TargetError as error:
@@ -391,35 +288,16 @@ class Cluster(Server):
 
     def _last_words(self, since: int) -> str:
         """What the server logged behind this place, as far as it says why."""
-        with contextlib.suppress(OSError), os.fdopen(self._opened.open_file(self.log.name), "rb") as log:
-            log.seek(since)
-            logged = log.read(1 << 20).decode(errors="replace").splitlines()[-8:]
-            return "".join(f"\n  {line}" for line in _reasons("\n".join(logged)).splitlines())
-        return ""
-
-    def _write(self, name: str, data: bytes) -> None:
-        """Replace a file of the data directory in one step, so that a kill leaves the old or the new, never half."""
-        with self._opened.enter("data") as folder:
-            folder.write(name, data, self._server_owner if self._identity else None, 0o600)
+        logged = self._home.log_since(since).splitlines()[-8:]
+        return "".join(f"\n  {line}" for line in _reasons("\n".join(logged)).splitlines())
 
     def _give_to_server(self, path: Path) -> None:
         if self._identity:
-            os.chown(path, *self._server_owner, follow_symlinks=False)
-
-    @property
-    def _server_owner(self) -> tuple[int, int]:
-        return self._identity["user"], self._identity["group"]
+            os.chown(path, self._identity["user"], self._identity["group"], follow_symlinks=False)
 
 
 _HBA, _AUTO, _WORKED = "pg_hba.conf", "postgresql.auto.conf", "postgresql.auto.conf.worked"
-_OURS_IN_HOME = {
-    "data",
-    "server.log",
-    "lock",
-    "secrets.json",
-    "secrets.json.new",
-    _WORKED,
-}
+_OURS_IN_HOME = frozenset({DATA, LOG, LOCK, "secrets.json", "secrets.json.new", _WORKED})
 
 
 def _reasons(said: str) -> str:
@@ -433,13 +311,6 @@ def _made_up(file: Path, text: bytes) -> dict[str, str]:
         return {str(name): str(value) for name, value in json.loads(text).items()}
     except (ValueError, AttributeError):
         raise TargetError(f"{file}: damaged; remove it, and the next apply makes up new passwords") from None
-
-
-def _user(number: int) -> str:
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
 
 
 _REASON = re.compile("FATAL|PANIC|ERROR|error:|could not|HINT|LOG: +invalid")
@@ -468,18 +339,18 @@ class Embedded(Cluster):
 
         An embedded server is nobody's but ours, so to try a spec takes no secrets. Gives the names.
         """
-        kept = self._opened.read("secrets.json")
+        kept = self._home.folder.read("secrets.json")
         known = _made_up(self.home / "secrets.json", kept.data) if kept is not None else {}
         made = stand_ins(references, known)
         if made:
-            self._opened.write("secrets.json", json.dumps(known | made).encode(), None, 0o600)
+            self._home.folder.write("secrets.json", json.dumps(known | made).encode(), None, 0o600)
         os.environ.update(made)
         return list(made)
 
     def _examine(self) -> None:
         """Data of another major version than the spec's programs is left alone."""
         programs = "18" if self._declared >= 18 else "16"
-        version = self._data("PG_VERSION")
+        version = self._home.data("PG_VERSION")
         found = programs if version is None else version.decode(errors="replace").strip()
         if not found.isdecimal():
             raise TargetError(f"{self.data}/PG_VERSION: damaged; name another directory")
@@ -549,7 +420,7 @@ class Stale(Cluster):
         """Raises TargetError when its pgdeploy lives, which then holds the lock."""
         try:
             self._prepare_home()
-            self._take_lock()
+            self._home.take_lock()
             self._end_predecessor()
         finally:
             self.stop()

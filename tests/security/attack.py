@@ -6,6 +6,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -124,6 +125,19 @@ def on_host(script: str, question: dict[str, Any]) -> subprocess.CompletedProces
 
 
 def python(words: Sequence[str], text: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *words], input=text, capture_output=True, text=True, check=False, timeout=20
-    )
+    command = [sys.executable, *words]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    ) as running:
+        try:
+            said, errors = running.communicate(text, timeout=20)
+        except subprocess.TimeoutExpired:
+            # with the program that waits for a FIFO
+            os.killpg(running.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(command, running.returncode, said, errors)
