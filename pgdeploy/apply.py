@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.change import Change, Effect, Stage, Statement
 from pgdeploy.connection.session import SEARCH_PATH, set_for_session
+from pgdeploy.connection.side import side_by_side
 from pgdeploy.connection.unlogged import Unlogged
 from pgdeploy.connection.words import told, words
 from pgdeploy.errors import ApplyError, PgdeployError
@@ -89,7 +89,7 @@ def _make(wave: Sequence[Change], guard: Guard, lock_timeout: str, done: list[Ch
     # DROP OWNED and memberships touch what databases share: two at once would hit the same rows
     shared = wave[0].stage >= Stage.DROP or any(change.borrows for change in wave)
     workers = 1 if shared else SIDE_BY_SIDE
-    with ThreadPoolExecutor(workers) as pool:
+    with side_by_side(workers) as pool:
         for result in [pool.submit(one, item) for item in by_database.items()]:
             result.result()
 

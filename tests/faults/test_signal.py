@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pgdeploy.connection.embedded import Cluster
 from tests.faults.site import Site
 
 
@@ -174,3 +175,22 @@ def test_a_kept_cluster_is_as_before(site: Site) -> None:
     assert "Traceback" not in said
     assert site.servers() == []
     assert site.run("apply", "--yes")[0] == 0
+
+
+def test_a_read_that_waits_is_cut_off(server16: Cluster, scratch: Path, tmp_path: Path) -> None:
+    """For a lock that somebody holds; what waits in threads hears of no signal by itself."""
+    spec = tmp_path / "shop.yaml"
+    spec.write_text(
+        "postgres: 16\nroles: {postgres: {superuser: true, login: true}}\ndatabases: {postgres: {}}\n"
+    )
+    waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with server16.open() as holder, server16.open() as other:
+        holder.execute("BEGIN")
+        holder.execute("LOCK TABLE pg_catalog.pg_default_acl IN ACCESS EXCLUSIVE MODE")
+        running = start(scratch, "pgdeploy", "plan", spec, "--dsn", server16.dsn)
+        until(lambda: other.execute(waits).fetchone() is not None, running)
+        running.send_signal(signal.SIGTERM)
+        _, said = running.communicate(timeout=15)
+        assert running.returncode == 128 + signal.SIGTERM
+        assert said.strip().splitlines()[-1] == "pgdeploy: ended by SIGTERM"
+        assert other.execute(waits).fetchall() == []

@@ -114,9 +114,16 @@ def test_a_key_that_all_can_read_is_for_the_server_again(site: Site) -> None:
 
 
 def test_openssl_works_where_postgres_cannot_reach(site: Site) -> None:
-    with site.exchanging(site.own, site.etc, ""):
+    elsewhere = site.etc.parent / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("key", "crt"):
+        (elsewhere / name).write_text(SECRET)
+    with site.exchanging(site.own, elsewhere, ""):
         for _ in range(4):
             tls(site)
+    assert {file.name: (file.read_text(), file.owner()) for file in elsewhere.iterdir()} == dict.fromkeys(
+        ("key", "crt"), (SECRET, "root")
+    )
     site.intact()
 
 
@@ -125,6 +132,7 @@ def test_openssl_works_where_postgres_cannot_reach(site: Site) -> None:
 
 def test_the_mark_of_initdb_is_written_over_no_link(site: Site) -> None:
     """No such version is installed: pg_createcluster refuses, after the mark."""
+    site.file("data/x")
     site.link("data.pgdeploy-initdb", site.shadow)
     question = {"version": "99", "name": "attack", "data_directory": f"{site.own}/data", "port": 1}
     more = {"locale": "C", "encoding": "UTF8", "checksums": True, "make": True}
