@@ -45,16 +45,17 @@ def apply(plan: Plan, server: Server, *, lock_timeout: str = LOCK_TIMEOUT) -> li
                     _make(wave, guard, lock_timeout, done)
                     _take_effect(wave, server, guard)
             except PgdeployError as error:
-                raise ApplyError(_stopped(error, plan, done)) from error
+                raise _stopped(error, plan, done) from error
     return done
 
 
-def _stopped(error: PgdeployError, plan: Plan, done: Sequence[Change]) -> str:
+def _stopped(error: PgdeployError, plan: Plan, done: Sequence[Change]) -> ApplyError:
     rest = [change for change in plan.changes if change not in done]
-    lines = [f"stopped: {error}", f"done: {len(done)} of {len(plan.changes)} changes"]
+    lines = [*error.lines[1:], f"done: {len(done)} of {len(plan.changes)} changes"]
     lines += [f"  {_first(change)}" for change in done[-3:]]
     lines += [f"not done: {len(rest)}", *(f"  {_first(change)}" for change in rest[:3])]
-    return "\n".join([*lines, "Nothing is half done; when the reason is gone, apply again."])
+    again = "Nothing is half done; when the reason is gone, apply again."
+    return ApplyError(f"stopped: {error.lines[0]}", *lines, again)
 
 
 def _first(change: Change) -> str:
@@ -100,7 +101,7 @@ def _run(connection: psycopg.Connection[Any], changes: Sequence[Change], *, pipe
     Raises:
         ApplyError: a statement failed; names it, with the server's words.
     """
-    statements = [statement for change in changes for statement in _statements(change)]
+    statements = [statement for change in changes for statement in statements_of(change)]
     secret = any(statement.password is not None for statement in statements)
     unlogged = Unlogged(connection) if secret else None
     if pipelined and statements:
@@ -128,7 +129,7 @@ def _run_together(
             for cursor in cursors:
                 cursor.statusmessage  # noqa: B018
     except psycopg.Error as error:
-        raise ApplyError(f"{words(error)}\n  in: {_failed(cursors, statements)}") from error
+        raise ApplyError(words(error), f"  in: {_failed(cursors, statements)}") from error
 
 
 def _run_each(
@@ -149,10 +150,10 @@ def _run_each(
         except psycopg.Error as error:
             if borrows:
                 _give_back(connection, sent)
-            raise ApplyError(f"{words(error)}\n  in: {statement.text}") from error
+            raise ApplyError(words(error), f"  in: {statement.text}") from error
 
 
-def _statements(change: Change) -> Iterator[Statement]:
+def statements_of(change: Change) -> Iterator[Statement]:
     """An extension that says nothing else goes to the first schema of search_path, which is none of ours."""
     if change.stage is not Stage.EXTENSION:
         yield from change.statements

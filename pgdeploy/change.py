@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from pgdeploy.sql_line import sql_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -54,10 +56,14 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One SQL statement as shown. When `password` is set, a verifier takes the mask's place on sending."""
+    """One SQL statement as shown, on one line. When `password` is set, a verifier takes the mask's place on sending."""
 
     text: str
     password: SecretRef | None = None
+
+    def __post_init__(self) -> None:
+        # names of others are in it: wherever it is printed, it is one line
+        object.__setattr__(self, "text", sql_line(self.text))
 
     def sent(self) -> str:
         """The text for the server.

@@ -61,7 +61,7 @@ def deploy(
     ):
         _follow(running, said, lambda step: note(f"deploying {target.name}: {step}"))
     if running.returncode != 0:
-        raise TargetError(f"deploying {target.name} failed:\n" + "\n".join(f"  {line}" for line in said))
+        raise TargetError(f"deploying {target.name} failed:", *(f"  | {line}" for line in said))
 
 
 def _follow(running: subprocess.Popen[str], said: deque[str], begins: Callable[[str], None]) -> None:

@@ -5,10 +5,8 @@ The same comparisons as in the gate, asked as if the parents that the plan itsel
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.change import Change, Stage
@@ -34,15 +32,11 @@ class Plan:
     waves: tuple[tuple[Change, ...], ...]
     """The changes again, in groups: one group must be whole before the next begins."""
 
-    @property
-    def digest(self) -> str:
-        """Stands for all that the plan would do; secrets are not in it, as every verifier has new salt."""
-        return sha256(json.dumps([as_data(change) for change in self.changes]).encode()).hexdigest()
-
 
 def as_data(change: Change) -> dict[str, Any]:
-    """A change as JSON; passwords are masked."""
+    """All of a change as JSON; passwords are masked."""
     return {
+        "stage": change.stage.name.lower(),
         "database": change.database,
         "sql": [statement.text for statement in change.statements],
         "hba": change.hba,
@@ -50,6 +44,10 @@ def as_data(change: Change) -> dict[str, Any]:
         "effect": str(change.effect),
         "risk": str(change.risk),
         "lost": change.lost,
+        "transactional": change.transactional,
+        "acts_as": list(change.acts_as),
+        "borrows": change.borrows,
+        "needs": list(change.needs),
     }
 
 

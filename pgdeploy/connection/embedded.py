@@ -263,7 +263,7 @@ class Cluster(Server):
             self._run(command)
         except TargetError as error:
             if check:
-                raise TargetError(f"{error}{self._last_words(before)}") from None
+                raise TargetError(*error.lines, *self._last_words(before)) from None
 
     def _run(self, command: list[str]) -> None:
         # Files, not pipes: the server would inherit a pipe and we would wait for it for ever. Of a start that is cut
@@ -284,12 +284,12 @@ class Cluster(Server):
             output.seek(0)
             said = output.read().decode(errors="replace").strip()
         if done.returncode != 0:
-            raise TargetError(f"{Path(command[0]).name} failed: {_reasons(said) or said or done.returncode}")
+            why, *more = _reasons(said) or said.splitlines() or [str(done.returncode)]
+            raise TargetError(f"{Path(command[0]).name} failed: {why}", *(f"  | {line}" for line in more))
 
-    def _last_words(self, since: int) -> str:
+    def _last_words(self, since: int) -> list[str]:
         """What the server logged behind this place, as far as it says why."""
-        logged = self._home.log_since(since).splitlines()[-8:]
-        return "".join(f"\n  {line}" for line in _reasons("\n".join(logged)).splitlines())
+        return [f"  | {line}" for line in _reasons(self._home.log_since(since))][-8:]
 
     def _give_to_server(self, path: Path) -> None:
         if self._identity:
@@ -300,9 +300,9 @@ _HBA, _AUTO, _WORKED = "pg_hba.conf", "postgresql.auto.conf", "postgresql.auto.c
 _OURS_IN_HOME = frozenset({DATA, LOG, LOCK, "secrets.json", "secrets.json.new", _WORKED})
 
 
-def _reasons(said: str) -> str:
+def _reasons(said: str) -> list[str]:
     """Of what a program said the lines that say why it failed."""
-    return "\n".join(line for line in said.splitlines() if _REASON.search(line))
+    return [line for line in said.splitlines() if _REASON.search(line)]
 
 
 def _made_up(file: Path, text: bytes) -> dict[str, str]:
