@@ -1,8 +1,8 @@
 """Write a file of the operator's: whole or not at all, and open to nobody whom it was closed to.
 
 A new file has the mode of the umask; one that was there keeps its own, or becomes 0600 where it was another user's.
-The new text takes the old one's place in one step, so that a full disk leaves the old file. A link of the operator's (or root's) is followed, one of another user is
-refused; devices and pipes are written to.
+The new text takes the old one's place in one step, so that a full disk leaves the old file. A link of the operator's
+or of root's is followed, one of another user is refused. Devices and pipes are written to.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _QUOTED = re.compile(
     r"""|(?P<name>"(?:[^"]|"")*")""",
     re.DOTALL,
 )
-_COMMAND_OF_PSQL = re.compile(r"""\\|(?<!:):(?=[\w'"{])""")
+_COMMAND_OF_PSQL = re.compile(r"\\|(?<!:):(?=[\w{]|\Z)")
 _SPACE = re.compile(r"[ \t\r\n\f\v]+")
 
 
@@ -30,8 +30,6 @@ def sql_line(statement: str) -> str:
     Raises:
         PlanError: outside of quotes it holds what cannot be written otherwise.
     """
-    if is_plain(statement) and "\\" not in statement and ":" not in statement:
-        return statement
     return "".join(_parts(statement))
 
 
