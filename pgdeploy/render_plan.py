@@ -56,8 +56,11 @@ def _connect(change: Change) -> str:
 
 
 def _psql_literal(text: str) -> str:
-    """An argument of a command of psql's; within quotes it knows escapes of bytes."""
-    marked = (chr(byte) if chr(byte) in _AS_IT_IS else f"\\{byte:03o}" for byte in text.encode())
+    """An argument of \\connect: first its escapes of bytes are read, and then double quotes as around a name."""
+    marked = (
+        chr(byte) if chr(byte) in _AS_IT_IS else f"\\{byte:03o}"
+        for byte in text.replace('"', '""""').encode()
+    )
     return f"'{''.join(marked)}'"
 
 

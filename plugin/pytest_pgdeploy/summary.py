@@ -46,7 +46,7 @@ class Summary:
             )
             if unproven:
                 text = "blocked, and what blocks them was not asked, so this run proves nothing of them"
-                terminalreporter.write_line(f"  {len(unproven)} {text}", red=True)
+                terminalreporter.write_line(escape(f"  {len(unproven)} {text}"), red=True)
             for line in _details(result):
                 terminalreporter.write_line(f"  {escape(line)}")
 
