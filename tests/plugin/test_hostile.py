@@ -48,3 +48,12 @@ def test_an_error_of_the_server_is_its_own_line(site: Site, arguments: tuple[str
     output = "\n".join([*said.outlines, *said.errlines])
     assert "forged" in output
     assert wrongs(output) == []
+
+
+@pytest.mark.parametrize("name", ["x\n::error::forged", "x\x1b[2J", "##[error]forged"])
+def test_a_path_that_pytest_would_print_as_it_is(site: Site, name: str) -> None:
+    site.write(f"specs/{name}.yaml", TOWN)
+    said = site.run(target=f"specs/{name}.yaml")
+    output = "\n".join([*said.outlines, *said.errlines])
+    assert "rename it: specs/" in output
+    assert wrongs(output) == []
