@@ -9,9 +9,11 @@ from string import ascii_letters, digits
 from typing import TYPE_CHECKING
 
 from pgdeploy import report
+from pgdeploy.apply import statements_of
 from pgdeploy.change import Change, Effect, Risk, ident
 from pgdeploy.check import Finding
 from pgdeploy.connection.server import MAINTENANCE
+from pgdeploy.connection.session import SEARCH_PATH
 from pgdeploy.errors import PlanError
 from pgdeploy.one_line import one_line
 from pgdeploy.plan import Plan
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_]+").fullmatch
 _AS_IT_IS = frozenset(ascii_letters + digits + " =_-.:/,")
 
-PREPARED = ("\\encoding UTF8", "SET ROLE NONE;", "SET search_path = public;")
+PREPARED = ("\\encoding UTF8", "SET ROLE NONE;", f"SET search_path = {SEARCH_PATH};")
 """What psql's session must be like, whatever the database or its owner presets; as in an apply of ours."""
 
 
@@ -72,7 +74,7 @@ def _change_lines(number: int, change: Change, plan: Plan, gate: Gate) -> Iterat
         head.append(f"takes effect by {change.effect}.")
     yield " ".join(head)
     yield from _causes(change, plan, gate)
-    texts = [f"{statement.text};" for statement in change.statements]
+    texts = [f"{statement.text};" for statement in statements_of(change)]
     # outside of a transaction SET LOCAL is nothing
     yield from (
         ["BEGIN;", *texts, "COMMIT;"] if any(text.startswith("SET LOCAL ") for text in texts) else texts

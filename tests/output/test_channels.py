@@ -86,7 +86,7 @@ def nothing_of_others(output: str) -> None:
     assert [line for line in output.split("\n") if line and not f"{line}\n".startswith(OURS)] == []
 
 
-@law(12)
+@law(8)
 @given(name=NAMES, text=TEXTS)
 @example(name=FORGED["psql"], text=FORGED["psql quote"])
 @example(name=FORGED["psql quote"], text=FORGED["line"])
