@@ -4,13 +4,20 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.stamp
 
+# What is installed: the versions of this lock file, each file by its hash. `make LOCK=` in a fresh clone
+# takes the newest that pyproject.toml allows.
+LOCK ?= requirements/locked.txt
+PIP := pip --quiet --disable-pip-version-check
+# Wheels only: nothing runs code of its own while it is installed.
+HASHED := --only-binary :all: --require-hashes
+
 # As many test processes as there are processors, but not more: each has PostgreSQL servers of its own.
 WORKERS ?= 4
 PYTEST := $(BIN)/pytest -q
 PARALLEL := -n auto --maxprocesses $(WORKERS) --dist worksteal
 CODE := pgdeploy plugin pyinfra_deploys inventory.py scripts specs tests benchmarks
 
-.PHONY: help demo test test-long test-host test-vm test-qemu bench lint format clean
+.PHONY: help demo test test-long test-host test-vm test-qemu test-lowest bench lint format lock licences release clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -34,28 +41,57 @@ test-vm: $(STAMP) ## the tests of virtual machines: a simulated Proxmox VE; its 
 test-qemu: $(STAMP) ## the same on real virtual machines: needs root and QEMU; minutes with KVM, half an hour without
 	PGDEPLOY_QEMU=1 $(PYTEST) tests/qemu_guest
 
+LOWEST := .cache/lowest
+test-lowest: ## a part of the tests with the lowest versions that pyproject.toml allows, in an environment of their own
+	@$(PYTHON) -m venv --clear $(LOWEST)
+	@$(LOWEST)/bin/$(PIP) install $(HASHED) -r requirements/lowest.txt
+	@$(LOWEST)/bin/$(PIP) install --no-deps --no-build-isolation -e .
+	@$(LOWEST)/bin/pip check
+	@$(LOWEST)/bin/python -m scripts.fetch_proxmox
+	$(LOWEST)/bin/pytest -q --collect-only tests >$(LOWEST)/collected || { cat $(LOWEST)/collected; exit 1; }
+	$(LOWEST)/bin/pytest -q $(PARALLEL) $(SAMPLE)
+
+release: $(STAMP) ## what a release publishes: dist/ with sdist and wheel, build/pgdeploy.cdx.json with what they run with
+	rm -rf dist build
+	$(BIN)/python -m build --no-isolation
+	mkdir build
+	$(BIN)/python -m scripts.sbom dist/*.whl >build/pgdeploy.cdx.json
+
 bench: $(STAMP) ## the benchmarks
 	$(PYTEST) benchmarks
 
-lint: $(STAMP) ## style, types, and which module may import which
+lint: $(STAMP) ## style, types, which module may import which, lock files, licences, workflows
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m scripts.lock --check
+	$(BIN)/python -m scripts.licences --check
+	$(BIN)/actionlint
+	$(BIN)/zizmor --offline --quiet --no-progress .github
 
 format: $(STAMP) ## put the code into its one form
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
+lock: $(STAMP) ## write the lock files anew from pyproject.toml; `make lock MORE=--upgrade` takes the newest versions
+	$(BIN)/python -m scripts.lock $(MORE)
+
+licences: $(STAMP) ## write docs/licences.md anew
+	$(BIN)/python -m scripts.licences
+
 clean: ## remove all that these targets made
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml $(LOCK) scripts/fetch_proxmox.py
 	@command -v $(PYTHON) >/dev/null || { echo "pgdeploy needs Python 3.11 or later, and there is no $(PYTHON)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
 	  "pgdeploy needs Python 3.11 or later, and $(PYTHON) is %d.%d; name another: make PYTHON=python3.12" % sys.version_info[:2])'
 	@echo "Setting up .venv (once, a minute or two) ..."
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(PYTHON) -m venv --clear .venv
+	@$(if $(LOCK),$(BIN)/$(PIP) install $(HASHED) -r $(LOCK))
+	@$(BIN)/$(PIP) install $(if $(LOCK),--no-deps --no-build-isolation -e .,-e '.[dev]')
+	@$(BIN)/pip check
+	@$(BIN)/python -m scripts.fetch_proxmox
 	@touch $@

