@@ -42,6 +42,9 @@ test-qemu: $(STAMP) ## the same on real virtual machines: needs root and QEMU; m
 	PGDEPLOY_QEMU=1 $(PYTEST) tests/qemu_guest
 
 LOWEST := .cache/lowest
+# what each dependency is used for: specs, command line, plugin and gate, ssh and testinfra, pyinfra, Proxmox
+SAMPLE := tests/test_dependencies.py tests/test_demo.py tests/spec tests/plugin/test_embedded.py tests/plugin/test_xdist.py \
+  tests/connection/test_host.py tests/host/test_dry.py tests/proxmox/test_description.py tests/proxmox/test_access.py
 test-lowest: ## a part of the tests with the lowest versions that pyproject.toml allows, in an environment of their own
 	@$(PYTHON) -m venv --clear $(LOWEST)
 	@$(LOWEST)/bin/$(PIP) install $(HASHED) -r requirements/lowest.txt
@@ -68,7 +71,7 @@ lint: $(STAMP) ## style, types, which module may import which, lock files, licen
 	$(BIN)/python -m scripts.lock --check
 	$(BIN)/python -m scripts.licences --check
 	$(BIN)/actionlint
-	$(BIN)/zizmor --offline --quiet --no-progress .github
+	$(BIN)/zizmor --offline --persona auditor --quiet .github
 
 format: $(STAMP) ## put the code into its one form
 	$(BIN)/ruff check --fix $(CODE)

@@ -47,7 +47,7 @@ class Pin:
 
 def main(arguments: list[str]) -> int:
     if arguments == ["--check"]:
-        found = list(faults())
+        found = list(faults(texts()))
         print(*found, sep="\n", end="\n" if found else "")
         return bool(found)
     # a pin of lowest.txt that still fits may have become too high
@@ -73,15 +73,19 @@ def write(path: Path, resolution: str, more: list[str]) -> None:
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
 
 
-def faults() -> Iterator[str]:
-    """What is wrong with the lock files, a line each."""
-    for file in FILES:
-        text = (FOLDER / file).read_text(encoding="utf-8")
+def texts() -> dict[str, str]:
+    """The lock files as they are."""
+    return {file: (FOLDER / file).read_text(encoding="utf-8") for file in FILES}
+
+
+def faults(written: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with these lock files, a line each."""
+    for file, text in written.items():
         pins = read(text)
         named = {name for name, pin in pins.items() if pin.direct}
         for fault in (*_misfits(pins), *_unneeded(named), *_unsafe(pins, text)):
             yield f"requirements/{file}: {fault}; write it anew: {AGAIN}"
-    for fault in _above_lowest(read((FOLDER / "lowest.txt").read_text(encoding="utf-8"))):
+    for fault in _above_lowest(read(written["lowest.txt"])):
         yield f"requirements/lowest.txt: {fault}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -115,6 +116,24 @@ def undeclared(file: Path) -> list[str]:
 
 def test_every_import_is_declared_for_its_place() -> None:
     assert [fault for file in files(*CODE, *DEV_CODE) for fault in undeclared(file)] == []
+
+
+def test_every_imported_name_is_where_it_is_imported_from() -> None:
+    """Imports inside functions too. In an interpreter of their own: pyinfra changes the one it is in."""
+    lines = {
+        ast.unparse(node)
+        for file in files(*CODE)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in third_party(file)
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(["import pyinfra_cli", *sorted(lines)])],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_declared_distribution_is_used() -> None:
