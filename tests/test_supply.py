@@ -97,8 +97,10 @@ def test_the_bill_of_materials_names_every_part_and_only_parts(tmp_path: Path) -
 
 
 WORKFLOW = """
+name: one
 on: push
 permissions: {{}}
+concurrency: {{group: one, cancel-in-progress: true}}
 jobs:
   one:
     name: one
