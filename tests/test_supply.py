@@ -130,9 +130,11 @@ def test_lint_finds_what_was_wrong_with_workflows(
     file = tmp_path / ".github/workflows/ci.yml"
     file.parent.mkdir(parents=True)
     file.write_text(WORKFLOW.format(action=action, persist=persist, job=job))
-    actionlint = [BIN / "actionlint", file]
-    zizmor = [BIN / "zizmor", "--offline", "--persona", "auditor", file]
-    ran = [subprocess.run(one, capture_output=True, text=True, check=False) for one in (actionlint, zizmor)]
+    programs = (["actionlint"], ["zizmor", "--offline", "--persona", "auditor"])
+    ran = [
+        subprocess.run([BIN / name, *options, file], capture_output=True, text=True, check=False)
+        for name, *options in programs
+    ]
     output = "".join(one.stdout + one.stderr for one in ran)
     assert any(one.returncode for one in ran) is bool(said), output
     assert said in output
