@@ -14,8 +14,9 @@ JOIN space s ON s.oid = c.relnamespace
 LEFT JOIN LATERAL (
   SELECT pg_catalog.array_agg(attname::pg_catalog.text ORDER BY attnum) AS names,
          pg_catalog.array_agg(attnum::pg_catalog.int4 ORDER BY attnum) AS numbers
-  FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
-) a ON c.relname = ANY(%(with_columns)s)
+  FROM pg_catalog.pg_attribute
+  WHERE c.relname = ANY(%(with_columns)s) AND attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+) a ON true
 WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')
 UNION ALL
 SELECT CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, s.name, p.proname::pg_catalog.text,
