@@ -37,14 +37,9 @@ _ANY_WRITING = _ANY_QUERY - {"SELECT"}
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One statement to try as a role.
-
-    `suffices`: each of these privileges alone lets it pass on some version, so a refusal is due only where none of
-    them is held. `passed`: an error that comes only after the privilege was checked.
-    """
+    """One statement to try as a role. `passed`: an error that comes only after the privilege was checked."""
 
     statement: str
-    suffices: frozenset[str]
     passed: str = ""
     writes: bool = False
 
@@ -58,6 +53,11 @@ class Act:
 def become(role: str) -> str:
     """The statement after which the transaction acts as the role."""
     return f"SET LOCAL ROLE {ident(role)}"
+
+
+def sort_of(kind: str, privilege: str) -> frozenset[str]:
+    """Privileges that are tried alike on this kind of object; empty for one that can only be asked about."""
+    return _SORTS.get((kind, privilege), frozenset())
 
 
 def act_of(key: ObjectKey, privilege: str, thing: Thing) -> Act | None:
@@ -81,35 +81,48 @@ def lock(key: ObjectKey, mode: str) -> str:
     return f"LOCK TABLE ONLY {clause(key)} IN {mode} MODE NOWAIT"
 
 
+_SORTS: Mapping[tuple[str, str], frozenset[str]] = {
+    ("table", "SELECT"): _ANY_QUERY,
+    **{("table", word): _ANY_WRITING for word in ("INSERT", "UPDATE", "DELETE", "TRUNCATE")},
+    ("sequence", "SELECT"): frozenset({"SELECT", "USAGE"}),
+    ("sequence", "USAGE"): frozenset({"USAGE", "UPDATE"}),
+    ("sequence", "UPDATE"): frozenset({"UPDATE"}),
+    ("schema", "USAGE"): frozenset({"USAGE"}),
+    ("schema", "CREATE"): frozenset({"CREATE"}),
+    ("database", "CREATE"): frozenset({"CREATE"}),
+    ("database", "TEMPORARY"): frozenset({"TEMPORARY"}),
+}
+"""By kind of object and privilege: those of which each alone lets the same statement pass, on some version."""
+
+
 def _read(key: ObjectKey, _: Thing) -> Act:
-    return Act(lock(key, "ACCESS SHARE"), _ANY_QUERY)
+    return Act(lock(key, "ACCESS SHARE"))
 
 
 def _write(key: ObjectKey, _: Thing) -> Act:
-    return Act(lock(key, "ROW EXCLUSIVE"), _ANY_WRITING)
+    return Act(lock(key, "ROW EXCLUSIVE"))
 
 
-def _sequence(function: str, suffices: set[str], passed: str) -> Callable[[ObjectKey, Thing], Act]:
+def _sequence(function: str, passed: str) -> Callable[[ObjectKey, Thing], Act]:
     """By oid: whatever takes the sequence's name meanwhile is not meant."""
     call = f"SELECT pg_catalog.{function.replace('$', '{}::pg_catalog.oid::pg_catalog.regclass')}"
-    return lambda _, thing: Act(call.format(int(thing.reference)), frozenset(suffices), passed)
+    return lambda _, thing: Act(call.format(int(thing.reference)), passed)
+
+
+def _named_in(key: ObjectKey, _: Thing) -> Act:
+    return Act(f"SELECT pg_catalog.to_regclass({literal(f'{ident(key.name)}.{ident(THROWAWAY)}')})")
 
 
 _ACTS: Mapping[tuple[str, str], Callable[[ObjectKey, Thing], Act]] = {
     ("table", "SELECT"): _read,
     **{("table", word): _write for word in ("INSERT", "UPDATE", "DELETE", "TRUNCATE")},
-    ("sequence", "SELECT"): _sequence("currval($)", {"SELECT", "USAGE"}, _NO_VALUE_YET),
-    ("sequence", "USAGE"): _sequence("nextval($)", {"USAGE", "UPDATE"}, _READ_ONLY),
-    ("sequence", "UPDATE"): _sequence("setval($, 1)", {"UPDATE"}, _READ_ONLY),
-    ("schema", "USAGE"): lambda key, _: Act(
-        f"SELECT pg_catalog.to_regclass({literal(f'{ident(key.name)}.{ident(THROWAWAY)}')})",
-        frozenset({"USAGE"}),
-    ),
-    ("schema", "CREATE"): lambda key, _: Act(_make_type(key.name), frozenset({"CREATE"}), writes=True),
-    ("database", "CREATE"): lambda *_: Act(
-        f"CREATE SCHEMA {ident(fresh())}", frozenset({"CREATE"}), writes=True
-    ),
-    ("database", "TEMPORARY"): lambda *_: Act(_make_type("pg_temp"), frozenset({"TEMPORARY"}), writes=True),
+    ("sequence", "SELECT"): _sequence("currval($)", _NO_VALUE_YET),
+    ("sequence", "USAGE"): _sequence("nextval($)", _READ_ONLY),
+    ("sequence", "UPDATE"): _sequence("setval($, 1)", _READ_ONLY),
+    ("schema", "USAGE"): _named_in,
+    ("schema", "CREATE"): lambda key, _: Act(_make_type(key.name), writes=True),
+    ("database", "CREATE"): lambda *_: Act(f"CREATE SCHEMA {ident(fresh())}", writes=True),
+    ("database", "TEMPORARY"): lambda *_: Act(_make_type("pg_temp"), writes=True),
 }
 """By kind of object and privilege."""
 

@@ -74,7 +74,7 @@ class Door:
             raise Inapplicable(self._without(how))
         right = facts.once(_right, self, database)
         if not right.asked:
-            reason = f"by {right.identity or TRUST}" if right.entered else right.words
+            reason = right.words or "it is let in without one"
             raise Inapplicable(f"{name(self.role)} is not asked for a password here: {reason}")
         return database, right
 

@@ -1,19 +1,20 @@
 """All questions about the privileges in one database, put together: asked in bulk, and some tried.
 
-Every privilege is asked of the server's has_..._privilege. For each role and kind of object one object is also tried
-where that runs nothing that others define (act.py): one that the role must be able to use, one that it must not.
+Every privilege is asked of the server's has_..._privilege. For each role and kind of object one is also tried where
+that runs nothing that others define (act.py): on an object that the role must be able to use, and on one that it must
+not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.check import listing, name
 from pgdeploy.facts import Facts
 from pgdeploy.privilege import privileges
-from pgdeploy.probes.act import PUBLIC, act_of
+from pgdeploy.probes.act import PUBLIC, act_of, sort_of
 from pgdeploy.probes.ask import FUNCTION, Held, Question, ask
 from pgdeploy.probes.fence import fence
 from pgdeploy.probes.thing import Things, table_of
@@ -39,6 +40,8 @@ class Answers:
     tried: Results
     untried: Mapping[str, str]
     """Roles that could not be tried at all, and why."""
+    obstacle: str = ""
+    """Why nothing could be made."""
 
     def obstacles(self, question: Question) -> Iterator[tuple[str, str]]:
         """Privileges that do not work, each with the reason."""
@@ -74,8 +77,11 @@ class Answers:
 
     def _why_not(self, question: Question) -> str:
         thing = self.things.get(table_of(question.key))
-        if thing is None or not _working(question, self.things):
+        acts = [act_of(question.key, word, thing) for word in question.words if thing is not None]
+        if not any(acts):
             return "that would run what others define or leave traces"
+        if self.obstacle and all(act.writes for act in acts if act is not None):
+            return self.obstacle
         return self.untried.get(question.role, "another object of the kind is tried, or it was locked")
 
 
@@ -102,40 +108,41 @@ def answer(
     held = ask(connection, [*passages, *wishes, *limits], things, oids)
     barrier = fence(connection, facts)
     untried = _untried(connection, facts, {question.role for question in (*wishes, *limits)})
-    must_work = _firsts(wishes, lambda question: _working(question, things))
-    must_fail = _firsts(limits, lambda question: _failing(question, things, held, facts.about.major))
+    major = facts.about.major
+    must_work = _firsts(wishes, lambda question, word: _working(question, word, things))
+    must_fail = _firsts(limits, lambda question, word: _failing(question, word, things, held, major))
     tries = [
         one
         for one in (*must_work, *must_fail)
         if one.pair[0] not in untried and not (one.act.writes and barrier.obstacle)
     ]
-    return Answers(things, held, run_tries(connection, tries, barrier.statements), untried)
+    tried = run_tries(connection, tries, barrier.statements)
+    return Answers(things, held, tried, untried, barrier.obstacle)
 
 
-def _firsts(questions: Iterable[Question], tries_of: Callable[[Question], Sequence[Try]]) -> Iterator[Try]:
-    """Of each role and kind of object the first question of which anything can be tried."""
-    seen: set[tuple[str, str]] = set()
+def _firsts(questions: Iterable[Question], try_of: Callable[[Question, str], Try | None]) -> Iterator[Try]:
+    """For each role and kind of object one try of each sort, on the first object that can be tried."""
+    seen: set[tuple[str, str, frozenset[str]]] = set()
     for question in questions:
-        if (question.role, question.key.kind) not in seen and (tries := tries_of(question)):
-            seen.add((question.role, question.key.kind))
-            yield from tries
+        for word in sorted(question.words):
+            sort = sort_of(question.key.kind, word)
+            place = (question.role, question.key.kind, sort)
+            if sort and place not in seen and (found := try_of(question, word)):
+                seen.add(place)
+                yield found
 
 
-def _working(question: Question, things: Things) -> Sequence[Try]:
-    """Each privilege; of those that one statement tries, one."""
-    thing = things[table_of(question.key)]
-    acts = {word: act_of(question.key, word, thing) for word in sorted(question.words)}
-    by_statement = {act.statement: Try(question.pair, word, act) for word, act in acts.items() if act}
-    return list(by_statement.values())
+def _working(question: Question, word: str, things: Things) -> Try | None:
+    act = act_of(question.key, word, things[table_of(question.key)])
+    return Try(question.pair, word, act) if act is not None else None
 
 
-def _failing(question: Question, things: Things, held: Held, major: int) -> Sequence[Try]:
-    """One privilege, where the role has nothing on the object that would let the same statement pass."""
-    for word in () if held.of(question) else sorted(question.words):
-        act = act_of(question.key, word, things[table_of(question.key)])
-        if act is not None and act.suffices & privileges(question.key.kind, major) <= question.words:
-            return [Try(question.pair, word, act, refused=True)]
-    return ()
+def _failing(question: Question, word: str, things: Things, held: Held, major: int) -> Try | None:
+    """Where the role has nothing on the object that would let the same statement pass."""
+    key = question.key
+    bare = not held.of(question) and sort_of(key.kind, word) & privileges(key.kind, major) <= question.words
+    act = act_of(key, word, things[table_of(key)]) if bare else None
+    return Try(question.pair, word, act, refused=True) if act is not None else None
 
 
 def _untried(connection: psycopg.Connection[Any], facts: Facts, asked: Collection[str]) -> Mapping[str, str]:
