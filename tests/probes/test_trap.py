@@ -34,6 +34,7 @@ SELECT, DELETE, INSERT = (
     "INSERT INTO sky.galaxy (mass) VALUES (2)",
 )
 PLACES = {
+    "view": ("CREATE OR REPLACE VIEW sky.bright AS SELECT public.trap(1) AS id", "TABLE sky.bright"),
     "index": ("CREATE INDEX ON sky.galaxy ((id + public.trap(1)))", SELECT),
     "predicate": ("CREATE INDEX ON sky.galaxy (id) WHERE id > public.trap(1)", SELECT),
     "operator": (
@@ -68,7 +69,6 @@ PLACES = {
         "SET ROLE maker; EXPLAIN SELECT * FROM sky.galaxy",
     ),
     "rule": ("CREATE RULE r AS ON DELETE TO sky.galaxy DO ALSO SELECT public.trap(1)", DELETE),
-    "view": ("CREATE OR REPLACE VIEW sky.bright AS SELECT public.trap(1) AS id", "TABLE sky.bright"),
     "view in place of a table": (
         """DROP TABLE "Üni's ""s"."t;""'"; CREATE VIEW "Üni's ""s"."t;""'" AS SELECT public.trap(1) AS id;
            ALTER VIEW "Üni's ""s"."t;""'" OWNER TO maker""",
