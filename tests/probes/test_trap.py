@@ -113,7 +113,7 @@ def calls(world: World, text: str = "") -> int:
                 connection.execute(f"BEGIN; {text}".encode())
             connection.execute("ROLLBACK; RESET ROLE")
         query = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM public.calls"
-        return int(connection.execute(query).fetchone()[0])  # type: ignore[index]
+        return int(connection.execute(query).fetchone()[0])  # type: ignore[arg-type, index]
     finally:
         connection.execute("SELECT pg_catalog.setval('public.calls', 1, false)")
         connection.close()
