@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from pgdeploy.connection.session import MORE_TIME
 from pgdeploy.errors import Unreadable
 from pgdeploy.facts import Facts
 
@@ -29,9 +30,7 @@ class Budget:
             Unreadable: nothing is left.
         """
         if self.left <= 0:
-            raise Unreadable(
-                f"the probes have used up their {SESSIONS * self.one:g} s; --timeout allows more"
-            )
+            raise Unreadable(f"the probes have used up their {SESSIONS * self.one:g} s; {MORE_TIME}")
         began = time.monotonic()
         try:
             yield min(self.left, self.one)

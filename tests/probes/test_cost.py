@@ -12,6 +12,7 @@ import pytest
 
 from pgdeploy.check import Verdict
 from pgdeploy.connection.embedded import Cluster
+from pgdeploy.connection.session import MORE_TIME
 from pgdeploy.probes.ask import Question, _parameters, _text
 from pgdeploy.probes.budget import SESSIONS, budget
 from pgdeploy.probes.session import sql
@@ -148,9 +149,9 @@ def test_backends_that_hang_do_not_hang_the_gate(crowd: World) -> None:
             os.kill(pid, signal.SIGCONT)
     assert reasons.pop("role[maker].cannot_log_in").startswith("the spec gives it no password")
     assert {reason.partition(": ")[2] for reason in reasons.values() if "answer" in reason} == {
-        "no answer within 0.2 s; --timeout allows more"
+        f"no answer within 0.2 s; {MORE_TIME}"
     }
-    used_up = f"the probes have used up their {SESSIONS * 0.2:g} s; --timeout allows more"
+    used_up = f"the probes have used up their {SESSIONS * 0.2:g} s; {MORE_TIME}"
     assert {reason for reason in reasons.values() if "answer" not in reason} == {used_up}
     assert len(hanging.stopped) == 1
     assert facts.once(budget).left < 0
