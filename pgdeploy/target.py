@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pgdeploy.errors import TargetError
 from pgdeploy.resources import QUERIES, resources
 from pgdeploy.resources.spec import Spec, load_spec
+from pgdeploy.spec.extends import is_inside
+from pgdeploy.spec.source import exists, is_file
 
 if TYPE_CHECKING:
     from pgdeploy.check import Check, Resource
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 SPECS = "PGDEPLOY_SPECS"
 """Environment variable that names the folder of specs; default `specs`."""
 
+SPECS_ROOT = "PGDEPLOY_SPECS_ROOT"
+"""Environment variable that names the folder in which specs may extend files; default the folder of specs."""
 
 SSH_CONFIG = "PGDEPLOY_SSH_CONFIG"
 """Environment variable that names an ssh_config file: how to reach the hosts, instead of what their specs say."""
@@ -130,9 +134,16 @@ class Target:
         return {on.name for on in objects if on.schema_ == "pg_catalog" and on.name}
 
 
-def load_target(file: Path) -> Target:
-    """Raises SpecError when the file is no spec."""
-    return Target(file, load_spec(file))
+def load_target(file: Path, folder: Path | None = None) -> Target:
+    """Load a spec; `folder` is the folder of specs. Raises SpecError when the file is no spec."""
+    return Target(file, load_spec(file, _root(file, folder)))
+
+
+def _root(file: Path, folder: Path | None) -> Path:
+    """Where the files are that a spec may extend: the folder of specs if the spec is in it, else its own folder."""
+    named = os.environ.get(SPECS_ROOT)
+    root = Path(named) if named else folder or specs_folder()
+    return root if is_inside(file.parent, root) else file.parent
 
 
 def ssh_config_of_environment() -> Path | None:
@@ -153,8 +164,9 @@ def find(pattern: str, folder: Path | None = None) -> list[Path]:
     """
     if pattern.endswith((".yaml", ".yml")) or os.sep in pattern:
         path = Path(pattern)
-        if not path.is_file():
-            raise TargetError(f"{pattern}: no such spec file")
+        if not is_file(path):
+            what = "not a regular file; a spec is a YAML file" if exists(path) else "no such spec file"
+            raise TargetError(f"{pattern}: {what}")
         return [path]
     folder = folder or specs_folder()
     files = {file.stem: file for file in sorted(folder.glob("*.yaml")) if not file.stem.startswith("_")}

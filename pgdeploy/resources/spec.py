@@ -126,12 +126,12 @@ class Spec(Model):
         return {key: value for key, value in data.items() if value is not None}
 
 
-def load_spec(file: Path) -> Loaded[Spec]:
-    """Load one target's file.
+def load_spec(file: Path, root: Path | None = None) -> Loaded[Spec]:
+    """Load one target's file; what it extends is below `root` (default: the file's own folder).
 
     Raises:
         SpecError: with every problem of the file and the files that it extends.
     """
     from pgdeploy.resources.examine import examine
 
-    return load(file, Spec, examine)
+    return load(file, Spec, examine, root)

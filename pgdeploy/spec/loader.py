@@ -25,13 +25,14 @@ M = TypeVar("M", bound=Model)
 class Loaded(Generic[M]):
     """A spec that is in order.
 
-    `name` is the name of the target, `files` are the file and all that it extends, `digest` stands for
-    what they say together.
+    `name` is the name of the target, `files` are the file and all that it extends, all below `root`;
+    `digest` stands for what they say together.
     """
 
     name: str
     value: M
     files: tuple[Path, ...]
+    root: Path
     digest: str
     _root: Node = field(repr=False)
 
@@ -45,14 +46,22 @@ def nothing(value: object) -> Iterable[Problem]:
     return ()
 
 
-def load(file: Path, model: type[M], examine: Callable[[M], Iterable[Problem]] = nothing) -> Loaded[M]:
-    """Load a file and all that it extends; `examine` says what only the whole model shows.
+def load(
+    file: Path,
+    model: type[M],
+    examine: Callable[[M], Iterable[Problem]] = nothing,
+    root: Path | None = None,
+) -> Loaded[M]:
+    """Load a file and all that it extends, which is below `root` (default: the file's own folder).
+
+    `examine` says what only the whole model shows.
 
     Raises:
         SpecError: anything at all is wrong with the file; says everything that is, in order of place.
     """
+    root = file.parent if root is None else root
     try:
-        tree = extends.read_tree(file)
+        tree = extends.read_tree(file, root)
     except FaultError as error:
         raise SpecError([str(error.fault)]) from None
     plain = data(tree.root)
@@ -60,7 +69,7 @@ def load(file: Path, model: type[M], examine: Callable[[M], Iterable[Problem]] =
     faults = [*tree.faults, *(_place(problem, tree.root) for problem in result.problems)]
     if faults or result.value is None:
         raise SpecError([str(fault) for fault in sorted(set(faults))])
-    return Loaded(file.stem, result.value, tree.files, digest(plain), tree.root)
+    return Loaded(file.stem, result.value, tree.files, root, digest(plain), tree.root)
 
 
 def _place(found: Translated, root: Node) -> Fault:

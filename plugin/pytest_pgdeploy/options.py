@@ -18,6 +18,7 @@ class Options:
     """The targets of a run by their spec files, and how they are asked."""
 
     files: tuple[Path, ...]
+    folder: Path | None
     way: Way
     probes: bool
     report: Path | None
@@ -110,9 +111,10 @@ def read_options(config: pytest.Config) -> Options:
             raise pytest.UsageError(f"{option} is for one target, --target gives {len(files)}: {names}")
     if on == "live" and dsn is None and ssh_config is None:
         ssh_config = ssh_config_of_environment()
-    report = config.getoption("pgdeploy_report")
+    report, folder = config.getoption("pgdeploy_report"), config.getoption("pgdeploy_specs")
     return Options(
         files,
+        Path(folder) if folder else None,
         Way(
             on,
             dsn,
