@@ -25,6 +25,7 @@ from pydantic_core import PydanticCustomError
 from pgdeploy import scram
 from pgdeploy.errors import SecretError
 from pgdeploy.scram import ITERATIONS, is_scram, mask_hashes
+from pgdeploy.trust import no_commands
 
 __all__ = [
     "MASK",
@@ -185,6 +186,8 @@ class SecretRef(BaseModel):
             raise self._error("cannot be read: no such path") from None
 
     def _from_command(self, command: Sequence[str]) -> bytes:
+        if no_commands():
+            raise self._error("is not run: --no-commands is given")
         try:
             # its stderr may hold the secret too
             done = subprocess.run(

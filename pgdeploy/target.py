@@ -16,6 +16,7 @@ from pgdeploy.resources import QUERIES, resources
 from pgdeploy.resources.spec import Spec, load_spec
 from pgdeploy.spec.extends import is_inside
 from pgdeploy.spec.source import exists, is_file
+from pgdeploy.trust import no_commands
 
 if TYPE_CHECKING:
     from pgdeploy.check import Check, Resource
@@ -50,6 +51,13 @@ class Target:
     @property
     def spec(self) -> Spec:
         return self.loaded.value
+
+    def confine(self, on: str | None = None, *, way_given: bool = False) -> None:
+        """With `--no-commands`, see `confine.require_confined`. Raises SpecError."""
+        if no_commands():
+            from pgdeploy.confine import require_confined
+
+            require_confined(self, on, way_given=way_given)
 
     @cached_property
     def resources(self) -> tuple[Resource, ...]:

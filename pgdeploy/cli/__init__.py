@@ -20,6 +20,7 @@ from pgdeploy.cli.shared import (
     Json,
     Name,
     Names,
+    NoCommands,
     SshConfig,
     Yes,
     as_json,
@@ -121,6 +122,7 @@ def _options(
 def lint(
     targets: Annotated[list[str] | None, typer.Argument(help="targets: names, globs or paths")] = None,
     explain: Annotated[str | None, typer.Option("--explain", metavar="ID", help="what a rule means")] = None,
+    no_commands: NoCommands = False,
     json: Json = False,
 ) -> None:
     """Advice from the spec alone, offline. Exit 0: none, or only notes; 2: advice; 1: a spec does not load."""
@@ -134,7 +136,7 @@ def lint(
     from datetime import date
 
     code, found = OK, []
-    for target in load(targets):
+    for target in load(targets, confined=True):
         advices = linter.lint(target.spec, date.today(), target.loaded.place)  # noqa: DTZ011
         code = max(code, linter.exit_code(advices))
         for advice in advices:
@@ -160,6 +162,7 @@ def plan(
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     timeout: Timeout = BUDGET,
+    no_commands: NoCommands = False,
     json: Json = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="save the plan, to bind `apply --plan` to it")
@@ -190,6 +193,7 @@ def apply(
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     timeout: Timeout = BUDGET,
+    no_commands: NoCommands = False,
     yes: Yes = False,
     saved: Annotated[
         Path | None, typer.Option("--plan", help="do exactly this saved plan, or refuse")
@@ -247,6 +251,7 @@ def check(
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     timeout: Timeout = BUDGET,
+    no_commands: NoCommands = False,
     no_probes: Annotated[bool, typer.Option("--no-probes", help="the catalogue only")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="print what conforms, too")] = False,
     json: Json = False,
@@ -299,6 +304,7 @@ def up(
     ssh_config: SshConfig = None,
     timeout: Timeout = BUDGET,
     allow_restart: vm.AllowRestart = False,
+    no_commands: NoCommands = False,
 ) -> None:
     """Make the VM, deploy host and SQL with pyinfra, ask the gate. Exit 0: all conforms; 2: drift; 1: where it failed.
 

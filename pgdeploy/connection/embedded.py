@@ -194,6 +194,7 @@ class Cluster(Server):
     def inapplicable(self, kind: str, name: str, desired: str) -> str | None:
         if kind != "setting":
             return None
+        name = name.lower()
         if name.startswith("ssl") and name != "ssl_renegotiation_limit":
             return "an embedded server has no TLS"
         return _NOT_HERE.get(name)

@@ -112,7 +112,7 @@ def test_a_base_outside_of_the_folder_is_refused_unread(tmp_path: Path, name: st
     (specs / "linked_folder").symlink_to(tmp_path)
     said = fault(specs, top=f"a: 1\nextends: {name}\n")
     assert said.startswith("top.yaml:2:")
-    assert "leads out of FOLDER" in said or "is an absolute path" in said
+    assert "leads out of" in said or "is an absolute path" in said
     assert "sentinel" not in said
 
 
