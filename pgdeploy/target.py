@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pgdeploy.errors import TargetError
 from pgdeploy.resources import QUERIES, resources
-from pgdeploy.resources.spec import Spec, load_spec
+from pgdeploy.resources.spec import Spec, is_ssh_name, load_spec
 from pgdeploy.spec.extends import is_inside
 from pgdeploy.spec.source import exists, is_file
 from pgdeploy.trust import no_commands
@@ -246,10 +246,16 @@ def ssh_way(target: Target, ssh_config: Path | None) -> SshWay | None:
 
     written = target.spec.ssh
     if ssh_config is not None:
-        return SshWay(
-            written.host if written is not None else target.name, ssh_options(config=str(ssh_config))
-        )
+        host = written.host if written is not None else require_ssh_name(target)
+        return SshWay(host, ssh_options(config=str(ssh_config)))
     return SshWay(written.host, ssh_options(**written.options)) if written is not None else None
+
+
+def require_ssh_name(target: Target) -> str:
+    """The target's name, for ssh. Raises TargetError when ssh's files could take it for a command."""
+    if not is_ssh_name(target.name):
+        raise TargetError(f"{target.file}: ssh takes no host of this name; rename the file, or write `connect:`")
+    return target.name
 
 
 def _socket(spec: Spec) -> str:

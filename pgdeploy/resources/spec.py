@@ -19,6 +19,16 @@ from pgdeploy.spec.loader import Loaded, load
 from pgdeploy.spec.model import Day, FrozenMap, Identifier, Model
 
 
+_SHOWN = "' \" ` $ \\ ; & < > | ( ) { }"
+_OF_SHELLS = frozenset(_SHOWN)
+
+
+def is_ssh_name(text: str) -> bool:
+    """Whether ssh can be given it as a host or a user, whatever its files do with it. DOMAIN\\user is one."""
+    plain = text.replace("\\", "", 1) if not text.endswith("\\") else text
+    return not plain.startswith("-") and plain.isprintable() and not set(plain) & _OF_SHELLS
+
+
 class Ssh(Model):
     """How to reach the server's host by ssh."""
 
@@ -36,9 +46,20 @@ class Ssh(Model):
 
     @field_validator("host", "user")
     @classmethod
-    def _no_option(cls, text: str | None) -> str | None:
-        if text is not None and (text.startswith("-") or any(c.isspace() for c in text)):
-            raise PydanticCustomError("ssh", "cannot start with - or hold blanks")
+    def _no_command(cls, text: str | None) -> str | None:
+        """ssh gives both to a shell where a ProxyCommand or Match exec says %h or %r; it refuses the same since 9.6."""
+        if text is not None and not is_ssh_name(text):
+            raise PydanticCustomError(
+                "ssh", "cannot start with -, nor hold blanks or any of {chars}", {"chars": _SHOWN}
+            )
+        return text
+
+    @field_validator("known_hosts")
+    @classmethod
+    def _one_file(cls, text: str | None) -> str | None:
+        """ssh takes what blanks part for several files."""
+        if text is not None and (not text.isprintable() or set(text) & set(" \"'")):
+            raise PydanticCustomError("ssh", "the name of one file, without blanks and quotes")
         return text
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from pgdeploy.trust import NO_COMMANDS, no_commands
 
 if TYPE_CHECKING:
     from pgdeploy.gate import Way
@@ -70,6 +73,15 @@ def add_options(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager
         help="how long one read or probe may take (default: 60)",
     )
     group.addoption(
+        "--no-commands",
+        dest="pgdeploy_no_commands",
+        action=NoCommands,
+        nargs=0,
+        default=False,
+        help="with --target: refuse a spec that would run a command here or read files beyond its folder, and run no "
+        "Python that stands beside it (conftest.py, test_*.py); PGDEPLOY_NO_COMMANDS=1 says the same",
+    )
+    group.addoption(
         "--pgdeploy-report", dest="pgdeploy_report", metavar="FILE", help="write all findings here, as JSON"
     )
     group.addoption(
@@ -78,6 +90,22 @@ def add_options(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager
         metavar="DIR",
         help="the folder of specs (default: $PGDEPLOY_SPECS or specs)",
     )
+
+
+class NoCommands(argparse.Action):
+    """For us, and for all that is started from here."""
+
+    def __call__(
+        self, parser: object, namespace: argparse.Namespace, values: object, option_string: str | None = None
+    ) -> None:
+        os.environ[NO_COMMANDS] = "1"
+        setattr(namespace, self.dest, True)
+
+
+def leave_python_alone(known: argparse.Namespace) -> None:
+    """Before any conftest.py is loaded: none is, where specs are asked that may be somebody else's."""
+    if getattr(known, "pgdeploy_targets", None) and no_commands():
+        known.noconftest = True
 
 
 def _testinfra_has_ssh_config(pluginmanager: pytest.PytestPluginManager) -> bool:
