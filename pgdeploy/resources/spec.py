@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pgdeploy.resources.database import DatabaseSpec
@@ -24,9 +24,8 @@ _OF_SHELLS = frozenset(_SHOWN)
 
 
 def is_ssh_name(text: str) -> bool:
-    """Whether ssh can be given it as a host or a user, whatever its files do with it. DOMAIN\\user is one."""
-    plain = text.replace("\\", "", 1) if not text.endswith("\\") else text
-    return not plain.startswith("-") and plain.isprintable() and not set(plain) & _OF_SHELLS
+    """Whether ssh can be given it as a host or a user, whatever its files do with it."""
+    return not text.startswith("-") and text.isprintable() and not set(text) & _OF_SHELLS
 
 
 class Ssh(Model):
@@ -46,9 +45,10 @@ class Ssh(Model):
 
     @field_validator("host", "user")
     @classmethod
-    def _no_command(cls, text: str | None) -> str | None:
+    def _no_command(cls, text: str | None, info: ValidationInfo) -> str | None:
         """ssh gives both to a shell where a ProxyCommand or Match exec says %h or %r; it refuses the same since 9.6."""
-        if text is not None and not is_ssh_name(text):
+        domain, _, name = (text or "").rpartition("\\") if info.field_name == "user" else ("", "", text or "")
+        if not (is_ssh_name(domain) and is_ssh_name(name)) or (domain and not name):
             raise PydanticCustomError(
                 "ssh", "cannot start with -, nor hold blanks or any of {chars}", {"chars": _SHOWN}
             )
