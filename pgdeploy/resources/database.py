@@ -336,10 +336,10 @@ class UndeclaredDatabases(Resource):
 
 def inherited(spec: Spec, database: str) -> Iterator[tuple[str, DatabaseSpec]]:
     """The database itself, then the declared templates that its contents come from, nearest first."""
-    seen: list[str] = []
+    seen: set[str] = set()
     current: str | None = database
     while current is not None and current in spec.databases and current not in seen:
-        seen.append(current)
+        seen.add(current)
         yield current, spec.databases[current]
         current = spec.databases[current].from_template
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pgdeploy.change import Change, Effect, Stage, ident, literal, statements
@@ -372,7 +373,8 @@ def problems(
         parameter = known.get(setting.lower())
         if parameter is None:
             if setting.partition(".")[0] not in prefixes or "." not in setting:
-                yield Problem((*keys, setting), _unknown_setting(setting, major), about_key=True)
+                hint = partial(_meant, setting, major)
+                yield Problem((*keys, setting), _unknown_setting(setting, major), about_key=True, hint=hint)
             continue
         try:
             canonical(value, parameter)
@@ -390,13 +392,15 @@ def problems(
 
 
 def _unknown_setting(setting: str, major: int) -> str:
-    near = suggest(setting, major)
-    if near:
-        return f"{setting} is no setting of PostgreSQL {major}; did you mean {' or '.join(near)}?"
     if "." in setting:
         extension = setting.partition(".")[0]
         return f"{setting} belongs to the extension {extension}, which no database of this spec declares"
     return f"{setting} is no setting of PostgreSQL {major}"
+
+
+def _meant(setting: str, major: int) -> str:
+    near = suggest(setting, major)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def completions(schema: dict[str, Any]) -> None:
