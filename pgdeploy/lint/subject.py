@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pgdeploy.check import name
 from pgdeploy.lint.size import UNITS, read_size
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pgdeploy.resources.role import RoleSpec
     from pgdeploy.resources.spec import Spec
     from pgdeploy.spec.place import Keys
+
+
+T = TypeVar("T")
 
 
 class Written(NamedTuple):
@@ -42,9 +45,16 @@ class Subject:
         return {role: body for role, body in self.spec.roles.items() if body.state == "present"}
 
     @cached_property
-    def groups(self) -> dict[tuple[str, bool], frozenset[str]]:
-        """What people.py found out already."""
+    def _answers(self) -> dict[tuple[object, ...], Any]:
         return {}
+
+    def once(self, ask: Callable[..., T], *of: object) -> T:
+        """What a function says of this subject and what else it is given, asked once."""
+        key = (ask, *of)
+        if key not in self._answers:
+            self._answers[key] = ask(self, *of)
+        answer: T = self._answers[key]
+        return answer
 
     @cached_property
     def memory(self) -> int | None:
