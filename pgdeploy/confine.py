@@ -73,7 +73,9 @@ def require_confined(target: Target, on: str | None = None, *, way_given: bool =
         SpecError: it would; one line each.
     """
     faults = [
-        Fault(target.loaded.place(use.keys), str(Problem(use.keys, f"{use.message} (refused by --no-commands)")))
+        Fault(
+            target.loaded.place(use.keys), str(Problem(use.keys, f"{use.message} (refused by --no-commands)"))
+        )
         for use in _uses(target, on, way_given)
     ]
     faults += _links(target)
@@ -100,7 +102,9 @@ def _links(target: Target) -> Iterator[Fault]:
     for file in target.loaded.files:
         if not is_inside(file, target.loaded.root):
             place = target.loaded.place(())
-            yield Fault(place, f"a link that leads out of {target.loaded.root}{os.sep} (refused by --no-commands)")
+            yield Fault(
+                place, f"a link that leads out of {target.loaded.root}{os.sep} (refused by --no-commands)"
+            )
 
 
 def _references(value: object, keys: Keys) -> Iterator[tuple[Keys, SecretRef]]:

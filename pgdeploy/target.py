@@ -254,7 +254,9 @@ def ssh_way(target: Target, ssh_config: Path | None) -> SshWay | None:
 def require_ssh_name(target: Target) -> str:
     """The target's name, for ssh. Raises TargetError when ssh's files could take it for a command."""
     if not is_ssh_name(target.name):
-        raise TargetError(f"{target.file}: ssh takes no host of this name; rename the file, or write `connect:`")
+        raise TargetError(
+            f"{target.file}: ssh takes no host of this name; rename the file, or write `connect:`"
+        )
     return target.name
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,8 @@ SHAPES: dict[str, Callable[[int], Body]] = {
     "unknown keys": lambda n: {"roles": {"r": {f"logins{at:04}": True for at in range(n)}}},
     "wrong types": lambda n: roles(n, lambda at: {"login": "maybe"}),
     "wrong roles in use": lambda n: {
-        "roles": {f"r{at:04}": {"login": "maybe"} for at in range(n)} | {"g": {"member_of": [f"r{at:04}" for at in range(n)]}}},
-    "wrong items": lambda n: database(n, "grants", lambda at: table(at, grant=["SELECT"] if at % 2 else 5, to=["nobody"])),
+        "roles": {f"r{at:04}": {"login": "maybe"} for at in range(n)} | {"g": {"member_of": [f"r{at:04}" for at in range(n)]}}},  # noqa: E501
+    "wrong items": lambda n: database(n, "grants", lambda at: table(at, grant=["SELECT"] if at % 2 else 5, to=["nobody"])),  # noqa: E501
     "wrong privileges": lambda n: database(n, "grants", lambda at: table(at, grant=["SELEC"], to=["r0000"])),
     "wrong values": lambda n: roles(n, lambda at: {"settings": {"work_mem": f"{at}mb"}}),
     "unknown schemas": lambda n: database(
@@ -74,7 +74,7 @@ SHAPES: dict[str, Callable[[int], Body]] = {
         n, "grants", lambda at: table(at // 2, **({"grant": ["ALL"], "to": ["r0000"]} if at % 2
                                                   else {"revoke": ["SELECT"], "from": ["r0000"]}))),
     "revoked and granted to all": lambda n: database(
-        n, "grants", lambda at: {"grant": ["SELECT"], "to": [f"r{at:04}"], "on": {"schema": "s", "all": "tables"}} if at % 2
+        n, "grants", lambda at: {"grant": ["SELECT"], "to": [f"r{at:04}"], "on": {"schema": "s", "all": "tables"}} if at % 2  # noqa: E501
         else {"revoke": ["INSERT"], "from": [f"r{at:04}"], "on": {"schema": "s", "table": f"t{at:04}"}}),
     "default privileges": lambda n: database(
         n, "default_privileges",
@@ -86,11 +86,11 @@ SHAPES: dict[str, Callable[[int], Body]] = {
     "a chain of copies": lambda n: {"databases": {
         f"d{at:04}": {"schemas": {f"s{at:04}": {}}, "from_template": f"d{at + 1:04}" if at + 1 < n else "template0"}
         for at in range(n)}},
-    "a circle of copies": lambda n: {"databases": {f"d{at:04}": {"from_template": f"d{(at + 1) % n:04}"} for at in range(n)}},
+    "a circle of copies": lambda n: {"databases": {f"d{at:04}": {"from_template": f"d{(at + 1) % n:04}"} for at in range(n)}},  # noqa: E501
     "rules for each": lambda n: {
-        **roles(n, lambda at: {"login": True}), "hba": [rule(at, user=f"r{at:04}", database=f"d{at:04}") for at in range(n)]},
+        **roles(n, lambda at: {"login": True}), "hba": [rule(at, user=f"r{at:04}", database=f"d{at:04}") for at in range(n)]},  # noqa: E501
     "rules for all": lambda n: {
-        **roles(n, lambda at: {"login": True, "superuser": True}), "hba": [rule(at, method="reject") for at in range(n)]},
+        **roles(n, lambda at: {"login": True, "superuser": True}), "hba": [rule(at, method="reject") for at in range(n)]},  # noqa: E501
     "rules for groups": lambda n: {
         **roles(n, lambda at: {"login": True, "member_of": [f"r{at + 1:04}"] if at % 9 and at + 1 < n else []}),
         "hba": [rule(at, user=f"+r{at:04}") for at in range(n)]},
@@ -108,7 +108,7 @@ SHAPES: dict[str, Callable[[int], Body]] = {
             {"grant": ["CONNECT"], "on": "database", "to": [f"r{at:04}"]}]} for at in range(n)}},
     "schemas to back up": lambda n: {
         "roles": {"b": {"login": True, "purpose": "backup"}, **{f"r{at:04}": {"login": True} for at in range(n)}},
-        "databases": {"d": {"owner": "b", "schemas": {f"s{at:04}": {"owner": f"r{at:04}"} for at in range(n)}, "grants": [
+        "databases": {"d": {"owner": "b", "schemas": {f"s{at:04}": {"owner": f"r{at:04}"} for at in range(n)}, "grants": [  # noqa: E501
             {"grant": ["CREATE"], "on": {"schema": f"s{at:04}"}, "to": [f"r{at:04}"]} for at in range(n)]}}},
 }  # fmt: skip
 
@@ -135,10 +135,9 @@ def steps(folder: Path, document: Body) -> int:
 
 
 @pytest.fixture
-def _warm(tmp_path: Path) -> Iterator[None]:
+def _warm(tmp_path: Path) -> None:
     """What is made once for all is made before it is counted."""
     steps(tmp_path, SHAPES["rules for each"](2))
-    yield
 
 
 @pytest.mark.usefixtures("_warm")

@@ -84,7 +84,7 @@ print("\\n" + json.dumps([code, found]))
 """
 
 CLI = "import sys; sys.argv = ['pgdeploy', *{!r}.split()]; from pgdeploy.cli import main; main()"
-COLLECT = "import pytest; code = int(pytest.main(['--target', '*', '--collect-only', '-q', '-p', 'no:cacheprovider', '-p', 'no:benchmark']))"
+COLLECT = "import pytest; code = int(pytest.main(['--target', '*', '--collect-only', '-q', '-p', 'no:cacheprovider', '-p', 'no:benchmark']))"  # noqa: E501
 CASES = {
     "lint": CLI.format("lint *"),
     "lint, and refuse": CLI.format("lint * --no-commands"),
@@ -121,6 +121,7 @@ def test_nothing_is_run_and_only_specs_are_read(home: Path, case: str) -> None:
         env={**ours, "HOME": str(home), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
+        check=False,
         timeout=60,
     )
     assert done.stdout, done.stderr
@@ -137,7 +138,16 @@ def test_nothing_is_run_and_only_specs_are_read(home: Path, case: str) -> None:
 
 def _is_of_python(path: Path) -> bool:
     """Programs, their data, and what the machine says of itself."""
-    prefixes = (sys.prefix, sys.base_prefix, "/usr/", "/proc/", "/sys/", "/dev/null", "/dev/urandom", str(ROOT))
+    prefixes = (
+        sys.prefix,
+        sys.base_prefix,
+        "/usr/",
+        "/proc/",
+        "/sys/",
+        "/dev/null",
+        "/dev/urandom",
+        str(ROOT),
+    )
     # where pytest keeps what is printed
     temporary = Path(tempfile.gettempdir())
     return str(path).startswith(prefixes) or path == temporary or path.parent == temporary

@@ -24,6 +24,8 @@ Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 SshConfig = Annotated[
     Path | None, typer.Option("--ssh-config", help="ssh_config file instead of the spec's connect:")
 ]
+
+
 def _forbid_commands(given: bool) -> None:
     if given:
         from pgdeploy.trust import forbid_commands

@@ -71,12 +71,12 @@ def hidden_rule(subject: Subject) -> Iterator[Hit]:
     text: at best superfluous, at worst the reject or the stricter method that somebody relies on. Put the
     narrow rule first, or take it away. Only one earlier rule at a time is looked at, and `all` does not
     match replication."""
-    earlier = Earlier()
+    earlier, rules = Earlier(), subject.spec.hba or ()
     for index, address, entry in addressed(subject.spec.hba):
         first = min((at for at, rule in earlier.alike(entry) if hides(subject, rule, entry)), default=None)
         earlier.add(index, entry)
         if first is not None:
-            message = f"{_first(first, (subject.spec.hba or ())[first], entry)}; move this one before it, or leave it out"
+            message = f"{_first(first, rules[first], entry)}; move this one before it, or leave it out"
             yield Hit(address, ("hba", index), message)
 
 

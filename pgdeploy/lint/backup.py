@@ -149,7 +149,11 @@ def _closed(subject: Subject, database: str, schema: str, rights: frozenset[str]
     held = subject.once(_users_of_schemas, database).get(schema, {})
     public = held.get("PUBLIC", schema == "public")
     owner = schemas(subject, database).get(schema)
-    return not public and owner not in rights and not any(given and role in rights for role, given in held.items())
+    return (
+        not public
+        and owner not in rights
+        and not any(given and role in rights for role, given in held.items())
+    )
 
 
 @rule("PGD703", Severity.WARNING, "a schema that the backup role may not look into", f"{_DUMP}; {_DEFAULTS}")

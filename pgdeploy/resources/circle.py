@@ -17,30 +17,44 @@ def circles(names: Iterable[str], after: Callable[[str], Iterable[str]]) -> dict
 
 def _knots(names: Iterable[str], after: Callable[[str], Iterable[str]]) -> Iterator[set[str]]:
     """The strongly connected components, by Tarjan's algorithm with a stack of our own."""
-    order: dict[str, int] = {}
-    low: dict[str, int] = {}
-    open_names: dict[str, None] = {}
+    search = _Search(after)
     for start in names:
-        if start in order:
-            continue
-        order[start] = low[start] = len(order)
-        open_names[start] = None
-        work = [(start, iter(after(start)))]
-        while work:
-            name, rest = work[-1]
+        if start not in search.order:
+            yield from search.knots(start)
+
+
+class _Search:
+    def __init__(self, after: Callable[[str], Iterable[str]]) -> None:
+        self.after = after
+        self.order: dict[str, int] = {}
+        self.low: dict[str, int] = {}
+        self.open_names: dict[str, None] = {}
+        self.work: list[tuple[str, Iterator[str]]] = []
+
+    def knots(self, start: str) -> Iterator[set[str]]:
+        self._enter(start)
+        while self.work:
+            name, rest = self.work[-1]
             following = next(rest, None)
             if following is None:
-                work.pop()
-                if work:
-                    low[work[-1][0]] = min(low[work[-1][0]], low[name])
-                if low[name] == order[name]:
-                    yield _closed(name, open_names)
-            elif following not in order:
-                order[following] = low[following] = len(order)
-                open_names[following] = None
-                work.append((following, iter(after(following))))
-            elif following in open_names:
-                low[name] = min(low[name], order[following])
+                yield from self._leave(name)
+            elif following not in self.order:
+                self._enter(following)
+            elif following in self.open_names:
+                self.low[name] = min(self.low[name], self.order[following])
+
+    def _enter(self, name: str) -> None:
+        self.order[name] = self.low[name] = len(self.order)
+        self.open_names[name] = None
+        self.work.append((name, iter(self.after(name))))
+
+    def _leave(self, name: str) -> Iterator[set[str]]:
+        self.work.pop()
+        if self.work:
+            above = self.work[-1][0]
+            self.low[above] = min(self.low[above], self.low[name])
+        if self.low[name] == self.order[name]:
+            yield _closed(name, self.open_names)
 
 
 def _closed(name: str, open_names: dict[str, None]) -> set[str]:

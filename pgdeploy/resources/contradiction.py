@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.check import name
@@ -17,21 +18,27 @@ if TYPE_CHECKING:
 
 def of_grants(lines: Sequence[Line], major: int) -> Iterator[Problem]:
     """Privileges that one line of a database grants and another revokes, by revoking line and role."""
+    granted = _granted(lines, major)
+    for line in lines:
+        words = _words(line, major)
+        for role in sorted(set(line.spec.roles)) if line.spec.to is None else ():
+            both = words & set().union(*(granted.get((role, at), ()) for at in _asked(line.spec.on)))
+            if both:
+                message = (
+                    f"{', '.join(sorted(both))} is revoked from {name(role)} here and granted by another line"
+                )
+                yield Problem(line.keys, message)
+
+
+def _granted(lines: Iterable[Line], major: int) -> dict[Hashable, set[str]]:
+    """Privileges by role and scope."""
     granted: dict[Hashable, set[str]] = {}
     for line in lines:
         if line.spec.to is not None:
             words = _words(line, major)
-            for role in line.spec.roles:
-                for scope in _covered(line.spec.on):
-                    granted.setdefault((role, scope), set()).update(words)
-    for line in lines:
-        if line.spec.to is None:
-            words = _words(line, major)
-            for role in sorted(set(line.spec.roles)):
-                both = words & set().union(*(granted.get((role, at), ()) for at in _asked(line.spec.on)))
-                if both:
-                    message = f"{', '.join(sorted(both))} is revoked from {name(role)} here and granted by another line"
-                    yield Problem(line.keys, message)
+            for key in product(line.spec.roles, _covered(line.spec.on)):
+                granted.setdefault(key, set()).update(words)
+    return granted
 
 
 def _words(line: Line, major: int) -> frozenset[str]:

@@ -87,7 +87,7 @@ def _unknown(kind: str, text: str, known: Collection[str], keys: Keys, of: str =
 
 def _meant(kind: str, text: str, known: Collection[str], of: str) -> str:
     near = get_close_matches(text, alike(text, known), 1)
-    return (f"; did you mean {name(near[0])}?" if near else f"; declare it under {kind}s{of or ':'}") + (of if near else "")
+    return f"; did you mean {name(near[0])}?{of}" if near else f"; declare it under {kind}s{of or ':'}"
 
 
 def _role(spec: Spec, role: str, keys: Keys, *, public: bool = False) -> Iterator[Problem]:
@@ -227,7 +227,9 @@ def _granted_around(spec: Spec) -> dict[tuple[str, str], list[str]]:
 
 
 def _databases(spec: Spec) -> Iterator[Problem]:
-    copies = {name: body.from_template for name, body in spec.databases.items() if body.from_template is not None}
+    copies = {
+        name: body.from_template for name, body in spec.databases.items() if body.from_template is not None
+    }
     around = rings(copies)
     for database, body in spec.databases.items():
         keys: Keys = ("databases", database)
@@ -256,7 +258,9 @@ def _schemas(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
             yield from _role(spec, schema_body.owner, (*where, "owner"))
     known = _schemas_of(spec, database)
     for extension, extension_body in body.extensions.items():
-        yield from _schema(known, database, extension_body.schema_, (*keys, "extensions", extension, "schema"))
+        yield from _schema(
+            known, database, extension_body.schema_, (*keys, "extensions", extension, "schema")
+        )
 
 
 _NO_OWNER = {

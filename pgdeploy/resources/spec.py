@@ -18,7 +18,6 @@ from pgdeploy.resources.vm.spec import VmSpec
 from pgdeploy.spec.loader import Loaded, load
 from pgdeploy.spec.model import Day, FrozenMap, Identifier, Model
 
-
 _SHOWN = "' \" ` $ \\ ; & < > | ( ) { }"
 _OF_SHELLS = frozenset(_SHOWN)
 

@@ -82,10 +82,14 @@ def _said(faults: Mapping[Fault, Problem | None]) -> Iterator[str]:
     ordered = sorted(faults)
     for number, fault in enumerate(ordered[:MOST_SHOWN]):
         problem = faults[fault]
-        hint = problem.hint() if problem is not None and problem.hint is not None and number < MOST_HINTS else ""
+        hint = (
+            problem.hint() if problem is not None and problem.hint is not None and number < MOST_HINTS else ""
+        )
         yield str(Fault(fault.place, fault.message + hint))
     if more := ordered[MOST_SHOWN:]:
-        yield str(Fault(more[0].place, f"and {len(more):,} more problems from here on; mend the first ones first"))
+        yield str(
+            Fault(more[0].place, f"and {len(more):,} more problems from here on; mend the first ones first")
+        )
 
 
 def _place(found: Translated, root: Node) -> Fault:

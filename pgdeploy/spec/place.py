@@ -12,6 +12,9 @@ from typing import TypeAlias
 
 Keys: TypeAlias = tuple[str | int, ...]
 
+# Longer than any message of ours, but for what it quotes.
+_LONGEST = 1200
+
 _PLAIN_KEY = re.compile(r"[\w-]+\Z")
 
 
@@ -35,7 +38,11 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {escape(self.message)}"
+        message = escape(self.message)
+        if len(message) > _LONGEST:
+            # what was read is at the front, what is allowed at the end
+            message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
+        return f"{self.place}: {message}"
 
 
 def escape(text: str) -> str:

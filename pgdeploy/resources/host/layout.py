@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pgdeploy.parameter import parameters
 from pgdeploy.resources.host.exporter import PACKAGE
 from pgdeploy.resources.host.spec import HostSpec
-from pgdeploy.values import canonical
+from pgdeploy.values import ValueProblem, canonical
 
 if TYPE_CHECKING:
     from pgdeploy.resources.setting import SettingValue
@@ -100,7 +100,11 @@ class Layout:
 
     @property
     def port(self) -> int:
-        return int(str(self.spec.settings.get("port", 5432)))
+        """As the server reads it; 5432 for one that it would refuse, and that the loader has spoken of."""
+        try:
+            return int(str(canonical(self.spec.settings.get("port", 5432), parameters(self.major)["port"])))
+        except ValueProblem:
+            return 5432
 
     @property
     def socket_folder(self) -> str:
