@@ -44,7 +44,7 @@ def roles(number: int, body: Callable[[int], Body]) -> Body:
 
 
 def database(number: int, field: str, entry: Callable[[int], Body], **more: Any) -> Body:
-    own = {f"r{at:04}": {} for at in range(number)}
+    own: Body = {f"r{at:04}": {} for at in range(number)}
     return {"roles": own, "databases": {"d": {"owner": "r0000", "schemas": {"s": {}}, field: [
         entry(at) for at in range(number)], **more}}}  # fmt: skip
 

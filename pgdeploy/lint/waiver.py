@@ -68,7 +68,9 @@ def waived(scopes: Container[_Scope], advice: Advice) -> bool:
 def judge(spec: Spec, advices: Sequence[Advice], today: date, known: Iterable[str]) -> Iterator[Advice]:
     """What is wrong with the waivers, given all advice there is without them."""
     ids = tuple(known)
-    numbers = Counter(scope for one in advices for scope in ((one.rule.id, None), (one.rule.id, one.address)))
+    numbers: Counter[_Scope] = Counter(
+        scope for one in advices for scope in ((one.rule.id, None), (one.rule.id, one.address))
+    )
     for index, waiver in enumerate(spec.waivers):
         found = _fault(waiver, numbers[waiver.rule, waiver.on], today, ids)
         if found is not None:

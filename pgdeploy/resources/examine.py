@@ -299,7 +299,7 @@ def _generations(spec: Spec) -> Iterator[Problem]:
     for database in spec.databases:
         way: dict[str, None] = {}
         name: str | None = database
-        while name in spec.databases and name not in behind and name not in way:
+        while name is not None and name in spec.databases and name not in behind and name not in way:
             way[name] = None
             name = spec.databases[name].from_template
         number = behind.get(name or "", 0)

@@ -40,8 +40,8 @@ def is_inside(file: Path, root: Path) -> bool:
 def read_tree(file: Path, root: Path) -> Tree:
     """The tree of a file; what it extends is below `root`. Raises FaultError where it cannot be read at all."""
     reader = _Reader(root)
-    root = reader.read(file, ())
-    return Tree(root, tuple(reader.files), tuple(reader.faults))
+    merged = reader.read(file, ())
+    return Tree(merged, tuple(reader.files), tuple(reader.faults))
 
 
 class _Reader:

@@ -229,8 +229,12 @@ def outcome(folder: Path, raw: bytes) -> None:
     try:
         loaded = load_spec(file)
     except SpecError as error:
-        assert error.problems
-        assert all(LINE.match(line) and line.isprintable() for line in error.problems)
+        problems = error.problems
+    else:
+        problems = None
+    if problems is not None:
+        assert problems
+        assert all(LINE.match(line) and line.isprintable() for line in problems)
         return
     assert all(advice.text.isprintable() for advice in lint(loaded.value, date(2026, 1, 1), loaded.place))
 
