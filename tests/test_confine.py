@@ -206,7 +206,7 @@ def test_pytest_loads_no_python_beside_specs(folder: Path, variable: bool) -> No
         env=environment,
         capture_output=True,
         text=True,
-        check=False,  # noqa: E501
+        check=False,
     )
     assert "specs/x.yaml::role[postgres].superuser" in done.stdout, done.stdout + done.stderr
     assert not (folder / "ran").exists()
@@ -250,7 +250,7 @@ def test_the_inventory_refuses_at_its_place(folder: Path) -> None:
         "(a)",
         "{a}",
         "",
-    ],  # noqa: E501
+    ],
 )
 def test_no_host_that_a_shell_could_run(tmp_path: Path, host: str) -> None:
     (tmp_path / "x.yaml").write_text(spec(f'connect: {{ssh: {{host: "{host}"}}}}'))
