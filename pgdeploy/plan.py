@@ -45,7 +45,7 @@ def as_data(change: Change) -> dict[str, Any]:
     return {
         "database": change.database,
         "sql": [statement.text for statement in change.statements],
-        "hba": change.hba,
+        "hba": change.hba.shown if change.hba is not None else None,
         "causes": list(change.causes),
         "effect": str(change.effect),
         "risk": str(change.risk),

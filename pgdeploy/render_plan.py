@@ -54,7 +54,7 @@ def _change_lines(number: int, change: Change, plan: Plan, gate: Gate) -> Iterat
         yield f"{statement.text};"
     if change.hba is not None:
         yield "-- pg_hba.conf:"
-        yield from (f"--   {line}" for line in change.hba.splitlines())
+        yield from (f"--   {line}" for line in change.hba.shown.splitlines())
 
 
 def _causes(change: Change, plan: Plan, gate: Gate) -> Iterator[str]:

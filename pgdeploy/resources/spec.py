@@ -13,7 +13,8 @@ from pgdeploy.resources.grant import ServerGrantSpec
 from pgdeploy.resources.hba import HbaRuleSpec
 from pgdeploy.resources.host.spec import HostSpec
 from pgdeploy.resources.role import RoleSpec
-from pgdeploy.resources.setting import SettingValue, completions
+from pgdeploy.resources.setting import completions
+from pgdeploy.resources.settingvalue import SettingValue
 from pgdeploy.resources.vm.spec import VmSpec
 from pgdeploy.spec.loader import Loaded, load
 from pgdeploy.spec.model import Day, FrozenMap, Identifier, Model

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from pgdeploy.parameter import parameters
 from pgdeploy.resources.host.exporter import PACKAGE
 from pgdeploy.resources.host.spec import HostSpec
+from pgdeploy.resources.settingvalue import SettingValue, offline
 from pgdeploy.values import canonical
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.setting import SettingValue
     from pgdeploy.resources.spec import Spec
 
 RELEASES = {"bookworm": 15, "trixie": 17, "jammy": 14, "noble": 16}
@@ -137,7 +137,9 @@ class Layout:
     def shared_buffers(self) -> int:
         """In bytes."""
         parameter = parameters(self.major)["shared_buffers"]
-        pages = canonical(self.spec.settings.get("shared_buffers", "128MB"), parameter)
+        pages = canonical(
+            offline("shared_buffers", self.spec.settings.get("shared_buffers", "128MB")), parameter
+        )
         return int(str(pages)) * 8192
 
     @property
