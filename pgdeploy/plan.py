@@ -6,17 +6,19 @@ The same comparisons as in the gate, asked as if the parents that the plan itsel
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.change import Change, Stage
+from pgdeploy.change import Change, HiddenText, Stage
 from pgdeploy.check import Check, Finding, Resource, Verdict, evaluate
+from pgdeploy.errors import SecretError
 from pgdeploy.facts import Facts
 from pgdeploy.prospect import foresee
 from pgdeploy.resources.database import DatabaseSpec, databases, generation
 from pgdeploy.rights import adapt
+from pgdeploy.secret import Secret, slow_hash
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -36,8 +38,31 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """Stands for all that the plan would do; secrets are not in it, as every verifier has new salt."""
-        return sha256(json.dumps([as_data(change) for change in self.changes]).encode()).hexdigest()
+        """Stands for all that the plan would do; passwords are not in it, as every verifier has new salt.
+
+        What is masked counts by a slow hash: a plan travels, and nobody should guess at a secret by its digest.
+        """
+        shown = json.dumps([as_data(change) for change in self.changes])
+        hidden = [text for change in self.changes for text in _hidden(change)]
+        guarded = slow_hash(json.dumps(hidden), shown) if hidden else ""
+        return sha256((shown + guarded).encode()).hexdigest()
+
+
+def _hidden(change: Change) -> Iterator[str]:
+    """What is masked in a change, passwords apart."""
+    for statement in change.statements:
+        if isinstance(statement.secret, Secret):
+            yield statement.secret.reveal()
+    if change.hba is not None and (text := _whole(change.hba)) != change.hba.shown:
+        yield text
+
+
+def _whole(file: HiddenText) -> str:
+    """Where a secret cannot be read the plan says so, and is not applied."""
+    try:
+        return file.read()
+    except SecretError:
+        return file.shown
 
 
 def as_data(change: Change) -> dict[str, Any]:

@@ -6,6 +6,7 @@ What is wrong with a reference is said without showing it, as it may be a passwo
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import html
 import json
@@ -13,6 +14,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Annotated, NoReturn
@@ -37,6 +39,7 @@ __all__ = [
     "mask",
     "mask_hashes",
     "matches",
+    "slow_hash",
     "stand_ins",
     "verifier",
 ]
@@ -248,6 +251,13 @@ def is_verifier(secret: Secret) -> bool:
             "give the password itself, or its SCRAM-SHA-256 verifier"
         )
     return scram.is_verifier(secret.reveal())
+
+
+@lru_cache(maxsize=64)
+def slow_hash(text: str, salt: str) -> str:
+    """Stands for a text with secrets in something that others can read: each guess at them costs a moment."""
+    key = hashlib.scrypt(text.encode(), salt=hashlib.sha256(salt.encode()).digest(), n=2**14, r=8, p=1)
+    return key.hex()
 
 
 def mask(text: str, secrets: Iterable[Secret]) -> str:

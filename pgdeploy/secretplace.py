@@ -12,8 +12,7 @@ from functools import lru_cache
 
 from pgdeploy import commandmask, conninfo
 from pgdeploy.parameter import MAJORS, parameters
-
-MASK = "********"
+from pgdeploy.secret import MASK
 
 HBA_OPTIONS = frozenset({"ldapbindpasswd", "radiussecrets"})
 """Options of pg_hba.conf that are secrets as a whole."""
@@ -37,9 +36,9 @@ _CONNECTION = re.compile(r"conn_?info|conn_?str|connection_?string|(?:^|[._])(?:
 _COMMAND = re.compile(r"(?:^|[._])(?:\w+_)?(?:command|cmd|program)$", re.IGNORECASE)
 
 # In the middle of other text: the user of a URL, `password=...`, a header.
-_URL_USER = re.compile(r"(?P<scheme>[A-Za-z][\w+.-]*://)(?P<user>[^\s'\"]*)@")
+_URL_USER = re.compile(r"(?P<scheme>\b[A-Za-z][\w+.-]{0,20}://)(?P<user>[^\s'\"]{0,1000})@")
 _NAMED = re.compile(
-    r"(?P<name>[\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secrets?|token|credentials?|api_?key|access_?key)[\w.-]*[\"']?"
+    r"(?P<name>(?:pass|pwd|secret|token|credential|api_?key|access_?key)[\w.-]{0,40}[\"']?"
     r"\s*(?:=|:(?!/))\s*)(?P<value>(?P<quote>\\?[\"'])(?:\\.|(?!(?P=quote)).)*(?P=quote)?|[^\s&;,)]+)",
     re.IGNORECASE | re.DOTALL,
 )

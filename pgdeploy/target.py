@@ -198,8 +198,12 @@ def connect(
     from pgdeploy.connection.dsn import DsnServer
 
     written = target.spec.connect
-    if dsn is not None or (written is not None and written.dsn is not None and ssh_config is None):
-        return DsnServer(dsn or (written.dsn if written else None) or "")
+    if dsn is not None:
+        return DsnServer(dsn)
+    if written is not None and written.dsn is not None and ssh_config is None:
+        return DsnServer(
+            written.dsn, written=f"{target.file}: connect.dsn", require_auth=written.require_auth
+        )
     from pgdeploy.connection.ssh import SshServer
 
     way = ssh_way(target, ssh_config)

@@ -77,8 +77,10 @@ DataDir = Annotated[Path | None, typer.Option("--data-dir", help="with --on embe
 
 def main() -> None:
     """The entry point `pgdeploy`: every error that we raise is one message and exit code 1."""
+    from pgdeploy.connection.libpq import take_environment
     from pgdeploy.errors import PgdeployError, SpecError
 
+    take_environment()
     try:
         sys.exit(app(standalone_mode=False))
     except SpecError as error:

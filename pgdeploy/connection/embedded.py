@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import getpass
 import json
 import os
 import pwd
@@ -20,6 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pgdeploy.connection.libpq import isolated, take_environment
 from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
 from pgdeploy.errors import MissingExtra, TargetError
 from pgdeploy.secret import stand_ins
@@ -83,6 +83,7 @@ class Cluster(Server):
     def __init__(
         self, home: Path, bin: Path, *, superuser: str = "postgres", options: Sequence[str] = ()
     ) -> None:
+        take_environment()
         self.home = home
         self.data = home / "data"
         self.log = home / "server.log"
@@ -178,7 +179,7 @@ class Cluster(Server):
         }
         if password is not None:
             options["password"] = password.reveal()
-        return self._session(options, configured=configured)
+        return self._session(isolated(options), configured=configured)
 
     @property
     def dsn(self) -> str:
@@ -254,7 +255,7 @@ class Cluster(Server):
         )
         making.rename(self.data)
         self.write_hba("")
-        me = getpass.getuser()
+        me = pwd.getpwuid(os.geteuid()).pw_name
         self._write(self.data / "pg_ident.conf", f'pgdeploy "{me}" "{_quoted(self.superuser)}"\n')
 
     def _own_rules(self) -> str:

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from pgdeploy import conninfo
 from pgdeploy.check import name
 from pgdeploy.privilege import expand
 from pgdeploy.resources import setting
@@ -452,18 +453,14 @@ def _connect(spec: Spec) -> Iterator[Problem]:
     dsn = spec.connect.dsn if spec.connect else None
     if dsn is None:
         return
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
-
     try:
-        options = conninfo_to_dict(dsn)
-    except ProgrammingError:
-        yield Problem(("connect", "dsn"), "dsn: not a libpq connection string; write 'host=... user=...'")
+        options = conninfo.options(dsn)
+    except conninfo.ConninfoError as error:
+        yield Problem(("connect", "dsn"), f"dsn: {error}")
         return
-    if "password" in options:
-        yield Problem(
-            ("connect", "dsn"), "dsn: holds a password; leave it out and use PGPASSWORD or PGPASSFILE"
-        )
+    for keyword in conninfo.SECRETS & options.keys():
+        message = f"dsn: holds a password ({keyword}); leave it out and use PGPASSWORD or PGPASSFILE"
+        yield Problem(("connect", "dsn"), message)
 
 
 # -- the host ------------------------------------------------------------------------------------------

@@ -19,6 +19,9 @@ from pgdeploy.resources.vm.spec import VmSpec
 from pgdeploy.spec.loader import Loaded, load
 from pgdeploy.spec.model import Day, FrozenMap, Identifier, Model
 
+AUTH_METHODS = frozenset({"password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "none"})
+"""What libpq's require_auth names."""
+
 
 class Ssh(Model):
     """How to reach the server's host by ssh."""
@@ -47,12 +50,30 @@ class Connect(Model):
     """How to reach the live server: by libpq or by ssh."""
 
     dsn: str | None = Field(None, description="a libpq connection string, without a password")
+    require_auth: str | None = Field(
+        None,
+        description="with `dsn:`: how the server may ask who we are, as libpq has it; default: !password,!md5",
+    )
     ssh: Ssh | None = Field(None, description="over ssh, by peer authentication on the server's socket")
+
+    @field_validator("require_auth")
+    @classmethod
+    def _known_methods(cls, text: str | None) -> str | None:
+        words = [word.strip() for word in text.split(",")] if text is not None else []
+        refused = len({word.startswith("!") for word in words}) > 1
+        if refused or not {word.removeprefix("!") for word in words} <= AUTH_METHODS:
+            allowed = ", ".join(sorted(AUTH_METHODS))
+            raise PydanticCustomError(
+                "connect", "allowed: {allowed}, all or none with a !", {"allowed": allowed}
+            )
+        return text
 
     @model_validator(mode="after")
     def _one_way(self) -> Connect:
         if (self.dsn is None) == (self.ssh is None):
             raise PydanticCustomError("connect", "name one way: `dsn:` or `ssh:`")
+        if self.require_auth is not None and self.dsn is None:
+            raise PydanticCustomError("connect", "`require_auth:` goes with `dsn:`")
         return self
 
 
