@@ -180,6 +180,8 @@ def _of_uri(text: str, start: int) -> Iterator[Option]:
             "in user name or password" if bad.start() < text.find("@") else "behind user name and password"
         )
         raise ConninfoError(f"a % {place} begins no percent-encoding; write %25 for %")
+    if re.search(_SPACE, text):
+        raise ConninfoError("it holds a blank; in a URI write %20 for it")
     at = _end_of_user(text, start)
     if at > start:
         yield from _user(text, start, at - 1)

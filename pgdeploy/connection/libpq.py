@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 _NOT_OPTIONS = ("PGSERVICE", "PGTZ", "PGDATESTYLE", "PGGEQO")
 """libpq reads these whatever a connection says: an empty service is the name of one, and the others are no options."""
@@ -41,7 +42,7 @@ def service() -> str | None:
     return os.environ.get("PGSERVICE") or _taken.get("PGSERVICE") or None
 
 
-def isolated(options: Mapping[str, object]) -> dict[str, object]:
+def isolated(options: Mapping[str, object]) -> dict[str, Any]:
     """The options, and every other that libpq would look up in the environment as if it were empty there."""
     take_environment()
     return {**_defaults(), **options}

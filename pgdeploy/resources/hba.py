@@ -22,8 +22,8 @@ from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
 from pgdeploy.problem import ValueProblem
 from pgdeploy.resources.settingvalue import compared
-from pgdeploy.secret import SecretRef
-from pgdeploy.secretplace import HBA_OPTIONS, MASK, scrub, shown_option, shown_pair
+from pgdeploy.secret import MASK, SecretRef
+from pgdeploy.secretplace import HBA_OPTIONS, scrub, shown_option, shown_pair
 from pgdeploy.spec.model import FrozenMap, Model
 from pgdeploy.wordlist import split_paths
 

@@ -10,8 +10,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from pgdeploy.secret import slow_hash
-from pgdeploy.secretplace import HBA_OPTIONS, MASK, holds_secret
+from pgdeploy.secret import MASK, slow_hash
+from pgdeploy.secretplace import HBA_OPTIONS, holds_secret
 from pgdeploy.spec.node import Data
 
 
