@@ -187,8 +187,7 @@ def connect(
         from pgdeploy.connection.embedded import start_embedded
 
         server = start_embedded(target.spec.postgres, data_dir)
-        references = [role.password for role in target.spec.roles.values() if role.password is not None]
-        if made_up := server.stand_in_secrets(references):
+        if made_up := server.stand_in_secrets(target.spec.secrets):
             note(f"not set, so the embedded server has passwords of its own for: {', '.join(made_up)}")
         return server
     if on == "container":

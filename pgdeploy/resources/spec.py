@@ -16,6 +16,7 @@ from pgdeploy.resources.role import RoleSpec
 from pgdeploy.resources.setting import completions
 from pgdeploy.resources.settingvalue import SettingValue
 from pgdeploy.resources.vm.spec import VmSpec
+from pgdeploy.secret import SecretRef
 from pgdeploy.spec.loader import Loaded, load
 from pgdeploy.spec.model import Day, FrozenMap, Identifier, Model
 
@@ -138,6 +139,19 @@ class Spec(Model):
         if self.vm is None:
             return None
         return Ssh(host=str(self.vm.network.interface.ip), user=self.vm.cloud_init.user)
+
+    @property
+    def secrets(self) -> list[SecretRef]:
+        """The references to what the server itself holds: passwords, and secrets in settings and pg_hba.conf."""
+        scopes = [self.settings, *(body.settings for body in self.databases.values())]
+        for role in self.roles.values():
+            scopes += [role.settings, *role.settings_in.values()]
+        values: list[object] = [role.password for role in self.roles.values()]
+        values += [value for scope in scopes for value in scope.values()]
+        for rule in self.hba or ():
+            for option in rule.options.values():
+                values += option if isinstance(option, tuple) else [option]
+        return [value for value in values if isinstance(value, SecretRef)]
 
     @model_validator(mode="before")
     @classmethod
