@@ -420,8 +420,10 @@ def completions(schema: dict[str, Any]) -> None:
 
 def _completion(parameter: Parameter) -> dict[str, Any]:
     unit = f" Unit: {parameter.unit}." if parameter.unit else ""
-    described = {
-        "description": f"{parameter.summary}{unit}",
-        "type": ["boolean", "number", "string", "array"],
-    }
+    described: dict[str, Any] = {"description": f"{parameter.summary}{unit}"}
+    plain = {"type": ["boolean", "number", "string", "array"]}
+    if holds_secret(parameter.name):
+        described["anyOf"] = [plain, {"$ref": "#/$defs/SecretRef"}]
+    else:
+        described |= plain
     return described | ({"examples": list(parameter.values)} if parameter.values else {})
