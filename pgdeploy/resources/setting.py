@@ -412,18 +412,19 @@ def _unknown_setting(setting: str, major: int) -> str:
 def completions(schema: dict[str, Any]) -> None:
     """Every setting of every version, for editors that complete; the loader knows which version has which."""
     known = {name: found for major in MAJORS for name, found in parameters(major).items()}
+    reference = next(one for one in schema["additionalProperties"]["anyOf"] if "$ref" in one)
     settable = (found for found in known.values() if found.context != "internal")
     schema["properties"] = {
-        found.name: _completion(found) for found in sorted(settable, key=lambda p: p.name)
+        found.name: _completion(found, reference) for found in sorted(settable, key=lambda p: p.name)
     }
 
 
-def _completion(parameter: Parameter) -> dict[str, Any]:
+def _completion(parameter: Parameter, reference: dict[str, Any]) -> dict[str, Any]:
     unit = f" Unit: {parameter.unit}." if parameter.unit else ""
     described: dict[str, Any] = {"description": f"{parameter.summary}{unit}"}
     plain = {"type": ["boolean", "number", "string", "array"]}
     if holds_secret(parameter.name):
-        described["anyOf"] = [plain, {"$ref": "#/$defs/SecretRef"}]
+        described["anyOf"] = [plain, reference]
     else:
         described |= plain
     return described | ({"examples": list(parameter.values)} if parameter.values else {})
