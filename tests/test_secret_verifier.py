@@ -64,7 +64,7 @@ def test_a_verifier_matches_itself_and_nothing_else() -> None:
 
 def test_an_md5_hash_is_refused_with_the_reason_and_not_shown() -> None:
     for question in (is_verifier, verifier, lambda secret: matches(secret, VERIFIER, "app")):
-        with pytest.raises(SecretError, match="md5 hash.*give the password itself") as refused:
+        with pytest.raises(SecretError, match=r"md5 hash.*give the password itself") as refused:
             question(Secret(MD5))
         assert MD5 not in str(refused.value)
     assert not is_verifier(Secret(MD5.upper())), "to PostgreSQL this is a password"
