@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.change import Change, Effect, Stage, Statement
 from pgdeploy.connection.session import SEARCH_PATH, set_for_session
+from pgdeploy.connection.side import side_by_side
 from pgdeploy.connection.unlogged import Unlogged
 from pgdeploy.connection.words import told, words
 from pgdeploy.errors import ApplyError, PgdeployError
@@ -46,16 +46,17 @@ def apply(plan: Plan, server: Server, *, lock_timeout: str = LOCK_TIMEOUT) -> li
                     _make(wave, guard, lock_timeout, done)
                     _take_effect(wave, server, guard)
             except PgdeployError as error:
-                raise ApplyError(_stopped(error, plan, done)) from error
+                raise _stopped(error, plan, done) from error
     return done
 
 
-def _stopped(error: PgdeployError, plan: Plan, done: Sequence[Change]) -> str:
+def _stopped(error: PgdeployError, plan: Plan, done: Sequence[Change]) -> ApplyError:
     rest = [change for change in plan.changes if change not in done]
-    lines = [f"stopped: {error}", f"done: {len(done)} of {len(plan.changes)} changes"]
+    lines = [*error.lines[1:], f"done: {len(done)} of {len(plan.changes)} changes"]
     lines += [f"  {_first(change)}" for change in done[-3:]]
     lines += [f"not done: {len(rest)}", *(f"  {_first(change)}" for change in rest[:3])]
-    return "\n".join([*lines, "Nothing is half done; when the reason is gone, apply again."])
+    again = "Nothing is half done; when the reason is gone, apply again."
+    return ApplyError(f"stopped: {error.lines[0]}", *lines, again)
 
 
 def _first(change: Change) -> str:
@@ -90,7 +91,7 @@ def _make(wave: Sequence[Change], guard: Guard, lock_timeout: str, done: list[Ch
     # DROP OWNED and memberships touch what databases share: two at once would hit the same rows
     shared = wave[0].stage >= Stage.DROP or any(change.borrows for change in wave)
     workers = 1 if shared else SIDE_BY_SIDE
-    with ThreadPoolExecutor(workers) as pool:
+    with side_by_side(workers) as pool:
         for result in [pool.submit(one, item) for item in by_database.items()]:
             result.result()
 
@@ -101,7 +102,7 @@ def _run(connection: psycopg.Connection[Any], changes: Sequence[Change], *, pipe
     Raises:
         ApplyError: a statement failed; names it, with the server's words.
     """
-    statements = [statement for change in changes for statement in _statements(change)]
+    statements = [statement for change in changes for statement in statements_of(change)]
     secret = any(statement.secret is not None for statement in statements)
     unlogged = Unlogged(connection) if secret else None
     if pipelined and statements:
@@ -129,7 +130,7 @@ def _run_together(
             for cursor in cursors:
                 cursor.statusmessage  # noqa: B018
     except psycopg.Error as error:
-        raise ApplyError(f"{_said(error, statements)}\n  in: {_failed(cursors, statements)}") from error
+        raise ApplyError(_said(error, statements), f"  in: {_failed(cursors, statements)}") from error
 
 
 def _run_each(
@@ -150,7 +151,7 @@ def _run_each(
         except psycopg.Error as error:
             if borrows:
                 _give_back(connection, sent)
-            raise ApplyError(f"{_said(error, [statement])}\n  in: {statement.text}") from error
+            raise ApplyError(_said(error, [statement]), f"  in: {statement.text}") from error
 
 
 def _said(error: psycopg.Error, statements: Iterable[Statement]) -> str:
@@ -161,7 +162,7 @@ def _said(error: psycopg.Error, statements: Iterable[Statement]) -> str:
     return said
 
 
-def _statements(change: Change) -> Iterator[Statement]:
+def statements_of(change: Change) -> Iterator[Statement]:
     """An extension that says nothing else goes to the first schema of search_path, which is none of ours."""
     if change.stage is not Stage.EXTENSION:
         yield from change.statements

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from pgdeploy.sql_line import sql_line
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -56,7 +58,7 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One SQL statement as shown.
+    """One SQL statement as shown, on one line.
 
     A reference as `secret` is a password: its verifier takes the mask's place on sending. A `Secret` is the whole
     statement as it is sent, with what is masked in the text.
@@ -64,6 +66,10 @@ class Statement:
 
     text: str
     secret: SecretRef | Secret | None = None
+
+    def __post_init__(self) -> None:
+        # names of others are in it: wherever it is printed, it is one line
+        object.__setattr__(self, "text", sql_line(self.text))
 
     def sent(self) -> str:
         """The text for the server.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.change import Change, HiddenText, Stage
@@ -37,15 +36,14 @@ class Plan:
     """The changes again, in groups: one group must be whole before the next begins."""
 
     @property
-    def digest(self) -> str:
-        """Stands for all that the plan would do; passwords are not in it, as every verifier has new salt.
+    def hidden(self) -> str:
+        """Stands for all that is masked in the plan but passwords, as every verifier has new salt; empty for nothing.
 
-        What is masked counts by a slow hash: a plan travels, and nobody should guess at a secret by its digest.
+        It is a slow hash: a plan travels, and nobody should guess at a secret by it.
         """
-        shown = json.dumps([as_data(change) for change in self.changes])
         hidden = [text for change in self.changes for text in _hidden(change)]
-        guarded = slow_hash(json.dumps(hidden), shown) if hidden else ""
-        return sha256((shown + guarded).encode()).hexdigest()
+        shown = json.dumps([as_data(change) for change in self.changes])
+        return slow_hash(json.dumps(hidden), shown) if hidden else ""
 
 
 def _hidden(change: Change) -> Iterator[str]:
@@ -66,8 +64,9 @@ def _whole(file: HiddenText) -> str:
 
 
 def as_data(change: Change) -> dict[str, Any]:
-    """A change as JSON; passwords are masked."""
+    """All of a change as JSON; passwords are masked."""
     return {
+        "stage": change.stage.name.lower(),
         "database": change.database,
         "sql": [statement.text for statement in change.statements],
         "hba": change.hba.shown if change.hba is not None else None,
@@ -75,6 +74,10 @@ def as_data(change: Change) -> dict[str, Any]:
         "effect": str(change.effect),
         "risk": str(change.risk),
         "lost": change.lost,
+        "transactional": change.transactional,
+        "acts_as": list(change.acts_as),
+        "borrows": change.borrows,
+        "needs": list(change.needs),
     }
 
 

@@ -187,7 +187,12 @@ def connect(
         from pgdeploy.connection.embedded import start_embedded
 
         server = start_embedded(target.spec.postgres, data_dir)
-        if made_up := server.stand_in_secrets(target.spec.secrets):
+        try:
+            made_up = server.stand_in_secrets(target.spec.secrets)
+        except BaseException:
+            server.close()
+            raise
+        if made_up:
             note(f"not set, so the embedded server has passwords of its own for: {', '.join(made_up)}")
         return server
     if on == "container":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyinfra.api import DeployError, StringCommand, deploy, operation
-from pyinfra.operations import files, server
+from pyinfra.operations import server
 
 from pgdeploy.resources.host.exporter import CONTAINER, RESTART, ExporterSpec
 from pgdeploy.resources.host.file import HostFile, exporter_files, exporter_folder, password_file
@@ -13,7 +13,7 @@ from pgdeploy.resources.host.layout import EXPORTER_PASSWORD, EXPORTER_UNIT
 from pgdeploy.secret import is_verifier
 from pyinfra_deploys.secretfile import placed
 from pyinfra_deploys.this import layout, made, target
-from pyinfra_deploys.write import put
+from pyinfra_deploys.write import folder, put
 
 
 @deploy("Exporter")
@@ -47,14 +47,7 @@ def _service(spec: ExporterSpec) -> None:
 
 
 def _compose(spec: ExporterSpec) -> None:
-    folder = exporter_folder(spec)
-    files.directory(
-        name="The exporter's folder",
-        path=folder.path,
-        user=folder.owner,
-        group=folder.group,
-        mode=folder.mode,
-    )
+    folder(exporter_folder(spec), name="The exporter's folder")
     placed([_password(spec)], name="The exporter's password file")
     for file in exporter_files(target().spec):
         put(file, "docker-compose.yaml")

@@ -107,13 +107,13 @@ def test_the_digest_of_a_plan_knows_the_secret_and_no_plain_hash_of_it(
     server: Cluster, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planned = _plan(target, server)
-    assert planned.digest == _plan(target, server).digest
+    assert planned.hidden == _plan(target, server).hidden
     shown = json.dumps([as_data(change) for change in planned.changes])
     hidden = [statement.sent() for change in planned.changes for statement in change.statements]
     guesses = (shown, *hidden, shown + hidden[0], json.dumps(hidden), shown + json.dumps(hidden))
-    assert planned.digest not in {sha256(guess.encode()).hexdigest() for guess in guesses}
+    assert planned.hidden not in {sha256(guess.encode()).hexdigest() for guess in guesses}
     monkeypatch.setenv("CONNINFO", CONNINFO.replace("one", "1"))
-    assert _plan(target, server).digest != planned.digest
+    assert _plan(target, server).hidden != planned.hidden
 
 
 def test_the_digest_of_a_spec_too(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pgdeploy.privilege import expand
 from pgdeploy.resources import setting
 from pgdeploy.resources.database import TEMPLATES, inherited
 from pgdeploy.resources.grant import Line, lines_of
+from pgdeploy.resources.host import problem as host
 from pgdeploy.resources.membership import of
 from pgdeploy.resources.schema import GIVEN
 from pgdeploy.resources.vm import problem as vm
@@ -480,6 +481,7 @@ def _host(spec: Spec) -> Iterator[Problem]:
     yield from _mount(spec)
     yield from _exporter(spec)
     yield from _tls(spec)
+    yield from host.problems(spec)
 
 
 def _mount(spec: Spec) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -20,11 +20,13 @@ from pydantic_core import PydanticCustomError
 from pgdeploy.change import Change, Effect, HiddenText, Stage
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
+from pgdeploy.format import pg_hba
 from pgdeploy.problem import ValueProblem
 from pgdeploy.resources.settingvalue import compared
 from pgdeploy.secret import MASK, SecretRef
 from pgdeploy.secretplace import HBA_OPTIONS, scrub, shown_option, shown_pair
 from pgdeploy.spec.model import FrozenMap, Model
+from pgdeploy.spec.text import checked, shaped
 from pgdeploy.wordlist import split_paths
 
 if TYPE_CHECKING:
@@ -42,7 +44,10 @@ Method = Literal[
 ]  # fmt: skip
 
 
-OptionValue = str | SecretRef | tuple[str | SecretRef, ...]
+HbaName = Annotated[str, checked(pg_hba.name)]
+OptionName = Annotated[str, *shaped(*pg_hba.OPTION)]
+OptionWord = Annotated[str, checked(pg_hba.quoted)] | SecretRef
+OptionValue = OptionWord | tuple[OptionWord, ...]
 """The value of an option; where it holds a secret, a reference; a list for the options of several RADIUS servers."""
 
 _LISTS = ("radiusservers", "radiussecrets", "radiusports", "radiusidentifiers")
@@ -54,15 +59,15 @@ class HbaRuleSpec(Model):
     type: Literal["local", "host", "hostssl", "hostnossl", "hostgssenc", "hostnogssenc"] = Field(
         description="local: the Unix socket; host: TCP with or without TLS; hostssl: TCP with TLS only"
     )
-    database: tuple[str, ...] = Field(
+    database: tuple[HbaName, ...] = Field(
         min_length=1, description="names, or all, sameuser, samerole, replication"
     )
-    user: tuple[str, ...] = Field(min_length=1, description="names, +group, or all")
-    address: str | None = Field(
+    user: tuple[HbaName, ...] = Field(min_length=1, description="names, +group, or all")
+    address: Annotated[str, checked(pg_hba.address)] | None = Field(
         None, description="a network such as 10.0.0.0/8, a host name, samehost, samenet or all"
     )
     method: Method = Field(description="how they prove who they are")
-    options: FrozenMap[str, OptionValue] = Field(
+    options: FrozenMap[OptionName, OptionValue] = Field(
         default_factory=FrozenMap,
         description="options of the method, such as map; a secret as {env: NAME}, {file: PATH} or {command: [...]}",
     )
@@ -74,14 +79,6 @@ class HbaRuleSpec(Model):
             return data
         return {k: [v] if k in ("database", "user") and isinstance(v, str) else v for k, v in data.items()}
 
-    @field_validator("database", "user")
-    @classmethod
-    def _plain_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for known in names:
-            if not known or any(character in known for character in "\0\n\r"):
-                raise PydanticCustomError("hba", "a name in pg_hba.conf cannot be empty or hold line breaks")
-        return names
-
     @model_validator(mode="after")
     def _address_fits(self) -> HbaRuleSpec:
         if (self.type == "local") != (self.address is None):
@@ -91,8 +88,6 @@ class HbaRuleSpec(Model):
             raise PydanticCustomError(
                 "hba", "a rule of type {type} {needs}", {"type": self.type, "needs": needs}
             )
-        if self.address is not None:
-            _check_address(self.address)
         return self
 
     @field_validator("options")
@@ -120,18 +115,6 @@ class HbaRuleSpec(Model):
         """
         options = {key: clear_option(value) for key, value in self.options.items()}
         return Auth(self.method, frozenset(map(_one_spelling, _as_shown(self.method, options))))
-
-
-def _check_address(address: str) -> None:
-    if any(character in address for character in "/:") or address.replace(".", "").isdigit():
-        try:
-            ip_network(address, strict=False)
-        except ValueError:
-            allowed = "a network such as 10.0.0.0/8 or fd00::/8, a host name, samehost, samenet or all"
-            text = "read {address}; allowed: {allowed}"
-            raise PydanticCustomError("hba", text, {"address": address, "allowed": allowed}) from None
-    elif not address or any(character in address for character in '\0\n\r "#,'):
-        raise PydanticCustomError("hba", "a host name cannot be empty or hold blanks, quotes, commas or #")
 
 
 class Match(NamedTuple):
@@ -365,33 +348,18 @@ def _file_text(rules: tuple[HbaRuleSpec, ...]) -> HiddenText:
 
 
 def _line(rule: HbaRuleSpec, *, reveal: bool) -> str:
-    databases = ",".join(_token(word, KEYWORDS) for word in rule.database)
-    users = ",".join(_token(word, ("all",)) for word in rule.user)
-    address = rule.match.address or ""
-    options = " ".join(
-        f'{key}="{_quoted(clear_option(value) if reveal else _masked(key, value))}"'
+    words = [rule.type, pg_hba.names(rule.database, KEYWORDS), pg_hba.names(rule.user, ("all",))]
+    words += [pg_hba.address(rule.match.address)] if rule.match.address is not None else []
+    options = [
+        pg_hba.option(key, clear_option(value) if reveal else _masked(key, value))
         for key, value in rule.options.items()
-    )
-    return " ".join(filter(None, [rule.type, databases, users, address, rule.method, options]))
-
-
-def _quoted(text: str) -> str:
-    """Inside double quotes, as pg_hba.conf has them."""
-    return text.replace('"', '""')
+    ]
+    return " ".join([*words, rule.method, *options])
 
 
 def _masked(key: str, value: OptionValue) -> str:
     """Offline: nothing is read."""
     return MASK if key in HBA_OPTIONS else shown_option(key, clear_option(value))
-
-
-def _token(word: str, keywords: Iterable[str]) -> str:
-    """Keywords stand bare, names are quoted; the + of a group stands before its quotes."""
-    if word in keywords:
-        return word
-    prefix = "+" if word.startswith("+") and len(word) > 1 else ""
-    quoted = word.removeprefix(prefix).replace('"', '""')
-    return f'{prefix}"{quoted}"'
 
 
 def resources(spec: Spec) -> Iterator[Resource]:

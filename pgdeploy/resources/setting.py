@@ -7,6 +7,7 @@ of nobody in particular; the finding says which of the truths is off.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -15,6 +16,7 @@ from pgdeploy.change import Change, Effect, Stage, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.errors import SecretError, Unreadable
 from pgdeploy.facts import Facts, Query
+from pgdeploy.format import postgresql_conf
 from pgdeploy.parameter import MAJORS, Parameter, parameters, suggest
 from pgdeploy.resources.settingvalue import (
     PlainValue,
@@ -22,6 +24,7 @@ from pgdeploy.resources.settingvalue import (
     assignment,
     clear,
     compared,
+    offline,
     quoted,
     same,
     shown,
@@ -29,7 +32,7 @@ from pgdeploy.resources.settingvalue import (
 from pgdeploy.secret import SecretRef
 from pgdeploy.secretplace import holds_secret, scrub, shown_setting
 from pgdeploy.spec.problem import Problem
-from pgdeploy.values import AUTO, NOT_SHOWN, ValueProblem, canonical, from_server, show
+from pgdeploy.values import AUTO, NOT_SHOWN, ValueProblem, canonical, conf_text, from_server, show
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -378,6 +381,8 @@ def problems(
         if parameter is None:
             if setting.partition(".")[0] not in prefixes or "." not in setting:
                 yield Problem((*keys, setting), _unknown_setting(setting, major), about_key=True)
+            else:
+                yield from _foreign_problems(setting, value, (*keys, setting), sessions)
             continue
         yield from _value_problem(setting, value, parameter, keys)
         if parameter.context == "internal":
@@ -397,6 +402,24 @@ def _value_problem(setting: str, value: SettingValue, parameter: Parameter, keys
             canonical(value, parameter)
     except ValueProblem as error:
         yield Problem((*keys, setting), f"{setting}: {scrub(str(error))}")
+
+
+_IDENTIFIER = r"[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*"
+_FOREIGN = re.compile(rf"{_IDENTIFIER}(\.{_IDENTIFIER})+")
+"""How the server lets extensions name their settings: identifiers with dots between."""
+
+
+def _foreign_problems(setting: str, value: SettingValue, keys: Keys, sessions: bool) -> Iterator[Problem]:
+    """Of a setting of an extension only its shape is known. Those of sessions are in no file."""
+    if sessions and not _FOREIGN.fullmatch(setting):
+        allowed = "names of letters, digits, _ and $, with dots between"
+        yield Problem(keys, f"PostgreSQL takes this for no setting; allowed: {allowed}", about_key=True)
+    try:
+        if not sessions:
+            postgresql_conf.checked_name(setting)
+        postgresql_conf.quoted(conf_text(offline(setting, value), None))
+    except ValueProblem as error:
+        yield Problem(keys, f"{setting}: {error}", about_key=True)
 
 
 def _unknown_setting(setting: str, major: int) -> str:

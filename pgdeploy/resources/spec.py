@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from pgdeploy.format.name import SSH_HOST, SSH_USER
 from pgdeploy.resources.database import DatabaseSpec
 from pgdeploy.resources.grant import ServerGrantSpec
 from pgdeploy.resources.hba import HbaRuleSpec
@@ -19,6 +20,7 @@ from pgdeploy.resources.vm.spec import VmSpec
 from pgdeploy.secret import SecretRef
 from pgdeploy.spec.loader import Loaded, load
 from pgdeploy.spec.model import Day, FrozenMap, Identifier, Model
+from pgdeploy.spec.text import shaped
 
 AUTH_METHODS = frozenset({"password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "none"})
 """What libpq's require_auth names."""
@@ -27,8 +29,10 @@ AUTH_METHODS = frozenset({"password", "md5", "gss", "sspi", "scram-sha-256", "oa
 class Ssh(Model):
     """How to reach the server's host by ssh."""
 
-    host: str = Field(min_length=1, description="a name or an address")
-    user: str | None = Field(None, description="login name; default: what ssh itself takes")
+    host: Annotated[str, *shaped(*SSH_HOST)] = Field(description="a name or an address")
+    user: Annotated[str, *shaped(*SSH_USER)] | None = Field(
+        None, description="login name; default: what ssh itself takes"
+    )
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(None, description="default 22")
     key: str | None = Field(None, description="file of the private key")
     known_hosts: str | None = Field(None, description="file of host keys; an unknown host is refused")
@@ -38,13 +42,6 @@ class Ssh(Model):
     def options(self) -> dict[str, Any]:
         """What `ssh_options` makes options of."""
         return self.model_dump(exclude={"host"})
-
-    @field_validator("host", "user")
-    @classmethod
-    def _no_option(cls, text: str | None) -> str | None:
-        if text is not None and (text.startswith("-") or any(c.isspace() for c in text)):
-            raise PydanticCustomError("ssh", "cannot start with - or hold blanks")
-        return text
 
 
 class Connect(Model):

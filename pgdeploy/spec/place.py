@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from pgdeploy.one_line import escape
+
 Keys: TypeAlias = tuple[str | int, ...]
 
 _PLAIN_KEY = re.compile(r"[\w-]+\Z")
@@ -36,17 +38,6 @@ class Fault:
 
     def __str__(self) -> str:
         return f"{self.place}: {escape(self.message)}"
-
-
-def escape(text: str) -> str:
-    """The text on one line: what a terminal would not print as a character is written as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else _escape_char(char) for char in text)
-
-
-def _escape_char(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
 
 
 def dotted(keys: Keys) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from pgdeploy.spec.place import Keys, dotted, escape
+from pgdeploy.one_line import escape
+from pgdeploy.spec.place import Keys, dotted
 
 _LONGEST = 60
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from posixpath import join, normpath
 from typing import TYPE_CHECKING
 
 from pgdeploy.parameter import parameters
 from pgdeploy.resources.host.exporter import PACKAGE
 from pgdeploy.resources.host.spec import HostSpec
 from pgdeploy.resources.settingvalue import SettingValue, offline
-from pgdeploy.values import canonical
+from pgdeploy.values import canonical, conf_text
+from pgdeploy.wordlist import split_paths
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -85,7 +87,7 @@ class Layout:
     @property
     def log_directory(self) -> str:
         folder = str(self.spec.settings.get("log_directory", "log"))
-        return folder if folder.startswith("/") else f"{self.data_directory}/{folder}"
+        return normpath(join(self.data_directory, folder))
 
     @property
     def disk_mounts(self) -> dict[str, str]:
@@ -104,8 +106,13 @@ class Layout:
 
     @property
     def socket_folder(self) -> str:
-        folder = self.spec.settings.get("unix_socket_directories", "/var/run/postgresql")
-        return folder[0] if isinstance(folder, tuple) else str(folder).split(",")[0].strip()
+        folders = self.spec.settings.get("unix_socket_directories", "/var/run/postgresql")
+        known = split_paths(
+            conf_text(
+                offline("unix_socket_directories", folders), parameters(self.major)["unix_socket_directories"]
+            )
+        )
+        return known[0] if known else ""
 
     @property
     def ssh_port(self) -> int:
