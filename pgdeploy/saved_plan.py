@@ -93,6 +93,8 @@ class SavedPlan:
                 self._refuse(f"was made for another {what}: {self.data[key]}; this one is {now[key]}")
         if self.data["pgdeploy"] != now["pgdeploy"]:
             self._refuse(f"was made by pgdeploy {self.data['pgdeploy']}; this is {now['pgdeploy']}")
+        if self.data["hidden"] != now["hidden"]:
+            self._refuse("has other secrets than the spec gives now")
         for difference in _differences(self.data, now):
             self._refuse(
                 f"is not what the server needs now: it moved since this plan was saved, or the file was "
