@@ -21,7 +21,7 @@ from pgdeploy.spec.place import Fault, Keys
 from pgdeploy.spec.problem import Problem, show
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.setting import SettingValue
+    from pgdeploy.resources.settingvalue import SettingValue
     from pgdeploy.resources.spec import Spec
     from pgdeploy.target import Target
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdeploy.errors import MissingExtra, TargetError
+from pgdeploy.signals import ended_with_us
 from pgdeploy.target import SPECS, SPECS_ROOT, SSH_CONFIG
 
 if TYPE_CHECKING:
@@ -44,24 +45,35 @@ def deploy(
     command = _command(target)
     note(f"deploying {target.name} with pyinfra")
     said: deque[str] = deque(maxlen=LAST_LINES)
-    with subprocess.Popen(
-        command,
-        env=_environment(target, ssh_config, throw_away),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-    ) as running:
-        step = ""
-        for line in running.stdout or ():
-            if line.strip():
-                said.append(line.rstrip())
-            if (found := _STEP.search(line)) and found[1] != step:
-                step = found[1]
-                note(f"deploying {target.name}: {step}")
+    with (
+        subprocess.Popen(
+            command,
+            env=_environment(target, ssh_config, throw_away),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            # with what it starts itself: a `pgdeploy apply` must not go on when pyinfra is gone
+            process_group=0,
+        ) as running,
+        ended_with_us(running),
+    ):
+        _follow(running, said, lambda step: note(f"deploying {target.name}: {step}"))
     if running.returncode != 0:
-        raise TargetError(f"deploying {target.name} failed:\n" + "\n".join(f"  {line}" for line in said))
+        raise TargetError(f"deploying {target.name} failed:", *(f"  | {line}" for line in said))
+
+
+def _follow(running: subprocess.Popen[str], said: deque[str], begins: Callable[[str], None]) -> None:
+    """Keep the last of what pyinfra says, and tell of each step that begins, until it ends."""
+    step = ""
+    for line in running.stdout or ():
+        if line.strip():
+            said.append(line.rstrip())
+        if (found := _STEP.search(line)) and found[1] != step:
+            step = found[1]
+            begins(step)
+    running.wait()
 
 
 def require_host(target: Target, *, reached: bool) -> None:

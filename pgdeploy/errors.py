@@ -18,9 +18,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pgdeploy.one_line import one_line
+
 
 class PgdeployError(Exception):
-    """The root of the tree; `except PgdeployError` catches all that pgdeploy raises on purpose."""
+    """The root of the tree; `except PgdeployError` catches all that pgdeploy raises on purpose.
+
+    The message is one line, and so is each detail: line breaks in them are others', and are escaped.
+    """
+
+    def __init__(self, message: str, *details: str) -> None:
+        super().__init__(message, *details)
+        self.lines = tuple(map(one_line, (message, *details)))
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
 
 
 class SpecError(PgdeployError):
@@ -31,8 +43,8 @@ class SpecError(PgdeployError):
     """
 
     def __init__(self, problems: Sequence[str], count: int | None = None) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
+        super().__init__(*(problems or ("",)))
+        self.problems = self.lines if problems else ()
         self.count = len(self.problems) if count is None else count
 
 

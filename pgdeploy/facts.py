@@ -8,9 +8,7 @@ is never mistaken for absent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from pgdeploy.check import Inapplicable
 from pgdeploy.connection.session import CANCELED, deadline, decode_leniently
+from pgdeploy.connection.side import closing, side_by_side
 from pgdeploy.connection.words import told
 from pgdeploy.errors import PgdeployError, TargetError, Unreadable
 
@@ -228,7 +227,7 @@ def read(
     if down := getattr(vm, "down", ""):
         # nothing else can answer, and ssh would only wait for it
         return Facts(NOBODY, server, {}, {}, host=Unreadable(down), vm=vm, lost=down)
-    with ThreadPoolExecutor(1) as pool:
+    with side_by_side(1) as pool:
         at_host = pool.submit(_look, server, look)
         try:
             facts = _read_sql(server, queries, scope)
@@ -296,19 +295,10 @@ def _read_sql(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Fa
         except TargetError as error:
             return _all_unreadable(there, str(error))
 
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+    with side_by_side(SIDE_BY_SIDE) as pool:
         rows_of_databases = dict(zip(known, pool.map(read_one, known), strict=True))
     closed = frozenset(name for name, known in names.items() if not known.connectable)
     return Facts(about, server, rows_of_server, rows_of_databases, closed)
-
-
-@contextmanager
-def closing(connection: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
-    """Close the connection at the end, whatever happens; psycopg's own context would commit first."""
-    try:
-        yield connection
-    finally:
-        connection.close()
 
 
 def _all_unreadable(queries: Iterable[Query[Any]], reason: str) -> Rows:

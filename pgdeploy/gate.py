@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pgdeploy.check import Finding, Verdict, evaluate
 from pgdeploy.connection.server import BUDGET
 from pgdeploy.errors import PgdeployError, PlanError, TargetError
+from pgdeploy.signals import finishing
 from pgdeploy.target import Target, connect
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ class Gate:
         return finding.stuck or "\n".join(texts)
 
     def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        with finishing():
+            if self._server is not None:
+                self._server.close()
+                self._server = None

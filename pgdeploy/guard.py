@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.connection.session import silence_event_triggers
+from pgdeploy.connection.side import closing
 from pgdeploy.connection.words import told
 from pgdeploy.errors import ApplyError
-from pgdeploy.facts import closing
 
 if TYPE_CHECKING:
     import psycopg

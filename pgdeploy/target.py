@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pgdeploy.errors import TargetError
+from pgdeploy.format.name import SSH_HOST
 from pgdeploy.resources import QUERIES, resources
-from pgdeploy.resources.spec import Spec, is_ssh_name, load_spec
+from pgdeploy.resources.spec import Spec, load_spec
 from pgdeploy.spec.extends import is_inside
 from pgdeploy.spec.source import exists, is_file
 from pgdeploy.trust import no_commands
@@ -207,8 +209,12 @@ def connect(
         from pgdeploy.connection.embedded import start_embedded
 
         server = start_embedded(target.spec.postgres, data_dir)
-        references = [role.password for role in target.spec.roles.values() if role.password is not None]
-        if made_up := server.stand_in_secrets(references):
+        try:
+            made_up = server.stand_in_secrets(target.spec.secrets)
+        except BaseException:
+            server.close()
+            raise
+        if made_up:
             note(f"not set, so the embedded server has passwords of its own for: {', '.join(made_up)}")
         return server
     if on == "container":
@@ -218,8 +224,12 @@ def connect(
     from pgdeploy.connection.dsn import DsnServer
 
     written = target.spec.connect
-    if dsn is not None or (written is not None and written.dsn is not None and ssh_config is None):
-        return DsnServer(dsn or (written.dsn if written else None) or "")
+    if dsn is not None:
+        return DsnServer(dsn)
+    if written is not None and written.dsn is not None and ssh_config is None:
+        return DsnServer(
+            written.dsn, written=f"{target.file}: connect.dsn", require_auth=written.require_auth
+        )
     from pgdeploy.connection.ssh import SshServer
 
     way = ssh_way(target, ssh_config)
@@ -253,7 +263,7 @@ def ssh_way(target: Target, ssh_config: Path | None) -> SshWay | None:
 
 def require_ssh_name(target: Target) -> str:
     """The target's name, for ssh. Raises TargetError when ssh's files could take it for a command."""
-    if not is_ssh_name(target.name):
+    if not re.fullmatch(SSH_HOST[0], target.name):
         raise TargetError(
             f"{target.file}: ssh takes no host of this name; rename the file, or write `connect:`"
         )

@@ -27,7 +27,6 @@ __all__ = [
     "SettingInput",
     "ValueProblem",
     "canonical",
-    "conf_quote",
     "conf_text",
     "encoding_name",
     "expand",
@@ -108,7 +107,7 @@ def canonical(value: SettingInput, parameter: Parameter) -> Canonical:
 
 
 def conf_text(value: SettingInput, parameter: Parameter | None) -> str:
-    """The text that postgresql.conf has between its quotes, before conf_quote.
+    """The text that postgresql.conf has between its quotes, before `format.postgresql_conf` quotes it.
 
     The elements of a YAML list are literal names where the server quotes them itself (search_path), and
     joined as they are elsewhere.
@@ -145,13 +144,6 @@ def sql_elements(value: SettingInput, parameter: Parameter | None) -> tuple[str,
     if parameter.name in ("search_path", "temp_tablespaces"):
         return split_names(text) or ("",)
     return split_paths(text)
-
-
-def conf_quote(text: str) -> str:
-    """Text as a quoted value of postgresql.conf, where backslashes escape and a line holds one setting."""
-    for raw, escaped in (("\\", "\\\\"), ("'", "''"), ("\n", "\\n"), ("\r", "\\r")):
-        text = text.replace(raw, escaped)
-    return f"'{text}'"
 
 
 def from_server(setting: str, parameter: Parameter) -> Canonical:

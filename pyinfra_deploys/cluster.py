@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from pyinfra.api import StringCommand, deploy, operation
-from pyinfra.operations import files
 
+from pgdeploy.resources.host.file import HostFile
 from pyinfra_deploys.this import layout, made
+from pyinfra_deploys.write import folder
 
 
 @deploy("Cluster")
@@ -16,13 +17,8 @@ def cluster() -> None:
     """pg_createcluster on the declared data directory; an existing cluster stays as it is."""
     here = layout()
     created(name=f"Cluster {here.major}/{here.cluster} in {here.data_directory}")
-    files.directory(
-        name="The data directory is the server's alone",
-        path=here.data_directory,
-        user="postgres",
-        group="postgres",
-        mode="0700",
-    )
+    data = HostFile(here.data_directory, "", "postgres", "postgres", "0700")
+    folder(data, name="The data directory is the server's alone")
 
 
 @operation()

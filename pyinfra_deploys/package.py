@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import StringIO
 from typing import Any
 
 from pyinfra.api import StringCommand, deploy, operation
 from pyinfra.context import host
-from pyinfra.operations import apt, files
+from pyinfra.operations import apt
 
-from pgdeploy.resources.host.file import no_cluster_file, pin_file, sources_file
+from pgdeploy.resources.host.file import HostFile, no_cluster_file, pin_file, sources_file
 from pgdeploy.resources.host.layout import MIRROR_KEY, Layout
 from pgdeploy.resources.host.package import MirrorSpec
 from pyinfra_deploys.preflight import mirror_key
@@ -39,12 +38,7 @@ def package_source(codename: str) -> None:
     if wanted is None:
         return
     if isinstance(source, MirrorSpec):
-        files.put(
-            name="The key of the package source",
-            src=StringIO(mirror_key(source)),
-            dest=MIRROR_KEY,
-            mode="0644",
-        )
+        put(HostFile(MIRROR_KEY, mirror_key(source)), "The key of the package source")
     else:
         lists(["postgresql-common"], name="Read the package lists for postgresql-common")
         apt.packages(

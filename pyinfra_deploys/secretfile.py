@@ -15,4 +15,4 @@ from pyinfra_deploys.this import made
 def placed(secrets: Sequence[HostFile]) -> Iterator[StringCommand]:
     """The files with their secrets. They are compared on the host, which says no more than whether they differ."""
     files = [asdict(file) for file in secrets]
-    yield from made("place_secret", {"files": files})
+    yield from made("place", {"files": files})

@@ -44,19 +44,29 @@ def settle_login() -> None:
 
 def stdin(script: str, question: object) -> str:
     """What `python3 -` reads on the host: a script of ours and its question. Nothing of it stands in argv."""
-    text = _text(script)
-    # what it takes from its neighbours goes along with it: on the host nothing of ours is installed
-    shared = [_text(name) for name in _TAKEN.findall(text)]
-    parts = [_TAKEN.sub("", text), *shared, _text("answer")]
-    return "\n\n".join([*parts, f"answer(main, json.loads({json.dumps(question)!r}))\n"])
+    parts = [_TAKEN.sub("", _text(name)) for name in (script, *_shared(script))]
+    return "\n\n".join([*parts, _text("answer"), f"answer(main, json.loads({json.dumps(question)!r}))\n"])
 
 
-_TAKEN = pattern(r"(?m)^from pyinfra_deploys\.remote\.(\w+) import .*$")
+_TAKEN = pattern(
+    r"(?m)^from (?:pyinfra_deploys\.remote\.(\w+)|pgdeploy\.(nofollow)) import (?:\([^)]*\)|.*)$"
+)
+
+
+@cache
+def _shared(script: str) -> tuple[str, ...]:
+    """What a script takes from others, and they in turn: on the host nothing of ours is installed."""
+    found: dict[str, None] = {}
+    for match in _TAKEN.finditer(_text(script)):
+        name = match[1] or match[2]
+        found.update(dict.fromkeys((name, *_shared(name))))
+    return tuple(found)
 
 
 @cache
 def _text(script: str) -> str:
-    return (files("pyinfra_deploys.remote") / f"{script}.py").read_text(encoding="utf-8")
+    package = "pgdeploy" if script == "nofollow" else "pyinfra_deploys.remote"
+    return (files(package) / f"{script}.py").read_text(encoding="utf-8")
 
 
 def command(script: str, question: object) -> StringCommand:

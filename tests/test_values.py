@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
+from pgdeploy.format.postgresql_conf import quoted
 from pgdeploy.parameter import MAJORS, Parameter, parameters
 from pgdeploy.privilege import LETTERS
 from pgdeploy.values import (
@@ -19,7 +20,6 @@ from pgdeploy.values import (
     SettingInput,
     ValueProblem,
     canonical,
-    conf_quote,
     conf_text,
     encoding_name,
     expand,
@@ -371,12 +371,12 @@ def test_names_of_a_search_path_arrive_as_they_are(ruler: Connection, names: lis
 
 @law
 @given(text=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20))
-def test_conf_quote_gives_back_the_text(server16: Cluster, ruler: Connection, text: str) -> None:
+def test_quoted_text_comes_back(server16: Cluster, ruler: Connection, text: str) -> None:
     file = server16.data / "postgresql.conf"
     before = file.read_text()
     try:
         with file.open("a") as out:
-            out.write(f"\nlog_line_prefix = {conf_quote(text)}\n")
+            out.write(f"\nlog_line_prefix = {quoted(text)}\n")
         query = "SELECT setting, error FROM pg_file_settings WHERE name = 'log_line_prefix'"
         assert ruler.execute(query).fetchone() == (text, None)
     finally:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,12 +24,12 @@ from pgdeploy.cli.shared import (
     NoCommands,
     SshConfig,
     Yes,
-    as_json,
     confirmed,
     load,
     load_one,
     note,
     print_json,
+    say,
 )
 from pgdeploy.connection.server import BUDGET
 
@@ -51,6 +52,10 @@ app = typer.Typer(
 
 
 app.add_typer(vm.app, name="vm")
+
+
+INTERRUPTED = 130
+"""What typer makes of KeyboardInterrupt."""
 
 
 class On(StrEnum):
@@ -78,31 +83,56 @@ DataDir = Annotated[Path | None, typer.Option("--data-dir", help="with --on embe
 
 def main() -> None:
     """The entry point `pgdeploy`: every error that we raise is one message and exit code 1."""
+    from pgdeploy.connection.libpq import take_environment
+    from pgdeploy.one_line import defect
+    from pgdeploy.signals import Ending
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name that the terminal's encoding lacks ends nothing
+            stream.reconfigure(errors="backslashreplace")
+    ending = Ending().install()
+    take_environment()
+    try:
+        _run()
+    except (KeyboardInterrupt, typer.Abort):
+        _say_ended(ending.name)
+        sys.exit(128 + ending.number)
+    except Exception as error:  # noqa: BLE001 - Python's own traceback would print what others say as it is
+        say(*defect(error), err=True)
+    sys.exit(ERROR)
+
+
+def _run() -> None:
+    """Returns after an error, and does not otherwise."""
     from pgdeploy.errors import PgdeployError, SpecError
 
     try:
-        sys.exit(app(standalone_mode=False))
+        if (code := app(standalone_mode=False)) != INTERRUPTED:
+            sys.exit(code)
+        raise KeyboardInterrupt
     except SpecError as error:
         # places first, as editors read them
-        typer.echo(str(error), err=True)
+        say(*error.lines, err=True)
     except PgdeployError as error:
-        typer.echo(f"pgdeploy: {error}", err=True)
+        say(f"pgdeploy: {error.lines[0]}", *error.lines[1:], err=True)
     except OSError as error:
         # a full disk, a folder that is not ours to write to
         place = f"{error.filename}: " if error.filename else ""
-        typer.echo(f"pgdeploy: {place}{error.strerror or error}", err=True)
+        say(f"pgdeploy: {place}{error.strerror or error}", err=True)
     except UsageError as error:
         # click's own 2 would say: there are changes
         error.show()
-    except (KeyboardInterrupt, typer.Abort):
-        typer.echo("pgdeploy: interrupted", err=True)
-        sys.exit(130)
-    sys.exit(ERROR)
+
+
+def _say_ended(how: str) -> None:
+    # a terminal that closed reads nothing any more
+    with suppress(OSError):
+        say(f"pgdeploy: {how}", err=True)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"pgdeploy {__version__}")
+        say(f"pgdeploy {__version__}")
         raise typer.Exit
 
 
@@ -129,7 +159,7 @@ def lint(
     from pgdeploy import lint as linter
 
     if explain is not None:
-        typer.echo(linter.explain(explain))
+        say(*linter.explain(explain).split("\n"))
         return
     if not targets:
         raise typer.BadParameter("name a target, or a rule with --explain")
@@ -143,11 +173,11 @@ def lint(
             place = target.loaded.place(advice.keys)
             found.append({"target": target.name, "place": str(place), **advice.as_data()})
             if not json:
-                typer.echo(f"{place}: {advice.text}")
+                say(f"{place}: {advice.text}")
     if json:
         print_json(found)
     elif not found:
-        typer.echo("no advice")
+        say("no advice")
     raise typer.Exit(code)
 
 
@@ -169,17 +199,19 @@ def plan(
     ] = None,
 ) -> None:
     """Print the SQL that brings the server to the spec. Exit 0: nothing to do; 2: changes; 1: error."""
-    from pgdeploy import render_plan
+    from pgdeploy import render_plan, saved_plan
+    from pgdeploy.new_file import write_file
+    from pgdeploy.one_line import json_text
 
     with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout)) as gate:
         planned = gate.plan()
-        data = render_plan.as_data(planned, gate)
+        data = saved_plan.as_data(planned, gate)
         if out is not None:
-            _write(out, as_json(data))
+            write_file(out, json_text(data))
         if json:
             print_json(data)
         else:
-            typer.echo(render_plan.text(planned, gate))
+            say(*render_plan.lines(planned, gate))
     if planned.unreadable:
         raise typer.Exit(ERROR)
     raise typer.Exit(DIFFERENT if planned.changes or planned.stuck else OK)
@@ -209,18 +241,18 @@ def apply(
     ] = "10s",
 ) -> None:
     """Bring the server to the spec, then prove it. Exit 0: it conforms; 2: some drift stays; 1: error."""
-    from pgdeploy import render_plan
+    from pgdeploy import render_plan, saved_plan
     from pgdeploy.apply import apply as make
 
     _require_duration("--lock-timeout", lock_timeout)
+    approved = None if saved is None else saved_plan.load(saved)
     with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout)) as gate:
-        planned = render_plan.permitted(
-            gate.plan(), destructive=allow_destructive, unreadable=skip_unreadable
-        )
-        if saved is not None:
-            render_plan.require_same(planned, gate, saved)
-        else:
-            typer.echo(render_plan.text(planned, gate))
+        planned = gate.plan()
+        if approved is not None:
+            approved.require_same(planned, gate, destructive=allow_destructive)
+        planned = render_plan.permitted(planned, destructive=allow_destructive, unreadable=skip_unreadable)
+        if approved is None:
+            say(*render_plan.lines(planned, gate))
         if planned.changes:
             if not yes and not confirmed("Make", "change", len(planned.changes)):
                 raise typer.Exit(ERROR)
@@ -234,7 +266,7 @@ def _prove(gate: Gate, planned: Plan) -> int:
     from pgdeploy import render_plan
 
     after = gate.plan()
-    typer.echo(render_plan.outcome(planned, after))
+    say(*render_plan.outcome(planned, after))
     if after.changes and planned.changes:
         return ERROR
     return DIFFERENT if after.changes or after.stuck else OK
@@ -276,15 +308,16 @@ def check(
 def _print_findings(gate: Gate, findings: list[Finding], *, verbose: bool = False) -> None:
     from pgdeploy import report
     from pgdeploy.check import listing
+    from pgdeploy.one_line import one_line
 
     for finding in findings:
         if verbose or finding.verdict in ("drifts", "unreadable"):
-            typer.echo("\n".join(report.lines(finding, gate)))
+            say(*report.lines(finding, gate))
         elif finding.note:
-            typer.echo(f"{finding.check.id}: {finding.note}")
+            say(f"{finding.check.id}: {one_line(finding.note)}")
     for reason, ids in report.skipped(findings).items():
-        typer.echo(f"skipped, {reason}: {listing(ids)}")
-    typer.echo(report.summary(gate.target.name, report.where(gate), report.counts(findings)))
+        say(f"skipped, {one_line(reason)}: {listing(ids)}")
+    say(report.summary(gate.target.name, report.where(gate), report.counts(findings)))
 
 
 def _worse(code: int, numbers: dict[str, int]) -> int:
@@ -318,7 +351,7 @@ def up(
             with _step(gate.target.name, "vm"):
                 code = vm.make(gate.target, gate.way.ssh_config, allow_restart=allow_restart)
                 if code != OK:
-                    typer.echo(f"{gate.target.name}: stopped at: vm", err=True)
+                    say(f"{gate.target.name}: stopped at: vm", err=True)
                     raise typer.Exit(code)
         with _step(gate.target.name, "deploy"):
             if on is UpOn.LIVE:
@@ -338,7 +371,7 @@ def _step(name: str, step: str) -> Iterator[None]:
     try:
         yield
     except PgdeployError:
-        typer.echo(f"{name}: stopped at: {step}", err=True)
+        say(f"{name}: stopped at: {step}", err=True)
         raise
 
 
@@ -391,12 +424,3 @@ def _gate(target: str | Target, way: Way, *, probes: bool = False) -> Iterator[G
         yield gate
     finally:
         gate.close()
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        # a full disk is told without its name
-        error.filename = str(file)
-        raise

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pgdeploy.one_line import escape, json_text
+
 if TYPE_CHECKING:
     from pgdeploy.target import Target
 
@@ -85,22 +87,21 @@ def load_one(name: str) -> Target:
 def confirmed(verb: str, noun: str, number: int) -> bool:
     """Whether somebody who is there says yes."""
     if not sys.stdin.isatty():
-        typer.echo(f"pgdeploy: nobody to ask; give --yes to {verb.lower()} these {noun}s", err=True)
+        say(f"pgdeploy: nobody to ask; give --yes to {verb.lower()} these {noun}s", err=True)
         return False
     which = f"this {noun}" if number == 1 else f"these {number} {noun}s"
     return typer.confirm(f"{verb} {which}?", default=False)
 
 
+def say(*lines: str, err: bool = False) -> None:
+    """Print lines. All that a command prints comes through here, or is JSON: a line break in a line is others'."""
+    typer.echo("\n".join(map(escape, lines)), err=err)
+
+
 def note(text: str) -> None:
     """What the user should know of it, beside the answer."""
-    typer.echo(f"note: {text}", err=True)
-
-
-def as_json(data: Any) -> str:
-    from json import dumps
-
-    return dumps(data, indent=2, ensure_ascii=False) + "\n"
+    say(f"note: {text}", err=True)
 
 
 def print_json(data: Any) -> None:
-    typer.echo(as_json(data), nl=False)
+    typer.echo(json_text(data), nl=False)

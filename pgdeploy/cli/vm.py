@@ -21,6 +21,7 @@ from pgdeploy.cli.shared import (
     load_one,
     note,
     print_json,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def plan(target: Name, json: Json = False, no_commands: NoCommands = False) -> N
     if json:
         print_json(render.as_data(declared, planned))
     else:
-        typer.echo(render.text(declared, planned))
+        say(*render.lines(declared, planned))
     raise typer.Exit(DIFFERENT if planned.steps or planned.stuck else OK)
 
 
@@ -68,7 +69,7 @@ def apply(
     found = load_one(target)
     declared = _declared(found)
     planned = plan_vm(declared, when_unlocked(declared, declared.proxmox(), _deadline(declared), note))
-    typer.echo(render.text(declared, planned))
+    say(*render.lines(declared, planned))
     steps = planned.allowed(restart=allow_restart)
     if steps and not yes and not confirmed("Take", "step", len(steps)):
         raise typer.Exit(ERROR)
@@ -91,15 +92,15 @@ def make(
     proxmox, deadline = declared.proxmox(), _deadline(declared)
     left = apply_vm(declared, proxmox, deadline, allow_restart=allow_restart, note=note, approved=approved)
     for difference in left.stuck:
-        typer.echo(f"drift stays: {difference}\n  {difference.remedy}")
+        say(f"drift stays: {difference}", f"  {difference.remedy}")
     for option in left.pending:
-        typer.echo(f"pending until a restart: {option}")
+        say(f"pending until a restart: {option}")
     if left.pending:
-        typer.echo("a restart brings it into effect: --allow-restart")
+        say("a restart brings it into effect: --allow-restart")
         return DIFFERENT
     arrive(declared, proxmox, ssh_way(target, ssh_config), deadline, note)
     vm = declared.vm
-    typer.echo(
+    say(
         f"{target.name}: VM {vm.id} ({vm.name}) runs on {vm.node} and is reached at {vm.network.interface.ip}"
     )
     return DIFFERENT if left.stuck else OK
@@ -117,7 +118,7 @@ def start(target: Name, ssh_config: SshConfig = None, no_commands: NoCommands = 
     proxmox, deadline = declared.proxmox(), _deadline(declared)
     power.start(declared, proxmox, deadline, note)
     arrive(declared, proxmox, ssh_way(found, _given(ssh_config)), deadline, note)
-    typer.echo(f"{found.name}: VM {declared.vm.id} runs")
+    say(f"{found.name}: VM {declared.vm.id} runs")
 
 
 @app.command()
@@ -133,7 +134,7 @@ def stop(
 
     declared = _declared(load_one(target))
     power.stop(declared, declared.proxmox(), _deadline(declared), note, force=force)
-    typer.echo(f"{declared.target}: VM {declared.vm.id} is stopped")
+    say(f"{declared.target}: VM {declared.vm.id} is stopped")
 
 
 @app.command()
@@ -152,17 +153,17 @@ def destroy(
     machine = power.require_destroyable(declared, proxmox)
     state = "runs, and will be stopped" if machine.running else "is stopped"
     lost = power.lost_with(machine)
-    typer.echo(f"VM {machine.id} ({machine.name}) on {machine.node} {state}. Lost with it: {lost}")
+    say(f"VM {machine.id} ({machine.name}) on {machine.node} {state}. Lost with it: {lost}")
     if confirm is None:
         if not sys.stdin.isatty():
-            typer.echo("pgdeploy: nobody to ask; give --confirm and the VM's name", err=True)
+            say("pgdeploy: nobody to ask; give --confirm and the VM's name", err=True)
             raise typer.Exit(ERROR)
         confirm = typer.prompt("Type its name to destroy it", default="", show_default=False)
     if confirm != machine.name:
-        typer.echo(f"pgdeploy: {confirm!r} is not its name; nothing is done", err=True)
+        say(f"pgdeploy: {confirm!r} is not its name; nothing is done", err=True)
         raise typer.Exit(ERROR)
     power.destroy(declared, machine, proxmox, _deadline(declared), note)
-    typer.echo(f"{declared.target}: VM {machine.id} is destroyed")
+    say(f"{declared.target}: VM {machine.id} is destroyed")
 
 
 def _declared(target: Target) -> DeclaredVm:

@@ -16,8 +16,10 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pgdeploy.connection.libpq import isolated, take_environment
 from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
 from pgdeploy.errors import TargetError
+from pgdeploy.signals import finishing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +63,7 @@ class BridgeServer(Server):
     """
 
     def __init__(self, address: str) -> None:
+        take_environment()
         self.address = address
         self._folder = Path(tempfile.mkdtemp(prefix="pgdeploy-bridge-"))
         self._said = self._folder / "stderr"
@@ -98,7 +101,7 @@ class BridgeServer(Server):
         if password is not None:
             options["password"] = password.reveal()
         try:
-            return self._session(options, configured=configured)
+            return self._session(isolated(options), configured=configured)
         except TargetError as error:
             # when the command or the bridge failed, theirs is the word that helps, not libpq's
             raise TargetError(
@@ -106,15 +109,16 @@ class BridgeServer(Server):
             ) from error
 
     def close(self) -> None:
-        # close alone leaves the thread in accept(), on a number that the next listener may get
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(CONNECT_TIMEOUT)
-        self._listener.close()
-        for session in self._sessions:
-            session.terminate()
-            session.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        with finishing():
+            # close alone leaves the thread in accept(), on a number that the next listener may get
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._thread.join(CONNECT_TIMEOUT)
+            self._listener.close()
+            for session in self._sessions:
+                session.terminate()
+                session.wait()
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _serve(self) -> None:
         """One command for each connection of ours; the socket is its input and output."""

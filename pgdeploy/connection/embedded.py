@@ -1,15 +1,15 @@
 """A PostgreSQL of our own that needs nothing but pip: for demos, for trying a spec, for tests.
 
 `Cluster` runs the programs of one PostgreSQL installation (initdb, pg_ctl) on one data directory, as an
-unprivileged user when we are root, reachable only through a socket in a private directory.
+unprivileged user when we are root, reachable only through a socket in a private directory. The home is ours, and
+what is in its data directory is the server's: we go there by descriptors, and follow no link.
 `Embedded` is the server that `--on embedded` gives: a Cluster on the wheel's programs.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import fcntl
-import getpass
 import json
 import os
 import pwd
@@ -17,12 +17,16 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pgdeploy.connection.home import DATA, LOCK, LOG, Home
+from pgdeploy.connection.libpq import isolated, take_environment
 from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
 from pgdeploy.errors import MissingExtra, TargetError
 from pgdeploy.secret import stand_ins
+from pgdeploy.signals import finishing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -83,20 +87,22 @@ class Cluster(Server):
     def __init__(
         self, home: Path, bin: Path, *, superuser: str = "postgres", options: Sequence[str] = ()
     ) -> None:
+        take_environment()
         self.home = home
-        self.data = home / "data"
-        self.log = home / "server.log"
+        self.data = home / DATA
+        self.log = home / LOG
         self.superuser = superuser
         self.address = f"embedded PostgreSQL in {home}"
         self._bin = bin
         self._options = tuple(options)
+        self._scratch: Path | None = None
         self._sockets: Path | None = None
-        self._lock: int | None = None
         self._copies: list[Path] = []
         self._identity: dict[str, Any] = {}
         if os.geteuid() == 0:
             user = pwd.getpwnam(SERVER_USER)
             self._identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        self._home = Home(home, (user.pw_uid, user.pw_gid) if self._identity else None)
 
     # -- life ----------------------------------------------------------------------------------------
 
@@ -106,17 +112,17 @@ class Cluster(Server):
         Raises:
             TargetError: another pgdeploy uses this home, or the server does not start; with its log's end.
         """
-        self._prepare_home()
-        self._take_lock()
         try:
+            self._prepare_home()
+            self._home.take_lock()
+            self._examine()
             self._prepare_programs()
-            self._sockets = Path(tempfile.mkdtemp(prefix="pgdeploy-"))
+            self._home.prepare_log()
+            self._sockets = Path(tempfile.mkdtemp(prefix="pgdeploy-", dir=self._scratch))
             self._give_to_server(self._sockets)
-            if (self.data / "postmaster.pid").exists():
-                self._pg_ctl("stop", "-m", "immediate", check=False)
-                (self.data / "postmaster.pid").unlink(missing_ok=True)
-            if not (self.data / "PG_VERSION").exists():
+            if not self._home.has_data("PG_VERSION"):
                 self._initdb()
+            self._end_predecessor()
             self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
         except BaseException:
             self.stop()
@@ -124,16 +130,15 @@ class Cluster(Server):
 
     def stop(self) -> None:
         """Stop the server; the data stays."""
-        if self._sockets is not None:
-            self._pg_ctl("stop", "-m", "fast", check=False)
-            shutil.rmtree(self._sockets, ignore_errors=True)
-            self._sockets = None
-        for copy in self._copies:
-            shutil.rmtree(copy, ignore_errors=True)
-        self._copies.clear()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        with finishing(), contextlib.ExitStack() as steps:
+            steps.callback(self._home.leave)
+            for copy in self._copies:
+                steps.callback(shutil.rmtree, copy, ignore_errors=True)
+            self._copies.clear()
+            if self._sockets is not None:
+                steps.callback(shutil.rmtree, self._sockets, ignore_errors=True)
+                steps.callback(self._pg_ctl, "stop", "-m", "fast", check=False)
+                self._sockets = None
 
     def close(self) -> None:
         self.stop()
@@ -144,19 +149,17 @@ class Cluster(Server):
         Raises:
             TargetError: the server refused to start with the new settings; it runs with the old ones.
         """
-        auto = self.data / "postgresql.auto.conf"
-        backup = self.home / "postgresql.auto.conf.worked"
         self._pg_ctl("stop", "-m", "fast", check=False)
         try:
             self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
         except TargetError as error:
-            if backup.exists():
-                self._write(auto, backup.read_text())
+            if (worked := self._home.folder.read(_WORKED)) is not None:
+                self._home.write_data(_AUTO, worked.data)
             self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
             raise TargetError(
                 f"the settings from before are back, because with the new ones: {error}"
             ) from error
-        self._write(backup, auto.read_text())
+        self._home.folder.write(_WORKED, self._home.data(_AUTO) or b"", None, 0o600)
 
     # -- use -----------------------------------------------------------------------------------------
 
@@ -178,7 +181,7 @@ class Cluster(Server):
         }
         if password is not None:
             options["password"] = password.reveal()
-        return self._session(options, configured=configured)
+        return self._session(isolated(options), configured=configured)
 
     @property
     def dsn(self) -> str:
@@ -186,10 +189,11 @@ class Cluster(Server):
         return f"host={self._sockets} user={self.superuser} dbname={MAINTENANCE}"
 
     def write_hba(self, text: str, *, whole: bool = False) -> str:
-        file = self.data / "pg_hba.conf"
-        before = file.read_text()
-        self._write(file, text if whole else self._own_rules() + text)
-        return before
+        before = self._home.data(_HBA) or b""
+        self._home.write_data(
+            _HBA, (text if whole else self._own_rules() + text).encode("utf-8", "surrogateescape")
+        )
+        return before.decode("utf-8", "surrogateescape")
 
     def inapplicable(self, kind: str, name: str, desired: str) -> str | None:
         if kind != "setting":
@@ -202,35 +206,27 @@ class Cluster(Server):
     # -- details -------------------------------------------------------------------------------------
 
     def _prepare_home(self) -> None:
-        try:
-            self.home.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TargetError(f"{self.home}: cannot make the data directory: {error.strerror}") from error
-        foreign = [name for name in os.listdir(self.home) if name not in _OURS_IN_HOME]
-        if foreign and not (self.home / "lock").exists():
-            raise TargetError(f"{self.home}: holds something else ({foreign[0]}); name an empty directory")
+        self._home.enter(_OURS_IN_HOME)
         if self._identity and not self._server_may(self.home.parent):
             who = f"the server runs as {SERVER_USER}, because PostgreSQL refuses to run as root"
             raise TargetError(
                 f"{self.home}: {who}, and may not pass {self.home.parent}; name another directory"
             )
 
-    def _take_lock(self) -> None:
-        self._lock = os.open(self.home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._lock)
-            self._lock = None
-            raise TargetError(
-                f"{self.home}: another pgdeploy is using this data directory; wait for it"
-            ) from None
+    def _examine(self) -> None:
+        """Look at data that is there already, before the server starts on it; raises TargetError."""
+
+    def _end_predecessor(self) -> None:
+        """A server that outlived its pgdeploy."""
+        if self._home.has_data("postmaster.pid"):
+            self._pg_ctl("stop", "-m", "immediate", check=False)
+            self._home.remove_data("postmaster.pid")
 
     def _prepare_programs(self) -> None:
         """Copy the programs when the server's user cannot reach them (a venv under /root, say)."""
         if not self._identity or self._server_may(self._bin / "postgres"):
             return
-        copy = Path(tempfile.mkdtemp(prefix="pgdeploy-programs-"))
+        copy = Path(tempfile.mkdtemp(prefix="pgdeploy-programs-", dir=self._scratch))
         self._copies.append(copy)
         shutil.copytree(self._bin.parent, copy / "pg", symlinks=True)
         copy.chmod(0o755)
@@ -242,21 +238,14 @@ class Cluster(Server):
         return test.returncode == 0
 
     def _initdb(self) -> None:
-        # Made beside its place and renamed: a kill in the middle leaves no half cluster behind. An initdb that
-        # outlived its pgdeploy may still be at work in an older one.
-        for older in self.home.glob("data.making*"):
-            shutil.rmtree(older, ignore_errors=True)
-        making = Path(tempfile.mkdtemp(prefix="data.making-", dir=self.home))
-        self._give_to_server(making)
-        self._give_to_server(self.home)
-        command = [str(self._bin / "initdb"), "-D", str(making), "-U", self.superuser, "-E", "UTF8"]
-        self._run(
-            [*command, "--locale=C", "--data-checksums", "--no-sync", "--no-instructions", "--auth=reject"]
-        )
-        making.rename(self.data)
+        making = self._home.make_data()
+        command = [str(self._bin / "initdb"), "-D", str(self.home / making), "-U", self.superuser]
+        options = ["-E", "UTF8", "--locale=C", "--data-checksums", "--no-sync", "--no-instructions"]
+        self._run([*command, *options, "--auth=reject"])
+        self._home.keep_data(making)
         self.write_hba("")
-        me = getpass.getuser()
-        self._write(self.data / "pg_ident.conf", f'pgdeploy "{me}" "{_quoted(self.superuser)}"\n')
+        me = pwd.getpwuid(os.geteuid()).pw_name
+        self._home.write_data("pg_ident.conf", f'pgdeploy "{me}" "{_quoted(self.superuser)}"\n'.encode())
 
     def _own_rules(self) -> str:
         return (
@@ -271,16 +260,17 @@ class Cluster(Server):
 
     def _pg_ctl(self, *arguments: str, check: bool = True) -> None:
         command = [str(self._bin / "pg_ctl"), "-w", "-t", "60", "-s", "-D", str(self.data), *arguments]
-        before = self.log.stat().st_size if self.log.exists() else 0
+        before = self._home.log_size()
         try:
             self._run(command)
         except TargetError as error:
             if check:
-                raise TargetError(f"{error}{self._last_words(before)}") from None
+                raise TargetError(*error.lines, *self._last_words(before)) from None
 
     def _run(self, command: list[str]) -> None:
-        # Files, not pipes: the server would inherit a pipe and we would wait for it for ever.
-        with tempfile.TemporaryFile() as output:
+        # Files, not pipes: the server would inherit a pipe and we would wait for it for ever. Of a start that is cut
+        # short nobody could say whether there is a server; Ctrl-C goes to all that are in our process group.
+        with finishing(), tempfile.TemporaryFile() as output:
             done = subprocess.run(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -288,6 +278,7 @@ class Cluster(Server):
                 stderr=output,
                 check=False,
                 cwd="/",
+                process_group=0,
                 # nothing of ours: our environment may hold the secrets of a spec
                 env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
                 **self._identity,
@@ -295,49 +286,31 @@ class Cluster(Server):
             output.seek(0)
             said = output.read().decode(errors="replace").strip()
         if done.returncode != 0:
-            raise TargetError(f"{Path(command[0]).name} failed: {_reasons(said) or said or done.returncode}")
+            why, *more = _reasons(said) or said.splitlines() or [str(done.returncode)]
+            raise TargetError(f"{Path(command[0]).name} failed: {why}", *(f"  | {line}" for line in more))
 
-    def _last_words(self, since: int) -> str:
+    def _last_words(self, since: int) -> list[str]:
         """What the server logged behind this place, as far as it says why."""
-        with contextlib.suppress(OSError):
-            logged = self.log.read_bytes()[since:].decode(errors="replace").splitlines()[-8:]
-            return "".join(f"\n  {line}" for line in _reasons("\n".join(logged)).splitlines())
-        return ""
-
-    def _write(self, file: Path, text: str) -> None:
-        """Replace a file in one step, so that a kill leaves the old or the new, never half."""
-        new = file.with_name(file.name + ".new")
-        new.write_text(text)
-        new.chmod(0o600)
-        self._give_to_server(new)
-        new.replace(file)
+        return [f"  | {line}" for line in _reasons(self._home.log_since(since))][-8:]
 
     def _give_to_server(self, path: Path) -> None:
         if self._identity:
-            os.chown(path, self._identity["user"], self._identity["group"])
+            os.chown(path, self._identity["user"], self._identity["group"], follow_symlinks=False)
 
 
-_OURS_IN_HOME = {
-    "data",
-    "server.log",
-    "lock",
-    "secrets.json",
-    "secrets.json.new",
-    "postgresql.auto.conf.worked",
-}
+_HBA, _AUTO, _WORKED = "pg_hba.conf", "postgresql.auto.conf", "postgresql.auto.conf.worked"
+_OURS_IN_HOME = frozenset({DATA, LOG, LOCK, "secrets.json", "secrets.json.new", _WORKED})
 
 
-def _reasons(said: str) -> str:
+def _reasons(said: str) -> list[str]:
     """Of what a program said the lines that say why it failed."""
-    return "\n".join(line for line in said.splitlines() if _REASON.search(line))
+    return [line for line in said.splitlines() if _REASON.search(line)]
 
 
-def _made_up(file: Path) -> dict[str, str]:
+def _made_up(file: Path, text: bytes) -> dict[str, str]:
     """The passwords that were made up before."""
-    if not file.exists():
-        return {}
     try:
-        return {str(name): str(value) for name, value in json.loads(file.read_text()).items()}
+        return {str(name): str(value) for name, value in json.loads(text).items()}
     except (ValueError, AttributeError):
         raise TargetError(f"{file}: damaged; remove it, and the next apply makes up new passwords") from None
 
@@ -353,39 +326,41 @@ class Embedded(Cluster):
     """What `--on embedded` gives: the wheel's PostgreSQL, kept in a folder or thrown away at the end."""
 
     def __init__(self, major: int, home: Path | None) -> None:
-        self._thrown_away = tempfile.mkdtemp(prefix="pgdeploy-embedded-") if home is None else None
+        self._thrown_away = tempfile.mkdtemp(prefix=_THROW_AWAY) if home is None else None
+        atexit.register(self.close)
         self._declared = major
         folder = home if home is not None else Path(self._thrown_away or "") / "cluster"
+        super().__init__(folder, wheel_bin(major))
         if self._thrown_away:
             Path(self._thrown_away).chmod(0o755)
-        super().__init__(folder, wheel_bin(major))
+            # all in one folder, so that whoever finds it after a kill has all of it
+            self._scratch = Path(self._thrown_away) if len(self._thrown_away) < _SHORT else None
 
     def stand_in_secrets(self, references: Iterable[SecretRef]) -> list[str]:
         """Make up a password for each environment variable that is not set, and keep it with the data.
 
         An embedded server is nobody's but ours, so to try a spec takes no secrets. Gives the names.
         """
-        file = self.home / "secrets.json"
-        known = _made_up(file)
+        kept = self._home.folder.read("secrets.json")
+        known = _made_up(self.home / "secrets.json", kept.data) if kept is not None else {}
         made = stand_ins(references, known)
         if made:
-            new = file.with_name(f"{file.name}.new")
-            new.touch(mode=0o600)
-            new.write_text(json.dumps(known | made))
-            new.replace(file)
+            self._home.folder.write("secrets.json", json.dumps(known | made).encode(), None, 0o600)
         os.environ.update(made)
         return list(made)
 
-    def start(self) -> None:
-        """Raises TargetError, too, when the data is of another major version than the spec's programs."""
-        version, programs = self.data / "PG_VERSION", "18" if self._declared >= 18 else "16"
-        found = version.read_text().strip() if version.exists() else programs
+    def _examine(self) -> None:
+        """Data of another major version than the spec's programs is left alone."""
+        programs = "18" if self._declared >= 18 else "16"
+        version = self._home.data("PG_VERSION")
+        found = programs if version is None else version.decode(errors="replace").strip()
+        if not found.isdecimal():
+            raise TargetError(f"{self.data}/PG_VERSION: damaged; name another directory")
         if found != programs:
             raise TargetError(
                 f"{self.home}: holds the data of PostgreSQL {found}, and this spec is for {programs}; "
                 "name another directory"
             )
-        super().start()
 
     @property
     def kept(self) -> bool:
@@ -398,9 +373,11 @@ class Embedded(Cluster):
         return super().inapplicable(kind, name, desired) or _too_big(kind, name, desired)
 
     def close(self) -> None:
-        self.stop()
-        if self._thrown_away:
-            shutil.rmtree(self._thrown_away, ignore_errors=True)
+        with finishing():
+            atexit.unregister(self.close)
+            self.stop()
+            if self._thrown_away:
+                shutil.rmtree(self._thrown_away, ignore_errors=True)
 
 
 def start_embedded(major: int, home: Path | None) -> Embedded:
@@ -410,6 +387,8 @@ def start_embedded(major: int, home: Path | None) -> Embedded:
         MissingExtra: the wheel is not installed.
         TargetError: it does not start.
     """
+    if home is None:
+        remove_stale(wheel_bin(major))
     server = Embedded(major, home.absolute() if home else None)
     try:
         server.start()
@@ -417,6 +396,36 @@ def start_embedded(major: int, home: Path | None) -> Embedded:
         server.close()
         raise
     return server
+
+
+_THROW_AWAY = "pgdeploy-embedded-"
+_SHORT = 60
+"""A socket's path has 107 bytes at most."""
+_STALE = 60
+"""Seconds: a younger lock may be about to be taken."""
+
+
+def remove_stale(bin: Path) -> None:
+    """End the throw-away servers of ours whose pgdeploy was killed, which nothing can prevent; and remove them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_THROW_AWAY}*"):
+        with contextlib.suppress(OSError, TargetError):
+            lock = (folder / "cluster" / "lock").lstat()
+            if folder.lstat().st_uid == os.geteuid() == lock.st_uid and time.time() - lock.st_mtime > _STALE:
+                Stale(folder / "cluster", bin).bury()
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+class Stale(Cluster):
+    """What a pgdeploy left that was killed."""
+
+    def bury(self) -> None:
+        """Raises TargetError when its pgdeploy lives, which then holds the lock."""
+        try:
+            self._prepare_home()
+            self._home.take_lock()
+            self._end_predecessor()
+        finally:
+            self.stop()
 
 
 def _too_big(kind: str, name: str, desired: str) -> str | None:

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING
 
 from pgdeploy.connection.bridge import CONNECT_TIMEOUT, last_word
 from pgdeploy.errors import TargetError
+from pgdeploy.signals import finishing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,9 +59,10 @@ class Login:
             raise TargetError(f"{self.address}: {reason or f'ssh failed with exit status {done}'}")
 
     def close(self) -> None:
-        if self._socket.exists():
-            self._ssh("-O", "exit", stderr=subprocess.DEVNULL)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        with finishing():
+            if self._socket.exists():
+                self._ssh("-O", "exit", stderr=subprocess.DEVNULL)
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def command(self, remote: str) -> list[str]:
         """The command that runs `remote`, which is for a shell, on the host."""

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pgdeploy.container.docker import attempt, docker, reason, require_engine
 from pgdeploy.container.system import CODENAMES
 from pgdeploy.errors import TargetError
+from pgdeploy.signals import ended_with_us
 
 PACKAGES = (
     *("systemd-sysv", "dbus", "openssh-server", "python3", "sudo", "iproute2"),
@@ -83,9 +84,12 @@ def _no_mmdebstrap() -> str:
 def _bootstrap(codename: str, tag: str) -> None:
     """A root file system from Debian's archive, which apt's keys of this machine prove."""
     command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", codename, "-"]
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as making:
+    with (
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0
+        ) as making,
+        ended_with_us(making),
+    ):
         imported = subprocess.Popen(
             ["docker", "import", "-", f"{tag}-making"],
             stdin=making.stdout,

@@ -17,6 +17,7 @@ from pgdeploy.container.image import Note, image
 from pgdeploy.container.key import write_ssh_config
 from pgdeploy.container.stale import OWNER, owner, remove_stale
 from pgdeploy.errors import MissingExtra, TargetError
+from pgdeploy.signals import finishing
 
 BOOT_TIMEOUT = 90
 """Seconds until a host that has not booted is given up."""
@@ -90,7 +91,9 @@ def _run(tag: str, disks: Sequence[str], cleanup: Cleanup) -> str:
         # docker-py's way to say: any port of this address
         container.ports["22/tcp"] = ("127.0.0.1",)  # type: ignore[assignment]
         cleanup.add(container.stop)
-        container.start()
+        # of one that is being made the library has no name yet, to stop it by
+        with finishing():
+            container.start()
         return str(container.get_wrapped_container().name)
     except (DockerException, OSError) as error:
         raise TargetError(f"the container does not start: {error}") from error

@@ -12,6 +12,7 @@ from pgdeploy.check import name
 from pgdeploy.lint.size import UNITS, read_size
 from pgdeploy.parameter import Parameter, parameters
 from pgdeploy.resources.host.layout import Layout
+from pgdeploy.resources.settingvalue import SettingValue, offline
 from pgdeploy.values import Canonical, SettingInput, canonical, from_server
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Subject:
 
     @cached_property
     def _settings(self) -> Mapping[str, SettingInput]:
-        return Layout(self.spec).settings
+        return {name: offline(name, value) for name, value in Layout(self.spec).settings.items()}
 
     def written(self, setting: str) -> bool:
         """Whether the spec says it for the whole server."""
@@ -132,7 +133,7 @@ class Subject:
         self,
         address: str,
         setting: str,
-        values: Mapping[str, SettingInput],
+        values: Mapping[str, SettingValue],
         keys: Keys,
         limit: int | None = None,
     ) -> Iterator[Written]:
@@ -141,7 +142,8 @@ class Subject:
             if written.lower() == setting and parameter is not None:
                 named = f"setting[{name(written)}]" if address == "setting" else address
                 sessions = -1 if limit is None else limit
-                yield Written(named, (*keys, written), canonical(value, parameter), sessions)
+                known = canonical(offline(written, value), parameter)
+                yield Written(named, (*keys, written), known, sessions)
 
     def _parameter(self, setting: str) -> Parameter | None:
         return parameters(self.spec.postgres).get(setting)

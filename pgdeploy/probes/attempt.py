@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pgdeploy.connection.side import closing
 from pgdeploy.errors import TargetError, Unreadable
-from pgdeploy.facts import closing
 
 if TYPE_CHECKING:
     from pgdeploy.connection.server import Server

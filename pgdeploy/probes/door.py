@@ -18,7 +18,7 @@ from pgdeploy.facts import Facts
 from pgdeploy.probes.attempt import Attempt, attempt
 from pgdeploy.probes.session import server_of, session, sql
 from pgdeploy.resources.role import absent
-from pgdeploy.secret import Secret, SecretRef
+from pgdeploy.secret import Secret, SecretRef, is_verifier
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -66,9 +66,13 @@ class Door:
         """How the secret was met, where a wrong password was refused; it is shown nowhere else.
 
         Raises:
-            Inapplicable: no password is asked for on our way in.
+            Inapplicable: no password is asked for on our way in, or the secret is a verifier.
         """
         database, _ = self.refused(facts)
+        if is_verifier(self.password.read()):
+            raise Inapplicable(
+                f"the secret of {name(self.role)} is a SCRAM verifier, with which nobody can log in"
+            )
         return facts.once(_right, self, database)
 
     def enters(self, facts: Facts, database: str) -> bool:

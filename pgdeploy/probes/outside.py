@@ -6,13 +6,14 @@ that pg_hba.conf must refuse is tried, and must be refused by it, before anybody
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pgdeploy.check import Check, Inapplicable, Outcome, Resource, listing, name
+from pgdeploy.connection.libpq import isolated
 from pgdeploy.connection.server import MAINTENANCE
 from pgdeploy.errors import Unreadable
 from pgdeploy.facts import Facts
@@ -216,7 +217,7 @@ def _attempt(address: str, port: int, login: Login, sslmode: str) -> str:
     """
     import psycopg
 
-    options: Mapping[str, Any] = {
+    options: dict[str, object] = {
         "host": address,
         "port": port,
         "user": login.role,
@@ -228,7 +229,7 @@ def _attempt(address: str, port: int, login: Login, sslmode: str) -> str:
         "application_name": "pgdeploy",
     }
     try:
-        psycopg.connect(**options).close()
+        psycopg.connect(**isolated(options)).close()
     except psycopg.OperationalError as error:
         pgconn = error.pgconn
         if pgconn is not None and pgconn.used_password:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pgdeploy.check import Inapplicable, name
 from pgdeploy.connection.session import set_for_session
+from pgdeploy.connection.side import closing
 from pgdeploy.errors import TargetError, Unreadable
-from pgdeploy.facts import Facts, closing
+from pgdeploy.facts import Facts
 from pgdeploy.resources import database as databases
 
 if TYPE_CHECKING:

@@ -8,12 +8,14 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from pgdeploy import conninfo
 from pgdeploy.check import name
 from pgdeploy.privilege import expand
 from pgdeploy.resources import contradiction, setting
 from pgdeploy.resources.circle import circles, rings
 from pgdeploy.resources.database import TEMPLATES, inherited
 from pgdeploy.resources.grant import Line, lines_of
+from pgdeploy.resources.host import problem as host
 from pgdeploy.resources.membership import of
 from pgdeploy.resources.schema import GIVEN
 from pgdeploy.resources.vm import problem as vm
@@ -448,18 +450,14 @@ def _connect(spec: Spec) -> Iterator[Problem]:
     dsn = spec.connect.dsn if spec.connect else None
     if dsn is None:
         return
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
-
     try:
-        options = conninfo_to_dict(dsn)
-    except ProgrammingError:
-        yield Problem(("connect", "dsn"), "dsn: not a libpq connection string; write 'host=... user=...'")
+        options = conninfo.options(dsn)
+    except conninfo.ConninfoError as error:
+        yield Problem(("connect", "dsn"), f"dsn: {error}")
         return
-    if "password" in options:
-        yield Problem(
-            ("connect", "dsn"), "dsn: holds a password; leave it out and use PGPASSWORD or PGPASSFILE"
-        )
+    for keyword in conninfo.SECRETS & options.keys():
+        message = f"dsn: holds a password ({keyword}); leave it out and use PGPASSWORD or PGPASSFILE"
+        yield Problem(("connect", "dsn"), message)
 
 
 # -- the host ------------------------------------------------------------------------------------------
@@ -479,6 +477,7 @@ def _host(spec: Spec) -> Iterator[Problem]:
     yield from _mount(spec)
     yield from _exporter(spec)
     yield from _tls(spec)
+    yield from host.problems(spec)
 
 
 def _mount(spec: Spec) -> Iterator[Problem]:

@@ -7,19 +7,27 @@ Over a database connection the rules are read only; an embedded server's file is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from pgdeploy.change import Change, Effect, Stage
+from pgdeploy.change import Change, Effect, HiddenText, Stage
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
+from pgdeploy.format import pg_hba
+from pgdeploy.problem import ValueProblem
+from pgdeploy.resources.settingvalue import compared
+from pgdeploy.secret import MASK, SecretRef
+from pgdeploy.secretplace import HBA_OPTIONS, scrub, shown_option, shown_pair
 from pgdeploy.spec.model import FrozenMap, Model
+from pgdeploy.spec.text import checked, shaped
+from pgdeploy.wordlist import split_paths
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -36,22 +44,32 @@ Method = Literal[
 ]  # fmt: skip
 
 
+HbaName = Annotated[str, checked(pg_hba.name)]
+OptionName = Annotated[str, *shaped(*pg_hba.OPTION)]
+OptionWord = Annotated[str, checked(pg_hba.quoted)] | SecretRef
+OptionValue = OptionWord | tuple[OptionWord, ...]
+"""The value of an option; where it holds a secret, a reference; a list for the options of several RADIUS servers."""
+
+_LISTS = ("radiusservers", "radiussecrets", "radiusports", "radiusidentifiers")
+
+
 class HbaRuleSpec(Model):
     """One rule: who may come to which database from where, and how they prove who they are."""
 
     type: Literal["local", "host", "hostssl", "hostnossl", "hostgssenc", "hostnogssenc"] = Field(
         description="local: the Unix socket; host: TCP with or without TLS; hostssl: TCP with TLS only"
     )
-    database: tuple[str, ...] = Field(
+    database: tuple[HbaName, ...] = Field(
         min_length=1, description="names, or all, sameuser, samerole, replication"
     )
-    user: tuple[str, ...] = Field(min_length=1, description="names, +group, or all")
-    address: str | None = Field(
+    user: tuple[HbaName, ...] = Field(min_length=1, description="names, +group, or all")
+    address: Annotated[str, checked(pg_hba.address)] | None = Field(
         None, description="a network such as 10.0.0.0/8, a host name, samehost, samenet or all"
     )
     method: Method = Field(description="how they prove who they are")
-    options: FrozenMap[str, str] = Field(
-        default_factory=FrozenMap, description="options of the method, such as map"
+    options: FrozenMap[OptionName, OptionValue] = Field(
+        default_factory=FrozenMap,
+        description="options of the method, such as map; a secret as {env: NAME}, {file: PATH} or {command: [...]}",
     )
 
     @model_validator(mode="before")
@@ -60,14 +78,6 @@ class HbaRuleSpec(Model):
         if not isinstance(data, dict):
             return data
         return {k: [v] if k in ("database", "user") and isinstance(v, str) else v for k, v in data.items()}
-
-    @field_validator("database", "user")
-    @classmethod
-    def _plain_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for known in names:
-            if not known or any(character in known for character in "\0\n\r"):
-                raise PydanticCustomError("hba", "a name in pg_hba.conf cannot be empty or hold line breaks")
-        return names
 
     @model_validator(mode="after")
     def _address_fits(self) -> HbaRuleSpec:
@@ -78,29 +88,33 @@ class HbaRuleSpec(Model):
             raise PydanticCustomError(
                 "hba", "a rule of type {type} {needs}", {"type": self.type, "needs": needs}
             )
-        if self.address is not None:
-            _check_address(self.address)
         return self
+
+    @field_validator("options")
+    @classmethod
+    def _secrets_where_they_belong(cls, options: Mapping[str, OptionValue]) -> Mapping[str, OptionValue]:
+        for key, value in options.items():
+            words = value if isinstance(value, tuple) else (value,)
+            if isinstance(value, tuple) and key not in _LISTS:
+                text = "{key} takes one value; lists are for {lists}"
+                raise PydanticCustomError("hba", text, {"key": key, "lists": ", ".join(_LISTS)})
+            if key not in HBA_OPTIONS and any(isinstance(word, SecretRef) for word in words):
+                text = "{key} holds no secret; write its value"
+                raise PydanticCustomError("hba", text, {"key": key})
+        return options
 
     @property
     def match(self) -> Match:
         return Match(self.type, self.database, self.user, _network(self.address) if self.address else None)
 
-    @property
-    def auth(self) -> tuple[str, frozenset[str]]:
-        return self.method, frozenset(_as_shown(self.method, self.options))
+    def auth(self) -> Auth:
+        """How they prove who they are, with its secrets.
 
-
-def _check_address(address: str) -> None:
-    if any(character in address for character in "/:") or address.replace(".", "").isdigit():
-        try:
-            ip_network(address, strict=False)
-        except ValueError:
-            allowed = "a network such as 10.0.0.0/8 or fd00::/8, a host name, samehost, samenet or all"
-            text = "read {address}; allowed: {allowed}"
-            raise PydanticCustomError("hba", text, {"address": address, "allowed": allowed}) from None
-    elif not address or any(character in address for character in '\0\n\r "#,'):
-        raise PydanticCustomError("hba", "a host name cannot be empty or hold blanks, quotes, commas or #")
+        Raises:
+            SecretError: a reference gives none.
+        """
+        options = {key: clear_option(value) for key, value in self.options.items()}
+        return Auth(self.method, frozenset(map(_one_spelling, _as_shown(self.method, options))))
 
 
 class Match(NamedTuple):
@@ -115,6 +129,17 @@ class Match(NamedTuple):
     def text(self) -> str:
         words = [self.type, ",".join(map(name, self.database)), ",".join(map(name, self.user)), self.address]
         return " ".join(word for word in words if word)
+
+
+class Auth(NamedTuple):
+    """A method and its options as `key=value`. It holds secrets: only `text` is for people."""
+
+    method: str
+    options: frozenset[str]
+
+    @property
+    def text(self) -> str:
+        return " ".join([self.method, *sorted(map(shown_pair, self.options))])
 
 
 class HbaFact(NamedTuple):
@@ -134,9 +159,8 @@ class HbaFact(NamedTuple):
         network = _network(address) if address else None
         return Match(self.type or "", tuple(self.database or ()), tuple(self.user or ()), network)
 
-    @property
-    def auth(self) -> tuple[str, frozenset[str]]:
-        return self.method or "", frozenset(self.options or ())
+    def auth(self) -> Auth:
+        return Auth(self.method or "", frozenset(map(_one_spelling, self.options or ())))
 
 
 class HbaLoadedFact(NamedTuple):
@@ -168,6 +192,35 @@ def _as_shown(method: str, options: Mapping[str, str]) -> Iterator[str]:
             yield f"{key}={value}"
         elif key in _FLAGS and value == "1":
             yield f"{key}=true"
+
+
+def clear_option(value: OptionValue) -> str:
+    """The value as the server gets it; elements of a list are quoted as they need it.
+
+    Raises:
+        SecretError: a reference gives no secret.
+    """
+    if isinstance(value, tuple):
+        return ",".join(_element(clear_option(word)) for word in value)
+    return value.read().reveal() if isinstance(value, SecretRef) else value
+
+
+def _element(text: str) -> str:
+    return text if _PLAIN_ELEMENT.fullmatch(text) else '"' + text.replace('"', '""') + '"'
+
+
+_PLAIN_ELEMENT = re.compile(r"[\w.:/+-]+")
+
+
+def _one_spelling(pair: str) -> str:
+    """Of `key=value`: elements of a list may be quoted or not, with blanks between them."""
+    key, _, value = pair.partition("=")
+    if key not in _LISTS:
+        return pair
+    try:
+        return f"{key}={','.join(map(_element, split_paths(value)))}"
+    except ValueProblem:
+        return pair
 
 
 def _network(address: str) -> str:
@@ -218,14 +271,12 @@ class Hba(Resource):
         return [rule for rule in self.rules if not (embedded and rule.type in ("hostssl", "hostgssenc"))]
 
     def _compare_rule(self, rule: HbaRuleSpec, facts: Facts) -> Outcome:
-        desired = _auth_text(rule.auth)
+        auth = rule.auth()
         # of two rules that match the same, the first wins
         found = next((row for row in facts.once(rules) if row.match == rule.match and not row.error), None)
-        actual = _auth_text(found.auth) if found else "no such rule"
+        actual = found.auth().text if found else "no such rule"
         origin = f"{_file(facts)}:{found.line}" if found else _file(facts)
-        return Outcome(
-            found is not None and found.auth == rule.auth, desired, actual, origin, stuck=_stuck(facts)
-        )
+        return compared(found is not None and found.auth() == auth, auth.text, actual, origin, _stuck(facts))
 
     def _compare_order(self, facts: Facts) -> Outcome:
         declared = [rule.match for rule in self._applicable(facts)]
@@ -245,7 +296,7 @@ class Hba(Resource):
         return Outcome(not extra, desired, listing(extra), _file(facts), stuck=_stuck(facts))
 
     def _compare_loaded(self, facts: Facts) -> Outcome:
-        wrong = [f"line {row.line}: {row.error}" for row in facts.once(rules) if row.error]
+        wrong = [f"line {row.line}: {scrub(row.error)}" for row in facts.once(rules) if row.error]
         changed = facts.rows(HBA_LOADED)[0].changed_since
         actual = (
             listing(wrong)
@@ -262,7 +313,7 @@ class Hba(Resource):
             return
         only_waits = all(drift.check.field == "loaded" for drift in drifts if not drift.stuck)
         waiting = only_waits and not any(row.error for row in facts.once(rules))
-        text = None if waiting else render(self._applicable(facts))
+        text = None if waiting else _file_text(tuple(self._applicable(facts)))
         yield Change(Stage.HBA, (), causes, effect=Effect.RELOAD, hba=text)
 
 
@@ -279,34 +330,36 @@ def _file(facts: Facts) -> str:
     return loaded[0].file if loaded else "pg_hba.conf"
 
 
-def _auth_text(auth: tuple[str, frozenset[str]]) -> str:
-    return " ".join([auth[0], *sorted(auth[1])])
-
-
 def _order(matches: Iterable[Match]) -> str:
     return " | ".join(match.text for match in matches) or "none"
 
 
-def render(rules: Iterable[HbaRuleSpec]) -> str:
-    """The rules as pg_hba.conf has them."""
-    return "".join(_line(rule) + "\n" for rule in rules)
+def render(rules: Iterable[HbaRuleSpec], *, reveal: bool) -> str:
+    """The rules as pg_hba.conf has them; without `reveal` no secret is read, and masks stand for them.
+
+    Raises:
+        SecretError: a reference gives no secret.
+    """
+    return "".join(_line(rule, reveal=reveal) + "\n" for rule in rules)
 
 
-def _line(rule: HbaRuleSpec) -> str:
-    databases = ",".join(_token(word, KEYWORDS) for word in rule.database)
-    users = ",".join(_token(word, ("all",)) for word in rule.user)
-    address = rule.match.address or ""
-    options = " ".join(f'{key}="{value}"' for key, value in rule.options.items())
-    return " ".join(filter(None, [rule.type, databases, users, address, rule.method, options]))
+def _file_text(rules: tuple[HbaRuleSpec, ...]) -> HiddenText:
+    return HiddenText(render(rules, reveal=False), lambda: render(rules, reveal=True))
 
 
-def _token(word: str, keywords: Iterable[str]) -> str:
-    """Keywords stand bare, names are quoted; the + of a group stands before its quotes."""
-    if word in keywords:
-        return word
-    prefix = "+" if word.startswith("+") and len(word) > 1 else ""
-    quoted = word.removeprefix(prefix).replace('"', '""')
-    return f'{prefix}"{quoted}"'
+def _line(rule: HbaRuleSpec, *, reveal: bool) -> str:
+    words = [rule.type, pg_hba.names(rule.database, KEYWORDS), pg_hba.names(rule.user, ("all",))]
+    words += [pg_hba.address(rule.match.address)] if rule.match.address is not None else []
+    options = [
+        pg_hba.option(key, clear_option(value) if reveal else _masked(key, value))
+        for key, value in rule.options.items()
+    ]
+    return " ".join([*words, rule.method, *options])
+
+
+def _masked(key: str, value: OptionValue) -> str:
+    """Offline: nothing is read."""
+    return MASK if key in HBA_OPTIONS else shown_option(key, clear_option(value))
 
 
 def resources(spec: Spec) -> Iterator[Resource]:

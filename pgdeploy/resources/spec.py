@@ -5,33 +5,34 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from pgdeploy.format.name import SSH_HOST, SSH_USER
 from pgdeploy.resources.database import DatabaseSpec
 from pgdeploy.resources.grant import ServerGrantSpec
 from pgdeploy.resources.hba import HbaRuleSpec
 from pgdeploy.resources.host.spec import HostSpec
 from pgdeploy.resources.role import RoleSpec
-from pgdeploy.resources.setting import SettingValue, completions
+from pgdeploy.resources.setting import completions
+from pgdeploy.resources.settingvalue import SettingValue
 from pgdeploy.resources.vm.spec import VmSpec
+from pgdeploy.secret import SecretRef
 from pgdeploy.spec.loader import Loaded, load
 from pgdeploy.spec.model import Day, FrozenMap, Identifier, Model
+from pgdeploy.spec.text import shaped
 
-_SHOWN = "' \" ` $ \\ ; & < > | ( ) { }"
-_OF_SHELLS = frozenset(_SHOWN)
-
-
-def is_ssh_name(text: str) -> bool:
-    """Whether ssh can be given it as a host or a user, whatever its files do with it."""
-    return not text.startswith("-") and text.isprintable() and not set(text) & _OF_SHELLS
+AUTH_METHODS = frozenset({"password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "none"})
+"""What libpq's require_auth names."""
 
 
 class Ssh(Model):
     """How to reach the server's host by ssh."""
 
-    host: str = Field(min_length=1, description="a name or an address")
-    user: str | None = Field(None, description="login name; default: what ssh itself takes")
+    host: Annotated[str, *shaped(*SSH_HOST)] = Field(description="a name or an address")
+    user: Annotated[str, *shaped(*SSH_USER)] | None = Field(
+        None, description="login name; default: what ssh itself takes"
+    )
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(None, description="default 22")
     key: str | None = Field(None, description="file of the private key")
     known_hosts: str | None = Field(None, description="file of host keys; an unknown host is refused")
@@ -41,17 +42,6 @@ class Ssh(Model):
     def options(self) -> dict[str, Any]:
         """What `ssh_options` makes options of."""
         return self.model_dump(exclude={"host"})
-
-    @field_validator("host", "user")
-    @classmethod
-    def _no_command(cls, text: str | None, info: ValidationInfo) -> str | None:
-        """ssh gives both to a shell where a ProxyCommand or Match exec says %h or %r; it refuses the same since 9.6."""
-        domain, _, name = (text or "").rpartition("\\") if info.field_name == "user" else ("", "", text or "")
-        if not (is_ssh_name(domain) and is_ssh_name(name)) or (domain and not name):
-            raise PydanticCustomError(
-                "ssh", "cannot start with -, nor hold blanks or any of {chars}", {"chars": _SHOWN}
-            )
-        return text
 
     @field_validator("known_hosts")
     @classmethod
@@ -66,12 +56,30 @@ class Connect(Model):
     """How to reach the live server: by libpq or by ssh."""
 
     dsn: str | None = Field(None, description="a libpq connection string, without a password")
+    require_auth: str | None = Field(
+        None,
+        description="with `dsn:`: how the server may ask who we are, as libpq has it; default: !password,!md5",
+    )
     ssh: Ssh | None = Field(None, description="over ssh, by peer authentication on the server's socket")
+
+    @field_validator("require_auth")
+    @classmethod
+    def _known_methods(cls, text: str | None) -> str | None:
+        words = [word.strip() for word in text.split(",")] if text is not None else []
+        refused = len({word.startswith("!") for word in words}) > 1
+        if refused or not {word.removeprefix("!") for word in words} <= AUTH_METHODS:
+            allowed = ", ".join(sorted(AUTH_METHODS))
+            raise PydanticCustomError(
+                "connect", "allowed: {allowed}, all or none with a !", {"allowed": allowed}
+            )
+        return text
 
     @model_validator(mode="after")
     def _one_way(self) -> Connect:
         if (self.dsn is None) == (self.ssh is None):
             raise PydanticCustomError("connect", "name one way: `dsn:` or `ssh:`")
+        if self.require_auth is not None and self.dsn is None:
+            raise PydanticCustomError("connect", "`require_auth:` goes with `dsn:`")
         return self
 
 
@@ -136,6 +144,19 @@ class Spec(Model):
         if self.vm is None:
             return None
         return Ssh(host=str(self.vm.network.interface.ip), user=self.vm.cloud_init.user)
+
+    @property
+    def secrets(self) -> list[SecretRef]:
+        """The references to what the server itself holds: passwords, and secrets in settings and pg_hba.conf."""
+        scopes = [self.settings, *(body.settings for body in self.databases.values())]
+        for role in self.roles.values():
+            scopes += [role.settings, *role.settings_in.values()]
+        values: list[object] = [role.password for role in self.roles.values()]
+        values += [value for scope in scopes for value in scope.values()]
+        for rule in self.hba or ():
+            for option in rule.options.values():
+                values += option if isinstance(option, tuple) else [option]
+        return [value for value in values if isinstance(value, SecretRef)]
 
     @model_validator(mode="before")
     @classmethod

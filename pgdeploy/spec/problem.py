@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pgdeploy.spec.place import Keys, dotted, escape
+from pgdeploy.one_line import escape
+from pgdeploy.spec.place import Keys, dotted
 
 _LONGEST = 60
 

@@ -42,7 +42,10 @@ def translate(
 
     `also_allowed` are keys of the root that the model does not know and the loader takes.
     """
-    pending = [(one["loc"], one) for one in error.errors(include_url=False)]
+    every = [(one["loc"], one) for one in error.errors(include_url=False)]
+    above = {location[:end] for location, _ in every for end in range(len(location))}
+    # pydantic counts the items that it did not refuse
+    pending = [(loc, one) for loc, one in every if one["type"] != "too_short" or loc not in above]
     by_keys: dict[Keys, list[Error]] = {}
     for keys, one in _settle(pending, data, ()):
         by_keys.setdefault(keys, []).append(one)

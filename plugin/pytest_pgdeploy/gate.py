@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_pgdeploy import host_fixture
 from pytest_pgdeploy.collection import Collection, choose_arguments
 from pytest_pgdeploy.distribution import Distribution
+from pytest_pgdeploy.ending import Ends
 from pytest_pgdeploy.fixtures import target_fixture
 from pytest_pgdeploy.item import Reporting
 from pytest_pgdeploy.options import read_options
@@ -30,6 +31,7 @@ def start(config: pytest.Config) -> None:
     config.stash[VISITS] = visits
     choose_arguments(config, visits)
     parts: dict[str, object] = {
+        "ends": Ends(),
         "visits": visits,
         "collection": Collection(visits),
         "reporting": Reporting(),

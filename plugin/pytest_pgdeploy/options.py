@@ -157,6 +157,7 @@ def read_options(config: pytest.Config) -> Options:
 
 def _files(config: pytest.Config) -> tuple[Path, ...]:
     from pgdeploy.errors import TargetError
+    from pgdeploy.one_line import escape, is_plain
     from pgdeploy.target import find
 
     folder = config.getoption("pgdeploy_specs")
@@ -168,6 +169,11 @@ def _files(config: pytest.Config) -> tuple[Path, ...]:
         ]
     except TargetError as error:
         raise pytest.UsageError(str(error)) from None
+    for file in found:
+        if not is_plain(str(file)):  # pytest prints paths as they are
+            raise pytest.UsageError(
+                f"a spec's path has characters that nobody sees; rename it: {escape(str(file))}"
+            )
     by_name: dict[str, Path] = {}
     for file in map(_shown, found):
         other = by_name.setdefault(file.stem, file)

@@ -10,6 +10,7 @@ import pytest
 from pgdeploy import report
 from pgdeploy.errors import SpecError
 from pgdeploy.gate import Gate
+from pgdeploy.signals import finishing
 from pgdeploy.target import load_target
 
 if TYPE_CHECKING:
@@ -110,8 +111,9 @@ class Visits:
         self._close()
 
     def _close(self) -> None:
-        for visit in self.all:
-            visit.close()
+        with finishing():
+            for visit in self.all:
+                visit.close()
 
 
 VISITS = pytest.StashKey[Visits]()

@@ -6,6 +6,7 @@ after the text of another script.)
 
 import fcntl
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +19,9 @@ PATIENCE = 180
 def answer(ask: Callable[[dict[str, Any]], Any], question: dict[str, Any]) -> None:
     try:
         if question.get("make"):
-            with open(ALONE, "a", encoding="ascii") as lock:
+            with open(ALONE, "a", encoding="ascii", opener=_for_root_alone) as lock:
+                # an older version let everybody read it, and who may read it can hold it
+                os.fchmod(lock.fileno(), 0o600)
                 _wait_for_turn(lock.fileno())
                 found = ask(question)
         else:
@@ -27,6 +30,10 @@ def answer(ask: Callable[[dict[str, Any]], Any], question: dict[str, Any]) -> No
         where = error.filename2 or error.filename
         sys.exit("%s: %s" % (where, error.strerror) if where else error.strerror)
     sys.stdout.write(json.dumps(found) + "\n")
+
+
+def _for_root_alone(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def _wait_for_turn(lock: int) -> None:

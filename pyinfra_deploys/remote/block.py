@@ -8,6 +8,8 @@ import stat
 import subprocess
 from typing import Any, Optional
 
+from pgdeploy.nofollow import open_folder
+
 FORMATTED = "/var/lib/pgdeploy/formatting-%s"
 """Stands there for as long as a disk of ours is being formatted; it says which."""
 
@@ -67,14 +69,37 @@ def disk_fault(disk: dict[str, Any], found: dict[str, Any]) -> str:
             "disk %s (%s) holds %s, and is left alone; if nothing on it is of worth: wipefs --all %s; "
             "if it is what belongs at %s, mount it there and run this again"
         ) % (name, found["node"], found["holds"], found["node"], mount)
-    hidden = [] if over is not None or not os.path.isdir(mount) else sorted(os.listdir(mount))
-    if hidden:
-        return "%s is not empty (%s), and disk %s mounted there would hide that; move it away first" % (
-            mount,
-            ", ".join(hidden[:5]),
-            name,
+    return mount_fault(disk) if over is None else ""
+
+
+def mount_fault(disk: dict[str, Any]) -> str:
+    """Why nothing is mounted on this folder; nothing when all is well.
+
+    mount(8) goes by path: whoever owns a folder on the way could have the disk mounted over any other.
+    """
+    mount = disk["mount"]
+    try:
+        with open_folder(os.path.dirname(mount)) as above:
+            mine = above.ours
+        with open_folder(mount) as folder:
+            hidden = sorted(folder.names())
+    except FileNotFoundError:
+        return ""
+    if not mine:
+        return (
+            "%s is in a folder of another user, who could lead a mount elsewhere; mount disk %s elsewhere"
+            % (
+                mount,
+                disk["name"],
+            )
         )
-    return ""
+    if not hidden:
+        return ""
+    return "%s is not empty (%s), and disk %s mounted there would hide that; move it away first" % (
+        mount,
+        ", ".join(hidden[:5]),
+        disk["name"],
+    )
 
 
 def disk_is_ours(disk: dict[str, Any], found: dict[str, Any]) -> bool:

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from typing import Any
+
+from pgdeploy.nofollow import open_folder
+from pyinfra_deploys.remote.whole import State, entry_of, remove_file, state_of, write_whole
+
+INCLUDE = "include_dir = 'conf.d'\n"
 
 
 def main(question: dict[str, Any]) -> dict[str, Any]:
     folder = "/etc/postgresql/%s/%s" % (question["version"], question["name"])
     config = folder + "/postgresql.conf"
     if question["make"]:
-        if not os.path.exists(config) or (os.path.exists(_marker(question)) and not _includes(config)):
+        if entry_of(config) is None or (_begun(question) and not _includes(config)):
             _make(question, config)
         if not _includes(config):
-            with open(config, "a", encoding="utf-8") as file:
-                file.write("include_dir = 'conf.d'\n")
-        if os.path.exists(_marker(question)):
-            os.unlink(_marker(question))
-    there = os.path.exists(config)
-    complete = there and os.path.exists(question["data_directory"] + "/PG_VERSION")
-    if there and not complete and not os.path.exists(_marker(question)):
+            _include(config)
+        remove_file(_marker(question))
+    there = entry_of(config) is not None
+    complete = there and entry_of(question["data_directory"] + "/PG_VERSION") is not None
+    if there and not complete and not _begun(question):
         raise SystemExit(
             "%s says that the cluster is in %s, and that holds none; is its disk mounted?"
             % (config, question["data_directory"])
         )
-    return {"differs": not complete or os.path.exists(_marker(question)) or not _includes(config)}
+    return {"differs": not complete or _begun(question) or not _includes(config)}
 
 
 def _marker(question: dict[str, Any]) -> str:
@@ -34,19 +36,24 @@ def _marker(question: dict[str, Any]) -> str:
     return "%s.pgdeploy-initdb" % question["data_directory"]
 
 
+def _begun(question: dict[str, Any]) -> bool:
+    return entry_of(_marker(question)) is not None
+
+
 def _make(question: dict[str, Any], config: str) -> None:
-    data, marker = question["data_directory"], _marker(question)
-    if os.path.exists(marker):
+    data = question["data_directory"]
+    if _begun(question):
         # a run of ours was cut short in initdb; the folder was empty before it
-        _run(["find", data, "-mindepth", "1", "-delete"])
-        if os.path.exists(config):
+        if entry_of(data) is not None:
+            with open_folder(data) as folder:
+                folder.empty()
+        if entry_of(config) is not None:
             _run(["pg_dropcluster", question["version"], question["name"]])
-    elif os.path.isdir(data) and [name for name in os.listdir(data) if name != "lost+found"]:
+    elif [name for name in _names(data) if name != "lost+found"]:
         raise SystemExit(data + " is not empty, and is left alone")
-    parent = os.path.dirname(data)
-    os.makedirs(parent, mode=0o755, exist_ok=True)
-    with open(marker, "w", encoding="ascii") as file:
-        file.write("initdb of pgdeploy is at work in the folder beside this file\n")
+    text = "initdb of pgdeploy is at work in the folder beside this file\n"
+    mark = {"path": _marker(question), "text": text, "owner": "root", "group": "root", "mode": "0644"}
+    write_whole(mark)
     words = ["pg_createcluster", "-d", data, "-p", str(question["port"]), "--locale", question["locale"]]
     words += ["-e", question["encoding"], question["version"], question["name"], "--"]
     if question["checksums"]:
@@ -56,9 +63,30 @@ def _make(question: dict[str, Any], config: str) -> None:
     _run(words)
 
 
+def _names(path: str) -> list[str]:
+    try:
+        with open_folder(path) as folder:
+            return folder.names()
+    except FileNotFoundError:
+        return []
+
+
 def _includes(config: str) -> bool:
-    with open(config, encoding="utf-8") as file:
-        return re.search(r"(?m)^\s*include_dir\s*=\s*'conf\.d'", file.read()) is not None
+    return re.search(r"(?m)^\s*include_dir\s*=\s*'conf\.d'", _text(config)[0]) is not None
+
+
+def _include(config: str) -> None:
+    text, owner, group, mode = _text(config)
+    end = "" if text.endswith("\n") else "\n"
+    file = {"path": config, "owner": owner, "group": group, "mode": oct(mode)[2:]}
+    write_whole({**file, "text": text + end + INCLUDE})
+
+
+def _text(config: str) -> State:
+    found = state_of(config)
+    if found is None:
+        raise SystemExit("%s is no plain file of its own; it is not read, and not written" % config)
+    return found
 
 
 def _run(words: list[str]) -> None:

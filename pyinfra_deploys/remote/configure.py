@@ -18,7 +18,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from pyinfra_deploys.remote.whole import desired_state, state_of, write_whole
+from pgdeploy.nofollow import read_file
+from pyinfra_deploys.remote.whole import (
+    desired_state,
+    entry_of,
+    numbers_of,
+    remove_file,
+    state_of,
+    write_whole,
+)
 
 JOURNAL = "/var/lib/pgdeploy/configuration"
 
@@ -63,7 +71,8 @@ def _waits(question: dict[str, Any]) -> str:
     if pending != "0" or _limited_otherwise(question):
         return "restart"
     paths = [file["path"] for file in question["files"]] + question["watched"]
-    newest = max(os.stat(path).st_mtime for path in paths)
+    entries = [known for known in map(entry_of, paths) if known is not None]
+    newest = max(known.st_mtime for known in entries)
     return "reload" if newest > float(when) else ""
 
 
@@ -125,7 +134,9 @@ def _prepare_unit(question: dict[str, Any]) -> None:
 def _try_settings(question: dict[str, Any]) -> None:
     """The settings on files of their own: a value out of range is found before the good file is gone."""
     with tempfile.TemporaryDirectory(prefix="pgdeploy-") as folder:
-        os.chmod(folder, 0o755)
+        # for the server alone: its settings may hold a password
+        os.chown(folder, 0, numbers_of("root", "postgres")[1])
+        os.chmod(folder, 0o750)
         for name, text in (
             ("postgresql.conf", "include '%s'\ninclude '%s/new.conf'\n" % (question["config"], folder)),
             ("new.conf", question["files"][0]["text"]),
@@ -166,8 +177,7 @@ def _put_back() -> list[str]:
         kept = json.load(file)
     for item in kept:
         if item["was"] is None:
-            if os.path.exists(item["path"]):
-                os.unlink(item["path"])
+            remove_file(item["path"])
             continue
         text, owner, group, mode = item["was"]
         write_whole(
@@ -251,10 +261,11 @@ def _log(question: dict[str, Any], since: float) -> str:
     """What the server said last: in its own log file, or in the journal."""
     lines = []
     try:
-        with open(question["start_log"], encoding="utf-8", errors="replace") as file:
-            if os.stat(question["start_log"]).st_mtime >= since - 1:
-                lines = file.read().splitlines()
+        found = read_file(question["start_log"], 1 << 20, end=True)
+        if found is not None and found.known.st_mtime >= since - 1:
+            lines = found.data.decode("utf-8", "replace").splitlines()
     except OSError:
+        # another user's link; systemd's journal has it too
         pass
     said = [line.split("] ", 1)[-1] for line in lines if "FATAL" in line or "PANIC" in line]
     if not said:

@@ -12,7 +12,15 @@ import struct
 import subprocess
 from typing import Any
 
-from pyinfra_deploys.remote.block import disk_fault, disk_mark, disk_state, fstab_lines, is_fstab_of
+from pgdeploy.nofollow import open_folder
+from pyinfra_deploys.remote.block import (
+    disk_fault,
+    disk_mark,
+    disk_state,
+    fstab_lines,
+    is_fstab_of,
+    mount_fault,
+)
 from pyinfra_deploys.remote.whole import state_of, write_whole
 
 FSTAB = "/etc/fstab"
@@ -88,7 +96,11 @@ def _mount(disk: dict[str, Any], found: dict[str, Any]) -> None:
     if found["over"] is not None:
         _run(["mount", "-o", "remount", disk["mount"]])
         return
-    os.makedirs(disk["mount"], mode=0o755, exist_ok=True)
+    open_folder(disk["mount"], make=True).close()
+    # once more: what was missing on the way may have been placed there by now
+    fault = mount_fault(disk)
+    if fault:
+        raise SystemExit(fault)
     if shutil.which("udevadm") is not None:
         # what was formatted just now gets its name by UUID from udev, and systemd goes by that
         subprocess.run(["udevadm", "settle", "--timeout=30"], capture_output=True, check=False)
@@ -151,7 +163,7 @@ def _size(disk: dict[str, Any], found: dict[str, Any]) -> int:
     """How much of the disk the file system knows of."""
     if found["signature"]["TYPE"] == "xfs":
         # the disk itself may lag behind what the kernel has
-        handle = os.open(disk["mount"], os.O_RDONLY)
+        handle = os.open(disk["mount"], os.O_RDONLY | os.O_DIRECTORY)
         try:
             told = fcntl.ioctl(handle, XFS_GEOMETRY, bytes(112))
         finally:

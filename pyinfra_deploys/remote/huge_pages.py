@@ -9,6 +9,8 @@ import subprocess
 import tempfile
 from typing import Any
 
+from pyinfra_deploys.remote.whole import numbers_of, state_of, write_whole
+
 
 def main(question: dict[str, Any]) -> dict[str, Any]:
     if subprocess.run(["systemd-detect-virt", "-cq"], check=False).returncode == 0:
@@ -19,8 +21,9 @@ def main(question: dict[str, Any]) -> dict[str, Any]:
     text = "vm.nr_hugepages = " + str(pages) + "\n"
     differs = _total() < pages or _read(question["file"]) != text
     if differs and question["make"]:
-        with open(question["file"], "w", encoding="ascii") as file:
-            file.write(text)
+        write_whole(
+            {"path": question["file"], "text": text, "owner": "root", "group": "root", "mode": "0644"}
+        )
         subprocess.run(["sysctl", "-q", "-p", question["file"]], check=True)
         if _total() < pages:
             raise SystemExit(
@@ -31,8 +34,12 @@ def main(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def _counted(question: dict[str, Any]) -> int:
-    with tempfile.TemporaryDirectory(prefix="pgdeploy-") as folder:
+    # not a TemporaryDirectory: older ones change modes through links that they come upon
+    folder = tempfile.mkdtemp(prefix="pgdeploy-")
+    try:
         done = _count(question, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     if done.returncode == 0 and done.stdout.strip().isdigit():
         return int(done.stdout)
     # PostgreSQL 14 does not count, and what is not there yet cannot: its buffers and a twentieth more
@@ -42,15 +49,23 @@ def _counted(question: dict[str, Any]) -> int:
 
 def _count(question: dict[str, Any], folder: str) -> subprocess.CompletedProcess[str]:
     """With the settings that it will have. A server that runs holds its data directory; so it counts in another one."""
+    user, group = numbers_of("postgres", "postgres")
     data = folder + "/data"
-    os.mkdir(data, 0o700)
-    os.mkdir(data + "/global")
+    files = {folder + "/new.conf": "include '%s'\n" % question["config"] + question["settings"]}
+    os.makedirs(data + "/global")
     for name in ("PG_VERSION", "global/pg_control", "postgresql.auto.conf"):
-        if os.path.exists(question["data_directory"] + "/" + name):
-            shutil.copyfile(question["data_directory"] + "/" + name, data + "/" + name)
-    with open(folder + "/new.conf", "w", encoding="utf-8") as file:
-        file.write("include '%s'\n" % question["config"] + question["settings"])
-    subprocess.run(["chown", "-R", "postgres:", folder], check=False)
+        # never what a link in the server's folder leads to: it is about to be the server's own
+        state = state_of(question["data_directory"] + "/" + name)
+        if state is not None:
+            files[data + "/" + name] = state[0]
+    for path, text in files.items():
+        write_whole({"path": path, "text": text, "owner": "postgres", "group": "postgres", "mode": "0600"})
+    # from below: what is the server's already is not gone through again
+    for path in (data + "/global", data):
+        os.chmod(path, 0o700)
+        os.chown(path, user, group)
+    os.chown(folder, 0, group)
+    os.chmod(folder, 0o750)
     words = ["-C", "shared_memory_size_in_huge_pages"]
     for name in ("data_directory", "hba_file", "ident_file"):
         words += ["-c", name + "=" + data]

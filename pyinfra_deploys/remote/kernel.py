@@ -24,7 +24,8 @@ def main(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def _path(name: str) -> str:
-    return "/proc/sys/" + name.replace(".", "/")
+    # as sysctl has it: a slash in a name is a dot in a part, such as a network card's of a VLAN
+    return "/proc/sys/" + name.translate({ord("."): "/", ord("/"): "."})
 
 
 def _words(path: str) -> list[str]:

@@ -11,7 +11,9 @@ import subprocess
 import tempfile
 from typing import Any
 
+from pgdeploy.nofollow import open_folder
 from pyinfra_deploys.remote.block import disk_fault, disk_state
+from pyinfra_deploys.remote.whole import entry_of, state_of
 
 
 def main(question: dict[str, Any]) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def _disk(disk: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sysctl(name: str) -> str:
-    return "/proc/sys/" + name.replace(".", "/")
+    return "/proc/sys/" + name.translate({ord("."): "/", ord("/"): "."})
 
 
 def _has_zone(zone: str) -> bool:
@@ -64,10 +66,10 @@ def _os_release() -> dict[str, str]:
 
 def _text(path: str) -> str | None:
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
+        state = state_of(path)
     except OSError:
         return None
+    return state[0] if state is not None else None
 
 
 def _existing(path: str) -> str:
@@ -90,15 +92,17 @@ def _clusters() -> list[dict[str, str]]:
 
 def _data(path: str) -> dict[str, Any]:
     """What the data directory holds; nothing, when initdb of ours was cut short in it (see cluster.py)."""
-    if os.path.exists(path + ".pgdeploy-initdb"):
+    if entry_of(path + ".pgdeploy-initdb") is not None:
         return {"there": True, "version": "", "names": []}
     try:
-        names = sorted(name for name in os.listdir(path) if name != "lost+found")
+        with open_folder(path) as folder:
+            names = sorted(name for name in folder.names() if name != "lost+found")
     except FileNotFoundError:
         return {"there": False, "version": "", "names": []}
     except NotADirectoryError:
         return {"there": True, "version": "", "names": [os.path.basename(path) + " is a file"]}
-    return {"there": True, "version": (_text(path + "/PG_VERSION") or "").strip(), "names": names[:5]}
+    version = (_text(path + "/PG_VERSION") or "").strip()
+    return {"there": True, "version": version if version.isdigit() else "", "names": names[:5]}
 
 
 def _docker() -> str:

@@ -6,7 +6,7 @@ import json
 import subprocess
 from typing import Any
 
-from pyinfra_deploys.remote.whole import write_whole
+from pyinfra_deploys.remote.whole import state_of, write_whole
 
 TIMES = ("when", "by", "seconds", "first")
 
@@ -27,10 +27,10 @@ def main(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def _known(path: str) -> dict[str, Any]:
+    state = state_of(path)
     try:
-        with open(path, encoding="utf-8") as file:
-            found: dict[str, Any] = json.load(file)
-    except (OSError, ValueError):
+        found: dict[str, Any] = json.loads(state[0] if state is not None else "{}")
+    except ValueError:
         return {}
     return found
 

@@ -3,51 +3,62 @@
 from __future__ import annotations
 
 import ipaddress
-import os
-import pwd
 import re
-import shutil
 import subprocess
 import tempfile
 from typing import Any
 
+from pyinfra_deploys.remote.whole import State, state_of, write_whole
+
 
 def main(question: dict[str, Any]) -> dict[str, Any]:
-    anew, bared = _differs(question), _bared(question["key"])
+    key, certificate = state_of(question["key"]), state_of(question["certificate"])
+    anew, bared = _differs(question, key, certificate), _bared(key)
     if anew and question["make"]:
         _make(question)
-    elif bared and question["make"]:
-        shutil.chown(question["key"], "postgres", "postgres")
-        os.chmod(question["key"], 0o600)
+    elif bared and key is not None and question["make"]:
+        write_whole(_of_server(question["key"], key[0], "0600"))
     return {"differs": anew or bared}
 
 
-def _bared(key: str) -> bool:
+def _bared(key: State | None) -> bool:
     """Whether others than the server may read the key."""
-    if not os.path.exists(key):
-        return False
-    found = os.stat(key)
-    return found.st_mode & 0o777 != 0o600 or pwd.getpwuid(found.st_uid).pw_name != "postgres"
+    return key is not None and key[1::2] != ("postgres", 0o600)
 
 
-def _differs(question: dict[str, Any]) -> bool:
-    if not (os.path.exists(question["certificate"]) and os.path.exists(question["key"])):
+def _differs(question: dict[str, Any], key: State | None, certificate: State | None) -> bool:
+    """No pair of the server's own, or one for other names, or for not much longer."""
+    if key is None or certificate is None or key[1] != "postgres":
+        # what another user owns is not taken for the server's key, and not given away
         return True
     done = subprocess.run(
-        ["openssl", "x509", "-in", question["certificate"], "-noout", "-ext", "subjectAltName",
-         "-checkend", str(int(question["expires_after"]))],
+        [
+            "openssl",
+            "x509",
+            "-noout",
+            "-ext",
+            "subjectAltName",
+            "-checkend",
+            str(int(question["expires_after"])),
+        ],
+        input=certificate[0],
         capture_output=True,
         text=True,
+        errors="surrogateescape",
         check=False,
-    )  # fmt: skip
+    )
     found = re.findall(r"(?:DNS|IP Address):([^,\s]+)", done.stdout)
     return done.returncode != 0 or set(map(_canonical, found)) != set(map(_canonical, question["names"]))
 
 
+def _of_server(path: str, text: str, mode: str) -> dict[str, str]:
+    return {"path": path, "text": text, "owner": "postgres", "group": "postgres", "mode": mode}
+
+
 def _make(question: dict[str, Any]) -> None:
-    folder = os.path.dirname(question["key"])
     names = ",".join(("IP:" if _address(name) else "DNS:") + name for name in question["names"])
-    with tempfile.TemporaryDirectory(prefix=".pgdeploy-", dir=folder) as work:
+    # in a folder of root's: whoever owns the folder of the key could exchange it under openssl's hands
+    with tempfile.TemporaryDirectory(prefix="pgdeploy-", dir="/run") as work:
         words = [
             "openssl",
             "req",
@@ -70,10 +81,12 @@ def _make(question: dict[str, Any]) -> None:
         done = subprocess.run(words, capture_output=True, text=True, check=False, umask=0o077)
         if done.returncode:
             raise SystemExit("openssl: " + done.stderr.strip().splitlines()[-1])
-        for source, path, mode in (("key", question["key"], 0o600), ("crt", question["certificate"], 0o644)):
-            shutil.chown(work + "/" + source, "postgres", "postgres")
-            os.chmod(work + "/" + source, mode)
-            os.replace(work + "/" + source, path)
+        for source, path, mode in (
+            ("key", question["key"], "0600"),
+            ("crt", question["certificate"], "0644"),
+        ):
+            with open(work + "/" + source, encoding="ascii") as file:
+                write_whole(_of_server(path, file.read(), mode))
 
 
 def _canonical(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Files whole or not at all, for the scripts that write them.
+"""Files whole or not at all, for the scripts that write them; what lies in a folder of another user is not trusted.
 
 A file is `{path, text, owner, group, mode}`, the mode in octal. (No `from __future__`: this goes along with another
 script.)
@@ -7,26 +7,28 @@ script.)
 import grp
 import os
 import pwd
-import shutil
-import tempfile
 from typing import Optional
+
+from pgdeploy.nofollow import Unsafe, open_folder, read_file
 
 State = tuple[str, str, str, int]
 
 
 def state_of(path: str) -> Optional[State]:
-    """Text, owner, group and mode of a file; None where there is none."""
+    """Text, owner, group and mode of a file; None where there is none, or only what another user placed there."""
     try:
-        found = os.stat(path)
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            text = file.read()
-    except (FileNotFoundError, NotADirectoryError):
+        found = read_file(path)
+    except Unsafe:
         return None
+    if found is None:
+        return None
+    mode = found.known.st_mode & 0o7777
     try:
-        owner, group = pwd.getpwuid(found.st_uid).pw_name, grp.getgrgid(found.st_gid).gr_name
+        owner = pwd.getpwuid(found.known.st_uid).pw_name
+        group = grp.getgrgid(found.known.st_gid).gr_name
     except KeyError:
-        owner, group = str(found.st_uid), str(found.st_gid)
-    return (text, owner, group, found.st_mode & 0o7777)
+        owner, group = str(found.known.st_uid), str(found.known.st_gid)
+    return (found.text, owner, group, mode)
 
 
 def desired_state(file: dict[str, str]) -> State:
@@ -34,18 +36,37 @@ def desired_state(file: dict[str, str]) -> State:
 
 
 def write_whole(file: dict[str, str]) -> None:
-    """Never half of it, and never readable to more than it should be."""
-    folder = os.path.dirname(file["path"])
-    os.makedirs(folder, exist_ok=True)
-    handle, path = tempfile.mkstemp(prefix=".pgdeploy-", dir=folder)
+    """Never half of it, and never readable to more than it should be. A link that has its name is replaced."""
+    folder, name = os.path.split(file["path"])
+    data = file["text"].encode("utf-8", "surrogateescape")
+    with open_folder(folder, make=True) as opened:
+        opened.write(name, data, numbers_of(file["owner"], file["group"]), int(file["mode"], 8))
+
+
+def remove_file(path: str) -> None:
+    """The file goes, if there is one; what it leads to, if it is a link, stays."""
+    folder, name = os.path.split(path)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as out:
-            out.write(file["text"])
-            out.flush()
-            os.fsync(out.fileno())
-        shutil.chown(path, file["owner"], file["group"])
-        os.chmod(path, int(file["mode"], 8))
-        os.replace(path, file["path"])
-    except BaseException:
-        os.unlink(path)
-        raise
+        with open_folder(folder) as opened:
+            opened.remove(name)
+    except FileNotFoundError:
+        pass
+
+
+def entry_of(path: str) -> Optional[os.stat_result]:
+    """What stands at a path, a link itself; None where there is nothing."""
+    folder, name = os.path.split(path)
+    try:
+        with open_folder(folder) as opened:
+            return opened.look(name)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def numbers_of(owner: str, group: str) -> tuple[int, int]:
+    """User and group by number; names that are numbers already stand for themselves."""
+    try:
+        user = int(owner) if owner.isdigit() else pwd.getpwnam(owner).pw_uid
+        return user, int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
+    except KeyError as error:
+        raise SystemExit("this host has no user or group %s" % error.args[0]) from None

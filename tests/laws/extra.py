@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, LiteralString
 
 from pgdeploy.connection.embedded import Cluster
-from pgdeploy.facts import closing
+from pgdeploy.connection.side import closing
 from pgdeploy.privilege import expand
 from pgdeploy.resources.membership import of
 from pgdeploy.resources.spec import Spec

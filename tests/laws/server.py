@@ -12,8 +12,8 @@ from pgdeploy.apply import apply
 from pgdeploy.change import ident, idents
 from pgdeploy.check import Finding, Verdict
 from pgdeploy.connection.embedded import Cluster
+from pgdeploy.connection.side import closing
 from pgdeploy.diff import diff
-from pgdeploy.facts import closing
 from pgdeploy.plan import Plan, plan
 from pgdeploy.resources.spec import Spec
 from pgdeploy.spec.render import render

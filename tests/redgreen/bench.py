@@ -18,8 +18,9 @@ from pgdeploy.apply import apply
 from pgdeploy.change import Effect, Risk
 from pgdeploy.check import Finding, Verdict
 from pgdeploy.connection.embedded import Cluster
+from pgdeploy.connection.side import closing
 from pgdeploy.diff import diff
-from pgdeploy.facts import Facts, closing
+from pgdeploy.facts import Facts
 from pgdeploy.plan import Plan, plan
 from pgdeploy.target import Target, load_target
 from tests.conftest import cluster

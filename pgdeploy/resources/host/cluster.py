@@ -13,11 +13,16 @@ if TYPE_CHECKING:
     from pgdeploy.facts import Facts
     from pgdeploy.resources.host.declared import DeclaredHost
 
+from typing import Annotated
+
 from pydantic import Field
 
+from pgdeploy.format.name import LOCALE
+from pgdeploy.format.path import absolute
 from pgdeploy.resources.database import databases
 from pgdeploy.resources.host.amount import Size
 from pgdeploy.spec.model import Model
+from pgdeploy.spec.text import checked, shaped
 
 
 class ClusterSpec(Model):
@@ -28,9 +33,9 @@ class ClusterSpec(Model):
         True, description="data checksums, which only initdb or pg_checksums can switch on"
     )
     encoding: str = Field("UTF8", pattern=r"^[A-Za-z0-9_]+$", description="of the template databases")
-    locale: str = Field("C.UTF-8", pattern=r"^[A-Za-z0-9_.@-]+$", description="of the template databases")
-    mount: str | None = Field(
-        None, pattern=r"^/", description="the data directory must stand on a mount of its own, mounted here"
+    locale: Annotated[str, *shaped(*LOCALE)] = Field("C.UTF-8", description="of the template databases")
+    mount: Annotated[str, checked(absolute)] | None = Field(
+        None, description="the data directory must stand on a mount of its own, mounted here"
     )
     free: Size = Field("1GB", description="at least this much must be free where the data directory is")
 

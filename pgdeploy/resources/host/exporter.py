@@ -14,12 +14,19 @@ if TYPE_CHECKING:
     from pgdeploy.resources.host.declared import DeclaredHost
 
 from ipaddress import ip_address
-from typing import Literal
+from re import compile as pattern
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from pgdeploy.format.name import IMAGE
+from pgdeploy.format.path import absolute
 from pgdeploy.spec.model import Identifier, Model
+from pgdeploy.spec.text import checked, shaped
+
+_listen = pattern(r"([0-9.]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]{1,15})?\]):([0-9]{1,5})").fullmatch
+"""An IPv6 address may have a zone, the name of a network card: it becomes an argument of the exporter."""
 
 
 class ExporterSpec(Model):
@@ -36,18 +43,22 @@ class ExporterSpec(Model):
         "peer",
         description="peer: the unit runs as an OS user called like the role; password: the role's own, in a file",
     )
-    image: str | None = Field(None, description="for run: compose: the image with its version, never latest")
-    folder: str = Field(
-        "/opt/postgres-exporter", pattern=r"^/", description="for run: compose: of docker-compose.yaml"
+    image: Annotated[str, *shaped(*IMAGE)] | None = Field(
+        None, description="for run: compose: the image with its version, never latest"
+    )
+    folder: Annotated[str, checked(absolute)] = Field(
+        "/opt/postgres-exporter", description="for run: compose: of docker-compose.yaml"
     )
 
     @field_validator("listen")
     @classmethod
     def _address_and_port(cls, text: str) -> str:
-        address, _, port = text.rpartition(":")
+        found = _listen(text)
         try:
-            ip_address(address.strip("[]"))
-            if not 1 <= int(port) <= 65535 or (":" in address) is not address.startswith("["):
+            if found is None or not 1 <= int(found[2]) <= 65535:
+                raise ValueError
+            ip_address(found[1].strip("[]"))
+            if (":" in found[1]) is not found[1].startswith("["):
                 raise ValueError
         except ValueError:
             allowed = "allowed: an address and a port, such as 127.0.0.1:9187 or [::1]:9187"

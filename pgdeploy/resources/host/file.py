@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from json import dumps
 from typing import TYPE_CHECKING
 
+from pgdeploy.format import (
+    compose,
+    data_source,
+    deb822,
+    environment,
+    nft,
+    postgresql_conf,
+    sysctl,
+    systemd,
+    tmpfiles,
+)
 from pgdeploy.parameter import parameters
 from pgdeploy.resources.hba import render
 from pgdeploy.resources.host.amount import seconds_of
@@ -20,7 +30,8 @@ from pgdeploy.resources.host.layout import (
     Layout,
 )
 from pgdeploy.resources.host.package import MirrorSpec
-from pgdeploy.values import conf_quote, conf_text
+from pgdeploy.resources.settingvalue import line
+from pgdeploy.secretplace import holds_secret
 
 if TYPE_CHECKING:
     from pgdeploy.resources.host.exporter import ExporterSpec
@@ -48,22 +59,31 @@ class HostFile:
     mode: str = "0644"
 
 
-def settings_file(spec: Spec) -> HostFile:
-    """conf.d/pgdeploy.conf: all settings of the spec, and those that TLS asks for."""
+def settings_file(spec: Spec, *, reveal: bool = False) -> HostFile:
+    """conf.d/pgdeploy.conf: all settings of the spec, and those that TLS asks for.
+
+    Without `reveal` no secret is read, and masks stand for them. A file that may hold one is for the server alone.
+
+    Raises:
+        SecretError: a reference gives no secret.
+    """
     layout, known = Layout(spec), parameters(spec.postgres)
+    settings = {name: value for name, value in layout.settings.items() if name.lower() not in NOT_IN_CONF_D}
     lines = [
-        f"{name} = {conf_quote(conf_text(value, known.get(name.lower())))}\n"
-        for name, value in layout.settings.items()
-        if name.lower() not in NOT_IN_CONF_D
+        postgresql_conf.line(name, line(name, value, known.get(name.lower()), reveal=reveal))
+        for name, value in settings.items()
     ]
-    return HostFile(layout.settings_file, HEADER + "".join(lines), "postgres", "postgres", "0644")
+    mode = "0640" if any(map(holds_secret, settings)) else "0644"
+    return HostFile(layout.settings_file, HEADER + "".join(lines), "postgres", "postgres", mode)
 
 
-def hba_file(spec: Spec) -> HostFile | None:
-    """pg_hba.conf, when the spec has rules."""
+def hba_file(spec: Spec, *, reveal: bool = False) -> HostFile | None:
+    """pg_hba.conf, when the spec has rules; secrets as in `settings_file`."""
     if spec.hba is None:
         return None
-    return HostFile(Layout(spec).hba_file, HEADER + render(spec.hba), "postgres", "postgres", "0640")
+    return HostFile(
+        Layout(spec).hba_file, HEADER + render(spec.hba, reveal=reveal), "postgres", "postgres", "0640"
+    )
 
 
 def sources_file(spec: Spec, codename: str) -> HostFile | None:
@@ -75,18 +95,24 @@ def sources_file(spec: Spec, codename: str) -> HostFile | None:
         uri, suite, components, key = source.uri, source.suite, source.components, MIRROR_KEY
     else:
         uri, suite, components, key = PGDG, f"{codename}-pgdg", ("main",), PGDG_KEY
-    text = f"{HEADER}Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: {' '.join(components)}\nSigned-By: {key}\n"
-    return HostFile("/etc/apt/sources.list.d/pgdeploy.sources", text)
+    text = deb822.stanza(
+        {"Types": ["deb"], "URIs": [uri], "Suites": [suite], "Components": components, "Signed-By": [key]}
+    )
+    return HostFile("/etc/apt/sources.list.d/pgdeploy.sources", HEADER + text)
 
 
 def pin_file(spec: Spec) -> HostFile:
     """apt preferences: the packages that follow the newest major are never installed, and a version is kept."""
     layout = Layout(spec)
-    text = f"{HEADER}Package: postgresql postgresql-client postgresql-contrib\nPin: version *\nPin-Priority: -1\n"
+    text = _pin(("postgresql", "postgresql-client", "postgresql-contrib"), "*", -1)
     if layout.host.packages.version is not None:
-        names = f"postgresql-{layout.major} postgresql-client-{layout.major}"
-        text += f"\nPackage: {names}\nPin: version {layout.host.packages.version}\nPin-Priority: 1001\n"
-    return HostFile("/etc/apt/preferences.d/pgdeploy.pref", text)
+        names = f"postgresql-{layout.major}", f"postgresql-client-{layout.major}"
+        text += "\n" + _pin(names, layout.host.packages.version, 1001)
+    return HostFile("/etc/apt/preferences.d/pgdeploy.pref", HEADER + text)
+
+
+def _pin(packages: Sequence[str], version: str, priority: int) -> str:
+    return deb822.stanza({"Package": packages, "Pin": ["version", version], "Pin-Priority": [str(priority)]})
 
 
 def no_cluster_file() -> HostFile:
@@ -100,7 +126,7 @@ def sysctl_file(spec: Spec) -> HostFile | None:
     kernel = Layout(spec).host.kernel
     if kernel is None or not kernel.sysctl:
         return None
-    lines = [f"{name} = {value}\n" for name, value in kernel.sysctl.items()]
+    lines = [sysctl.line(name, value) for name, value in kernel.sysctl.items()]
     return HostFile("/etc/sysctl.d/60-pgdeploy.conf", HEADER + "".join(lines))
 
 
@@ -110,7 +136,7 @@ def tmpfiles_file(spec: Spec) -> HostFile | None:
     if layout.host.kernel is not None and (pages := layout.host.kernel.transparent_huge_pages):
         lines.append(f"w! /sys/kernel/mm/transparent_hugepage/enabled - - - - {pages}\n")
     if layout.host.keep_logs is not None:
-        lines.append(f"e {layout.log_directory} - - - {round(seconds_of(layout.host.keep_logs))}s\n")
+        lines.append(tmpfiles.cleaned(layout.log_directory, round(seconds_of(layout.host.keep_logs))))
     return HostFile("/etc/tmpfiles.d/pgdeploy.conf", HEADER + "".join(lines)) if lines else None
 
 
@@ -134,7 +160,7 @@ def disks_file(spec: Spec) -> HostFile | None:
     mounts = [layout.disk_mounts[disk] for disk in under if disk is not None]
     if not mounts:
         return None
-    lines = [f"RequiresMountsFor={mount.replace('%', '%%')}\n" for mount in mounts]
+    lines = [f"RequiresMountsFor={systemd.word(mount)}\n" for mount in mounts]
     return HostFile(layout.disks_file, f"{HEADER}[Unit]\n{''.join(lines)}")
 
 
@@ -151,23 +177,24 @@ def exporter_files(spec: Spec) -> Iterator[HostFile]:
         "/etc/default/prometheus-postgres-exporter", HEADER + _exporter_environment(exporter, layout)
     )
     # the unit runs as the OS user that peer authentication takes for the role
-    user = f"User={exporter.role}\n" if exporter.login == "peer" else ""
+    user = systemd.assignment("User", exporter.role) if exporter.login == "peer" else ""
     folder = "/etc/systemd/system/prometheus-postgres-exporter.service.d"
     yield HostFile(f"{folder}/pgdeploy.conf", f"{HEADER}[Service]\n{user}Restart=always\nRestartSec=5\n")
 
 
 def _exporter_environment(exporter: ExporterSpec, layout: Layout) -> str:
-    arguments = f'ARGS="--web.listen-address={exporter.listen}"\n'
+    known = {}
     if exporter.login == "peer":
-        name = f"user={exporter.role} host={layout.socket_folder} port={layout.port} dbname=postgres"
-        return f'DATA_SOURCE_NAME="{name}"\n{arguments}'
-    # the exporter's driver knows no `prefer`
-    tls = "require" if layout.host.tls is not None else "disable"
-    return (
-        f'DATA_SOURCE_URI="localhost:{layout.port}/postgres?sslmode={tls}"\n'
-        f'DATA_SOURCE_USER="{exporter.role}"\n'
-        f'DATA_SOURCE_PASS_FILE="{EXPORTER_PASSWORD}"\n{arguments}'
-    )
+        where = {"host": layout.socket_folder, "port": str(layout.port), "dbname": "postgres"}
+        known["DATA_SOURCE_NAME"] = data_source.pairs({"user": exporter.role, **where})
+    else:
+        # the exporter's driver knows no `prefer`
+        tls = "require" if layout.host.tls is not None else "disable"
+        known["DATA_SOURCE_URI"] = f"localhost:{layout.port}/postgres?sslmode={tls}"
+        known["DATA_SOURCE_USER"] = exporter.role
+        known["DATA_SOURCE_PASS_FILE"] = EXPORTER_PASSWORD
+    known["ARGS"] = f"--web.listen-address={exporter.listen}"
+    return "".join(environment.assignment(name, value) for name, value in known.items())
 
 
 def password_file(exporter: ExporterSpec, text: str = "") -> HostFile:
@@ -188,7 +215,6 @@ def exporter_folder(exporter: ExporterSpec) -> HostFile:
 
 
 def _compose(exporter: ExporterSpec, layout: Layout) -> str:
-    """JSON, which every YAML reader takes; a `$` would be a variable to compose, two of them are a `$`."""
     tls = "require" if layout.host.tls is not None else "disable"
     service = {
         "image": exporter.image,
@@ -209,7 +235,7 @@ def _compose(exporter: ExporterSpec, layout: Layout) -> str:
         "services": {"postgres_exporter": service},
         "secrets": {"password": {"file": f"{exporter.folder}/password"}},
     }
-    return f"{HEADER}{dumps(whole, indent=2).replace('$', '$$')}\n"
+    return HEADER + compose.document(whole)
 
 
 def firewall_file(spec: Spec) -> HostFile | None:
@@ -235,12 +261,12 @@ def firewall_rules(firewall: FirewallSpec, layout: Layout) -> Iterator[str]:
             continue
         for family, colon in (("ip", False), ("ip6", True)):
             if chosen := [network for network in networks if (":" in network) is colon]:
-                yield f"tcp dport {port} {family} saddr {{ {', '.join(chosen)} }} accept"
+                yield f"tcp dport {port} {family} saddr {nft.networks(chosen)} accept"
         yield f"tcp dport {port} drop"
 
 
-def files(spec: Spec, codename: str) -> tuple[HostFile, ...]:
-    """Every file of the spec's host whose text the spec alone decides, none of which holds a secret."""
+def files(spec: Spec, codename: str, *, reveal: bool = False) -> tuple[HostFile, ...]:
+    """Every file of the spec's host whose text the spec alone decides; secrets as in `settings_file`."""
     found = [
         sources_file(spec, codename),
         pin_file(spec),
@@ -249,8 +275,8 @@ def files(spec: Spec, codename: str) -> tuple[HostFile, ...]:
         tmpfiles_file(spec),
         limits_file(spec),
         disks_file(spec),
-        settings_file(spec),
-        hba_file(spec),
+        settings_file(spec, reveal=reveal),
+        hba_file(spec, reveal=reveal),
         *exporter_files(spec),
         firewall_file(spec),
     ]

@@ -15,27 +15,17 @@ if TYPE_CHECKING:
     from pgdeploy.resources.host.declared import DeclaredHost
     from pgdeploy.spec.place import Keys
 
-from ipaddress import ip_network
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
 
+from pgdeploy.format import nft
 from pgdeploy.resources.host.rule import ANSWERS, LOOPBACK, Rule, listed
 from pgdeploy.resources.host.rule import declared as rules_of
 from pgdeploy.spec.model import Model
+from pgdeploy.spec.text import checked
 
-
-def _network(text: str) -> str:
-    try:
-        return str(ip_network(text))
-    except ValueError as error:
-        raise PydanticCustomError(
-            "network", "{error}; allowed: a network such as 10.25.20.0/24 or fd00::/8", {"error": str(error)}
-        ) from None
-
-
-Networks = tuple[Annotated[str, AfterValidator(_network)], ...]
+Networks = tuple[Annotated[str, checked(nft.network), AfterValidator(nft.network)], ...]
 
 
 class FirewallSpec(Model):

@@ -16,6 +16,7 @@ import pwd
 import shutil
 import socket
 import ssl
+import stat
 import struct
 import subprocess
 import sys
@@ -32,13 +33,14 @@ PATIENCE = 10
 
 PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-LARGEST = 262144
+LARGEST = 4 << 20
 """Bytes of a file that are read at most."""
 
 
-def run(*command: str, allowed: tuple[int, ...] = (0,)) -> str:
-    """What a program prints; `allowed` are the exit codes that are no failure."""
+def run(*command: str, allowed: tuple[int, ...] = (0,), user: tuple[int, int] | None = None) -> str:
+    """What a program prints; `allowed` are the exit codes that are no failure, `user` is who runs it, and his group."""
     environment = {**os.environ, "LC_ALL": "C", "PATH": PROGRAMS}
+    identity: Any = {} if user is None else {"user": user[0], "group": user[1], "extra_groups": []}
     done = subprocess.run(
         command,
         capture_output=True,
@@ -46,19 +48,87 @@ def run(*command: str, allowed: tuple[int, ...] = (0,)) -> str:
         timeout=PATIENCE,
         env=environment,
         stdin=subprocess.DEVNULL,
+        **identity,
     )
     if done.returncode not in allowed:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise OSError(f"{command[0]}: {said[-1] if said else f'exit code {done.returncode}'}")
-    return done.stdout.decode(errors="replace")
+    printed: str = done.stdout.decode(errors="replace")
+    return printed
 
 
 def text_of(path: str) -> Any:
     """A file's text, or None when there is none."""
     try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
+        if path.startswith(("/proc/", "/sys/")):
+            return Path(path).read_text(encoding="utf-8", errors="replace")
+        file, actual, kind = opened(path)
     except FileNotFoundError:
         return None
+    try:
+        if kind != "file":
+            raise OSError(f"{path} is a {kind}, and is not read")
+        if actual.st_size > LARGEST:
+            raise OSError(f"{path} has more than {LARGEST} bytes, and is not read")
+        return content(file)
+    finally:
+        os.close(file)
+
+
+def content(file: int) -> str:
+    """The text of the very file that was looked at, as far as it is read."""
+    with open(f"/proc/self/fd/{file}", "rb") as read:  # noqa: PTH123
+        return read.read(LARGEST).decode("utf-8", "replace")
+
+
+MOST_LINKS = 40
+"""On one way, as in the kernel."""
+
+KINDS = {0o040000: "directory", 0o100000: "file", 0o120000: "link", 0o010000: "FIFO"}
+
+
+def opened(path: str) -> tuple[int, os.stat_result, str]:
+    """A descriptor (O_PATH) of what stands there, its owner and mode, and its kind.
+
+    The way is gone one name at a time. A link is only followed where root alone could have set it: in his own folder
+    postgres can exchange any file for a link to one of root's, which we would read for him. For the same reason a
+    second name of another user's file has a kind of its own.
+    """
+    ahead, links = path.split("/")[::-1], 0
+    folder, roots = os.open("/", os.O_PATH), True
+    try:
+        while True:
+            name = ahead.pop() or "."
+            actual = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if stat.S_ISLNK(actual.st_mode) and roots and of_root(actual) and links < MOST_LINKS:
+                to = os.readlink(name, dir_fd=folder)
+                ahead, links = ahead + to.split("/")[::-1], links + 1
+                after = os.open("/" if to[:1] == "/" else ".", os.O_PATH, dir_fd=folder)
+            elif ahead:
+                after = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            else:
+                return last(name, folder, roots)
+            os.close(folder)
+            folder, known = after, os.fstat(after)
+            # in a sticky folder, as /tmp, everybody sets links, and none but his own
+            alone = not known.st_mode & 0o022 or bool(known.st_mode & stat.S_ISVTX)
+            roots = roots and known.st_uid == 0 and alone
+    finally:
+        os.close(folder)
+
+
+def of_root(link: os.stat_result) -> bool:
+    """A second name of a link of root's may be anybody's."""
+    return link.st_uid == 0 and link.st_nlink == 1
+
+
+def last(name: str, folder: int, roots: bool) -> tuple[int, os.stat_result, str]:
+    """The end of a way: nothing is opened for reading yet, as a FIFO would wait for its writer."""
+    file = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=folder)
+    actual = os.fstat(file)
+    kind = KINDS.get(stat.S_IFMT(actual.st_mode), "special file")
+    foreign = actual.st_nlink > 1 and not roots and actual.st_uid != os.fstat(folder).st_uid
+    return file, actual, "second name" if kind == "file" and foreign else kind
 
 
 def assignments(text: str) -> dict[str, str]:
@@ -90,7 +160,8 @@ def sysctl(question: Any) -> Any:
     """One line of words a name; None for one that this kernel does not know."""
     found = {}
     for name in question["sysctl"]:
-        path = "/proc/sys/" + (name if "/" in name else name.replace(".", "/"))
+        # as sysctl has it: a slash in a name is a dot in a part, such as a network card's of a VLAN
+        path = "/proc/sys/" + name.translate({ord("."): "/", ord("/"): "."})
         text = text_of(path)
         found[name] = None if text is None else " ".join(text.split())
     return found
@@ -210,22 +281,20 @@ def paths(question: Any) -> Any:
 
 def _path(path: str, wanted: bool) -> Any:
     try:
-        known = Path(path).stat()
+        file, known, kind = opened(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    kinds = {0o040000: "directory", 0o100000: "file"}
-    kind = kinds.get(known.st_mode & 0o170000, "other")
-    found = {
-        "type": kind,
-        "owner": _name(pwd.getpwuid, known.st_uid),
-        "group": _name(grp.getgrgid, known.st_gid),
-        "mode": format(known.st_mode & 0o7777, "04o"),
-        "size": known.st_size,
-    }
-    if wanted and kind == "file":
-        with open(path, "rb") as file:  # noqa: PTH123
-            found["text"] = file.read(LARGEST).decode("utf-8", "replace")
-    return found
+    try:
+        found = {
+            "type": kind,
+            "owner": _name(pwd.getpwuid, known.st_uid),
+            "group": _name(grp.getgrgid, known.st_gid),
+            "mode": format(known.st_mode & 0o7777, "04o"),
+            "size": known.st_size,
+        }
+        return {**found, "text": content(file)} if wanted and kind == "file" else found
+    finally:
+        os.close(file)
 
 
 def _name(look: Any, number: int) -> str:
@@ -307,9 +376,15 @@ def _mounts() -> Any:
 def control(question: Any) -> Any:
     """pg_controldata's words on the cluster; None when there is no data directory."""
     folder = question["data_directory"]
-    if not os.path.exists(f"{folder}/global/pg_control"):  # noqa: PTH110
+    try:
+        file, owner, _ = opened(folder)
+        os.close(file)
+        os.close(opened(f"{folder}/global/pg_control")[0])
+    except FileNotFoundError:
         return None
-    lines = run(f"{question['binaries']}/pg_controldata", folder).splitlines()
+    # as the folder's owner: what he cannot read himself, no link of his makes us read
+    who = (owner.st_uid, owner.st_gid) if os.geteuid() == 0 else None
+    lines = run(f"{question['binaries']}/pg_controldata", folder, user=who).splitlines()
     known = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     return {
         "checksums": known.get("Data page checksum version", "0") != "0",
@@ -448,7 +523,7 @@ def _scrape(question: Any) -> Any:
     url = f"http://{question['exporter']}/metrics"
     try:
         with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
-            status, text = answer.status, answer.read().decode(errors="replace")
+            status, text = answer.status, _body(answer).decode(errors="replace")
     except urllib.error.HTTPError as error:
         return {"status": error.code, "why": str(error.reason)}
     except OSError as error:
@@ -463,6 +538,17 @@ def _scrape(question: Any) -> Any:
         "pg_up": values.get("pg_up"),
         "scrape_error": values.get("pg_exporter_last_scrape_error"),
     }
+
+
+def _body(answer: Any) -> bytes:
+    """Bounded in size and time: any user of the host may answer in the exporter's place."""
+    end, parts, size = time.monotonic() + PATIENCE, [], 0
+    while part := answer.read1(65536):
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST or time.monotonic() > end:
+            raise OSError(f"its answer has no end within {PATIENCE} s and {LARGEST} bytes")
+    return b"".join(parts)
 
 
 def tls(question: Any) -> Any:

@@ -18,10 +18,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pgdeploy.format import sysctl
 from pgdeploy.resources.setting import settings
 from pgdeploy.spec.model import FrozenMap, Model
+from pgdeploy.spec.text import checked, shaped
 
-SysctlName = Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[A-Za-z0-9_/-]+)+$")]
+SysctlName = Annotated[str, *shaped(sysctl.NAME, "a setting of the kernel, such as vm.swappiness")]
+SysctlValue = int | Annotated[str, checked(sysctl.words)]
 
 
 class KernelSpec(Model):
@@ -34,7 +37,7 @@ class KernelSpec(Model):
     transparent_huge_pages: Literal["always", "madvise", "never"] | None = Field(
         None, description="never is what a database host wants"
     )
-    sysctl: FrozenMap[SysctlName, int | str] = Field(
+    sysctl: FrozenMap[SysctlName, SysctlValue] = Field(
         default_factory=FrozenMap, description="such as vm.swappiness: 1"
     )
 

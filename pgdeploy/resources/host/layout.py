@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from posixpath import join, normpath
 from typing import TYPE_CHECKING
 
 from pgdeploy.parameter import parameters
 from pgdeploy.resources.host.exporter import PACKAGE
 from pgdeploy.resources.host.spec import HostSpec
-from pgdeploy.values import ValueProblem, canonical
+from pgdeploy.resources.settingvalue import SettingValue, offline
+from pgdeploy.values import ValueProblem, canonical, conf_text
+from pgdeploy.wordlist import split_paths
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.setting import SettingValue
     from pgdeploy.resources.spec import Spec
 
 RELEASES = {"bookworm": 15, "trixie": 17, "jammy": 14, "noble": 16}
@@ -85,7 +87,7 @@ class Layout:
     @property
     def log_directory(self) -> str:
         folder = str(self.spec.settings.get("log_directory", "log"))
-        return folder if folder.startswith("/") else f"{self.data_directory}/{folder}"
+        return normpath(join(self.data_directory, folder))
 
     @property
     def disk_mounts(self) -> dict[str, str]:
@@ -102,14 +104,20 @@ class Layout:
     def port(self) -> int:
         """As the server reads it; 5432 for one that it would refuse, and that the loader has spoken of."""
         try:
-            return int(str(canonical(self.spec.settings.get("port", 5432), parameters(self.major)["port"])))
+            port = offline("port", self.spec.settings.get("port", 5432))
+            return int(str(canonical(port, parameters(self.major)["port"])))
         except ValueProblem:
             return 5432
 
     @property
     def socket_folder(self) -> str:
-        folder = self.spec.settings.get("unix_socket_directories", "/var/run/postgresql")
-        return folder[0] if isinstance(folder, tuple) else str(folder).split(",")[0].strip()
+        folders = self.spec.settings.get("unix_socket_directories", "/var/run/postgresql")
+        known = split_paths(
+            conf_text(
+                offline("unix_socket_directories", folders), parameters(self.major)["unix_socket_directories"]
+            )
+        )
+        return known[0] if known else ""
 
     @property
     def ssh_port(self) -> int:
@@ -141,7 +149,9 @@ class Layout:
     def shared_buffers(self) -> int:
         """In bytes."""
         parameter = parameters(self.major)["shared_buffers"]
-        pages = canonical(self.spec.settings.get("shared_buffers", "128MB"), parameter)
+        pages = canonical(
+            offline("shared_buffers", self.spec.settings.get("shared_buffers", "128MB")), parameter
+        )
         return int(str(pages)) * 8192
 
     @property

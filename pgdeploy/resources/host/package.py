@@ -14,19 +14,25 @@ if TYPE_CHECKING:
     from pgdeploy.resources.host.declared import DeclaredHost
     from pgdeploy.spec.place import Keys
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pgdeploy.format.name import COMPONENT, PACKAGE, SUITE, URI
 from pgdeploy.spec.model import Model
+from pgdeploy.spec.text import shaped
+
+PackageName = Annotated[str, *shaped(*PACKAGE)]
 
 
 class MirrorSpec(Model):
     """An apt repository of your own that has PostgreSQL's packages, laid out as apt.postgresql.org is."""
 
-    uri: str = Field(pattern=r"^(https?|file)://\S+$", description="such as https://apt.example.org/pgdg")
-    suite: str = Field(pattern=r"^\S+$", description="such as bookworm-pgdg")
-    components: tuple[str, ...] = Field(("main",), min_length=1, description="default: main")
+    uri: Annotated[str, *shaped(*URI)] = Field(description="such as https://apt.example.org/pgdg")
+    suite: Annotated[str, *shaped(*SUITE)] = Field(description="such as bookworm-pgdg")
+    components: tuple[Annotated[str, *shaped(*COMPONENT)], ...] = Field(
+        ("main",), min_length=1, description="default: main"
+    )
     key: str = Field(
         min_length=1,
         description="file of the public key that signs it, in ASCII armour; relative to where you are",
@@ -48,7 +54,7 @@ class PackagesSpec(Model):
     hold: bool = Field(
         True, description="apt-mark hold, so that no upgrade restarts the server but pg01.py's own"
     )
-    extra: tuple[str, ...] = Field((), description="more packages, such as postgresql-16-pgvector")
+    extra: tuple[PackageName, ...] = Field((), description="more packages, such as postgresql-16-pgvector")
 
 
 # -- checks --------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pgdeploy.format.name import LOCALE
 from pgdeploy.resources.host.amount import Span
 from pgdeploy.resources.host.cluster import ClusterSpec
 from pgdeploy.resources.host.deployment import DeploymentSpec
@@ -15,6 +16,7 @@ from pgdeploy.resources.host.kernel import KernelSpec, LimitsSpec
 from pgdeploy.resources.host.package import PackagesSpec
 from pgdeploy.resources.host.tls import TlsSpec
 from pgdeploy.spec.model import Model
+from pgdeploy.spec.text import shaped
 
 
 class HostSpec(Model):
@@ -25,8 +27,8 @@ class HostSpec(Model):
     kernel: KernelSpec | None = Field(None, description="memory, overcommit, huge pages")
     limits: LimitsSpec | None = Field(None, description="what systemd gives the server")
     time_zone: str | None = Field(None, pattern=r"^[A-Za-z0-9_+/-]+$", description="such as Etc/UTC")
-    locale: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9_.@-]+$", description="generated if need be; the system's"
+    locale: Annotated[str, *shaped(*LOCALE)] | None = Field(
+        None, description="generated if need be; the system's"
     )
     time_sync: Literal["chrony", "systemd-timesyncd"] | None = Field(
         None, description="the service that keeps the clock"

@@ -16,14 +16,31 @@ if TYPE_CHECKING:
 
 from datetime import UTC, datetime
 from ipaddress import ip_address
-from typing import Literal
+from re import compile as pattern
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from pgdeploy.format.name import CERTIFICATE_NAME
 from pgdeploy.resources.host.amount import Span, seconds_of
 from pgdeploy.secret import SecretRef
 from pgdeploy.spec.model import Model
+
+_is_dns_name = pattern(CERTIFICATE_NAME[0]).fullmatch
+
+
+def _certificate_name(text: str) -> str:
+    """openssl would take a comma for the end of a name, and a line break for another extension."""
+    try:
+        if not _is_dns_name(text):
+            ip_address(text.replace("%", " "))  # a zone may be any text
+    except ValueError:
+        raise PydanticCustomError("shape", "allowed: {allowed}", {"allowed": CERTIFICATE_NAME[1]}) from None
+    return text
+
+
+CertificateName = Annotated[str, AfterValidator(_certificate_name)]
 
 
 class TlsSpec(Model):
@@ -36,7 +53,9 @@ class TlsSpec(Model):
         None, description="the private key in PEM: {file: PATH}, {env: NAME} or {command: [...]}"
     )
     self_signed: bool = Field(False, description="make one on the host, for `names`; for tests")
-    names: tuple[str, ...] = Field((), description="names and addresses that the certificate must be for")
+    names: tuple[CertificateName, ...] = Field(
+        (), description="names and addresses that the certificate must be for"
+    )
     minimum: Literal["TLSv1.2", "TLSv1.3"] = Field("TLSv1.2", description="ssl_min_protocol_version")
     expires_after: Span = Field("30d", description="at least this long it must be valid still")
 

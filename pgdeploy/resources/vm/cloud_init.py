@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 ADDRESS = "vm_cloud_init[drive]"
 _FREE = ("ide2", "ide3", "ide0", "ide1", *(f"sata{port}" for port in range(6)))
 _KEY_TYPES = ("ssh-", "ecdsa-", "sk-")
+_is_plain = re.compile(r"[\w@.+/=~ -]*", re.ASCII).fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +112,16 @@ def _read(written: str) -> list[str]:
         except (OSError, RuntimeError, ValueError) as error:
             why = getattr(error, "strerror", None) or "no such path"
             raise Unreadable(f"the ssh key {written} cannot be read: {why}") from None
-    keys = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    keys = [line.strip() for line in text.split("\n") if line.strip() and not line.startswith("#")]
     for key in keys:
         fingerprint(key, written)
-    return keys
+    return [_plain(key) for key in keys]
+
+
+def _plain(key: str) -> str:
+    """The key with its comment, or without one that Proxmox cannot pass on: it writes keys into YAML as they are."""
+    words = key.split()
+    return " ".join(words if _is_plain(" ".join(words[2:])) else words[:2])
 
 
 def _fingerprints(keys: list[str]) -> str:

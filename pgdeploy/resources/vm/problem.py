@@ -138,7 +138,7 @@ def _keys(vm: VmSpec) -> Iterator[Problem]:
         keys: Keys = ("vm", "cloud_init", "ssh_keys", index)
         if "PRIVATE KEY" in text:
             yield Problem(keys, "this is a private key; write the public one, and take this one out of use")
-        elif "\n" in text.strip():
+        elif len(text.strip().splitlines()) > 1:
             yield Problem(keys, "one key is one line")
         elif is_key(text):
             try:

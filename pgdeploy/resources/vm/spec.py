@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from pgdeploy.format.path import absolute
 from pgdeploy.resources.host.amount import Size, Span, bytes_of, seconds_of
 from pgdeploy.secret import SecretRef
 from pgdeploy.spec.model import FrozenMap, Model
+from pgdeploy.spec.text import checked, shaped
 
 MEBI, GIBI = 1 << 20, 1 << 30
 
@@ -31,10 +32,13 @@ def _whole(unit: int, word: str) -> AfterValidator:
 
 def _address(text: str) -> str:
     try:
-        ip_address(text)
+        # a zone (fe80::1%eth0) may be any text, with which Proxmox would set other options
+        if "%" not in text:
+            ip_address(text)
+            return text
     except ValueError:
-        raise PydanticCustomError("address", "allowed: an IP address, such as 10.25.20.1") from None
-    return text
+        pass
+    raise PydanticCustomError("address", "allowed: an IP address, such as 10.25.20.1")
 
 
 def _interface(text: str) -> str:
@@ -55,34 +59,22 @@ def _patience(span: str) -> str:
     return span
 
 
-def _shaped(pattern: str, allowed: str) -> tuple[AfterValidator, object]:
-    """A text of this shape; `allowed` says it in words."""
-    matches = re.compile(pattern).fullmatch
-
-    def check(text: str) -> str:
-        if matches(text) is None:
-            raise PydanticCustomError("shape", "allowed: {allowed}", {"allowed": allowed})
-        return text
-
-    return AfterValidator(check), Field(json_schema_extra={"pattern": f"^({pattern})$"})
-
-
 _LABEL = "[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _DNS = "a DNS name of letters, digits and hyphens, such as proj-pg01"
-DnsName = Annotated[str, Field(max_length=253), *_shaped(rf"{_LABEL}(\.{_LABEL})*", _DNS)]
-Node = Annotated[str, *_shaped(_LABEL, "a node's name, such as node04")]
+DnsName = Annotated[str, Field(max_length=253), *shaped(rf"{_LABEL}(\.{_LABEL})*", _DNS)]
+Node = Annotated[str, *shaped(_LABEL, "a node's name, such as node04")]
 StorageId = Annotated[
-    str, *_shaped("[a-zA-Z][a-zA-Z0-9._-]*[a-zA-Z0-9]", "a storage's name, such as local-zfs")
+    str, *shaped("[a-zA-Z][a-zA-Z0-9._-]*[a-zA-Z0-9]", "a storage's name, such as local-zfs")
 ]
 VmId = Annotated[int, Field(ge=100, le=999_999_999)]
 DiskName = Annotated[
     str,
-    *_shaped(
+    *shaped(
         "scsi([0-9]|[12][0-9]|30)|virtio([0-9]|1[0-5])|sata[0-5]",
         "scsi0 to scsi30, virtio0 to virtio15 or sata0 to sata5",
     ),
 ]
-Tag = Annotated[str, *_shaped("[a-z0-9_][a-z0-9_+.-]*", "lower case letters, digits and _ + . -")]
+Tag = Annotated[str, *shaped("[a-z0-9_][a-z0-9_+.-]*", "lower case letters, digits and _ + . -")]
 Address = Annotated[str, AfterValidator(_address)]
 Interface = Annotated[str, AfterValidator(_interface)]
 Memory = Annotated[Size, _whole(MEBI, "MB")]
@@ -91,7 +83,7 @@ Patience = Annotated[Span, AfterValidator(_patience)]
 Host = Annotated[
     str,
     Field(max_length=253),
-    *_shaped(
+    *shaped(
         "[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*",
         "a name or an address; the port stands in `port:`",
     ),
@@ -99,18 +91,20 @@ Host = Annotated[
 """A name or an address; a port stands apart."""
 Fingerprint = Annotated[
     str,
-    *_shaped("([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}", "32 pairs of hexadecimal digits, with colons between"),
+    *shaped("([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}", "32 pairs of hexadecimal digits, with colons between"),
 ]
 Owner = Annotated[
-    str, *_shaped(r"[^\s:/!@]+@[A-Za-z][A-Za-z0-9.\-_]+", "a user and its realm, such as pgdeploy@pve")
+    str, *shaped(r"[^\s:/!@]+@[A-Za-z][A-Za-z0-9.\-_]+", "a user and its realm, such as pgdeploy@pve")
 ]
-TokenName = Annotated[str, *_shaped(r"[A-Za-z][A-Za-z0-9.\-_]+", "a token's name, such as deploy")]
+TokenName = Annotated[str, *shaped(r"[A-Za-z][A-Za-z0-9.\-_]+", "a token's name, such as deploy")]
 MountPoint = Annotated[
-    str, *_shaped(r"/[^\s]*[^\s/]", "an absolute path without blanks, such as /mnt/data, and not / itself")
+    str,
+    *shaped(r"/[^\s]*[^\s/]", "an absolute path without blanks, such as /mnt/data, and not / itself"),
+    checked(absolute),
 ]
-Bridge = Annotated[str, *_shaped("[A-Za-z][A-Za-z0-9_.-]{0,14}", "a bridge's name, such as vmbr0")]
-UserName = Annotated[str, *_shaped("[a-z_][a-z0-9_-]{0,31}", "a user's name, such as root")]
-CpuType = Annotated[str, *_shaped("[A-Za-z0-9_.-]+", "a CPU type, such as host")]
+Bridge = Annotated[str, *shaped("[A-Za-z][A-Za-z0-9_.-]{0,14}", "a bridge's name, such as vmbr0")]
+UserName = Annotated[str, *shaped("[a-z_][a-z0-9_-]{0,31}", "a user's name, such as root")]
+CpuType = Annotated[str, *shaped("[A-Za-z0-9_.-]+", "a CPU type, such as host")]
 StorageType: TypeAlias = Literal[
     "zfspool", "lvm", "lvmthin", "dir", "nfs", "cifs", "cephfs", "btrfs", "rbd", "iscsi", "zfs"
 ]
