@@ -82,7 +82,7 @@ def hidden_rule(subject: Subject) -> Iterator[Hit]:
 
 def _first(number: int, earlier: HbaRuleSpec, later: HbaRuleSpec) -> str:
     text = f"rule {number + 1} ({earlier.match.text} {earlier.method}) matches all of it first"
-    if earlier.auth == later.auth:
+    if (earlier.method, earlier.options) == (later.method, later.options):
         return text
     return f"{text}, so {earlier.method} holds and {later.method} never does"
 

@@ -103,11 +103,15 @@ class Layout:
     @property
     def port(self) -> int:
         """As the server reads it; 5432 for one that it would refuse, and that the loader has spoken of."""
+        return self._number("port", 5432)
+
+    def _number(self, setting: str, default: int) -> int:
+        """In the server's own unit."""
+        value = offline(setting, self.spec.settings.get(setting, default))
         try:
-            port = offline("port", self.spec.settings.get("port", 5432))
-            return int(str(canonical(port, parameters(self.major)["port"])))
+            return int(str(canonical(value, parameters(self.major)[setting])))
         except ValueProblem:
-            return 5432
+            return default
 
     @property
     def socket_folder(self) -> str:
@@ -148,11 +152,7 @@ class Layout:
     @property
     def shared_buffers(self) -> int:
         """In bytes."""
-        parameter = parameters(self.major)["shared_buffers"]
-        pages = canonical(
-            offline("shared_buffers", self.spec.settings.get("shared_buffers", "128MB")), parameter
-        )
-        return int(str(pages)) * 8192
+        return self._number("shared_buffers", 16384) * 8192
 
     @property
     def packages(self) -> tuple[str, ...]:
