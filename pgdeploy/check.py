@@ -17,6 +17,7 @@ from re import compile as pattern
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pgdeploy.errors import SecretError, Unreadable
+from pgdeploy.one_line import escape, one_line
 
 if TYPE_CHECKING:
     from pgdeploy.change import Change
@@ -70,7 +71,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A check and what it found. `reason` is set for blocked, unreadable and inapplicable."""
+    """A check and what it found, each text on one line. `reason` is set for blocked, unreadable and inapplicable."""
 
     check: Check
     verdict: Verdict
@@ -80,6 +81,17 @@ class Finding:
     note: str = ""
     stuck: str = ""
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        for field in _TEXTS:
+            text = getattr(self, field)
+            if text:
+                object.__setattr__(self, field, one_line(text, LONGEST))
+
+
+_TEXTS = ("desired", "actual", "origin", "note", "stuck", "reason")
+LONGEST = 1_000_000
+"""As many characters of a text a finding keeps; reports have them all, people are shown fewer."""
 
 
 class Resource:
@@ -139,7 +151,7 @@ def name(text: str, *, dotted: bool = False) -> str:
 
     Blanks and dots are not plain, as ids put names together with them; in a setting's name a dot is (`dotted`).
     """
-    return text if _PLAIN(text) or (dotted and _DOTTED(text)) else dumps(text, ensure_ascii=False)
+    return text if _PLAIN(text) or (dotted and _DOTTED(text)) else escape(dumps(text, ensure_ascii=False))
 
 
 def listing(items: Iterable[str], most: int = 8) -> str:

@@ -18,17 +18,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pgdeploy.one_line import one_line
+
 
 class PgdeployError(Exception):
-    """The root of the tree; `except PgdeployError` catches all that pgdeploy raises on purpose."""
+    """The root of the tree; `except PgdeployError` catches all that pgdeploy raises on purpose.
+
+    The message is one line, and so is each detail: line breaks in them are others', and are escaped.
+    """
+
+    def __init__(self, message: str, *details: str) -> None:
+        super().__init__(message, *details)
+        self.lines = tuple(map(one_line, (message, *details)))
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
 
 
 class SpecError(PgdeployError):
-    """A spec file cannot be loaded. `problems` holds one line each: `file:line:column: message`."""
+    """A spec file cannot be loaded. `problems` holds one line each: `file:line:column: message`.
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
+    Of very many only the first are lines of their own, and the last line says how many more there are; `count` is
+    all of them.
+    """
+
+    def __init__(self, problems: Sequence[str], count: int | None = None) -> None:
+        super().__init__(*(problems or ("",)))
+        self.problems = self.lines if problems else ()
+        self.count = len(self.problems) if count is None else count
 
 
 class SecretError(PgdeployError):

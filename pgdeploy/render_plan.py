@@ -2,44 +2,68 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from string import ascii_letters, digits
+from typing import TYPE_CHECKING
 
 from pgdeploy import report
+from pgdeploy.apply import statements_of
 from pgdeploy.change import Change, Effect, Risk, ident
 from pgdeploy.check import Finding
+from pgdeploy.connection.server import MAINTENANCE
+from pgdeploy.connection.session import SEARCH_PATH
 from pgdeploy.errors import PlanError
+from pgdeploy.one_line import one_line
 from pgdeploy.plan import Plan
-from pgdeploy.plan import as_data as change_data
 
 if TYPE_CHECKING:
     from pgdeploy.gate import Gate
 
-SCHEMA = 1
-"""The version of a saved plan's form."""
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_]+").fullmatch
+_AS_IT_IS = frozenset(ascii_letters + digits + " =_-.:/,")
+
+PREPARED = ("\\encoding UTF8", "SET ROLE NONE;", f"SET search_path = {SEARCH_PATH};")
+"""What psql's session must be like, whatever the database or its owner presets; as in an apply of ours."""
 
 
-def text(plan: Plan, gate: Gate) -> str:
+def lines(plan: Plan, gate: Gate) -> list[str]:
     """The plan as an SQL script with its reasons as comments."""
-    lines: list[str] = []
+    shown: list[str] = []
     database: str | None = None
     for number, change in enumerate(plan.changes, 1):
-        if change.database != database:
+        if number == 1 or change.database != database:
+            shown += ["", *([] if number == 1 and change.database is None else [_connect(change)]), *PREPARED]
             database = change.database
-            lines += ["", f"\\connect {ident(database or 'postgres')}"]
-        lines += ["", *_change_lines(number, change, plan, gate)]
+        shown += ["", *_change_lines(number, change, plan, gate)]
     for title, findings in (
         ("no change of ours removes", plan.stuck),
         ("could not be read", plan.unreadable),
     ):
         for finding in findings:
             why = finding.stuck or finding.reason
-            actual = f": desired {finding.desired}, actual {finding.actual}" if finding.actual else ""
-            lines += ["", f"-- {title}: {finding.check.id}{actual}", f"--   {why}" if why else "--"]
-    return "\n".join([*lines, "", f"-- {_total(plan, gate)}"]).lstrip("\n")
+            actual = f": {_values(finding)}" if finding.actual else ""
+            shown += ["", f"-- {title}: {finding.check.id}{actual}", f"--   {one_line(why)}" if why else "--"]
+    return [*shown, "", f"-- {_total(plan, gate)}"][1:]
+
+
+def _connect(change: Change) -> str:
+    """psql takes a name with `=` for a connection string, so other than plain names are given in one."""
+    name = change.database or MAINTENANCE
+    if _PLAIN_NAME(name):
+        return f"\\connect {ident(name)}"
+    quoted = name.replace("\\", "\\\\").replace("'", "\\'")
+    return "\\connect -reuse-previous=on " + _psql_literal(f"dbname='{quoted}'")
+
+
+def _psql_literal(text: str) -> str:
+    """An argument of \\connect: first its escapes of bytes are read, and then double quotes as around a name."""
+    marked = (
+        chr(byte) if chr(byte) in _AS_IT_IS else f"\\{byte:03o}"
+        for byte in text.replace('"', '""""').encode()
+    )
+    return f"'{''.join(marked)}'"
 
 
 def _change_lines(number: int, change: Change, plan: Plan, gate: Gate) -> Iterator[str]:
@@ -50,11 +74,18 @@ def _change_lines(number: int, change: Change, plan: Plan, gate: Gate) -> Iterat
         head.append(f"takes effect by {change.effect}.")
     yield " ".join(head)
     yield from _causes(change, plan, gate)
-    for statement in change.statements:
-        yield f"{statement.text};"
+    texts = [f"{statement.text};" for statement in statements_of(change)]
+    # outside of a transaction SET LOCAL is nothing
+    yield from (
+        ["BEGIN;", *texts, "COMMIT;"] if any(text.startswith("SET LOCAL ") for text in texts) else texts
+    )
     if change.hba is not None:
         yield "-- pg_hba.conf:"
-        yield from (f"--   {line}" for line in change.hba.splitlines())
+        yield from (f"--   {line}" for line in change.hba.shown.removesuffix("\n").split("\n"))
+
+
+def _values(finding: Finding) -> str:
+    return f"desired {one_line(finding.desired)}, actual {one_line(finding.actual)}"
 
 
 def _causes(change: Change, plan: Plan, gate: Gate) -> Iterator[str]:
@@ -62,7 +93,7 @@ def _causes(change: Change, plan: Plan, gate: Gate) -> Iterator[str]:
     for cause in change.causes[:2]:
         finding = plan.drifts[cause]
         place = gate.target.place(finding.check)
-        yield f"--   {cause}: desired {finding.desired}, actual {finding.actual} ({place})"
+        yield f"--   {cause}: {_values(finding)} ({place})"
     if rest := change.causes[2:]:
         yield f"--   and {', '.join(rest)}"
 
@@ -76,20 +107,6 @@ def _total(plan: Plan, gate: Gate) -> str:
     return f"{gate.target.name} on {report.where(gate)}: {', '.join(parts)}"
 
 
-def as_data(plan: Plan, gate: Gate) -> dict[str, Any]:
-    """The plan as JSON; `digest` is what `apply --plan` compares."""
-    return {
-        "schema": SCHEMA,
-        "target": gate.target.name,
-        "spec": gate.target.loaded.digest,
-        "system": gate.facts.system,
-        "digest": plan.digest,
-        "changes": [change_data(change) for change in plan.changes],
-        "stuck": [report.as_data(finding, gate) for finding in plan.stuck],
-        "unreadable": [report.as_data(finding, gate) for finding in plan.unreadable],
-    }
-
-
 def permitted(plan: Plan, *, destructive: bool, unreadable: bool) -> Plan:
     """The part of a plan that the user's flags allow.
 
@@ -99,8 +116,8 @@ def permitted(plan: Plan, *, destructive: bool, unreadable: bool) -> Plan:
     if plan.unreadable and not unreadable:
         listed = [f"  {finding.check.id}: {finding.reason}" for finding in plan.unreadable[:10]]
         more = [f"  and {len(plan.unreadable) - 10} more"] if len(plan.unreadable) > 10 else []
-        hint = "mend that, or give --skip-unreadable to go on without them"
-        raise PlanError("\n".join(["the plan would rest on what could not be read:", *listed, *more, hint]))
+        hint = "mend that, or pass --skip-unreadable to go on without them"
+        raise PlanError("the plan would rest on what could not be read:", *listed, *more, hint)
     if destructive:
         return plan
     kept = tuple(change for change in plan.changes if change.risk is Risk.SAFE)
@@ -115,55 +132,21 @@ def _refused(finding: Finding, plan: Plan) -> Finding:
     return replace(finding, stuck=f"destructive, loses {lost}: give --allow-destructive")
 
 
-def require_same(plan: Plan, gate: Gate, file: Path) -> None:
-    """Refuse unless the plan is the one that was saved: for this target, spec and server, with these changes.
-
-    Raises:
-        PlanError: the file is no plan, or the server or the spec moved since.
-    """
-    saved = _saved(file)
-    now = as_data(plan, gate)
-    for key, what in (("target", "target"), ("spec", "spec"), ("system", "server")):
-        if saved.get(key) != now[key]:
-            raise PlanError(f"{file}: this plan was made for another {what}; nothing was done: plan again")
-    if saved["digest"] != plan.digest:
-        numbers = f"{len(saved.get('changes', []))} changes then, {len(plan.changes)} now"
-        raise PlanError(
-            f"{file}: the server moved since this plan was saved ({numbers}); "
-            "nothing was done: plan again, look, and apply the new plan"
-        )
-
-
-def _saved(file: Path) -> dict[str, Any]:
-    try:
-        saved = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PlanError(f"{file}: cannot be read: {error.strerror}") from None
-    except ValueError:
-        saved = None
-    if not isinstance(saved, dict) or "digest" not in saved:
-        raise PlanError(f"{file}: not a plan saved by `pgdeploy plan --out`")
-    return saved
-
-
-def outcome(planned: Plan, after: Plan) -> str:
+def outcome(planned: Plan, after: Plan) -> list[str]:
     """What an apply came to, by reading again and asking the causes again."""
     causes = {cause for change in planned.changes for cause in change.causes}
     still = [after.drifts[cause] for cause in after.drifts if cause in causes]
-    lines = [f"still drifts: {f.check.id}: desired {f.desired}, actual {f.actual}" for f in still]
+    shown = [f"still drifts: {finding.check.id}: {_values(finding)}" for finding in still]
     if planned.changes:
-        lines.append(
+        shown.append(
             f"made {len(planned.changes)} changes; {len(causes) - len(still)} of {len(causes)} causes are gone"
         )
-    rest = _rest(after.stuck)
-    return "\n".join(
-        [
-            *lines,
-            *rest,
-            "nothing is left to change" if not after.changes else f"{len(after.changes)} changes left",
-        ]
-    )
+    left = f"{len(after.changes)} changes left" if after.changes else "nothing is left to change"
+    return [*shown, *_rest(after.stuck), left]
 
 
 def _rest(stuck: Sequence[Finding]) -> list[str]:
-    return [f"not ours to change: {finding.check.id}: {finding.stuck or finding.actual}" for finding in stuck]
+    return [
+        f"not ours to change: {finding.check.id}: {one_line(finding.stuck or finding.actual)}"
+        for finding in stuck
+    ]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.check import Finding, Verdict
+from pgdeploy.one_line import escape, one_line
 from pgdeploy.spec.place import Place
 
 if TYPE_CHECKING:
@@ -25,10 +26,19 @@ def lines_of(data: Mapping[str, Any]) -> list[str]:
     """The same of a finding that is JSON already."""
     shown = [f"{data['id']} {data['verdict']}"]
     for label in ("desired", "actual", "reason", "spec", "origin", "remedy"):
-        text = str(Place(**data["spec"])) if label == "spec" else data[label]
-        for index, line in enumerate(text.splitlines()):
+        for index, line in enumerate(_shown(data, label)):
             shown.append(f"  {label if index == 0 else '':8} {line}")
     return shown
+
+
+def _shown(data: Mapping[str, Any], label: str) -> list[str]:
+    """Lines of one field; only a remedy has several: statements, each on a line of its own."""
+    if label == "spec":
+        return [str(Place(**data[label]))]
+    text: str = data[label]
+    if not text:
+        return []
+    return text.split("\n") if label == "remedy" else [one_line(text)]
 
 
 def as_data(finding: Finding, gate: Gate) -> dict[str, Any]:
@@ -44,7 +54,7 @@ def as_data(finding: Finding, gate: Gate) -> dict[str, Any]:
         "reason": finding.reason,
         "origin": finding.origin,
         "note": finding.note,
-        "spec": {"file": place.file, "line": place.line, "column": place.column},
+        "spec": {"file": escape(place.file), "line": place.line, "column": place.column},
         "remedy": gate.remedy(finding),
     }
 

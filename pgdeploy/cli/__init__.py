@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,14 +21,15 @@ from pgdeploy.cli.shared import (
     Json,
     Name,
     Names,
+    NoCommands,
     SshConfig,
     Yes,
-    as_json,
     confirmed,
     load,
     load_one,
     note,
     print_json,
+    say,
 )
 from pgdeploy.connection.server import BUDGET
 
@@ -81,41 +83,56 @@ DataDir = Annotated[Path | None, typer.Option("--data-dir", help="with --on embe
 
 def main() -> None:
     """The entry point `pgdeploy`: every error that we raise is one message and exit code 1."""
-    from pgdeploy.errors import PgdeployError, SpecError
+    from pgdeploy.connection.libpq import take_environment
+    from pgdeploy.one_line import defect
     from pgdeploy.signals import Ending
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name that the terminal's encoding lacks ends nothing
+            stream.reconfigure(errors="backslashreplace")
     ending = Ending().install()
+    take_environment()
+    try:
+        _run()
+    except (KeyboardInterrupt, typer.Abort):
+        _say_ended(ending.name)
+        sys.exit(128 + ending.number)
+    except Exception as error:  # noqa: BLE001 - Python's own traceback would print what others say as it is
+        say(*defect(error), err=True)
+    sys.exit(ERROR)
+
+
+def _run() -> None:
+    """Returns after an error, and does not otherwise."""
+    from pgdeploy.errors import PgdeployError, SpecError
+
     try:
         if (code := app(standalone_mode=False)) != INTERRUPTED:
             sys.exit(code)
         raise KeyboardInterrupt
     except SpecError as error:
         # places first, as editors read them
-        typer.echo(str(error), err=True)
+        say(*error.lines, err=True)
     except PgdeployError as error:
-        typer.echo(f"pgdeploy: {error}", err=True)
+        say(f"pgdeploy: {error.lines[0]}", *error.lines[1:], err=True)
     except OSError as error:
         # a full disk, a folder that is not ours to write to
         place = f"{error.filename}: " if error.filename else ""
-        typer.echo(f"pgdeploy: {place}{error.strerror or error}", err=True)
+        say(f"pgdeploy: {place}{error.strerror or error}", err=True)
     except UsageError as error:
         # click's own 2 would say: there are changes
         error.show()
-    except (KeyboardInterrupt, typer.Abort):
-        _say_ended(ending.name)
-        sys.exit(128 + ending.number)
-    sys.exit(ERROR)
 
 
 def _say_ended(how: str) -> None:
     # a terminal that closed reads nothing any more
     with suppress(OSError):
-        typer.echo(f"pgdeploy: {how}", err=True)
+        say(f"pgdeploy: {how}", err=True)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"pgdeploy {__version__}")
+        say(f"pgdeploy {__version__}")
         raise typer.Exit
 
 
@@ -135,31 +152,32 @@ def _options(
 def lint(
     targets: Annotated[list[str] | None, typer.Argument(help="targets: names, globs or paths")] = None,
     explain: Annotated[str | None, typer.Option("--explain", metavar="ID", help="what a rule means")] = None,
+    no_commands: NoCommands = False,
     json: Json = False,
 ) -> None:
     """Advice from the spec alone, offline. Exit 0: none, or only notes; 2: advice; 1: a spec does not load."""
     from pgdeploy import lint as linter
 
     if explain is not None:
-        typer.echo(linter.explain(explain))
+        say(*linter.explain(explain).split("\n"))
         return
     if not targets:
         raise typer.BadParameter("name a target, or a rule with --explain")
     from datetime import date
 
     code, found = OK, []
-    for target in load(targets):
+    for target in load(targets, confined=True):
         advices = linter.lint(target.spec, date.today(), target.loaded.place)  # noqa: DTZ011
         code = max(code, linter.exit_code(advices))
         for advice in advices:
             place = target.loaded.place(advice.keys)
             found.append({"target": target.name, "place": str(place), **advice.as_data()})
             if not json:
-                typer.echo(f"{place}: {advice.text}")
+                say(f"{place}: {advice.text}")
     if json:
         print_json(found)
     elif not found:
-        typer.echo("no advice")
+        say("no advice")
     raise typer.Exit(code)
 
 
@@ -174,23 +192,26 @@ def plan(
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     timeout: Timeout = BUDGET,
+    no_commands: NoCommands = False,
     json: Json = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="save the plan, to bind `apply --plan` to it")
     ] = None,
 ) -> None:
     """Print the SQL that brings the server to the spec. Exit 0: nothing to do; 2: changes; 1: error."""
-    from pgdeploy import render_plan
+    from pgdeploy import render_plan, saved_plan
+    from pgdeploy.new_file import write_file
+    from pgdeploy.one_line import json_text
 
     with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout)) as gate:
         planned = gate.plan()
-        data = render_plan.as_data(planned, gate)
+        data = saved_plan.as_data(planned, gate)
         if out is not None:
-            _write(out, as_json(data))
+            write_file(out, json_text(data))
         if json:
             print_json(data)
         else:
-            typer.echo(render_plan.text(planned, gate))
+            say(*render_plan.lines(planned, gate))
     if planned.unreadable:
         raise typer.Exit(ERROR)
     raise typer.Exit(DIFFERENT if planned.changes or planned.stuck else OK)
@@ -204,6 +225,7 @@ def apply(
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     timeout: Timeout = BUDGET,
+    no_commands: NoCommands = False,
     yes: Yes = False,
     saved: Annotated[
         Path | None, typer.Option("--plan", help="do exactly this saved plan, or refuse")
@@ -219,18 +241,18 @@ def apply(
     ] = "10s",
 ) -> None:
     """Bring the server to the spec, then prove it. Exit 0: it conforms; 2: some drift stays; 1: error."""
-    from pgdeploy import render_plan
+    from pgdeploy import render_plan, saved_plan
     from pgdeploy.apply import apply as make
 
     _require_duration("--lock-timeout", lock_timeout)
+    approved = None if saved is None else saved_plan.load(saved)
     with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout)) as gate:
-        planned = render_plan.permitted(
-            gate.plan(), destructive=allow_destructive, unreadable=skip_unreadable
-        )
-        if saved is not None:
-            render_plan.require_same(planned, gate, saved)
-        else:
-            typer.echo(render_plan.text(planned, gate))
+        planned = gate.plan()
+        if approved is not None:
+            approved.require_same(planned, gate, destructive=allow_destructive)
+        planned = render_plan.permitted(planned, destructive=allow_destructive, unreadable=skip_unreadable)
+        if approved is None:
+            say(*render_plan.lines(planned, gate))
         if planned.changes:
             if not yes and not confirmed("Make", "change", len(planned.changes)):
                 raise typer.Exit(ERROR)
@@ -244,7 +266,7 @@ def _prove(gate: Gate, planned: Plan) -> int:
     from pgdeploy import render_plan
 
     after = gate.plan()
-    typer.echo(render_plan.outcome(planned, after))
+    say(*render_plan.outcome(planned, after))
     if after.changes and planned.changes:
         return ERROR
     return DIFFERENT if after.changes or after.stuck else OK
@@ -261,6 +283,7 @@ def check(
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     timeout: Timeout = BUDGET,
+    no_commands: NoCommands = False,
     no_probes: Annotated[bool, typer.Option("--no-probes", help="the catalogue only")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="print what conforms, too")] = False,
     json: Json = False,
@@ -285,15 +308,16 @@ def check(
 def _print_findings(gate: Gate, findings: list[Finding], *, verbose: bool = False) -> None:
     from pgdeploy import report
     from pgdeploy.check import listing
+    from pgdeploy.one_line import one_line
 
     for finding in findings:
         if verbose or finding.verdict in ("drifts", "unreadable"):
-            typer.echo("\n".join(report.lines(finding, gate)))
+            say(*report.lines(finding, gate))
         elif finding.note:
-            typer.echo(f"{finding.check.id}: {finding.note}")
+            say(f"{finding.check.id}: {one_line(finding.note)}")
     for reason, ids in report.skipped(findings).items():
-        typer.echo(f"skipped, {reason}: {listing(ids)}")
-    typer.echo(report.summary(gate.target.name, report.where(gate), report.counts(findings)))
+        say(f"skipped, {one_line(reason)}: {listing(ids)}")
+    say(report.summary(gate.target.name, report.where(gate), report.counts(findings)))
 
 
 def _worse(code: int, numbers: dict[str, int]) -> int:
@@ -313,6 +337,7 @@ def up(
     ssh_config: SshConfig = None,
     timeout: Timeout = BUDGET,
     allow_restart: vm.AllowRestart = False,
+    no_commands: NoCommands = False,
 ) -> None:
     """Make the VM, deploy host and SQL with pyinfra, ask the gate. Exit 0: all conforms; 2: drift; 1: where it failed.
 
@@ -326,7 +351,7 @@ def up(
             with _step(gate.target.name, "vm"):
                 code = vm.make(gate.target, gate.way.ssh_config, allow_restart=allow_restart)
                 if code != OK:
-                    typer.echo(f"{gate.target.name}: stopped at: vm", err=True)
+                    say(f"{gate.target.name}: stopped at: vm", err=True)
                     raise typer.Exit(code)
         with _step(gate.target.name, "deploy"):
             if on is UpOn.LIVE:
@@ -346,7 +371,7 @@ def _step(name: str, step: str) -> Iterator[None]:
     try:
         yield
     except PgdeployError:
-        typer.echo(f"{name}: stopped at: {step}", err=True)
+        say(f"{name}: stopped at: {step}", err=True)
         raise
 
 
@@ -399,12 +424,3 @@ def _gate(target: str | Target, way: Way, *, probes: bool = False) -> Iterator[G
         yield gate
     finally:
         gate.close()
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        # a full disk is told without its name
-        error.filename = str(file)
-        raise

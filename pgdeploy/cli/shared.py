@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pgdeploy.one_line import escape, json_text
+
 if TYPE_CHECKING:
     from pgdeploy.target import Target
 
@@ -24,11 +26,30 @@ Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 SshConfig = Annotated[
     Path | None, typer.Option("--ssh-config", help="ssh_config file instead of the spec's connect:")
 ]
+
+
+def _forbid_commands(given: bool) -> None:
+    if given:
+        from pgdeploy.trust import forbid_commands
+
+        forbid_commands()
+
+
+NoCommands = Annotated[
+    bool,
+    typer.Option(
+        "--no-commands",
+        callback=_forbid_commands,
+        help="refuse a spec that would run a command here or read files beyond its folder",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
 
 
-def load(names: list[str]) -> list[Target]:
+def load(names: list[str], *, confined: bool = False) -> list[Target]:
     """Load every target before anything is done with one; all their problems are said at once.
+
+    `confined`: what `--no-commands` refuses is a problem, wherever the spec were realised.
 
     Raises:
         TargetError: a name means none.
@@ -42,7 +63,10 @@ def load(names: list[str]) -> list[Target]:
     problems: list[str] = []
     for file in files:
         try:
-            targets.append(load_target(file))
+            target = load_target(file)
+            if confined:
+                target.confine()
+            targets.append(target)
         except SpecError as error:
             problems += error.problems
     if problems:
@@ -63,22 +87,21 @@ def load_one(name: str) -> Target:
 def confirmed(verb: str, noun: str, number: int) -> bool:
     """Whether somebody who is there says yes."""
     if not sys.stdin.isatty():
-        typer.echo(f"pgdeploy: nobody to ask; give --yes to {verb.lower()} these {noun}s", err=True)
+        say(f"pgdeploy: nobody to ask; give --yes to {verb.lower()} these {noun}s", err=True)
         return False
     which = f"this {noun}" if number == 1 else f"these {number} {noun}s"
     return typer.confirm(f"{verb} {which}?", default=False)
 
 
+def say(*lines: str, err: bool = False) -> None:
+    """Print lines. All that a command prints comes through here, or is JSON: a line break in a line is others'."""
+    typer.echo("\n".join(map(escape, lines)), err=err)
+
+
 def note(text: str) -> None:
     """What the user should know of it, beside the answer."""
-    typer.echo(f"note: {text}", err=True)
-
-
-def as_json(data: Any) -> str:
-    from json import dumps
-
-    return dumps(data, indent=2, ensure_ascii=False) + "\n"
+    say(f"note: {text}", err=True)
 
 
 def print_json(data: Any) -> None:
-    typer.echo(as_json(data), nl=False)
+    typer.echo(json_text(data), nl=False)

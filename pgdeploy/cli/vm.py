@@ -14,12 +14,14 @@ from pgdeploy.cli.shared import (
     OK,
     Json,
     Name,
+    NoCommands,
     SshConfig,
     Yes,
     confirmed,
     load_one,
     note,
     print_json,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ AllowRestart = Annotated[bool, typer.Option("--allow-restart", help="restart the
 
 
 @app.command()
-def plan(target: Name, json: Json = False) -> None:
+def plan(target: Name, json: Json = False, no_commands: NoCommands = False) -> None:
     """Print what would make the VM as the spec says. Exit 0: nothing to do; 2: steps, or drift; 1: error."""
     from pgdeploy.resources.vm.fact import read_vm
     from pgdeploy.vm import render
@@ -47,13 +49,17 @@ def plan(target: Name, json: Json = False) -> None:
     if json:
         print_json(render.as_data(declared, planned))
     else:
-        typer.echo(render.text(declared, planned))
+        say(*render.lines(declared, planned))
     raise typer.Exit(DIFFERENT if planned.steps or planned.stuck else OK)
 
 
 @app.command()
 def apply(
-    target: Name, yes: Yes = False, allow_restart: AllowRestart = False, ssh_config: SshConfig = None
+    target: Name,
+    yes: Yes = False,
+    allow_restart: AllowRestart = False,
+    ssh_config: SshConfig = None,
+    no_commands: NoCommands = False,
 ) -> None:
     """Make the VM as the spec says, and wait until ssh reaches it. Exit 0: it is so; 2: some drift stays; 1: error."""
     from pgdeploy.vm import render
@@ -63,7 +69,7 @@ def apply(
     found = load_one(target)
     declared = _declared(found)
     planned = plan_vm(declared, when_unlocked(declared, declared.proxmox(), _deadline(declared), note))
-    typer.echo(render.text(declared, planned))
+    say(*render.lines(declared, planned))
     steps = planned.allowed(restart=allow_restart)
     if steps and not yes and not confirmed("Take", "step", len(steps)):
         raise typer.Exit(ERROR)
@@ -86,22 +92,22 @@ def make(
     proxmox, deadline = declared.proxmox(), _deadline(declared)
     left = apply_vm(declared, proxmox, deadline, allow_restart=allow_restart, note=note, approved=approved)
     for difference in left.stuck:
-        typer.echo(f"drift stays: {difference}\n  {difference.remedy}")
+        say(f"drift stays: {difference}", f"  {difference.remedy}")
     for option in left.pending:
-        typer.echo(f"pending until a restart: {option}")
+        say(f"pending until a restart: {option}")
     if left.pending:
-        typer.echo("a restart brings it into effect: --allow-restart")
+        say("a restart brings it into effect: --allow-restart")
         return DIFFERENT
     arrive(declared, proxmox, ssh_way(target, ssh_config), deadline, note)
     vm = declared.vm
-    typer.echo(
+    say(
         f"{target.name}: VM {vm.id} ({vm.name}) runs on {vm.node} and is reached at {vm.network.interface.ip}"
     )
     return DIFFERENT if left.stuck else OK
 
 
 @app.command()
-def start(target: Name, ssh_config: SshConfig = None) -> None:
+def start(target: Name, ssh_config: SshConfig = None, no_commands: NoCommands = False) -> None:
     """Start the VM, and wait until ssh reaches it."""
     from pgdeploy.target import ssh_way
     from pgdeploy.vm import power
@@ -112,7 +118,7 @@ def start(target: Name, ssh_config: SshConfig = None) -> None:
     proxmox, deadline = declared.proxmox(), _deadline(declared)
     power.start(declared, proxmox, deadline, note)
     arrive(declared, proxmox, ssh_way(found, _given(ssh_config)), deadline, note)
-    typer.echo(f"{found.name}: VM {declared.vm.id} runs")
+    say(f"{found.name}: VM {declared.vm.id} runs")
 
 
 @app.command()
@@ -121,13 +127,14 @@ def stop(
     force: Annotated[
         bool, typer.Option("--force", help="pull the plug; the server recovers at its start")
     ] = False,
+    no_commands: NoCommands = False,
 ) -> None:
     """Shut the VM down, and wait until it is."""
     from pgdeploy.vm import power
 
     declared = _declared(load_one(target))
     power.stop(declared, declared.proxmox(), _deadline(declared), note, force=force)
-    typer.echo(f"{declared.target}: VM {declared.vm.id} is stopped")
+    say(f"{declared.target}: VM {declared.vm.id} is stopped")
 
 
 @app.command()
@@ -136,6 +143,7 @@ def destroy(
     confirm: Annotated[
         str | None, typer.Option("--confirm", metavar="NAME", help="the VM's name, where nobody can be asked")
     ] = None,
+    no_commands: NoCommands = False,
 ) -> None:
     """Destroy the VM and its disks, after its name is typed; never one that no spec made, or that is protected."""
     from pgdeploy.vm import power
@@ -145,23 +153,24 @@ def destroy(
     machine = power.require_destroyable(declared, proxmox)
     state = "runs, and will be stopped" if machine.running else "is stopped"
     lost = power.lost_with(machine)
-    typer.echo(f"VM {machine.id} ({machine.name}) on {machine.node} {state}. Lost with it: {lost}")
+    say(f"VM {machine.id} ({machine.name}) on {machine.node} {state}. Lost with it: {lost}")
     if confirm is None:
         if not sys.stdin.isatty():
-            typer.echo("pgdeploy: nobody to ask; give --confirm and the VM's name", err=True)
+            say("pgdeploy: nobody to ask; give --confirm and the VM's name", err=True)
             raise typer.Exit(ERROR)
         confirm = typer.prompt("Type its name to destroy it", default="", show_default=False)
     if confirm != machine.name:
-        typer.echo(f"pgdeploy: {confirm!r} is not its name; nothing is done", err=True)
+        say(f"pgdeploy: {confirm!r} is not its name; nothing is done", err=True)
         raise typer.Exit(ERROR)
     power.destroy(declared, machine, proxmox, _deadline(declared), note)
-    typer.echo(f"{declared.target}: VM {machine.id} is destroyed")
+    say(f"{declared.target}: VM {machine.id} is destroyed")
 
 
 def _declared(target: Target) -> DeclaredVm:
-    """Raises TargetError when the spec has no VM."""
+    """Raises TargetError when the spec has no VM, SpecError when `--no-commands` refuses it."""
     from pgdeploy.errors import TargetError
 
+    target.confine("live")
     if target.declared_vm is None:
         raise TargetError(f"{target.file}: there is no VM: write `vm:`")
     return target.declared_vm

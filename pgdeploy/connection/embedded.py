@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import getpass
 import json
 import os
 import pwd
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.connection.home import DATA, LOCK, LOG, Home
+from pgdeploy.connection.libpq import isolated, take_environment
 from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
 from pgdeploy.errors import MissingExtra, TargetError
 from pgdeploy.secret import stand_ins
@@ -87,6 +87,7 @@ class Cluster(Server):
     def __init__(
         self, home: Path, bin: Path, *, superuser: str = "postgres", options: Sequence[str] = ()
     ) -> None:
+        take_environment()
         self.home = home
         self.data = home / DATA
         self.log = home / LOG
@@ -180,7 +181,7 @@ class Cluster(Server):
         }
         if password is not None:
             options["password"] = password.reveal()
-        return self._session(options, configured=configured)
+        return self._session(isolated(options), configured=configured)
 
     @property
     def dsn(self) -> str:
@@ -197,6 +198,7 @@ class Cluster(Server):
     def inapplicable(self, kind: str, name: str, desired: str) -> str | None:
         if kind != "setting":
             return None
+        name = name.lower()
         if name.startswith("ssl") and name != "ssl_renegotiation_limit":
             return "an embedded server has no TLS"
         return _NOT_HERE.get(name)
@@ -242,7 +244,7 @@ class Cluster(Server):
         self._run([*command, *options, "--auth=reject"])
         self._home.keep_data(making)
         self.write_hba("")
-        me = getpass.getuser()
+        me = pwd.getpwuid(os.geteuid()).pw_name
         self._home.write_data("pg_ident.conf", f'pgdeploy "{me}" "{_quoted(self.superuser)}"\n'.encode())
 
     def _own_rules(self) -> str:
@@ -263,7 +265,7 @@ class Cluster(Server):
             self._run(command)
         except TargetError as error:
             if check:
-                raise TargetError(f"{error}{self._last_words(before)}") from None
+                raise TargetError(*error.lines, *self._last_words(before)) from None
 
     def _run(self, command: list[str]) -> None:
         # Files, not pipes: the server would inherit a pipe and we would wait for it for ever. Of a start that is cut
@@ -284,12 +286,12 @@ class Cluster(Server):
             output.seek(0)
             said = output.read().decode(errors="replace").strip()
         if done.returncode != 0:
-            raise TargetError(f"{Path(command[0]).name} failed: {_reasons(said) or said or done.returncode}")
+            why, *more = _reasons(said) or said.splitlines() or [str(done.returncode)]
+            raise TargetError(f"{Path(command[0]).name} failed: {why}", *(f"  | {line}" for line in more))
 
-    def _last_words(self, since: int) -> str:
+    def _last_words(self, since: int) -> list[str]:
         """What the server logged behind this place, as far as it says why."""
-        logged = self._home.log_since(since).splitlines()[-8:]
-        return "".join(f"\n  {line}" for line in _reasons("\n".join(logged)).splitlines())
+        return [f"  | {line}" for line in _reasons(self._home.log_since(since))][-8:]
 
     def _give_to_server(self, path: Path) -> None:
         if self._identity:
@@ -300,9 +302,9 @@ _HBA, _AUTO, _WORKED = "pg_hba.conf", "postgresql.auto.conf", "postgresql.auto.c
 _OURS_IN_HOME = frozenset({DATA, LOG, LOCK, "secrets.json", "secrets.json.new", _WORKED})
 
 
-def _reasons(said: str) -> str:
+def _reasons(said: str) -> list[str]:
     """Of what a program said the lines that say why it failed."""
-    return "\n".join(line for line in said.splitlines() if _REASON.search(line))
+    return [line for line in said.splitlines() if _REASON.search(line)]
 
 
 def _made_up(file: Path, text: bytes) -> dict[str, str]:

@@ -8,7 +8,8 @@ from enum import StrEnum
 from inspect import cleandoc
 from typing import TYPE_CHECKING, NamedTuple
 
-from pgdeploy.spec.place import dotted, escape
+from pgdeploy.one_line import escape
+from pgdeploy.spec.place import dotted
 
 if TYPE_CHECKING:
     from pgdeploy.lint.subject import Subject

@@ -19,7 +19,7 @@ from pgdeploy.probes.attempt import Attempt, attempt
 from pgdeploy.probes.budget import budget
 from pgdeploy.probes.session import server_of, session, sql
 from pgdeploy.probes.way_in import PASSWORD, TRUST, method
-from pgdeploy.secret import Secret, SecretRef
+from pgdeploy.secret import Secret, SecretRef, is_verifier
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -67,11 +67,15 @@ class Door:
         """Where the secret was shown, and how it was met.
 
         Raises:
-            Inapplicable: no password is asked for on our way in.
+            Inapplicable: no password is asked for on our way in, or the secret is a verifier.
         """
         database, how = self.place(facts)
         if how not in PASSWORD:
             raise Inapplicable(self._without(how))
+        if is_verifier(self.password.read()):
+            raise Inapplicable(
+                f"the secret of {name(self.role)} is a SCRAM verifier, with which nobody can log in"
+            )
         right = facts.once(_right, self, database)
         if not right.asked:
             reason = right.words or "it is let in without one"

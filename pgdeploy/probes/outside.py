@@ -8,12 +8,13 @@ somebody asks for one, that is the answer.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pgdeploy.check import Check, Inapplicable, Outcome, Resource, listing, name
+from pgdeploy.connection.libpq import isolated
 from pgdeploy.connection.server import MAINTENANCE
 from pgdeploy.errors import Unreadable
 from pgdeploy.facts import Facts
@@ -221,8 +222,7 @@ def _attempt(address: str, port: int, login: Login, sslmode: str) -> str:
 
     if psycopg.pq.version() < REQUIRE_AUTH_SINCE:
         raise Unreadable("libpq 16 or newer is needed to try a login that must not send a password")
-
-    options: Mapping[str, Any] = {
+    options: dict[str, object] = {
         "host": address,
         "port": port,
         "user": login.role,
@@ -235,7 +235,7 @@ def _attempt(address: str, port: int, login: Login, sslmode: str) -> str:
         "application_name": APPLICATION,
     }
     try:
-        psycopg.connect(**options).close()
+        psycopg.connect(**isolated(options)).close()
     except psycopg.OperationalError as error:
         # libpq quotes the requirement in every language
         if '"none"' in str(error):

@@ -20,9 +20,10 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
+from pgdeploy.one_line import escape
 from pgdeploy.spec.event import c_events, place_of, pure_events
 from pgdeploy.spec.node import Entry, Node, mapping, sequence
-from pgdeploy.spec.place import Fault, Place, escape
+from pgdeploy.spec.place import Fault, Place
 from pgdeploy.spec.scalar import resolve
 from pgdeploy.spec.source import FaultError
 

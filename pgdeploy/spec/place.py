@@ -10,7 +10,12 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from pgdeploy.one_line import escape
+
 Keys: TypeAlias = tuple[str | int, ...]
+
+# Longer than any message of ours, but for what it quotes.
+_LONGEST = 1200
 
 _PLAIN_KEY = re.compile(r"[\w-]+\Z")
 
@@ -35,18 +40,11 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {escape(self.message)}"
-
-
-def escape(text: str) -> str:
-    """The text on one line: what a terminal would not print as a character is written as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else _escape_char(char) for char in text)
-
-
-def _escape_char(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
+        message = escape(self.message)
+        if len(message) > _LONGEST:
+            # what was read is at the front, what is allowed at the end
+            message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
+        return f"{self.place}: {message}"
 
 
 def dotted(keys: Keys) -> str:

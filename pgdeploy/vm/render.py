@@ -9,20 +9,20 @@ if TYPE_CHECKING:
     from pgdeploy.vm.step import Difference, VmPlan
 
 
-def text(declared: DeclaredVm, plan: VmPlan) -> str:
+def lines(declared: DeclaredVm, plan: VmPlan) -> list[str]:
     """Steps in order, each with what it removes, and what none of them removes."""
     vm = declared.vm
     heading = f"{declared.target}: VM {vm.id} ({vm.name}) on {vm.node}"
-    lines = [f"{heading}: {_count(plan)}"]
+    shown = [f"{heading}: {_count(plan)}"]
     for number, step in enumerate(plan.steps, 1):
         leave = " (only with --allow-restart)" if step.restart else ""
-        lines.append(f"{number:3}. {step.text}{leave}")
-        lines += [f"       {cause}" for cause in step.causes]
+        shown.append(f"{number:3}. {step.text}{leave}")
+        shown += [f"       {cause}" for cause in step.causes]
     if plan.stuck:
-        lines.append("no step of ours removes:")
+        shown.append("no step of ours removes:")
     for left in plan.stuck:
-        lines += [f"     {left}", f"       {left.remedy}"]
-    return "\n".join(lines)
+        shown += [f"     {left}", f"       {left.remedy}"]
+    return shown
 
 
 def _count(plan: VmPlan) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from pgdeploy.one_line import escape
+
 
 class _Writer(Protocol):
     def line(self, s: str = "", **markup: bool) -> None: ...
@@ -33,7 +35,7 @@ class Failure:
         return self.text
 
     def toterminal(self, tw: _Writer) -> None:
-        first, *rest = self.text.splitlines()
-        tw.line(first, red=True, bold=True)
+        first, *rest = self.text.split("\n")
+        tw.line(escape(first), red=True, bold=True)
         for line in rest:
-            tw.line(line)
+            tw.line(escape(line))

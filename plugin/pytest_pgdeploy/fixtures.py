@@ -44,7 +44,7 @@ def connect_as(
         __tracebackhide__ = True
         found = quietly(lambda: act_as(role, gate, database))
         if isinstance(found, Refusal):
-            raise TargetError(found.text)
+            raise TargetError(*found.text.split("\n"))
         opened.append(found)
         return found
 

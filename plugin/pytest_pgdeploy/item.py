@@ -15,6 +15,7 @@ import pytest
 from pgdeploy import report as words
 from pgdeploy.check import Check, Inapplicable, Verdict
 from pgdeploy.errors import PgdeployError
+from pgdeploy.one_line import defect, escape, one_line
 from pgdeploy.spec.place import Place
 from pytest_pgdeploy.failure import Crash, Failure
 from pytest_pgdeploy.marker import marks_of
@@ -48,34 +49,36 @@ class CheckItem(pytest.Item):
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the spec says it; in a file that the spec extends, perhaps."""
         place = self.visit.gate.target.place(self.check)
-        return self.config.invocation_params.dir / place.file, place.line - 1, self.name
+        return self.config.invocation_params.dir / escape(place.file), place.line - 1, self.name
 
     def setup(self) -> None:
         try:
             finding = self.visit.evaluate(self.check)
         except PgdeployError as error:
             self.text = f"target {self.visit.name} could not be used: {error}"
-            raise Unanswered(self.text.splitlines()[0]) from None
+            raise Unanswered(self.text.split("\n")[0]) from None
         self.data = words.as_data(finding, self.visit.gate)
         self.user_properties += _properties(self.visit.name, self.data)
         if finding.verdict is Verdict.CONFORMS:
             return
         self.text = "\n".join(words.lines_of(self.data))
         if finding.verdict is Verdict.UNREADABLE:
-            raise Unanswered(finding.reason)
+            raise Unanswered(one_line(finding.reason))
         if finding.verdict is not Verdict.DRIFTS:
-            pytest.skip(finding.reason)
+            pytest.skip(one_line(finding.reason))
 
     def runtest(self) -> None:
         if self.data["verdict"] == Verdict.DRIFTS:
-            raise Drift(f"desired {self.data['desired']}, actual {self.data['actual']}")
+            desired, actual = one_line(self.data["desired"]), one_line(self.data["actual"])
+            raise Drift(f"desired {desired}, actual {actual}")
 
 
 def _properties(target: str, data: dict[str, Any]) -> list[tuple[str, object]]:
     """What JUnit XML and other reporters get."""
-    fields = ("verdict", "desired", "actual", "reason", "origin", "remedy")
+    fields = ("verdict", "desired", "actual", "reason", "origin")
     found = [("target", target), ("check", data["id"]), ("place", str(Place(**data["spec"])))]
-    return [*found, *((field, data[field]) for field in fields if data[field])]
+    found += [(field, one_line(data[field])) for field in fields if data[field]]
+    return [*found, *([("remedy", data["remedy"])] if data["remedy"] else [])]
 
 
 class Reporting:
@@ -94,8 +97,8 @@ class Reporting:
             elif isinstance(error, pytest.skip.Exception):
                 report.longrepr = (*_spot(item), str(error))
             elif call.excinfo is not None:
-                # a defect of ours; the locals of our frames hold passwords, so none are shown
-                report.longrepr = call.excinfo.getrepr(style="native")
+                # the locals of our frames hold passwords, so none are shown
+                report.longrepr = "\n".join(defect(call.excinfo.value))
             report.pgdeploy = _message(item, error, crash)  # type: ignore[attr-defined]
         return report
 
@@ -122,7 +125,7 @@ def _message(item: CheckItem, error: BaseException | None, crash: Crash | None) 
     if item.data:
         message |= {"finding": item.data, **item.visit.introduce()}
     elif error is not None and not isinstance(error, pytest.skip.Exception):
-        message["error"] = item.text or repr(error)
+        message["error"] = item.text or "\n".join(defect(error))
     if crash is not None:
         message["crash"] = [crash.path, crash.lineno, crash.message]
     return message

@@ -6,12 +6,12 @@ what the test sees is raised anew, outside of the except clause.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from pgdeploy.errors import PgdeployError
+from pgdeploy.one_line import defect
 
 T = TypeVar("T")
 
@@ -24,10 +24,10 @@ class Refusal:
 
 
 def quietly(call: Callable[[], T]) -> T | Refusal:
-    """What the call gives; an error as a text: its message, or its traceback if it is a defect of ours."""
+    """What the call gives; an error as a text: its message, and where it was raised if it is a defect of ours."""
     try:
         return call()
     except PgdeployError as error:
         return Refusal(str(error))
-    except Exception:  # noqa: BLE001
-        return Refusal(traceback.format_exc())
+    except Exception as error:  # noqa: BLE001
+        return Refusal("\n".join(defect(error)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pgdeploy import report
 from pgdeploy.check import listing
+from pgdeploy.one_line import escape, one_line
 from pytest_pgdeploy.node_id import mend_summary
 
 if TYPE_CHECKING:
@@ -40,29 +41,35 @@ class Summary:
         for result in self._results.by_name.values():
             counts, unproven = result.counts, result.unproven
             bad = bool(result.error or counts["drifts"] or counts["unreadable"] or unproven)
-            terminalreporter.write_line(_headline(result), red=bad, green=bool(result.findings) and not bad)
+            terminalreporter.write_line(
+                escape(_headline(result)), red=bad, green=bool(result.findings) and not bad
+            )
             if unproven:
                 text = "blocked, and what blocks them was not asked, so this run proves nothing of them"
-                terminalreporter.write_line(f"  {len(unproven)} {text}", red=True)
+                terminalreporter.write_line(escape(f"  {len(unproven)} {text}"), red=True)
             for line in _details(result):
-                terminalreporter.write_line(f"  {line}")
+                terminalreporter.write_line(f"  {escape(line)}")
 
 
 def _headline(result: Result) -> str:
     if result.findings:
         return report.summary(result.name, result.where, result.counts)
-    return f"{result.name}: {result.error.splitlines()[0] if result.error else 'no check was asked'}"
+    return f"{result.name}: {_first(result.error) or 'no check was asked'}"
+
+
+def _first(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def _details(result: Result) -> Iterator[str]:
     if result.findings and result.error:
-        yield result.error.splitlines()[0]
+        yield _first(result.error)
     yield from result.notes
     for finding in result.findings.values():
         if finding["note"]:
-            yield f"{finding['id']}: {finding['note']}"
+            yield f"{finding['id']}: {one_line(finding['note'])}"
     reasons = sorted(result.skipped.items(), key=lambda item: -len(item[1]))
     for reason, ids in reasons[:REASONS]:
-        yield f"{len(ids)} skipped, {reason}: {listing(ids)}"
+        yield f"{len(ids)} skipped, {one_line(reason)}: {listing(ids)}"
     if rest := reasons[REASONS:]:
         yield f"{sum(len(ids) for _, ids in rest)} skipped for {len(rest)} more reasons"

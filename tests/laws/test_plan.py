@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgdeploy.connection.embedded import Cluster
+from pgdeploy.plan import as_data
 from pgdeploy.resources.spec import Spec
 from pgdeploy.spec.render import render
 from tests.laws.breaking import breaks
@@ -29,7 +30,7 @@ def test_a_plan_is_the_same_each_time(server16: Cluster, spec: tuple[Spec, Spec]
     make(before, server16)
     one, other = planned(after, server16), planned(after, server16)
     assert said(one) == said(other)
-    assert one.digest == other.digest
+    assert list(map(as_data, one.changes)) == list(map(as_data, other.changes))
 
 
 @law(3)

@@ -20,7 +20,12 @@ OPENS = {
     "pgdeploy/probes/outside.py": "psycopg.connect",
     "pgdeploy/connection/session.py": "psycopg.connect",
 }
-SETS_SEARCH_PATH = {"pgdeploy/connection/session.py", "pgdeploy/apply.py"}
+SETS_SEARCH_PATH = {
+    "pgdeploy/connection/session.py",
+    # around CREATE EXTENSION; and at the head of a plan that is printed for psql
+    "pgdeploy/apply.py",
+    "pgdeploy/render_plan.py",
+}
 
 _QUERY = re.compile(r"\s*(--[^\n]*\n\s*)*(SELECT|WITH|TABLE|VALUES)\b(?=.*\s)", re.DOTALL)
 _SYNTAX = frozenset(

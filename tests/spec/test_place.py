@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pgdeploy.spec.place import Fault, Keys, Place, dotted, escape
+from pgdeploy.one_line import escape
+from pgdeploy.spec.place import Fault, Keys, Place, dotted
 
 
 def test_a_place_reads_as_editors_link_it() -> None:

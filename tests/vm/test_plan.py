@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pgdeploy.errors import TargetError
+from pgdeploy.resources.vm.declared import DeclaredVm
 from pgdeploy.vm import render
 from pgdeploy.vm.apply import apply_vm
 from pgdeploy.vm.deadline import Deadline
@@ -29,6 +30,10 @@ CLONE, MOVE = (
 )
 CONFIGURE, GROW, START = "configure it", "let scsi0 grow to 32GB", "start it"
 RESTART = "restart it, which brings into effect what waits"
+
+
+def shown(declared: DeclaredVm, plan: VmPlan) -> str:
+    return "\n".join(render.lines(declared, plan))
 
 
 def texts(plan: VmPlan) -> list[str]:
@@ -67,7 +72,7 @@ def template_on(site: Site, node: str, **drives: str) -> None:
 
 
 def test_the_plan_of_an_absent_vm_in_words(site: Site) -> None:
-    assert render.text(site.declared, site.plan()) == (
+    assert shown(site.declared, site.plan()) == (
         f"""\
 prod-pg01: VM 2002 (proj-pg01) on node04: 4 steps
   1. clone template 9000 (ubuntu-2404 on node04) in full as 2002 on node04, to local-zfs
@@ -154,13 +159,13 @@ def test_a_second_apply_asks_and_changes_nothing(site: Site) -> None:
     before = len(site.proxmox.requests)
     assert site.apply(allow_restart=True) == VmPlan(())
     assert {seen.method for seen in site.proxmox.requests[before:]} == {"GET"}
-    assert render.text(site.declared, site.plan()).endswith(": nothing to do")
+    assert shown(site.declared, site.plan()).endswith(": nothing to do")
 
 
 def test_the_secret_is_in_no_plan(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = site.proxmox.token()
     monkeypatch.setenv(SECRET, secret)
-    said = render.text(site.declared, site.plan()) + json.dumps(render.as_data(site.declared, site.plan()))
+    said = shown(site.declared, site.plan()) + json.dumps(render.as_data(site.declared, site.plan()))
     assert secret not in said
 
 
@@ -290,7 +295,7 @@ def test_hot_and_cold_changes_are_told_apart(running: Site) -> None:
     assert [step.restart for step in plan.steps] == [False, False, True]
     assert plan.pending == ("memory (of the changes above)",)
     assert set(parameters(plan, CONFIGURE)) == {"memory", "net0", "description", "digest"}
-    assert "3. restart it, which brings into effect what waits (only with --allow-restart)" in render.text(
+    assert "3. restart it, which brings into effect what waits (only with --allow-restart)" in shown(
         running.declared, plan
     )
     left = running.apply()
@@ -372,7 +377,7 @@ def test_what_no_step_removes_is_said_with_what_does(running: Site) -> None:
     running.change("size: 250GB", "size: 200GB")
     running.apply()
     plan = running.plan()
-    assert render.text(running.declared, plan) == (
+    assert shown(running.declared, plan) == (
         """\
 prod-pg01: VM 2002 (proj-pg01) on node04: nothing that we can do
 no step of ours removes:
