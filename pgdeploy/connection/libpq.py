@@ -17,6 +17,7 @@ _NOT_OPTIONS = ("PGSERVICE", "PGTZ", "PGDATESTYLE", "PGGEQO")
 _NEVER_EMPTY = {
     "passfile": f"{os.devnull}/none",  # empty stands for the one of the home directory
     "connect_timeout": "10",
+    "require_auth": "!password,!md5",  # empty allows no way to ask for a password at all
     "sslmode": "disable",
     "sslcertmode": "disable",
     "min_protocol_version": "3.0",

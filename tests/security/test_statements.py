@@ -111,7 +111,8 @@ def test_every_name_is_postgresqls_own(names: dict[str, set[str]]) -> None:
         own = {name.lower() for name in _OWN.findall(text) + _ALIAS.findall(text)}
         for relation, call in _RELATION.findall(text):
             name = relation.removeprefix("pg_catalog.")
-            if not call and name not in names["relations"] and name not in own:
+            # nothing where a name of ours is put in
+            if name and not call and name not in names["relations"] and name not in own:
                 wrong.append(f"{where}: relation {relation}")
         for function in _CALL.findall(text.lower()):
             name = function.removeprefix("pg_catalog.")
