@@ -7,7 +7,7 @@ done and what is not; each transaction is whole or not at all, so running it aga
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from pgdeploy.connection.words import told, words
 from pgdeploy.errors import ApplyError, PgdeployError
 from pgdeploy.facts import SIDE_BY_SIDE
 from pgdeploy.guard import Guard, alone
+from pgdeploy.secretplace import scrub
 
 if TYPE_CHECKING:
     import psycopg
@@ -102,7 +103,7 @@ def _run(connection: psycopg.Connection[Any], changes: Sequence[Change], *, pipe
         ApplyError: a statement failed; names it, with the server's words.
     """
     statements = [statement for change in changes for statement in statements_of(change)]
-    secret = any(statement.password is not None for statement in statements)
+    secret = any(statement.secret is not None for statement in statements)
     unlogged = Unlogged(connection) if secret else None
     if pipelined and statements:
         _run_together(connection, statements, unlogged)
@@ -121,7 +122,7 @@ def _run_together(
         with connection.pipeline() as pipeline:
             connection.execute("BEGIN")
             for statement, text in zip(statements, sent, strict=True):
-                secret = statement.password is not None
+                secret = statement.secret is not None
                 with unlogged.statement(in_transaction=True) if unlogged and secret else nullcontext():
                     cursors.append(connection.execute(text))
             connection.execute("COMMIT")
@@ -129,7 +130,7 @@ def _run_together(
             for cursor in cursors:
                 cursor.statusmessage  # noqa: B018
     except psycopg.Error as error:
-        raise ApplyError(words(error), f"  in: {_failed(cursors, statements)}") from error
+        raise ApplyError(_said(error, statements), f"  in: {_failed(cursors, statements)}") from error
 
 
 def _run_each(
@@ -143,14 +144,22 @@ def _run_each(
 
     sent = [statement.sent() for statement in statements]
     for statement, text in zip(statements, sent, strict=True):
-        secret = statement.password is not None
+        secret = statement.secret is not None
         try:
             with unlogged.statement(in_transaction=False) if unlogged and secret else nullcontext():
                 connection.execute(text)
         except psycopg.Error as error:
             if borrows:
                 _give_back(connection, sent)
-            raise ApplyError(words(error), f"  in: {statement.text}") from error
+            raise ApplyError(_said(error, [statement]), f"  in: {statement.text}") from error
+
+
+def _said(error: psycopg.Error, statements: Iterable[Statement]) -> str:
+    """The server's words, without the secrets of these statements: it quotes a value that it refuses."""
+    said = words(error)
+    for statement in statements:
+        said = statement.silenced(said)
+    return said
 
 
 def statements_of(change: Change) -> Iterator[Statement]:
@@ -187,7 +196,7 @@ def _take_effect(wave: Sequence[Change], server: Server, guard: Guard) -> None:
     """Write pg_hba.conf, reload or restart, as the wave's changes ask; a restart that is not ours to make waits."""
     for change in wave:
         if change.hba is not None:
-            _write_hba(server, guard, change.hba)
+            _write_hba(server, guard, change.hba.read())
     effects = {change.effect for change in wave}
     if Effect.RESTART in effects and server.can_restart:
         guard.release()
@@ -205,7 +214,7 @@ def _write_hba(server: Server, guard: Guard, text: str) -> None:
         wrong = connection.execute(query).fetchall()
     if wrong:
         server.write_hba(before, whole=True)
-        said = "; ".join(f"line {line}: {error}" for line, error in wrong[:3])
+        said = "; ".join(f"line {line}: {scrub(str(error))}" for line, error in wrong[:3])
         raise ApplyError(f"the server refuses the new pg_hba.conf, so the old one stays: {said}")
 
 
@@ -240,4 +249,4 @@ def _refused(connection: psycopg.Connection[Any]) -> str:
         row = connection.execute(query).fetchone()
     except psycopg.Error:
         return ""
-    return f"the server refuses its configuration files as a whole: {row[0]}" if row else ""
+    return f"the server refuses its configuration files as a whole: {scrub(str(row[0]))}" if row else ""

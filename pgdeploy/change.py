@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from functools import lru_cache
+from re import DOTALL, escape, fullmatch
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -12,11 +13,12 @@ from psycopg import sql
 from pgdeploy.sql_line import sql_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from pgdeploy.secret import SecretRef
+    from pgdeploy.secret import Secret, SecretRef
 
-MASK = "'********'"
+_STARS = "********"
+MASK = f"'{_STARS}'"
 """Stands for a password in a statement, and is all that plans and messages ever show of it."""
 
 
@@ -56,10 +58,14 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One SQL statement as shown, on one line. When `password` is set, a verifier takes the mask's place on sending."""
+    """One SQL statement as shown, on one line.
+
+    A reference as `secret` is a password: its verifier takes the mask's place on sending. A `Secret` is the whole
+    statement as it is sent, with what is masked in the text.
+    """
 
     text: str
-    password: SecretRef | None = None
+    secret: SecretRef | Secret | None = None
 
     def __post_init__(self) -> None:
         # names of others are in it: wherever it is printed, it is one line
@@ -71,12 +77,37 @@ class Statement:
         Raises:
             SecretError: the reference gives no secret.
         """
-        if self.password is None:
+        if self.secret is None:
             return self.text
-        from pgdeploy.secret import verifier
+        from pgdeploy.secret import Secret, verifier
 
+        if isinstance(self.secret, Secret):
+            return self.secret.reveal()
         before, _, after = self.text.rpartition(MASK)
-        return before + literal(verifier(self.password.read())) + after
+        return before + literal(verifier(self.secret.read())) + after
+
+    def silenced(self, said: str) -> str:
+        """What a server said of this statement, without the secret in it."""
+        from pgdeploy.secret import Secret, mask, mask_hashes
+
+        if not isinstance(self.secret, Secret):
+            return said if self.secret is None else mask_hashes(said)
+        hidden = "(.+)".join(map(escape, self.text.split(_STARS)))
+        spans = fullmatch(hidden, self.secret.reveal(), DOTALL)
+        if spans is None:
+            return "the server refuses it (its words are not shown: they may hold the secret)"
+        return mask(said, [Secret(span.replace("''", "'")) for span in spans.groups()])
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenText:
+    """A file's text as shown, and as it is written: only `read` has the secrets in it.
+
+    `read` raises SecretError where a reference gives none.
+    """
+
+    shown: str
+    read: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +134,7 @@ class Change:
     acts_as: tuple[str, ...] = ()
     borrows: bool = False
     needs: tuple[str, ...] = ()
-    hba: str | None = None
+    hba: HiddenText | None = None
 
 
 def statements(*texts: str) -> tuple[Statement, ...]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pgdeploy.errors import MissingExtra, TargetError
 from pgdeploy.signals import ended_with_us
-from pgdeploy.target import SSH_CONFIG
+from pgdeploy.target import SPECS, SPECS_ROOT, SSH_CONFIG
 
 if TYPE_CHECKING:
     from pgdeploy.target import Target
@@ -97,7 +97,12 @@ def _command(target: Target) -> list[str]:
 
 
 def _environment(target: Target, ssh_config: Path | None, throw_away: bool) -> dict[str, str]:
-    known = {**os.environ, "PYTHONUNBUFFERED": "1", "PGDEPLOY_SPECS": str(target.file.absolute().parent)}
+    known = {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        SPECS: str(target.file.absolute().parent),
+        SPECS_ROOT: str(target.loaded.root.absolute()),
+    }
     if ssh_config is not None:
         known[SSH_CONFIG] = str(ssh_config.absolute())
     if throw_away:

@@ -36,11 +36,16 @@ class PgdeployError(Exception):
 
 
 class SpecError(PgdeployError):
-    """A spec file cannot be loaded. `problems` holds one line each: `file:line:column: message`."""
+    """A spec file cannot be loaded. `problems` holds one line each: `file:line:column: message`.
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    Of very many only the first are lines of their own, and the last line says how many more there are; `count` is
+    all of them.
+    """
+
+    def __init__(self, problems: Sequence[str], count: int | None = None) -> None:
         super().__init__(*(problems or ("",)))
         self.problems = self.lines if problems else ()
+        self.count = len(self.problems) if count is None else count
 
 
 class SecretError(PgdeployError):

@@ -39,11 +39,16 @@ class Way:
 
 
 class Gate:
-    """The checks of one target and the one server that they are asked of. Close it when done."""
+    """The checks of one target and the one server that they are asked of. Close it when done.
+
+    Raises:
+        SpecError: with `--no-commands`, the spec would run a command here or read files beyond its folder.
+    """
 
     def __init__(
         self, target: Target, way: Way, *, probes: bool = True, note: Callable[[str], None] = lambda _: None
     ) -> None:
+        target.confine(way.on, way_given=way.dsn is not None or way.ssh_config is not None)
         self.target = target
         self.way = way
         self.checks: tuple[Check, ...] = (

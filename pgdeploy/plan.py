@@ -5,16 +5,19 @@ The same comparisons as in the gate, asked as if the parents that the plan itsel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.change import Change, Stage
+from pgdeploy.change import Change, HiddenText, Stage
 from pgdeploy.check import Check, Finding, Resource, Verdict, evaluate
+from pgdeploy.errors import SecretError
 from pgdeploy.facts import Facts
 from pgdeploy.prospect import foresee
 from pgdeploy.resources.database import DatabaseSpec, databases, generation
 from pgdeploy.rights import adapt
+from pgdeploy.secret import Secret, slow_hash
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -32,6 +35,33 @@ class Plan:
     waves: tuple[tuple[Change, ...], ...]
     """The changes again, in groups: one group must be whole before the next begins."""
 
+    @property
+    def hidden(self) -> str:
+        """Stands for all that is masked in the plan but passwords, as every verifier has new salt; empty for nothing.
+
+        It is a slow hash: a plan travels, and nobody should guess at a secret by it.
+        """
+        hidden = [text for change in self.changes for text in _hidden(change)]
+        shown = json.dumps([as_data(change) for change in self.changes])
+        return slow_hash(json.dumps(hidden), shown) if hidden else ""
+
+
+def _hidden(change: Change) -> Iterator[str]:
+    """What is masked in a change, passwords apart."""
+    for statement in change.statements:
+        if isinstance(statement.secret, Secret):
+            yield statement.secret.reveal()
+    if change.hba is not None and (text := _whole(change.hba)) != change.hba.shown:
+        yield text
+
+
+def _whole(file: HiddenText) -> str:
+    """Where a secret cannot be read the plan says so, and is not applied."""
+    try:
+        return file.read()
+    except SecretError:
+        return file.shown
+
 
 def as_data(change: Change) -> dict[str, Any]:
     """All of a change as JSON; passwords are masked."""
@@ -39,7 +69,7 @@ def as_data(change: Change) -> dict[str, Any]:
         "stage": change.stage.name.lower(),
         "database": change.database,
         "sql": [statement.text for statement in change.statements],
-        "hba": change.hba,
+        "hba": change.hba.shown if change.hba is not None else None,
         "causes": list(change.causes),
         "effect": str(change.effect),
         "risk": str(change.risk),

@@ -17,6 +17,8 @@ from pgdeploy.problem import ValueProblem, did_you_mean
 
 _Unit: TypeAlias = tuple[str, float]
 
+# Python refuses to make an integer of very long digits; no integer of the server's has as many.
+_LONGEST = 100
 _SPACE = " \t\n\v\f\r"
 _INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)", re.ASCII)
 _REAL = re.compile(
@@ -138,6 +140,8 @@ def _leading_integer(text: str, parameter: Parameter) -> tuple[float, str]:
     if found is None:
         raise _no_number(text, parameter)
     digits = found[2]
+    if len(digits) > _LONGEST:
+        return _leading_real(text, parameter)
     base = 16 if digits[:2] in ("0x", "0X") else 8 if digits.startswith("0") else 10
     number = int(digits, base)
     if number > 2**63 - 1:

@@ -81,7 +81,7 @@ def _change_lines(number: int, change: Change, plan: Plan, gate: Gate) -> Iterat
     )
     if change.hba is not None:
         yield "-- pg_hba.conf:"
-        yield from (f"--   {line}" for line in change.hba.removesuffix("\n").split("\n"))
+        yield from (f"--   {line}" for line in change.hba.shown.removesuffix("\n").split("\n"))
 
 
 def _values(finding: Finding) -> str:

@@ -32,7 +32,10 @@ LARGEST = 64 * 1024 * 1024
 """Bytes that a plan may have; a thousand databases make less than a tenth."""
 
 _NOTHING_DONE = "nothing was done: plan again, look, and apply the new plan"
-_TEXTS, _LISTS = ("pgdeploy", "target", "spec", "system", "digest"), ("changes", "stuck", "unreadable")
+_TEXTS, _LISTS = (
+    ("pgdeploy", "target", "spec", "system", "hidden", "digest"),
+    ("changes", "stuck", "unreadable"),
+)
 _KEYS = {"schema", *_TEXTS, *_LISTS}
 
 
@@ -44,6 +47,7 @@ def as_data(plan: Plan, gate: Gate) -> dict[str, Any]:
         "target": gate.target.name,
         "spec": gate.target.loaded.digest,
         "system": gate.facts.system,
+        "hidden": plan.hidden,
         "changes": [change_data(change) for change in plan.changes],
         "stuck": [_finding(finding, gate) for finding in plan.stuck],
         "unreadable": [_finding(finding, gate) for finding in plan.unreadable],
@@ -89,6 +93,8 @@ class SavedPlan:
                 self._refuse(f"was made for another {what}: {self.data[key]}; this one is {now[key]}")
         if self.data["pgdeploy"] != now["pgdeploy"]:
             self._refuse(f"was made by pgdeploy {self.data['pgdeploy']}; this is {now['pgdeploy']}")
+        if self.data["hidden"] != now["hidden"]:
+            self._refuse("has other secrets than the spec gives now")
         for difference in _differences(self.data, now):
             self._refuse(
                 f"is not what the server needs now: it moved since this plan was saved, or the file was "

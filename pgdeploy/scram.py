@@ -1,6 +1,7 @@
 """Password hashes as PostgreSQL stores them: made here, so that a password never travels in clear SQL.
 
-SCRAM-SHA-256 verifiers follow RFC 5802 and 7677; md5 hashes are only compared, never made.
+SCRAM-SHA-256 verifiers follow RFC 5802 and 7677; md5 hashes are only compared, never made. A secret that is a
+verifier itself is recognised by PostgreSQL's own rules (parse_scram_secret, get_password_type).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import hashlib
 import hmac
 import os
 import re
+import string
 import stringprep
 import unicodedata
 from base64 import b64decode, b64encode
@@ -25,6 +27,8 @@ _SCRAM = re.compile(
     rf"SCRAM-SHA-256\$(?P<iterations>[1-9][0-9]{{0,8}}):(?P<salt>{_B64})\$(?P<keys>{_B64}:{_B64})"
 )
 _MD5 = re.compile("md5[0-9a-f]{32}")
+_ALPHABET = frozenset(string.ascii_letters + string.digits + "+/=")
+_INTEGER = re.compile(r"[ \t\n\v\f\r]*[-+]?[0-9]{1,9}")
 _LOOSE = re.compile(r"SCRAM-SHA-256\$[A-Za-z0-9+/=:$\\]*|md5[0-9a-fA-F]{32}")
 
 _PROHIBITED = (
@@ -66,6 +70,45 @@ def verify(password: str, stored: str, role: str) -> bool:
 def is_scram(stored: str) -> bool:
     """Whether a stored hash is a SCRAM-SHA-256 verifier."""
     return _SCRAM.fullmatch(stored) is not None
+
+
+def is_verifier(secret: str) -> bool:
+    """Whether PostgreSQL would take this password for a SCRAM verifier, and store it as it is."""
+    scheme, rest = _token(secret, "$")
+    iterations, rest = _token(rest, ":")
+    salt, rest = _token(rest, "$")
+    stored, server = _token(rest, ":")
+    right = scheme == "SCRAM-SHA-256" and _INTEGER.fullmatch(iterations) is not None
+    return right and salt != "" and _length(salt) >= 0 and {*map(_length, (stored, server))} == {32}
+
+
+def is_md5(secret: str) -> bool:
+    """Whether PostgreSQL would take this password for an md5 hash, and store it as it is."""
+    return _MD5.fullmatch(secret) is not None
+
+
+def _token(text: str, separator: str) -> tuple[str, str]:
+    """C's strtok: what stands before the separator, without separators in front of it."""
+    token, _, rest = text.lstrip(separator).partition(separator)
+    return token, rest
+
+
+def _length(text: str) -> int:
+    """How many bytes PostgreSQL's own base64 reads from this; -1 for what it refuses.
+
+    It skips blanks, takes data behind the padding, and does not ask whether bits are left over.
+    """
+    digits, padding, length = 0, 0, 0
+    for char in re.sub("[ \t\n\r]", "", text):
+        if char not in _ALPHABET:
+            return -1
+        if char == "=" and not padding:
+            padding = digits % 4 - 1
+            if padding < 1:
+                return -1
+        digits += 1
+        length += (padding or 3) if digits % 4 == 0 else 0
+    return -1 if digits % 4 else length
 
 
 def mask_hashes(text: str) -> str:

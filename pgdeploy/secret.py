@@ -6,12 +6,15 @@ What is wrong with a reference is said without showing it, as it may be a passwo
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import html
 import json
 import os
 import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Annotated, NoReturn
@@ -25,6 +28,7 @@ from pydantic_core import PydanticCustomError
 from pgdeploy import scram
 from pgdeploy.errors import SecretError
 from pgdeploy.scram import ITERATIONS, is_scram, mask_hashes
+from pgdeploy.trust import no_commands
 
 __all__ = [
     "MASK",
@@ -32,9 +36,11 @@ __all__ = [
     "Secret",
     "SecretRef",
     "is_scram",
+    "is_verifier",
     "mask",
     "mask_hashes",
     "matches",
+    "slow_hash",
     "stand_ins",
     "verifier",
 ]
@@ -185,6 +191,8 @@ class SecretRef(BaseModel):
             raise self._error("cannot be read: no such path") from None
 
     def _from_command(self, command: Sequence[str]) -> bytes:
+        if no_commands():
+            raise self._error("is not run: --no-commands is given")
         try:
             # its stderr may hold the secret too
             done = subprocess.run(
@@ -211,13 +219,48 @@ def stand_ins(references: Iterable[SecretRef], known: Mapping[str, str] = {}) ->
 
 
 def verifier(secret: Secret, *, salt: bytes | None = None, iterations: int = ITERATIONS) -> str:
-    """The secret's SCRAM-SHA-256 verifier, as PostgreSQL stores it; with a new salt unless one is given."""
+    """The secret's SCRAM-SHA-256 verifier, as PostgreSQL stores it; with a new salt unless one is given.
+
+    A secret that is a verifier is stored as it is, as PostgreSQL does.
+
+    Raises:
+        SecretError: it is an md5 hash.
+    """
+    if is_verifier(secret):
+        return secret.reveal()
     return scram.build(secret.reveal(), salt, iterations)
 
 
 def matches(secret: Secret, stored: str, role: str) -> bool:
-    """Whether the stored hash (SCRAM with its own salt and iterations, or md5) is the secret's."""
+    """Whether the stored hash (SCRAM with its own salt and iterations, or md5) is the secret's, or is the secret.
+
+    Raises:
+        SecretError: the secret is an md5 hash.
+    """
+    if is_verifier(secret):
+        return hmac.compare_digest(secret.reveal().encode(), stored.encode())
     return scram.verify(secret.reveal(), stored, role)
+
+
+def is_verifier(secret: Secret) -> bool:
+    """Whether the secret is no password but its SCRAM verifier: a role can have it, and nobody can log in with it.
+
+    Raises:
+        SecretError: it is an md5 hash. PostgreSQL would store that as it is, and whoever has it can log in with it.
+    """
+    if scram.is_md5(secret.reveal()):
+        raise SecretError(
+            "the secret is an md5 hash, which PostgreSQL would store as it is and which by itself is enough to log in; "
+            "give the password itself, or its SCRAM-SHA-256 verifier"
+        )
+    return scram.is_verifier(secret.reveal())
+
+
+@lru_cache(maxsize=64)
+def slow_hash(text: str, salt: str) -> str:
+    """Stands for a text with secrets in something that others can read: each guess at them costs a moment."""
+    key = hashlib.scrypt(text.encode(), salt=hashlib.sha256(salt.encode()).digest(), n=2**14, r=8, p=1)
+    return key.hex()
 
 
 def mask(text: str, secrets: Iterable[Secret]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,8 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pgdeploy.errors import TargetError
+from pgdeploy.format.name import SSH_HOST
 from pgdeploy.resources import QUERIES, resources
 from pgdeploy.resources.spec import Spec, load_spec
+from pgdeploy.spec.extends import is_inside
+from pgdeploy.spec.source import exists, is_file
+from pgdeploy.trust import no_commands
 
 if TYPE_CHECKING:
     from pgdeploy.check import Check, Resource
@@ -27,6 +32,8 @@ if TYPE_CHECKING:
 SPECS = "PGDEPLOY_SPECS"
 """Environment variable that names the folder of specs; default `specs`."""
 
+SPECS_ROOT = "PGDEPLOY_SPECS_ROOT"
+"""Environment variable that names the folder in which specs may extend files; default the folder of specs."""
 
 SSH_CONFIG = "PGDEPLOY_SSH_CONFIG"
 """Environment variable that names an ssh_config file: how to reach the hosts, instead of what their specs say."""
@@ -46,6 +53,13 @@ class Target:
     @property
     def spec(self) -> Spec:
         return self.loaded.value
+
+    def confine(self, on: str | None = None, *, way_given: bool = False) -> None:
+        """With `--no-commands`, see `confine.require_confined`. Raises SpecError."""
+        if no_commands():
+            from pgdeploy.confine import require_confined
+
+            require_confined(self, on, way_given=way_given)
 
     @cached_property
     def resources(self) -> tuple[Resource, ...]:
@@ -130,9 +144,16 @@ class Target:
         return {on.name for on in objects if on.schema_ == "pg_catalog" and on.name}
 
 
-def load_target(file: Path) -> Target:
-    """Raises SpecError when the file is no spec."""
-    return Target(file, load_spec(file))
+def load_target(file: Path, folder: Path | None = None) -> Target:
+    """Load a spec; `folder` is the folder of specs. Raises SpecError when the file is no spec."""
+    return Target(file, load_spec(file, _root(file, folder)))
+
+
+def _root(file: Path, folder: Path | None) -> Path:
+    """Where the files are that a spec may extend: the folder of specs if the spec is in it, else its own folder."""
+    named = os.environ.get(SPECS_ROOT)
+    root = Path(named) if named else folder or specs_folder()
+    return root if is_inside(file.parent, root) else file.parent
 
 
 def ssh_config_of_environment() -> Path | None:
@@ -153,8 +174,9 @@ def find(pattern: str, folder: Path | None = None) -> list[Path]:
     """
     if pattern.endswith((".yaml", ".yml")) or os.sep in pattern:
         path = Path(pattern)
-        if not path.is_file():
-            raise TargetError(f"{pattern}: no such spec file")
+        if not is_file(path):
+            what = "not a regular file; a spec is a YAML file" if exists(path) else "no such spec file"
+            raise TargetError(f"{pattern}: {what}")
         return [path]
     folder = folder or specs_folder()
     files = {file.stem: file for file in sorted(folder.glob("*.yaml")) if not file.stem.startswith("_")}
@@ -187,9 +209,8 @@ def connect(
         from pgdeploy.connection.embedded import start_embedded
 
         server = start_embedded(target.spec.postgres, data_dir)
-        references = [role.password for role in target.spec.roles.values() if role.password is not None]
         try:
-            made_up = server.stand_in_secrets(references)
+            made_up = server.stand_in_secrets(target.spec.secrets)
         except BaseException:
             server.close()
             raise
@@ -203,8 +224,12 @@ def connect(
     from pgdeploy.connection.dsn import DsnServer
 
     written = target.spec.connect
-    if dsn is not None or (written is not None and written.dsn is not None and ssh_config is None):
-        return DsnServer(dsn or (written.dsn if written else None) or "")
+    if dsn is not None:
+        return DsnServer(dsn)
+    if written is not None and written.dsn is not None and ssh_config is None:
+        return DsnServer(
+            written.dsn, written=f"{target.file}: connect.dsn", require_auth=written.require_auth
+        )
     from pgdeploy.connection.ssh import SshServer
 
     way = ssh_way(target, ssh_config)
@@ -231,10 +256,18 @@ def ssh_way(target: Target, ssh_config: Path | None) -> SshWay | None:
 
     written = target.spec.ssh
     if ssh_config is not None:
-        return SshWay(
-            written.host if written is not None else target.name, ssh_options(config=str(ssh_config))
-        )
+        host = written.host if written is not None else require_ssh_name(target)
+        return SshWay(host, ssh_options(config=str(ssh_config)))
     return SshWay(written.host, ssh_options(**written.options)) if written is not None else None
+
+
+def require_ssh_name(target: Target) -> str:
+    """The target's name, for ssh. Raises TargetError when ssh's files could take it for a command."""
+    if not re.fullmatch(SSH_HOST[0], target.name):
+        raise TargetError(
+            f"{target.file}: ssh takes no host of this name; rename the file, or write `connect:`"
+        )
+    return target.name
 
 
 def _socket(spec: Spec) -> str:

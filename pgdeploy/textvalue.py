@@ -119,7 +119,7 @@ def _date_style(text: str) -> Text:
     return style, next(iter(orders), "DMY" if style == "German" else "MDY")
 
 
-_STANDBYS = re.compile(r"\s*(?:(first|any)\s+)?([0-9]+)\s*\((.*)\)\s*", re.IGNORECASE | re.DOTALL)
+_STANDBYS = re.compile(r"\s*(?:(first|any)\s+)?([0-9]{1,9})\s*\((.*)\)\s*", re.IGNORECASE | re.DOTALL)
 _STANDBY = r'\s*("(?:[^"]|"")+"|\*|[A-Za-z_\x80-\U0010ffff][\w$]*|[0-9]+)\s*'
 _STANDBY_LIST = re.compile(f"{_STANDBY}(?:,{_STANDBY})*")
 

@@ -30,7 +30,9 @@ def configured() -> Iterator[StringCommand]:
 
 def _question() -> dict[str, Any]:
     spec, here = target().spec, layout()
-    files = [file for file in (settings_file(spec), hba_file(spec)) if file is not None]
+    files = [
+        file for file in (settings_file(spec, reveal=True), hba_file(spec, reveal=True)) if file is not None
+    ]
     return {
         "files": [asdict(file) for file in files],
         "watched": [here.certificate, here.key] if here.host.tls else [],

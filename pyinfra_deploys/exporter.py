@@ -10,6 +10,7 @@ from pyinfra.operations import server
 from pgdeploy.resources.host.exporter import CONTAINER, RESTART, ExporterSpec
 from pgdeploy.resources.host.file import HostFile, exporter_files, exporter_folder, password_file
 from pgdeploy.resources.host.layout import EXPORTER_PASSWORD, EXPORTER_UNIT
+from pgdeploy.secret import is_verifier
 from pyinfra_deploys.secretfile import placed
 from pyinfra_deploys.this import layout, made, target
 from pyinfra_deploys.write import folder, put
@@ -57,7 +58,12 @@ def _password(spec: ExporterSpec) -> HostFile:
     reference = target().spec.roles[spec.role].password
     if reference is None:
         raise DeployError(f"role {spec.role} has no password for the exporter")
-    return password_file(spec, reference.read().reveal())
+    password = reference.read()
+    if is_verifier(password):
+        raise DeployError(
+            f"the secret of role {spec.role} is a SCRAM verifier, with which the exporter cannot log in"
+        )
+    return password_file(spec, password.reveal())
 
 
 @operation()

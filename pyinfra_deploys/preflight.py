@@ -17,7 +17,7 @@ from pgdeploy.resources.host.package import MirrorSpec
 from pyinfra_deploys.certificate import certificate_faults
 from pyinfra_deploys.lost import tell_when_lost
 from pyinfra_deploys.refusal import refusals
-from pyinfra_deploys.this import Unanswered, ask, layout, may_become_root
+from pyinfra_deploys.this import Unanswered, ask, layout, may_become_root, settle_login
 
 
 @deploy("Preflight")
@@ -27,6 +27,7 @@ def preflight() -> str | None:
     A host that is refused takes no further part in the run, and pyinfra's exit code says so.
     """
     tell_when_lost()
+    settle_login()
     reasons, codename = _look()
     for reason in reasons:
         logger.error(f"{host.print_prefix}refused, nothing is changed: {reason}")

@@ -1,7 +1,9 @@
 """pyinfra's inventory: every target in specs/ that has a host and says how ssh reaches it.
 
 PGDEPLOY_SPECS names another folder of specs, PGDEPLOY_SSH_CONFIG an ssh_config file that says how to reach the
-hosts, as `--ssh-config` does for the gate. What ssh itself makes of options and files is asked of `ssh -G`.
+hosts, as `--ssh-config` does for the gate. What ssh itself makes of options and of the operator's own files is asked
+of `ssh -G`. Of an ssh_config that a spec names it is not asked, as that would run its `Match exec`, and to list hosts
+runs nothing that a spec says: such a file is read when pyinfra connects.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from pgdeploy.connection.login import effective, ssh_options
 from pgdeploy.deploy import THROW_AWAY
 from pgdeploy.errors import SpecError, TargetError
 from pgdeploy.resources.spec import Ssh
-from pgdeploy.target import SSH_CONFIG, load_target, specs_folder
+from pgdeploy.target import SSH_CONFIG, Target, load_target, require_ssh_name, specs_folder
 
 
 def inventory() -> list[tuple[str, dict[str, Any]]]:
@@ -29,12 +31,13 @@ def inventory() -> list[tuple[str, dict[str, Any]]]:
             continue
         try:
             target = load_target(file)
+            target.confine("live", way_given=SSH_CONFIG in os.environ)
         except SpecError as error:
             raise SystemExit("\n".join(error.problems)) from None
         ssh = target.spec.ssh
         if ssh is None and SSH_CONFIG in os.environ:
             # the file says how to reach it, by the target's name: a throw-away host, say
-            ssh = Ssh(host=target.name)
+            ssh = Ssh(host=_named(target))
         if target.spec.host is not None and ssh is not None:
             found.append((target.name, {"spec_file": str(file.absolute()), **_data(ssh)}))
     if not found:
@@ -42,36 +45,64 @@ def inventory() -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
+def _named(target: Target) -> str:
+    try:
+        return require_ssh_name(target)
+    except TargetError as error:
+        raise SystemExit(str(error)) from None
+
+
 def _data(ssh: Ssh) -> dict[str, Any]:
     """How pyinfra reaches it: never a question, never an unknown host."""
-    config = os.environ.get(SSH_CONFIG) or ssh.config
-    options = ssh_options(config=config) if SSH_CONFIG in os.environ else ssh_options(**ssh.options)
+    data: dict[str, Any] = {"ssh_strict_host_key_checking": "yes", "throw_away": THROW_AWAY in os.environ}
+    config = os.environ.get(SSH_CONFIG)
+    if config is None and ssh.config is not None:
+        return data | _written(ssh)
+    options = ssh_options(**ssh.options) if config is None else ssh_options(config=config)
+    return data | _known(ssh.host, options) | ({} if config is None else {"ssh_config_file": config})
+
+
+def _written(ssh: Ssh) -> dict[str, Any]:
+    """What the spec says by itself, beside its ssh_config. Who logs in may stand there: see `this.settle_login`."""
+    data: dict[str, Any] = {"ssh_hostname": ssh.host, "ssh_config_file": ssh.config}
+    data |= {"ssh_user": ssh.user, "_sudo": ssh.user != "root"} if ssh.user is not None else {}
+    data |= {"ssh_port": ssh.port} if ssh.port is not None else {}
+    data |= {"ssh_known_hosts_file": ssh.known_hosts} if ssh.known_hosts is not None else {}
+    return data | (_key(ssh.key) if ssh.key is not None else {})
+
+
+def _key(file: str) -> dict[str, Any]:
+    """This key and no other."""
+    return {
+        "ssh_key": str(Path(file).expanduser()),
+        "ssh_allow_agent": False,
+        "ssh_look_for_keys": False,
+    }
+
+
+def _known(host: str, options: list[str]) -> dict[str, Any]:
+    """What ssh makes of the options and the operator's files."""
     try:
-        said = effective(ssh.host, options)
+        said = effective(host, options)
     except TargetError as error:
         raise SystemExit(str(error)) from None
     data: dict[str, Any] = {
         "ssh_hostname": said["hostname"][0],
         "ssh_user": said["user"][0],
         "ssh_port": int(said["port"][0]),
-        "ssh_strict_host_key_checking": "yes",
-        "throw_away": THROW_AWAY in os.environ,
         # a user who is not root does everything by sudo
         "_sudo": said["user"][0] != "root",
     }
     if "hostkeyalias" in said:
         raise SystemExit(
-            f"{ssh.host}: pyinfra's ssh knows no HostKeyAlias; write the key for {said['hostname'][0]} itself into "
+            f"{host}: pyinfra's ssh knows no HostKeyAlias; write the key for {said['hostname'][0]} itself into "
             "known_hosts"
         )
     known = [Path(name).expanduser() for name in " ".join(said["userknownhostsfile"]).split()]
     if existing := [name for name in known if name.exists()]:
         data["ssh_known_hosts_file"] = str(existing[0])
     if len(said["identityfile"]) == 1:
-        data |= {"ssh_key": str(Path(said["identityfile"][0]).expanduser()), "ssh_allow_agent": False}
-        data["ssh_look_for_keys"] = False
-    if config is not None:
-        data["ssh_config_file"] = str(config)
+        data |= _key(said["identityfile"][0])
     return data
 
 

@@ -35,6 +35,13 @@ def layout() -> Layout:
     return Layout(target().spec)
 
 
+def settle_login() -> None:
+    """Who logs in, where only the ssh_config of the spec says it: known now that pyinfra is connected."""
+    if host.data.get("ssh_user") is None:
+        host.data.ssh_user = host.connector.client.get_transport().get_username()
+        host.data._sudo = host.data.ssh_user != "root"
+
+
 def stdin(script: str, question: object) -> str:
     """What `python3 -` reads on the host: a script of ours and its question. Nothing of it stands in argv."""
     parts = [_TAKEN.sub("", _text(name)) for name in (script, *_shared(script))]

@@ -24,4 +24,4 @@ def test_options_are_one_spelling(method: str, written: dict[str, str], shown: l
     data = {"type": "hostssl", "database": "all", "user": "all", "address": "all", "method": method}
     rule = HbaRuleSpec.model_validate({**data, "options": written})
     fact = HbaFact(1, "hostssl", ["all"], ["all"], "all", None, method, shown, None)
-    assert rule.auth == fact.auth
+    assert rule.auth() == fact.auth()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-import re
 import sys
 from base64 import b64decode
 from pathlib import Path
@@ -57,13 +56,10 @@ TRICKY = [
     "\u05d0\u05d1\u05d0",
     "unassigned in Unicode 3.2: \U0001f600",
     "SCRAM-SHA-256$4096:looks like one",
-    "md5" + 32 * "0",
     "x" * 2000,
 ]
 
 # The server takes such a text for a hash, which is one more reason to make the verifiers here.
-LOOKS_HASHED = re.compile("md5|SCRAM")
-
 passwords = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20
 ) | st.text("a \u00ad\u00a0\u00e9e\u0301\ufb01\u05d0\u200b\u2460\u0221", min_size=1, max_size=6)
@@ -367,7 +363,7 @@ def test_the_verifier_logs_in(server16: Cluster, password: str) -> None:
         admin.execute("DROP ROLE secret_login")
 
 
-@pytest.mark.parametrize("password", [text for text in TRICKY if not LOOKS_HASHED.match(text)])
+@pytest.mark.parametrize("password", TRICKY)
 def test_what_the_server_hashes_itself_matches(server16: Cluster, password: str) -> None:
     with server16.open() as admin:
         admin.execute("DROP ROLE IF EXISTS secret_hashed")

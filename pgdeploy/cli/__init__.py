@@ -21,6 +21,7 @@ from pgdeploy.cli.shared import (
     Json,
     Name,
     Names,
+    NoCommands,
     SshConfig,
     Yes,
     confirmed,
@@ -82,6 +83,7 @@ DataDir = Annotated[Path | None, typer.Option("--data-dir", help="with --on embe
 
 def main() -> None:
     """The entry point `pgdeploy`: every error that we raise is one message and exit code 1."""
+    from pgdeploy.connection.libpq import take_environment
     from pgdeploy.one_line import defect
     from pgdeploy.signals import Ending
 
@@ -89,6 +91,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):  # a name that the terminal's encoding lacks ends nothing
             stream.reconfigure(errors="backslashreplace")
     ending = Ending().install()
+    take_environment()
     try:
         _run()
     except (KeyboardInterrupt, typer.Abort):
@@ -149,6 +152,7 @@ def _options(
 def lint(
     targets: Annotated[list[str] | None, typer.Argument(help="targets: names, globs or paths")] = None,
     explain: Annotated[str | None, typer.Option("--explain", metavar="ID", help="what a rule means")] = None,
+    no_commands: NoCommands = False,
     json: Json = False,
 ) -> None:
     """Advice from the spec alone, offline. Exit 0: none, or only notes; 2: advice; 1: a spec does not load."""
@@ -162,7 +166,7 @@ def lint(
     from datetime import date
 
     code, found = OK, []
-    for target in load(targets):
+    for target in load(targets, confined=True):
         advices = linter.lint(target.spec, date.today(), target.loaded.place)  # noqa: DTZ011
         code = max(code, linter.exit_code(advices))
         for advice in advices:
@@ -188,6 +192,7 @@ def plan(
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     timeout: Timeout = BUDGET,
+    no_commands: NoCommands = False,
     json: Json = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="save the plan, to bind `apply --plan` to it")
@@ -220,6 +225,7 @@ def apply(
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     timeout: Timeout = BUDGET,
+    no_commands: NoCommands = False,
     yes: Yes = False,
     saved: Annotated[
         Path | None, typer.Option("--plan", help="do exactly this saved plan, or refuse")
@@ -277,6 +283,7 @@ def check(
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     timeout: Timeout = BUDGET,
+    no_commands: NoCommands = False,
     no_probes: Annotated[bool, typer.Option("--no-probes", help="the catalogue only")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="print what conforms, too")] = False,
     json: Json = False,
@@ -330,6 +337,7 @@ def up(
     ssh_config: SshConfig = None,
     timeout: Timeout = BUDGET,
     allow_restart: vm.AllowRestart = False,
+    no_commands: NoCommands = False,
 ) -> None:
     """Make the VM, deploy host and SQL with pyinfra, ask the gate. Exit 0: all conforms; 2: drift; 1: where it failed.
 

@@ -26,11 +26,30 @@ Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 SshConfig = Annotated[
     Path | None, typer.Option("--ssh-config", help="ssh_config file instead of the spec's connect:")
 ]
+
+
+def _forbid_commands(given: bool) -> None:
+    if given:
+        from pgdeploy.trust import forbid_commands
+
+        forbid_commands()
+
+
+NoCommands = Annotated[
+    bool,
+    typer.Option(
+        "--no-commands",
+        callback=_forbid_commands,
+        help="refuse a spec that would run a command here or read files beyond its folder",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
 
 
-def load(names: list[str]) -> list[Target]:
+def load(names: list[str], *, confined: bool = False) -> list[Target]:
     """Load every target before anything is done with one; all their problems are said at once.
+
+    `confined`: what `--no-commands` refuses is a problem, wherever the spec were realised.
 
     Raises:
         TargetError: a name means none.
@@ -44,7 +63,10 @@ def load(names: list[str]) -> list[Target]:
     problems: list[str] = []
     for file in files:
         try:
-            targets.append(load_target(file))
+            target = load_target(file)
+            if confined:
+                target.confine()
+            targets.append(target)
         except SpecError as error:
             problems += error.problems
     if problems:

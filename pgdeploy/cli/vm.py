@@ -14,6 +14,7 @@ from pgdeploy.cli.shared import (
     OK,
     Json,
     Name,
+    NoCommands,
     SshConfig,
     Yes,
     confirmed,
@@ -37,7 +38,7 @@ AllowRestart = Annotated[bool, typer.Option("--allow-restart", help="restart the
 
 
 @app.command()
-def plan(target: Name, json: Json = False) -> None:
+def plan(target: Name, json: Json = False, no_commands: NoCommands = False) -> None:
     """Print what would make the VM as the spec says. Exit 0: nothing to do; 2: steps, or drift; 1: error."""
     from pgdeploy.resources.vm.fact import read_vm
     from pgdeploy.vm import render
@@ -54,7 +55,11 @@ def plan(target: Name, json: Json = False) -> None:
 
 @app.command()
 def apply(
-    target: Name, yes: Yes = False, allow_restart: AllowRestart = False, ssh_config: SshConfig = None
+    target: Name,
+    yes: Yes = False,
+    allow_restart: AllowRestart = False,
+    ssh_config: SshConfig = None,
+    no_commands: NoCommands = False,
 ) -> None:
     """Make the VM as the spec says, and wait until ssh reaches it. Exit 0: it is so; 2: some drift stays; 1: error."""
     from pgdeploy.vm import render
@@ -102,7 +107,7 @@ def make(
 
 
 @app.command()
-def start(target: Name, ssh_config: SshConfig = None) -> None:
+def start(target: Name, ssh_config: SshConfig = None, no_commands: NoCommands = False) -> None:
     """Start the VM, and wait until ssh reaches it."""
     from pgdeploy.target import ssh_way
     from pgdeploy.vm import power
@@ -122,6 +127,7 @@ def stop(
     force: Annotated[
         bool, typer.Option("--force", help="pull the plug; the server recovers at its start")
     ] = False,
+    no_commands: NoCommands = False,
 ) -> None:
     """Shut the VM down, and wait until it is."""
     from pgdeploy.vm import power
@@ -137,6 +143,7 @@ def destroy(
     confirm: Annotated[
         str | None, typer.Option("--confirm", metavar="NAME", help="the VM's name, where nobody can be asked")
     ] = None,
+    no_commands: NoCommands = False,
 ) -> None:
     """Destroy the VM and its disks, after its name is typed; never one that no spec made, or that is protected."""
     from pgdeploy.vm import power
@@ -160,9 +167,10 @@ def destroy(
 
 
 def _declared(target: Target) -> DeclaredVm:
-    """Raises TargetError when the spec has no VM."""
+    """Raises TargetError when the spec has no VM, SpecError when `--no-commands` refuses it."""
     from pgdeploy.errors import TargetError
 
+    target.confine("live")
     if target.declared_vm is None:
         raise TargetError(f"{target.file}: there is no VM: write `vm:`")
     return target.declared_vm

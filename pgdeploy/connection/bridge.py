@@ -16,6 +16,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pgdeploy.connection.libpq import isolated, take_environment
 from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
 from pgdeploy.errors import TargetError
 from pgdeploy.signals import finishing
@@ -62,6 +63,7 @@ class BridgeServer(Server):
     """
 
     def __init__(self, address: str) -> None:
+        take_environment()
         self.address = address
         self._folder = Path(tempfile.mkdtemp(prefix="pgdeploy-bridge-"))
         self._said = self._folder / "stderr"
@@ -99,7 +101,7 @@ class BridgeServer(Server):
         if password is not None:
             options["password"] = password.reveal()
         try:
-            return self._session(options, configured=configured)
+            return self._session(isolated(options), configured=configured)
         except TargetError as error:
             # when the command or the bridge failed, theirs is the word that helps, not libpq's
             raise TargetError(

@@ -5,33 +5,38 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from pgdeploy import conninfo
+from pgdeploy.connection.libpq import service
 from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
 from pgdeploy.errors import TargetError
+from pgdeploy.secret import Secret, mask
 
 if TYPE_CHECKING:
     import psycopg
 
-    from pgdeploy.secret import Secret
-
 CONNECT_TIMEOUT = 10
 """Seconds until an address that does not answer is given up, unless the DSN says otherwise."""
 
+REQUIRE_AUTH = "!password,!md5"
+"""A password is sent by SCRAM only, unless the spec or the DSN allows more. Peer, certificates and trust send none."""
+
+_REFUSED = "authentication method requirement"
+"""What libpq says when a server asks for the password in another way."""
+
 
 class DsnServer(Server):
-    """A server that libpq reaches by itself. PGPASSWORD, PGPASSFILE and service files work as in psql."""
+    """A server that libpq reaches by itself. PGPASSWORD, PGPASSFILE and service files work as in psql.
 
-    def __init__(self, dsn: str) -> None:
-        from psycopg import ProgrammingError
-        from psycopg.conninfo import conninfo_to_dict
+    `written` is what messages call the DSN; `require_auth` are the ways to log in that the spec allows.
+    """
 
+    def __init__(self, dsn: str, *, written: str = "--dsn", require_auth: str | None = None) -> None:
         try:
-            self._options = conninfo_to_dict(dsn)
-        except ProgrammingError:
-            # libpq's own message quotes the string, which may hold a password
-            raise TargetError(
-                "--dsn: not a libpq connection string; write 'host=... user=...' or postgresql://user@host/"
-            ) from None
+            self._options = conninfo.options(dsn)
+        except conninfo.ConninfoError as error:
+            raise TargetError(f"{written}: {error}") from None
         options = self._options
+        self._require_auth = options.get("require_auth") or require_auth or os.environ.get("PGREQUIREAUTH")
         self.address = f"{options.get('host') or os.environ.get('PGHOST') or 'local socket'}"
         if options.get("port"):
             self.address += f":{options['port']}"
@@ -50,11 +55,28 @@ class DsnServer(Server):
             "connect_timeout": CONNECT_TIMEOUT,
             "application_name": application_name,
             "options": os.environ.get("PGOPTIONS", ""),
+            **({"service": name} if (name := service()) is not None else {}),
             **self._options,
         }
         options["dbname"] = database or default
+        options["require_auth"] = self._require_auth or REQUIRE_AUTH
         if user is not None:
             options |= {"user": user, "password": password.reveal() if password else ""}
             if not password:
                 del options["password"]
-        return self._session(options, configured=configured)
+        try:
+            return self._session(options, configured=configured)
+        except TargetError as error:
+            raise type(error)(_explained(str(error), options)) from error
+
+
+def _explained(said: str, options: dict[str, object]) -> str:
+    """libpq's words without any secret of the connection; where it did not send the password, what to do."""
+    secrets = [Secret(str(options[key])) for key in conninfo.SECRETS if options.get(key)]
+    said = mask(said, secrets)
+    if _REFUSED not in said:
+        return said
+    return (
+        f"{said}: pgdeploy sends a password by SCRAM only; write scram-sha-256 in pg_hba.conf, or allow it by "
+        "`require_auth: password` (or md5) beside `dsn:`, or require_auth=password in the DSN"
+    )

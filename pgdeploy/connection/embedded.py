@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import getpass
 import json
 import os
 import pwd
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.connection.home import DATA, LOCK, LOG, Home
+from pgdeploy.connection.libpq import isolated, take_environment
 from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
 from pgdeploy.errors import MissingExtra, TargetError
 from pgdeploy.secret import stand_ins
@@ -87,6 +87,7 @@ class Cluster(Server):
     def __init__(
         self, home: Path, bin: Path, *, superuser: str = "postgres", options: Sequence[str] = ()
     ) -> None:
+        take_environment()
         self.home = home
         self.data = home / DATA
         self.log = home / LOG
@@ -180,7 +181,7 @@ class Cluster(Server):
         }
         if password is not None:
             options["password"] = password.reveal()
-        return self._session(options, configured=configured)
+        return self._session(isolated(options), configured=configured)
 
     @property
     def dsn(self) -> str:
@@ -197,6 +198,7 @@ class Cluster(Server):
     def inapplicable(self, kind: str, name: str, desired: str) -> str | None:
         if kind != "setting":
             return None
+        name = name.lower()
         if name.startswith("ssl") and name != "ssl_renegotiation_limit":
             return "an embedded server has no TLS"
         return _NOT_HERE.get(name)
@@ -242,7 +244,7 @@ class Cluster(Server):
         self._run([*command, *options, "--auth=reject"])
         self._home.keep_data(making)
         self.write_hba("")
-        me = getpass.getuser()
+        me = pwd.getpwuid(os.geteuid()).pw_name
         self._home.write_data("pg_ident.conf", f'pgdeploy "{me}" "{_quoted(self.superuser)}"\n'.encode())
 
     def _own_rules(self) -> str:

@@ -97,7 +97,7 @@ WHERE pg_catalog.current_setting('is_superuser') = 'on' AND EXISTS (
 _PRESETS = ["database", "user", "database user", "global"]
 """Sources in pg_settings of what ALTER ROLE and ALTER DATABASE ... SET say."""
 
-_MORE_TIME = "allow more by --timeout (pytest: --pgdeploy-timeout)"
+MORE_TIME = "allow more by --timeout (pytest: --pgdeploy-timeout)"
 
 GRACE = 5.0
 """Seconds that a server has to cancel a statement which takes too long, before we hang up."""
@@ -202,7 +202,7 @@ def deadline(
         yield
     except psycopg.Error as error:
         if late.is_set() or error.sqlstate == CANCELED:
-            raise TargetError(f"{address}: no answer within {seconds:g} s; {_MORE_TIME}") from error
+            raise TargetError(f"{address}: no answer within {seconds:g} s; {MORE_TIME}") from error
         raise
     finally:
         timer.cancel()

@@ -32,7 +32,7 @@ def realise(target: Target, socket_path: str, note: Note) -> ContainerServer:
     mount = spec.host.cluster.mount if spec.host is not None else None
     throw_away = start(system(spec), _names(target), disks=[mount] if mount else [], note=note)
     try:
-        made = stand_ins(role.password for role in spec.roles.values() if role.password is not None)
+        made = stand_ins(spec.secrets)
         if made:
             note(f"not set, so the container has passwords of its own for: {', '.join(made)}")
         os.environ.update(made)  # for the probes, which log in with them

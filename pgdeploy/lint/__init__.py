@@ -31,7 +31,7 @@ from pgdeploy.lint.order import position
 from pgdeploy.lint.rule import Advice, Rule, Severity
 from pgdeploy.lint.subject import Subject
 from pgdeploy.lint.text import explanation, line
-from pgdeploy.lint.waiver import waived
+from pgdeploy.lint.waiver import valid_scopes, waived
 from pgdeploy.problem import did_you_mean
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ __all__ = [
     "explain",
     "line",
     "lint",
+    "valid_scopes",
     "waived",
 ]
 
@@ -78,7 +79,8 @@ def lint(spec: Spec, today: date, place: Callable[[Keys], Any] | None = None) ->
     subject = Subject(spec, today)
     found = [Advice(rule, *hit) for rule in RULES for hit in rule.find(subject)]
     about_waivers = waiver.judge(spec, found, today, (rule.id for rule in RULES))
-    left = [*(advice for advice in found if not waived(spec, advice, today)), *about_waivers]
+    scopes = valid_scopes(spec, today)
+    left = [*(advice for advice in found if not waived(scopes, advice)), *about_waivers]
     order = place or (lambda keys: position(spec, keys))
     return sorted(left, key=lambda advice: (order(advice.keys), advice.rule.id))
 

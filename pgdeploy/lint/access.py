@@ -9,6 +9,7 @@ from pgdeploy.lint.people import superusers
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
 from pgdeploy.lint.way import (
+    Earlier,
     addressed,
     from_network,
     hides,
@@ -21,8 +22,11 @@ from pgdeploy.lint.way import (
 from pgdeploy.problem import near_misses
 from pgdeploy.resources.database import TEMPLATES
 from pgdeploy.resources.hba import KEYWORDS, HbaRuleSpec
+from pgdeploy.spec.suggest import alike
 
 _HBA = documentation("The pg_hba.conf File", "auth-pg-hba-conf")
+_MOST_COMPARED = 20
+"""So many names are compared with every name of the spec: of more, nobody reads what each was meant to be."""
 _CIS = 'CIS PostgreSQL Benchmark, "Ensure login via "host" TCP/IP Socket is configured correctly"'
 
 
@@ -67,17 +71,18 @@ def hidden_rule(subject: Subject) -> Iterator[Hit]:
     text: at best superfluous, at worst the reject or the stricter method that somebody relies on. Put the
     narrow rule first, or take it away. Only one earlier rule at a time is looked at, and `all` does not
     match replication."""
-    known = list(addressed(subject.spec.hba))
-    for index, address, entry in known:
-        first = next((number for number, _, earlier in known[:index] if hides(subject, earlier, entry)), None)
+    earlier, rules = Earlier(), subject.spec.hba or ()
+    for index, address, entry in addressed(subject.spec.hba):
+        first = min((at for at, rule in earlier.alike(entry) if hides(subject, rule, entry)), default=None)
+        earlier.add(index, entry)
         if first is not None:
-            message = f"{_first(first, known[first][2], entry)}; move this one before it, or leave it out"
+            message = f"{_first(first, rules[first], entry)}; move this one before it, or leave it out"
             yield Hit(address, ("hba", index), message)
 
 
 def _first(number: int, earlier: HbaRuleSpec, later: HbaRuleSpec) -> str:
     text = f"rule {number + 1} ({earlier.match.text} {earlier.method}) matches all of it first"
-    if earlier.auth == later.auth:
+    if (earlier.method, earlier.options) == (later.method, later.options):
         return text
     return f"{text}, so {earlier.method} holds and {later.method} never does"
 
@@ -111,14 +116,15 @@ def unknown_name(subject: Subject) -> Iterator[Hit]:
     waiver. A name with + before it is a group, one with / before it an expression (from 16), and neither
     of the words all, sameuser, samerole and replication is a name."""
     databases = {*subject.spec.databases, *TEMPLATES, "postgres", *KEYWORDS}
-    roles = {*subject.roles, "all", "postgres"}
+    roles, compared = {*subject.roles, "all", "postgres"}, 0
     for index, address, entry in addressed(subject.spec.hba):
         for kind, words, known in (("role", entry.user, roles), ("database", entry.database, databases)):
             for word in words:
                 plain = word.removeprefix("+")
                 if plain in known or word.startswith("/") or plain.startswith("pg_"):
                     continue
-                near = near_misses(plain, known, 1)
+                compared += 1
+                near = near_misses(plain, alike(plain, known), 1) if compared <= _MOST_COMPARED else []
                 hint = f"did you mean {name(near[0])}?" if near else f"declare it under {kind}s:"
                 yield Hit(address, ("hba", index), f"{kind} {name(plain)} is not declared; {hint}")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pgdeploy.check import listing, name
-from pgdeploy.lint.maker import makers, schema_owner, schemas
+from pgdeploy.lint.maker import makers, schemas
 from pgdeploy.lint.people import groups
 from pgdeploy.lint.privilege import chain
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
@@ -28,9 +28,10 @@ Gap = tuple[str, str]
 def _backup_roles(subject: Subject) -> Iterator[tuple[str, frozenset[str]]]:
     """Roles for backups that cannot read everything by what they are, and whose rights they use."""
     for role, body in subject.roles.items():
-        rights = groups(subject, role, inherited=True)
-        if body.purpose == "backup" and not body.superuser and "pg_read_all_data" not in rights:
-            yield role, rights
+        if body.purpose == "backup" and not body.superuser:
+            rights = groups(subject, role, inherited=True)
+            if "pg_read_all_data" not in rights:
+                yield role, rights
 
 
 def _covered(
@@ -83,8 +84,15 @@ def _missing(subject: Subject, plural: str, kind: str) -> Iterator[Hit]:
 
 
 def _copies(subject: Subject, database: str) -> str:
-    copies = [name(known) for known, body in subject.spec.databases.items() if body.from_template == database]
+    copies = subject.once(_find_copies).get(database)
     return f", here and in its copies {listing(copies)}" if copies else ""
+
+
+def _find_copies(subject: Subject) -> Mapping[str, Sequence[str]]:
+    found: dict[str, list[str]] = {}
+    for copy, body in subject.spec.databases.items():
+        found.setdefault(body.from_template or "", []).append(name(copy))
+    return found
 
 
 @rule(
@@ -121,23 +129,31 @@ def unread_sequences(subject: Subject) -> Iterator[Hit]:
 
 
 def _holders(
-    lines: Iterable[Line], kind: str, privilege: str, major: int, *, of: str | None
-) -> Mapping[str, bool]:
-    """Who holds a privilege by these lines: True granted, False revoked."""
-    found: dict[str, bool] = {}
+    lines: Iterable[Line], kind: str, privilege: str, major: int
+) -> Mapping[str | None, Mapping[str, bool]]:
+    """By object, who holds a privilege by these lines: True granted, False revoked."""
+    found: dict[str | None, dict[str, bool]] = {}
     for line in lines:
-        if line.kind == kind and line.spec.on.name == of and privilege in line.privileges(major):
-            found.update(dict.fromkeys(line.spec.roles, line.spec.to is not None))
+        if line.kind == kind and privilege in line.privileges(major):
+            held = dict.fromkeys(line.spec.roles, line.spec.to is not None)
+            found.setdefault(line.spec.on.name, {}).update(held)
     return found
+
+
+def _users_of_schemas(subject: Subject, database: str) -> Mapping[str | None, Mapping[str, bool]]:
+    return _holders(lines_of(subject.spec, database), "schema", "USAGE", subject.spec.postgres)
 
 
 def _closed(subject: Subject, database: str, schema: str, rights: frozenset[str]) -> bool:
     """Whether nothing gives these rights USAGE: PUBLIC has it on public and on no other schema."""
-    lines = lines_of(subject.spec, database)
-    held = _holders(lines, "schema", "USAGE", subject.spec.postgres, of=schema)
+    held = subject.once(_users_of_schemas, database).get(schema, {})
     public = held.get("PUBLIC", schema == "public")
-    owner = schema_owner(subject, database, schema)
-    return not public and owner not in rights and not any(held.get(right) for right in rights)
+    owner = schemas(subject, database).get(schema)
+    return (
+        not public
+        and owner not in rights
+        and not any(given and role in rights for role, given in held.items())
+    )
 
 
 @rule("PGD703", Severity.WARNING, "a schema that the backup role may not look into", f"{_DUMP}; {_DEFAULTS}")
@@ -180,7 +196,7 @@ def _not_connected(subject: Subject, role: str) -> Iterator[Hit]:
     rights = groups(subject, role, inherited=True)
     for database, body in subject.spec.databases.items():
         lines = [Line(database, line, ()) for line in body.grants]
-        held = _holders(lines, "database", "CONNECT", subject.spec.postgres, of=None)
+        held = _holders(lines, "database", "CONNECT", subject.spec.postgres).get(None, {})
         open_to_all = held.get("PUBLIC", True)
         may = open_to_all or body.owner in rights or any(held.get(right) for right in rights)
         if not may and body.allow_connections is not False:

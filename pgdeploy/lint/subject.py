@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pgdeploy.check import name
 from pgdeploy.lint.size import UNITS, read_size
 from pgdeploy.parameter import Parameter, parameters
 from pgdeploy.resources.host.layout import Layout
+from pgdeploy.resources.settingvalue import SettingValue, offline
 from pgdeploy.values import Canonical, SettingInput, canonical, from_server
 
 if TYPE_CHECKING:
     from pgdeploy.resources.role import RoleSpec
     from pgdeploy.resources.spec import Spec
     from pgdeploy.spec.place import Keys
+
+
+T = TypeVar("T")
 
 
 class Written(NamedTuple):
@@ -42,9 +46,16 @@ class Subject:
         return {role: body for role, body in self.spec.roles.items() if body.state == "present"}
 
     @cached_property
-    def groups(self) -> dict[tuple[str, bool], frozenset[str]]:
-        """What people.py found out already."""
+    def _answers(self) -> dict[tuple[object, ...], Any]:
         return {}
+
+    def once(self, ask: Callable[..., T], *of: object) -> T:
+        """What a function says of this subject and what else it is given, asked once."""
+        key = (ask, *of)
+        if key not in self._answers:
+            self._answers[key] = ask(self, *of)
+        answer: T = self._answers[key]
+        return answer
 
     @cached_property
     def memory(self) -> int | None:
@@ -68,7 +79,7 @@ class Subject:
 
     @cached_property
     def _settings(self) -> Mapping[str, SettingInput]:
-        return Layout(self.spec).settings
+        return {name: offline(name, value) for name, value in Layout(self.spec).settings.items()}
 
     def written(self, setting: str) -> bool:
         """Whether the spec says it for the whole server."""
@@ -122,7 +133,7 @@ class Subject:
         self,
         address: str,
         setting: str,
-        values: Mapping[str, SettingInput],
+        values: Mapping[str, SettingValue],
         keys: Keys,
         limit: int | None = None,
     ) -> Iterator[Written]:
@@ -131,7 +142,8 @@ class Subject:
             if written.lower() == setting and parameter is not None:
                 named = f"setting[{name(written)}]" if address == "setting" else address
                 sessions = -1 if limit is None else limit
-                yield Written(named, (*keys, written), canonical(value, parameter), sessions)
+                known = canonical(offline(written, value), parameter)
+                yield Written(named, (*keys, written), known, sessions)
 
     def _parameter(self, setting: str) -> Parameter | None:
         return parameters(self.spec.postgres).get(setting)

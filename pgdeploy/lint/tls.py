@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pgdeploy import conninfo
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
 from pgdeploy.lint.way import addressed, from_network, listens_beyond
@@ -73,9 +74,7 @@ def clear_connection(subject: Subject) -> Iterator[Hit]:
     dsn = subject.spec.connect.dsn if subject.spec.connect else None
     if dsn is None:
         return
-    from psycopg.conninfo import conninfo_to_dict
-
-    options = conninfo_to_dict(dsn)
+    options = conninfo.options(dsn)
     if options.get("sslmode") in ("disable", "allow") and not _is_local(options):
         message = f"sslmode={options['sslmode']}; write sslmode=verify-full, or require at least"
         yield Hit("connect[dsn]", ("connect", "dsn"), message)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -48,37 +49,39 @@ rule is from a newer version. Ids are written as they are printed, such as PGD10
 RULES = (EXPIRED, IDLE, UNKNOWN)
 
 
-def silences(waiver: Waiver, advice: Advice, today: date) -> bool:
-    """Whether the waiver speaks of this advice, and still holds; its last day is included."""
-    return waiver.until >= today and _speaks_of(waiver, advice)
+_Scope = tuple[str, str | None]
+"""A rule, and an address or None for everywhere: what a waiver speaks of."""
 
 
-def _speaks_of(waiver: Waiver, advice: Advice) -> bool:
-    return waiver.rule == advice.rule.id and waiver.on in (None, advice.address)
+def valid_scopes(spec: Spec, today: date) -> frozenset[_Scope]:
+    """What the spec's waivers silence today; the last day of each is included."""
+    return frozenset((waiver.rule, waiver.on) for waiver in spec.waivers if waiver.until >= today)
 
 
-def waived(spec: Spec, advice: Advice, today: date) -> bool:
-    """Whether a waiver of the spec silences this advice today. Advice about waivers is never silenced."""
-    return advice.rule not in RULES and any(silences(waiver, advice, today) for waiver in spec.waivers)
+def waived(scopes: Container[_Scope], advice: Advice) -> bool:
+    """Whether a waiver silences this advice. Advice about waivers is never silenced."""
+    if advice.rule in RULES:
+        return False
+    return (advice.rule.id, None) in scopes or (advice.rule.id, advice.address) in scopes
 
 
 def judge(spec: Spec, advices: Sequence[Advice], today: date, known: Iterable[str]) -> Iterator[Advice]:
     """What is wrong with the waivers, given all advice there is without them."""
     ids = tuple(known)
+    numbers: Counter[_Scope] = Counter(
+        scope for one in advices for scope in ((one.rule.id, None), (one.rule.id, one.address))
+    )
     for index, waiver in enumerate(spec.waivers):
-        found = _fault(waiver, advices, today, ids)
+        found = _fault(waiver, numbers[waiver.rule, waiver.on], today, ids)
         if found is not None:
             rule, message = found
             on = f" on {waiver.on}" if waiver.on is not None else ""
             yield Advice(rule, f"waiver[{waiver.rule}{on}]", ("waivers", index), message)
 
 
-def _fault(
-    waiver: Waiver, advices: Sequence[Advice], today: date, ids: Sequence[str]
-) -> tuple[Rule, str] | None:
+def _fault(waiver: Waiver, count: int, today: date, ids: Sequence[str]) -> tuple[Rule, str] | None:
     if waiver.rule not in ids:
         return UNKNOWN, f"there is no rule {waiver.rule}{did_you_mean(waiver.rule, ids)}"
-    count = sum(_speaks_of(waiver, advice) for advice in advices)
     if waiver.until < today:
         rest = f"and {count} advice it spoke of is back" if count else "and nothing is left that it spoke of"
         return EXPIRED, f"it held until {waiver.until}, {rest}; look again: {waiver.reason}"

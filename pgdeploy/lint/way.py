@@ -7,11 +7,12 @@ together is not worked out, so a way may be named that is closed by two rules si
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from itertools import product
 
-from pgdeploy.lint.people import groups
+from pgdeploy.lint.people import members
 from pgdeploy.lint.subject import Subject
 from pgdeploy.resources.hba import HbaRuleSpec
 
@@ -115,34 +116,108 @@ def _covers_user(subject: Subject, rule: HbaRuleSpec, user: str) -> bool:
 
 def matches(subject: Subject, rule: HbaRuleSpec, role: str) -> bool:
     """Whether the rule speaks of this role: by name, by `+group`, by `/expression` (from 16)."""
-    known = groups(subject, role)
-    for word in rule.user:
-        if word in ("all", role) or (word.startswith("+") and word[1:] in known):
-            return True
-        if word.startswith("/") and subject.spec.postgres >= 16 and _searches(word[1:], role):
-            return True
-    return False
+    return not subject.once(_words_of, role).isdisjoint(rule.user)
+
+
+_SLOW = re.compile(r"[*+?{].*[*+?{].*[*+?{]|\)[*+?{]|\(\?|\\[0-9]", re.DOTALL)
+"""Expressions that Python can search for ever: a spec that comes from somebody else must not make it do so."""
 
 
 def _searches(expression: str, role: str) -> bool:
+    """Whether an expression matches; one that is not simple is taken for one that does not."""
     try:
-        return re.search(expression, role) is not None
-    except re.error:
+        return not _SLOW.search(expression) and re.search(expression, role) is not None
+    except (re.error, OverflowError, RecursionError):
         return False
 
 
 def ways(subject: Subject, role: str) -> Iterator[tuple[int, HbaRuleSpec]]:
     """The rules by which a role comes in, and their index."""
     body = subject.roles[role]
-    met: list[HbaRuleSpec] = []
-    for index, rule in enumerate(subject.spec.hba or ()):
-        if not matches(subject, rule, role):
-            continue
-        hidden = any(covers(earlier, rule) for earlier in met)
-        met.append(rule)
-        useless = set(rule.database) == {"replication"} and not (body.replication or body.superuser)
-        if not hidden and not useless and rule.method != "reject":
+    may_replicate = bool(body.replication or body.superuser)
+    for index, rule in subject.once(_unhidden, subject.once(_words_of, role)):
+        useless = set(rule.database) == {"replication"} and not may_replicate
+        if not useless and rule.method != "reject":
             yield index, rule
+
+
+def _rules_by_word(subject: Subject) -> Mapping[str, Sequence[int]]:
+    """The rules that each word for users stands in."""
+    found: dict[str, list[int]] = {}
+    for index, rule in enumerate(subject.spec.hba or ()):
+        for word in rule.user:
+            found.setdefault(word, []).append(index)
+    return found
+
+
+def _expressions(subject: Subject) -> Sequence[str]:
+    """The words for users that are regular expressions, from PostgreSQL 16."""
+    words = subject.once(_rules_by_word)
+    return [word for word in words if word.startswith("/")] if subject.spec.postgres >= 16 else []
+
+
+def _words_of(subject: Subject, role: str) -> frozenset[str]:
+    """The words of rules that speak of this role: it shares its ways in with all that have the same."""
+    by_word = subject.once(_rules_by_word)
+    found = [word for word in subject.once(_expressions) if _searches(word[1:], role)]
+    found += [word for word in ("all", role) if word in by_word]
+    return frozenset([*found, *subject.once(_words_of_groups).get(role, ())])
+
+
+def _words_of_groups(subject: Subject) -> Mapping[str, Sequence[str]]:
+    """The `+group` words of rules, by the roles that they speak of."""
+    found: dict[str, list[str]] = {}
+    for word in subject.once(_rules_by_word):
+        if word.startswith("+"):
+            for role in members(subject, [word[1:]]):
+                found.setdefault(role, []).append(word)
+    return found
+
+
+def _unhidden(subject: Subject, words: frozenset[str]) -> Sequence[tuple[int, HbaRuleSpec]]:
+    """The rules with one of these words that no earlier one of them covers."""
+    by_word, rules = subject.once(_rules_by_word), subject.spec.hba or ()
+    found, earlier = [], Earlier()
+    for index in sorted({index for word in words for index in by_word[word]}):
+        rule = rules[index]
+        if not any(covers(first, rule) for _, first in earlier.alike(rule)):
+            found.append((index, rule))
+            # what is covered covers nothing that the one before it does not
+            earlier.add(index, rule)
+    return found
+
+
+class Earlier:
+    """Rules so far, by type, database and address: a rule is compared with those alone that may cover it."""
+
+    def __init__(self) -> None:
+        self._rules: dict[tuple[str, str, object], list[tuple[int, HbaRuleSpec]]] = {}
+        self._lengths: dict[int, set[int]] = {4: set(), 6: set()}
+
+    def add(self, index: int, rule: HbaRuleSpec) -> None:
+        known = network(rule.address or "")
+        if known is not None:
+            self._lengths[known.version].add(known.prefixlen)
+        for database in dict.fromkeys(rule.database):
+            key = (rule.type, database, known or rule.address)
+            self._rules.setdefault(key, []).append((index, rule))
+
+    def alike(self, rule: HbaRuleSpec) -> Iterator[tuple[int, HbaRuleSpec]]:
+        """Every rule so far that may cover this one."""
+        types = [rule.type, *(kind for kind, narrower in _TYPES.items() if rule.type in narrower)]
+        databases = {rule.database[0], *(() if rule.database[0] == "replication" else ("all",))}
+        for key in product(types, databases, self._addresses(rule)):
+            yield from self._rules.get(key, ())
+
+    def _addresses(self, rule: HbaRuleSpec) -> Iterator[object]:
+        known = network(rule.address or "")
+        yield from () if rule.address == "all" else ("all",)
+        if known is None:
+            yield rule.address
+            return
+        for length in self._lengths[known.version]:
+            if length <= known.prefixlen:
+                yield known.supernet(new_prefix=length)
 
 
 def addressed(rules: Iterable[HbaRuleSpec] | None) -> Iterator[tuple[int, str, HbaRuleSpec]]:

@@ -1,20 +1,24 @@
 """Probes: behaviour, not catalogue. The second ruler, so a wrong catalogue query cannot agree with itself.
 
-A probe acts on the server as the role of which the spec speaks: it logs in, or it tries a privilege in a
-transaction that is always rolled back. It never takes a heavy lock, never runs code that somebody put on
-an object, and leaves nothing behind. What cannot be tried so is asked of the server's own has_..._privilege.
+A probe asks the server's own has_..._privilege for the role, tries what can be tried without planning or running
+anything that others define (act.py), or logs in as the role. What it makes is rolled back, it waits for nobody, and
+what all probes of a gate may take is bounded.
 
-    session.py     a connection for probes: short timeouts, no search path
+    budget.py      the seconds that all probes of a gate may take
+    session.py     a connection for probes: short timeouts, a name that alerts know
+    fence.py       event triggers stay off while something is made
     script.py      transactions that are rolled back, many in one round trip
-    thing.py       objects as the server has them: what is asked about and acted on
-    act.py         the statement that shows whether a privilege works, without doing it
+    thing.py       objects as the server has them: what is asked about and tried
     ask.py         has_..._privilege for any number of roles and objects at once
-    question.py    ask and act on all questions of a database together
+    act.py         the statement that shows whether a privilege works, and runs nothing
+    trying.py      many such statements in few transactions
+    question.py    all questions of a database, asked and tried together
     allowance.py   what the spec lets a role do, by whatever way
-    trial.py       an object that a creator makes and a grantee uses
+    trial.py       an object that a creator makes, and what grantees hold on it
     attempt.py     one attempt to log in, and what its refusal means
-    door.py        a wrong password and the right one, once for each role
     admission.py   which rule of pg_hba.conf decides on a login
+    way_in.py      who decides on our own logins, before anything is tried
+    door.py        a role's secret, and a wrong password once for each method
     login.py grant.py default_privilege.py backup.py outside.py       the probes themselves, by what they prove
 """
 

@@ -1,116 +1,132 @@
-# ruff: noqa: S608 - every name is quoted by ident() or literal()
-"""How to try a privilege without doing what it allows.
+"""How to try a privilege without planning or running anything that others define.
 
-EXPLAIN checks the privileges of SELECT, INSERT, UPDATE and DELETE as executing would, then stops: no row, no
-trigger, no sequence. CREATE and TEMPORARY are tried by making something in a transaction that is rolled back,
-USAGE on a schema by looking for a name in it. The other privileges cannot be tried without a side effect
-(TRUNCATE, EXECUTE, nextval), or only under a heavy lock.
+A session that did SET ROLE can take it back, and so can every function that a query plans or runs in it: an index
+expression, a default, a policy, a view. EXPLAIN runs them too. So no query on an object of others is ever planned
+here. What is left are commands that check the privilege and go no further:
+
+- LOCK TABLE ONLY, NOWAIT: the lock that a query would take, and none of its planning
+- nextval, setval in a transaction that only reads, and currval: they check the privilege, then refuse
+- a name that does not exist: looked up in a schema
+- CREATE TYPE and CREATE SCHEMA of our own, rolled back
+
+The other privileges (columns, EXECUTE, REFERENCES, TRIGGER and so on) cannot be tried so: they are asked about.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 
 from pgdeploy.change import ident, literal
-from pgdeploy.probes.script import Answer, Script
+from pgdeploy.probes.script import Refusal
 from pgdeploy.probes.session import THROWAWAY
-from pgdeploy.probes.thing import Column, Thing
+from pgdeploy.probes.thing import Thing
 from pgdeploy.resources.acl import ObjectKey
 from pgdeploy.resources.object import clause
 
 PUBLIC = "PUBLIC"
 
 REFUSED = "42501"  # insufficient_privilege
-_NO_SUCH_TABLE = "42P01"
+_READ_ONLY = "25006"
+_NO_VALUE_YET = "55000"
+
+_ANY_QUERY = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "MAINTAIN"})
+_ANY_WRITING = _ANY_QUERY - {"SELECT"}
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One statement to try as a role. `passed` is an error that comes only after the privilege was checked."""
+    """One statement to try as a role. `passed`: an error that comes only after the privilege was checked."""
 
     statement: str
-    writes: bool = False
     passed: str = ""
+    writes: bool = False
 
-    def script(self, role: str) -> Script:
-        return Script((*become(role, writes=self.writes), self.statement), self.writes or role == PUBLIC)
-
-
-def become(role: str, *, writes: bool) -> tuple[str, ...]:
-    """Statements after which the transaction acts as the role; as PUBLIC: as a role that has nothing of its own."""
-    if role != PUBLIC:
-        return (f"SET LOCAL ROLE {ident(role)}",)
-    only_reads = () if writes else ("SET TRANSACTION READ ONLY",)
-    return (f"CREATE ROLE {ident(THROWAWAY)}", *only_reads, f"SET LOCAL ROLE {ident(THROWAWAY)}")
+    def allowed(self, refusal: Refusal | None) -> bool | None:
+        """Whether the server allowed it; None when something else stood in the way."""
+        if refusal is None or refusal.sqlstate == self.passed:
+            return True
+        return False if refusal.sqlstate == REFUSED else None
 
 
-def outcome(act: Act, script: Script, answer: Answer) -> tuple[bool, str] | None:
-    """Whether it was allowed, and the server's words; None when something else stood in the way."""
-    refusal = answer.refusal
-    if refusal is None:
-        return True, ""
-    if refusal.at != len(script.statements) - 1:
-        return None
-    if refusal.sqlstate == act.passed:
-        return True, ""
-    return (False, refusal.words) if refusal.sqlstate == REFUSED else None
+def become(role: str) -> str:
+    """The statement after which the transaction acts as the role."""
+    return f"SET LOCAL ROLE {ident(role)}"
+
+
+def sort_of(kind: str, privilege: str) -> frozenset[str]:
+    """Privileges that are tried alike on this kind of object; empty for one that can only be asked about."""
+    return _SORTS.get((kind, privilege), frozenset())
 
 
 def act_of(key: ObjectKey, privilege: str, thing: Thing) -> Act | None:
     """How to try a privilege on an object, or None when it can only be asked about."""
-    if key.kind in ("table", "column"):
-        statement = _on_table(key, privilege, thing) if thing.quiet else None
-        return Act(statement) if statement else None
-    make = _OTHERS.get((key.kind, privilege))
-    return make(key) if make else None
+    make = _ACTS.get((key.kind, privilege))
+    if make is None or (key.kind == "table" and not thing.stored):
+        return None
+    return make(key, thing)
 
 
-def _on_table(key: ObjectKey, privilege: str, thing: Thing) -> str | None:
-    """On all columns of a table, or on the one that the key names. ONLY: no partition is ever planned."""
-    table = f"{ident(key.schema or '')}.{ident(key.name)}"
-    if key.kind == "column":
-        columns = [column for column in thing.columns if column.name == key.sub]
-        return _COLUMN[privilege](table, columns) if privilege in _COLUMN and columns else None
-    return _TABLE[privilege](table, thing.columns) if privilege in _TABLE else None
+def fresh() -> str:
+    """A name that nothing on the server has."""
+    return f"{THROWAWAY}_{next(_numbers)}"
 
 
-def _select(table: str, columns: Iterable[Column]) -> str:
-    return f"EXPLAIN SELECT {', '.join(ident(column.name) for column in columns)} FROM ONLY {table}"
+_numbers = count()
 
 
-def _insert(table: str, columns: Iterable[Column]) -> str | None:
-    """All columns are named, so that no default is planned."""
-    names = [ident(column.name) for column in columns if column.kind != "g"]
-    values = ", ".join("NULL" for _ in names)
-    statement = f"EXPLAIN INSERT INTO {table} ({', '.join(names)}) OVERRIDING SYSTEM VALUE VALUES ({values})"
-    return statement if names else None
+def lock(key: ObjectKey, mode: str) -> str:
+    """The weakest locks of queries: they wait for nobody, and stop nobody but who changes the table's shape."""
+    return f"LOCK TABLE ONLY {clause(key)} IN {mode} MODE NOWAIT"
 
 
-def _update(table: str, columns: Iterable[Column]) -> str | None:
-    values = {"": "NULL", "d": "NULL", "a": "DEFAULT"}
-    pairs = [f"{ident(column.name)} = {values[column.kind]}" for column in columns if column.kind != "g"]
-    return f"EXPLAIN UPDATE ONLY {table} SET {', '.join(pairs)}" if pairs else None
-
-
-def _delete(table: str, columns: Iterable[Column]) -> str:
-    return f"EXPLAIN DELETE FROM ONLY {table}"
-
-
-_Build = Callable[[str, Iterable[Column]], str | None]
-_COLUMN: Mapping[str, _Build] = {"SELECT": _select, "UPDATE": _update}
-"""INSERT into one column would plan the defaults of the others."""
-_TABLE: Mapping[str, _Build] = {**_COLUMN, "INSERT": _insert, "DELETE": _delete}
-
-_OTHERS: Mapping[tuple[str, str], Callable[[ObjectKey], Act]] = {
-    ("sequence", "SELECT"): lambda key: Act(f"EXPLAIN SELECT last_value FROM {clause(key)}"),
-    ("schema", "USAGE"): lambda key: Act(
-        f"SELECT {literal(f'{ident(key.name)}.{ident(THROWAWAY)}')}::pg_catalog.regclass",
-        passed=_NO_SUCH_TABLE,
-    ),
-    ("schema", "CREATE"): lambda key: Act(
-        f"CREATE TYPE {ident(key.name)}.{ident(THROWAWAY)} AS ENUM ()", writes=True
-    ),
-    ("database", "CREATE"): lambda key: Act(f"CREATE SCHEMA {ident(THROWAWAY)}", writes=True),
-    ("database", "TEMPORARY"): lambda key: Act(f"CREATE TEMPORARY TABLE {ident(THROWAWAY)} ()", writes=True),
+_SORTS: Mapping[tuple[str, str], frozenset[str]] = {
+    ("table", "SELECT"): _ANY_QUERY,
+    **{("table", word): _ANY_WRITING for word in ("INSERT", "UPDATE", "DELETE", "TRUNCATE")},
+    ("sequence", "SELECT"): frozenset({"SELECT", "USAGE"}),
+    ("sequence", "USAGE"): frozenset({"USAGE", "UPDATE"}),
+    ("sequence", "UPDATE"): frozenset({"UPDATE"}),
+    ("schema", "USAGE"): frozenset({"USAGE"}),
+    ("schema", "CREATE"): frozenset({"CREATE"}),
+    ("database", "CREATE"): frozenset({"CREATE"}),
+    ("database", "TEMPORARY"): frozenset({"TEMPORARY"}),
 }
+"""By kind of object and privilege: those of which each alone lets the same statement pass, on some version."""
+
+
+def _read(key: ObjectKey, _: Thing) -> Act:
+    return Act(lock(key, "ACCESS SHARE"))
+
+
+def _write(key: ObjectKey, _: Thing) -> Act:
+    return Act(lock(key, "ROW EXCLUSIVE"))
+
+
+def _sequence(function: str, passed: str) -> Callable[[ObjectKey, Thing], Act]:
+    """By oid: whatever takes the sequence's name meanwhile is not meant."""
+    call = f"SELECT pg_catalog.{function.replace('$', '{}::pg_catalog.oid::pg_catalog.regclass')}"
+    return lambda _, thing: Act(call.format(int(thing.reference)), passed)
+
+
+def _named_in(key: ObjectKey, _: Thing) -> Act:
+    return Act(f"SELECT pg_catalog.to_regclass({literal(f'{ident(key.name)}.{ident(THROWAWAY)}')})")
+
+
+_ACTS: Mapping[tuple[str, str], Callable[[ObjectKey, Thing], Act]] = {
+    ("table", "SELECT"): _read,
+    **{("table", word): _write for word in ("INSERT", "UPDATE", "DELETE", "TRUNCATE")},
+    ("sequence", "SELECT"): _sequence("currval($)", _NO_VALUE_YET),
+    ("sequence", "USAGE"): _sequence("nextval($)", _READ_ONLY),
+    ("sequence", "UPDATE"): _sequence("setval($, 1)", _READ_ONLY),
+    ("schema", "USAGE"): _named_in,
+    ("schema", "CREATE"): lambda key, _: Act(_make_type(key.name), writes=True),
+    ("database", "CREATE"): lambda *_: Act(f"CREATE SCHEMA {ident(fresh())}", writes=True),
+    ("database", "TEMPORARY"): lambda *_: Act(_make_type("pg_temp"), writes=True),
+}
+"""By kind of object and privilege."""
+
+
+def _make_type(schema: str) -> str:
+    """Of all that can be made in a schema what leaves the fewest rows behind."""
+    return f"CREATE TYPE {ident(schema)}.{ident(fresh())} AS ENUM ()"

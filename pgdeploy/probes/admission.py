@@ -1,7 +1,8 @@
-"""Which rule of pg_hba.conf decides on a login: the first that matches, as PostgreSQL reads the spec's rules."""
+"""Which rule of pg_hba.conf decides on a login: the first that matches, as PostgreSQL reads the rules."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
@@ -9,8 +10,11 @@ from typing import TYPE_CHECKING
 from pgdeploy.resources.membership import of
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.hba import HbaRuleSpec
+    from pgdeploy.resources.hba import HbaRuleSpec, Match
     from pgdeploy.resources.spec import Spec
+
+NO_RULE = "no rule"
+"""Stands for the method where no rule matches, which refuses."""
 
 
 class Undecided(Exception):
@@ -19,27 +23,26 @@ class Undecided(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """One login that somebody may try, over TCP."""
+    """One login that somebody may try; `client` None: by the server's socket."""
 
     role: str
     database: str
-    client: str
+    client: str | None
     tls: bool
 
 
 def deciding(spec: Spec, login: Login) -> HbaRuleSpec | None:
-    """The rule that decides; None when no rule matches, which refuses.
+    """The spec's rule that decides; None when no rule matches, which refuses.
 
     Raises:
         Undecided: that cannot be known here.
     """
+    groups = _groups(spec, login.role)
     for rule in spec.hba or ():
-        if (
-            _type(rule, login)
-            and _database(rule, login)
-            and _user(spec, rule, login)
-            and _address(rule, login)
-        ):
+        fits = matches(rule.match, login, groups)
+        if fits is None:
+            raise Undecided
+        if fits:
             return rule
     return None
 
@@ -49,48 +52,79 @@ def refuses(rule: HbaRuleSpec | None) -> bool:
     return rule is None or rule.method == "reject"
 
 
-def _type(rule: HbaRuleSpec, login: Login) -> bool:
-    return rule.type in (
-        ("host", "hostssl", "hostnogssenc") if login.tls else ("host", "hostnossl", "hostnogssenc")
-    )
+def methods(rules: Iterable[tuple[Match, str]], login: Login, groups: Collection[str]) -> tuple[str, ...]:
+    """Every method that may decide; only one where nothing is left to what the server alone knows."""
+    found: list[str] = []
+    for match, method in rules:
+        fits = matches(match, login, groups)
+        if fits is not False:
+            found.append(method)
+        if fits:
+            return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys([*found, NO_RULE]))
 
 
-def _database(rule: HbaRuleSpec, login: Login) -> bool:
-    if "all" in rule.database or login.database in rule.database:
+def matches(match: Match, login: Login, groups: Collection[str]) -> bool | None:
+    """Whether a rule is about this login; None: only the server knows. `groups`: the role and all it is member of."""
+    answers = {
+        _type(match, login),
+        _database(match, login, groups),
+        _user(match, login, groups),
+        _address(match, login),
+    }
+    if False in answers:
+        return False
+    return None if None in answers else True
+
+
+def _type(match: Match, login: Login) -> bool | None:
+    if login.client is None:
+        return match.type == "local"
+    if match.type == "hostgssenc":
+        return None
+    return match.type in ("host", "hostnogssenc", "hostssl" if login.tls else "hostnossl")
+
+
+def _database(match: Match, login: Login, groups: Collection[str]) -> bool | None:
+    if "all" in match.database or login.database in match.database:
         return True
-    if "sameuser" in rule.database and login.role == login.database:
+    if "sameuser" in match.database and login.role == login.database:
         return True
-    if {"samerole", "samegroup"} & set(rule.database) or any(word.startswith("/") for word in rule.database):
-        raise Undecided
-    return False
+    if {"samerole", "samegroup"} & set(match.database) and login.database in groups:
+        return True
+    return None if any(word.startswith("/") for word in match.database) else False
 
 
-def _user(spec: Spec, rule: HbaRuleSpec, login: Login) -> bool:
-    if "all" in rule.user or login.role in rule.user:
+def _user(match: Match, login: Login, groups: Collection[str]) -> bool | None:
+    if "all" in match.user or login.role in match.user:
         return True
-    groups = {word[1:] for word in rule.user if word.startswith("+")}
-    if any(word.startswith("/") for word in rule.user):
-        raise Undecided
-    return bool(groups & _groups(spec, login.role))
+    if {word[1:] for word in match.user if word.startswith("+")} & set(groups):
+        return True
+    return None if any(word.startswith("/") for word in match.user) else False
+
+
+def _address(match: Match, login: Login) -> bool | None:
+    if login.client is None or match.address in (None, "all"):
+        return True
+    try:
+        network = ip_network(match.address or "", strict=False)
+    except ValueError:
+        return None
+    return ip_address(login.client) in network
 
 
 def _groups(spec: Spec, role: str) -> set[str]:
-    """All that the role is a member of, by whatever way, and itself."""
+    """All that the spec makes the role a member of, by whatever way, and itself."""
+    memberships = {member: [entry.role for entry in of(body)] for member, body in spec.roles.items()}
+    return all_groups(memberships, role)
+
+
+def all_groups(memberships: Mapping[str, Iterable[str]], role: str) -> set[str]:
+    """All that a role is a member of, by whatever way, and itself. `memberships`: the direct ones of each role."""
     found, unvisited = {role}, [role]
     while unvisited:
-        body = spec.roles.get(unvisited.pop())
-        for entry in of(body) if body is not None else ():
-            if entry.role not in found:
-                found.add(entry.role)
-                unvisited.append(entry.role)
+        for group in memberships.get(unvisited.pop(), ()):
+            if group not in found:
+                found.add(group)
+                unvisited.append(group)
     return found
-
-
-def _address(rule: HbaRuleSpec, login: Login) -> bool:
-    if rule.address == "all":
-        return True
-    try:
-        network = ip_network(rule.address or "", strict=False)
-    except ValueError:
-        raise Undecided from None
-    return ip_address(login.client) in network

@@ -6,7 +6,6 @@ and ownership; each for the role itself, for PUBLIC, and for the roles whose pri
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -72,11 +71,6 @@ class Allowance:
                 found |= self._of_holder(facts, holder, table_of(key))
         return frozenset(found)
 
-    def of_columns(self, facts: Facts, role: str, key: ObjectKey) -> frozenset[str]:
-        """What the role may do on single columns of this table."""
-        by_table = facts.once(_by_table, self).get((key.schema, key.name), {})
-        return _NOTHING.union(*(by_table.get(holder, _NOTHING) for holder in self._holders(facts, role)))
-
     def _holders(self, facts: Facts, role: str) -> frozenset[str]:
         own = self.inherits.get(role, frozenset({role})) | {PUBLIC}
         if self.database is not None and facts.once(_database_owner, self.database) in own:
@@ -123,17 +117,6 @@ def _words_by_holder(facts: Facts, lines: Iterable[Line]) -> Mapping[tuple[Objec
         for key in line.keys_in(facts):
             for role in line.spec.roles:
                 found[key, role] = found.get((key, role), _NOTHING) | words
-    return found
-
-
-def _by_table(
-    facts: Facts, allowance: Allowance
-) -> Mapping[tuple[str | None, str], Mapping[str, frozenset[str]]]:
-    found: dict[tuple[str | None, str], dict[str, frozenset[str]]] = defaultdict(dict)
-    for (key, role), words in facts.once(_granted, allowance).items():
-        if key.kind == "column":
-            roles = found[key.schema, key.name]
-            roles[role] = roles.get(role, _NOTHING) | words
     return found
 
 

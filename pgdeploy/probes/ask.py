@@ -1,14 +1,15 @@
 """The server's own has_..._privilege, for any number of roles and objects in one statement a kind.
 
 The functions are given the role: they decide as they would for that role itself, and never as for the
-superuser who asks.
+superuser who asks. They read the catalogue only, so nothing that others define is planned or run.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pgdeploy.probes.thing import Things, column_of, table_of
 from pgdeploy.resources.acl import ObjectKey
@@ -16,10 +17,12 @@ from pgdeploy.resources.acl import ObjectKey
 if TYPE_CHECKING:
     import psycopg
 
-Question = tuple[str, ObjectKey, str]
-"""A role (or PUBLIC), an object, and a privilege, perhaps WITH GRANT OPTION."""
+Pair = tuple[str, ObjectKey]
+"""A role (or PUBLIC) and an object."""
 
-_FUNCTION = {
+NOTHING: frozenset[str] = frozenset()
+
+FUNCTION = {
     "table": "has_table_privilege",
     "column": "has_column_privilege",
     "sequence": "has_sequence_privilege",
@@ -36,49 +39,80 @@ _FUNCTION = {
 }
 
 
+class Question(NamedTuple):
+    """What of these privileges a role has on an object; each perhaps WITH GRANT OPTION."""
+
+    role: str
+    key: ObjectKey
+    words: frozenset[str]
+
+    @property
+    def pair(self) -> Pair:
+        return self.role, self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the server says is held, by role and object; what was not asked is not in it."""
+
+    words: Mapping[Pair, frozenset[str]]
+
+    def of(self, question: Question) -> frozenset[str]:
+        """What of the question's privileges the role has."""
+        return question.words & self.words.get(question.pair, NOTHING)
+
+
 def ask(
     connection: psycopg.Connection[Any],
     questions: Iterable[Question],
     things: Things,
     roles: Mapping[str, int],
-) -> frozenset[Question]:
-    """Of these questions the ones that the server says yes to. Roles are by name; PUBLIC is 0."""
+) -> Held:
+    """Ask all. Roles are by name; PUBLIC is 0."""
     by_kind: dict[str, list[Question]] = defaultdict(list)
     for question in questions:
-        by_kind[question[1].kind].append(question)
-    return frozenset(
-        yes for kind, asked in by_kind.items() for yes in _ask_kind(connection, kind, asked, things, roles)
-    )
+        by_kind[question.key.kind].append(question)
+    found: dict[Pair, frozenset[str]] = {}
+    for kind, asked in by_kind.items():
+        for index, words in connection.execute(_text(kind), _parameters(kind, asked, things, roles)):
+            pair = asked[index - 1].pair
+            found[pair] = found.get(pair, NOTHING) | frozenset(words)
+    return Held(found)
 
 
-def _ask_kind(
-    connection: psycopg.Connection[Any],
-    kind: str,
-    asked: list[Question],
-    things: Things,
-    roles: Mapping[str, int],
-) -> Iterable[Question]:
-    objects = [things[table_of(key)] for _, key, _ in asked]
+def _parameters(
+    kind: str, asked: list[Question], things: Things, roles: Mapping[str, int]
+) -> dict[str, list[Any]]:
+    objects = [things[table_of(question.key)] for question in asked]
     numbers = [0] * len(asked)
     if kind == "column":
-        columns = [column_of(key, thing) for (_, key, _), thing in zip(asked, objects, strict=True)]
+        columns = [column_of(question.key, thing) for question, thing in zip(asked, objects, strict=True)]
         numbers = [column.number if column else 0 for column in columns]
-    parameters = {
-        "roles": [roles[role] for role, _, _ in asked],
+    sets = {words: index for index, words in enumerate(dict.fromkeys(question.words for question in asked))}
+    pairs = [(index, word) for words, index in sets.items() for word in sorted(words)]
+    return {
+        "roles": [roles[question.role] for question in asked],
         "objects": [thing.reference for thing in objects],
         "numbers": numbers,
-        "privileges": [privilege for _, _, privilege in asked],
+        "sets": [sets[question.words] for question in asked],
+        "lists": [", ".join(sorted(words)) for words in sets],
+        "of_set": [index for index, _ in pairs],
+        "words": [word for _, word in pairs],
     }
-    for (index,) in connection.execute(_text(kind), parameters):
-        yield asked[index - 1]
 
 
 def _text(kind: str) -> str:
-    reference = "q.object" if kind == "parameter" else "q.object::oid"
-    column = ", q.number::int2" if kind == "column" else ""
+    """A list of privileges asks for any of them: only where there is one, each is asked by itself."""
+    reference = "q.object" if kind == "parameter" else "q.object::pg_catalog.oid"
+    column = ", q.number::pg_catalog.int2" if kind == "column" else ""
+    may = f"pg_catalog.{FUNCTION[kind]}(q.role, {reference}{column}"
     return f"""
-SELECT q.index
-FROM unnest(%(roles)s::oid[], %(objects)s::text[], %(numbers)s::int[], %(privileges)s::text[])
-     WITH ORDINALITY AS q(role, object, number, privilege, index)
-WHERE {_FUNCTION[kind]}(q.role, {reference}{column}, q.privilege)
+SELECT q.index, (SELECT pg_catalog.array_agg(w.word)
+                 FROM ROWS FROM (pg_catalog.unnest(%(of_set)s::pg_catalog.int4[]),
+                                 pg_catalog.unnest(%(words)s::pg_catalog.text[])) AS w(set, word)
+                 WHERE w.set = q.set AND {may}, w.word))
+FROM ROWS FROM (pg_catalog.unnest(%(roles)s::pg_catalog.oid[]), pg_catalog.unnest(%(objects)s::pg_catalog.text[]),
+                pg_catalog.unnest(%(numbers)s::pg_catalog.int4[]), pg_catalog.unnest(%(sets)s::pg_catalog.int4[]))
+     WITH ORDINALITY AS q(role, object, number, set, index)
+WHERE {may}, (%(lists)s::pg_catalog.text[])[q.set + 1])
 """  # noqa: S608 - nothing but words of ours

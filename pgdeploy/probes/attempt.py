@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgdeploy.connection.side import closing
 from pgdeploy.errors import TargetError, Unreadable
+from pgdeploy.probes.session import APPLICATION
 
 if TYPE_CHECKING:
     from pgdeploy.connection.server import Server
@@ -19,15 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How one attempt ended. `asked`: the server wanted the password. `words`: why it refused.
-
-    `identity` is how the role was let in otherwise (`peer:root`); "" is trust, None is not known.
-    """
+    """How one attempt ended. `asked`: the server wanted the password. `words`: why it refused."""
 
     entered: bool
     asked: bool
     words: str = ""
-    identity: str | None = None
 
 
 def attempt(server: Server, role: str, password: Secret, database: str | None) -> Attempt:
@@ -37,9 +34,12 @@ def attempt(server: Server, role: str, password: Secret, database: str | None) -
         Unreadable: the server cannot be reached at all: no failed login.
     """
     try:
-        with closing(server.open(database, user=role, password=password)) as connection:
-            asked = connection.pgconn.used_password
-            return Attempt(True, asked, identity=None if asked else _identity(connection))
+        # as any client of the role: what is preset for it may be what keeps it out
+        entered = server.open(
+            database, user=role, password=password, application_name=APPLICATION, configured=False
+        )
+        with closing(entered) as connection:
+            return Attempt(True, connection.pgconn.used_password)
     except TargetError as error:
         pgconn = _pgconn(error)
         asked = pgconn is not None and pgconn.used_password
@@ -54,16 +54,9 @@ def _pgconn(error: BaseException) -> Any:
     return getattr(cause, "pgconn", None) or (_pgconn(cause) if cause is not None else None)
 
 
-def _identity(connection: Any) -> str | None:
-    """How somebody without password was let in; PostgreSQL says so from 16."""
-    if connection.info.server_version < 160000:
-        return None
-    return connection.execute("SELECT coalesce(system_user, '')").fetchone()[0]  # type: ignore[no-any-return]
-
-
 def _require_reachable(server: Server) -> None:
     try:
-        server.open().close()
+        server.open(application_name=APPLICATION).close()
     except TargetError as error:
         raise Unreadable(str(error)) from error
 

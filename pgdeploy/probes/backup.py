@@ -1,22 +1,21 @@
-# ruff: noqa: S608 - every name is quoted by ident()
 """Probe of a role for backups: it can read every table in every declared database, as pg_dump will want to.
 
 Default privileges reach only what their own creator makes, and row level security stops a dump: so the
-objects that are there are asked about, whoever made them. A few tables are also tried, as the role.
+objects that are there are asked about, whoever made them. One table is also locked as the role, as pg_dump does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from pgdeploy.change import ident
 from pgdeploy.check import Check, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts
-from pgdeploy.probes.act import REFUSED, become
+from pgdeploy.probes.act import REFUSED, become, lock
 from pgdeploy.probes.script import Script, run
 from pgdeploy.probes.session import session, sql
+from pgdeploy.resources.acl import ObjectKey
 from pgdeploy.resources.database import databases
 from pgdeploy.resources.role import absent
 
@@ -25,10 +24,28 @@ if TYPE_CHECKING:
 
     from pgdeploy.resources.spec import Spec
 
-TRIED = 8
-"""Tables a database that are really selected from (EXPLAIN only)."""
+_MAY = """
+SELECT pg_catalog.has_database_privilege(%s::pg_catalog.name, pg_catalog.current_database(), 'CONNECT'),
+       pg_catalog.pg_has_role(current_user, %s::pg_catalog.name, %s)
+"""
 
-_MAY = "SELECT has_database_privilege(%s::name, current_database(), 'CONNECT'), pg_has_role(current_user, %s::name, %s)"
+
+class Relation(NamedTuple):
+    """A relation with data; `reason`: why the role could not read it."""
+
+    schema: str
+    name: str
+    kind: str
+    reason: str | None
+
+    @property
+    def lockable(self) -> bool:
+        return self.kind in ("r", "p")
+
+    @property
+    def shown(self) -> str:
+        kind = {"S": "sequence", "m": "materialized view"}.get(self.kind, "table")
+        return f"{kind} {name(self.schema)}.{name(self.name)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,35 +89,20 @@ def _unreadable(facts: Facts, role: str, database: str) -> list[str]:
         may_connect, may_be = connection.execute(_MAY, [role, role, option]).fetchone()  # type: ignore[misc]
         if not may_connect:
             return ["no CONNECT on the database"]
-        relations = connection.execute(sql("dumped"), [role]).fetchall()
-        found = [f"{_shown(*relation[:3])} ({relation[4]})" for relation in relations if relation[4]]
-        if may_be:
-            quiet = [relation[:3] for relation in relations if relation[3] and not relation[4]]
-            found += _refused(connection, role, quiet[:: max(1, -(-len(quiet) // TRIED))])
+        relations = [Relation._make(row) for row in connection.execute(sql("dumped"), [role])]
+        found = [f"{one.shown} ({one.reason})" for one in relations if one.reason]
+        tried = next((one for one in relations if one.lockable and not one.reason), None)
+        if may_be and tried is not None:
+            found += _refused(connection, role, tried)
     return found
 
 
-def _refused(connection: psycopg.Connection[Any], role: str, tables: list[tuple[str, str, str]]) -> list[str]:
-    """Of the tables that should be readable, those on which a SELECT of the role itself is refused."""
-    # off, as pg_dump sets it: a policy is then an error, not fewer rows
-    role_of_a_dump = (*become(role, writes=False), "SET LOCAL row_security = off")
-    scripts = [Script((*role_of_a_dump, f"EXPLAIN SELECT * FROM ONLY {_clause(*table)}")) for table in tables]
-    answers = zip(tables, run(connection, scripts), strict=True)
-    refusals = [(table, answer.refusal) for table, answer in answers]
-    return [
-        f"{_shown(*table)} ({no.words})"
-        for table, no in refusals
-        if no is not None and no.sqlstate == REFUSED
-    ]
-
-
-def _clause(schema: str, relation: str, relkind: str) -> str:
-    return f"{ident(schema)}.{ident(relation)}"
-
-
-def _shown(schema: str, relation: str, relkind: str) -> str:
-    kind = {"S": "sequence", "m": "materialized view"}.get(relkind, "table")
-    return f"{kind} {name(schema)}.{name(relation)}"
+def _refused(connection: psycopg.Connection[Any], role: str, table: Relation) -> Iterator[str]:
+    """The lock that pg_dump takes first of all; it plans nothing, so nothing that others define is run."""
+    key = ObjectKey("table", table.schema, table.name)
+    (answer,) = run(connection, [Script((become(role), lock(key, "ACCESS SHARE")))])
+    if answer.refusal is not None and answer.refusal.sqlstate == REFUSED:
+        yield f"{table.shown} ({answer.refusal.words})"
 
 
 def probes(spec: Spec) -> Iterator[Resource]:

@@ -1,12 +1,13 @@
 """Probes of `default_privileges:`: what the creator makes now is usable by those whom the line names.
 
-A line without `in_schema` is tried in a schema made for the purpose, so that no entry for a schema of the
-spec adds to it.
+The creator makes an object, all grantees are asked about it, and it is rolled back. A line without `in_schema` is
+tried in a schema made for the purpose, so that no entry for a schema of the spec adds to it; there the first grantee
+also uses the object.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,10 +16,10 @@ from pgdeploy.facts import Facts
 from pgdeploy.probes import trial
 from pgdeploy.probes.act import PUBLIC
 from pgdeploy.probes.allowance import inherited
-from pgdeploy.probes.question import OPTION
-from pgdeploy.probes.script import run
+from pgdeploy.probes.fence import fence
+from pgdeploy.probes.question import OPTION, roles_to_be
 from pgdeploy.probes.session import server_of, session
-from pgdeploy.probes.trial import Trial
+from pgdeploy.probes.trial import Grantee, Result, Trial, run_trials
 from pgdeploy.resources import acl, database, schema
 from pgdeploy.resources.default_privilege import DefaultPrivileges, Line
 from pgdeploy.resources.default_privilege import resources as catalogue
@@ -78,9 +79,10 @@ class DefaultPrivilegeProbes(Resource):
             if lacking or tried.obstacle:
                 what = f"{', '.join(lacking)} missing" if lacking else tried.obstacle
                 failing.append(f"{name(role)} on what {name(creator)} makes: {what}")
-        desired = f"usable: new {line.spec.on.replace('_', ' ')}"
+        usable = f"usable: new {line.spec.on.replace('_', ' ')}"
+        desired = f"{usable} ({_how(line)})"
         return Outcome(
-            not failing, desired, listing(failing) if failing else desired, note=self._untried(facts, line)
+            not failing, desired, listing(failing) if failing else usable, note=self._untried(facts, line)
         )
 
     def _compare_refused(self, facts: Facts, line: Line) -> Outcome:
@@ -135,6 +137,13 @@ class DefaultPrivilegeProbes(Resource):
         return frozenset(given)
 
 
+def _how(line: Line) -> str:
+    """How this is answered, for the check's words."""
+    if line.spec.in_schema is None:
+        return "one is made, asked about, used by the first grantee and rolled back"
+    return "one is made, asked about and rolled back; not used, as its schema is another's"
+
+
 def _by_address(facts: Facts, probes: DefaultPrivilegeProbes) -> Mapping[str, Line]:
     return {line.address: line for line in probes.lines}
 
@@ -156,25 +165,50 @@ def _pairs(line: Line) -> Iterator[tuple[str, str]]:
 
 
 def _run(facts: Facts, probes: DefaultPrivilegeProbes) -> Tried:
-    """Every trial of the database, in one session."""
-    major, known = facts.about.major, facts.once(roles)
-    trials = {
-        (line.keys, creator, role): Trial(
-            line.spec.kind,
-            line.spec.in_schema,
-            creator,
-            role,
-            0 if role == PUBLIC else known[role].oid,
-            tuple(sorted(_words(line, major))),
-            acts=line.spec.to is not None and (role != PUBLIC or facts.about.superuser),
+    """Every trial of the database, in one session: one for a creator, a kind and a schema."""
+    lines = [line for line in probes.lines if _can_be_tried(facts, line)]
+    asked: dict[tuple[str, str | None, str], dict[str, set[str]]] = {}
+    using: dict[tuple[str, str | None, str], str] = {}
+    for line in lines:
+        for creator, role in _pairs(line):
+            key = (line.spec.kind, line.spec.in_schema, creator)
+            asked.setdefault(key, {}).setdefault(role, set()).update(_words(line, facts.about.major))
+            if line.spec.to is not None and role != PUBLIC:
+                using.setdefault(key, role)
+    with session(facts, probes.database) as connection:
+        can_be = roles_to_be(connection, facts)
+        trials = {key: _trial(facts, key, words, using.get(key), can_be) for key, words in asked.items()}
+        barrier = fence(connection, facts)
+        untried = Result(untried=barrier.obstacle)
+        made = () if barrier.obstacle else trials.values()
+        results = run_trials(connection, made, barrier.statements)
+    return {
+        (line.keys, creator, role): results.get(
+            (trials[line.spec.kind, line.spec.in_schema, creator], role), untried
         )
-        for line in probes.lines
-        if _missing(facts, line) is None and (line.spec.on != "large_objects" or major >= 18)
+        for line in lines
         for creator, role in _pairs(line)
     }
-    with session(facts, probes.database) as connection:
-        answers = run(connection, [one.script for one in trials.values()])
-    return {key: one.result(answer) for (key, one), answer in zip(trials.items(), answers, strict=True)}
+
+
+def _trial(
+    facts: Facts,
+    key: tuple[str, str | None, str],
+    words: Mapping[str, Collection[str]],
+    user: str | None,
+    can_be: Collection[str],
+) -> Trial:
+    known = facts.once(roles)
+    grantees = {
+        role: Grantee(role, 0 if role == PUBLIC else known[role].oid, tuple(sorted(of_role)))
+        for role, of_role in words.items()
+    }
+    used_by = grantees[user] if user is not None and user in can_be and key[1] is None else None
+    return Trial(*key, tuple(grantees.values()), used_by)
+
+
+def _can_be_tried(facts: Facts, line: Line) -> bool:
+    return _missing(facts, line) is None and (line.spec.on != "large_objects" or facts.about.major >= 18)
 
 
 def probes(spec: Spec) -> Iterator[Resource]:

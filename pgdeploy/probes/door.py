@@ -1,7 +1,8 @@
-"""The door by which a role comes in: one wrong password, once its secret, and what that shows.
+"""The door by which a role comes in: its secret, once; and a wrong password, once for each method that decides.
 
-The wrong password goes first. It shows whether a password is asked for at all on our way in: where pg_hba.conf
-sends us elsewhere (peer, cert, reject, no rule) a login proves nothing about the role.
+Each failed login is a line in the server's log that may raise an alarm, and a step towards a locked account. So it is
+known from pg_hba.conf who decides (way_in.py), before anything is tried. Where that is PostgreSQL by a password, one
+wrong password in the name of one role shows for all of them that the method refuses it.
 """
 
 from __future__ import annotations
@@ -9,22 +10,34 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pgdeploy.check import Inapplicable, name
 from pgdeploy.connection.server import MAINTENANCE
-from pgdeploy.errors import SecretError
 from pgdeploy.facts import Facts
 from pgdeploy.probes.attempt import Attempt, attempt
+from pgdeploy.probes.budget import budget
 from pgdeploy.probes.session import server_of, session, sql
-from pgdeploy.resources.role import absent
-from pgdeploy.secret import Secret, SecretRef
+from pgdeploy.probes.way_in import PASSWORD, TRUST, method
+from pgdeploy.secret import Secret, SecretRef, is_verifier
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
 
 TRIED = 3
-"""Databases to try until pg_hba.conf lets us show a password."""
+"""Databases to look at until pg_hba.conf lets us show a password."""
+
+
+class Wrong(NamedTuple):
+    """A wrong password, in whose name it was shown, and how it was met."""
+
+    role: str
+    database: str
+    attempt: Attempt
+
+    def words_for(self, role: str) -> str:
+        """What the server would have said to another role."""
+        return self.attempt.words.replace(f'"{self.role}"', f'"{role}"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,66 +48,80 @@ class Door:
     password: SecretRef
     places: tuple[str, ...]
 
-    def wrong(self, facts: Facts) -> tuple[str, Attempt]:
-        """How a wrong password was met, and where.
+    def place(self, facts: Facts) -> tuple[str, str]:
+        """The database to come in to and the method that decides there: one that asks for a password, if there is.
 
         Raises:
-            Inapplicable: there is no database to connect to.
+            Inapplicable: there is no database to connect to, or nothing may be tried.
         """
-        found = facts.once(_wrong, self)
-        if found is None:
+        known = facts.once(_may_connect).get(self.role, [])
+        there = [place for place in self.places if place in known][:TRIED]
+        if not there:
             raise Inapplicable(
                 f"{name(self.role)} may connect to none of {', '.join(map(name, self.places))}"
             )
-        return found
+        found = [(place, method(facts, self.role, place)) for place in there]
+        return next((one for one in found if one[1] in PASSWORD), found[0])
 
-    def refused(self, facts: Facts) -> tuple[str, Attempt]:
-        """How a wrong password was refused, and where.
+    def right(self, facts: Facts) -> tuple[str, Attempt]:
+        """Where the secret was shown, and how it was met.
+
+        Raises:
+            Inapplicable: no password is asked for on our way in, or the secret is a verifier.
+        """
+        database, how = self.place(facts)
+        if how not in PASSWORD:
+            raise Inapplicable(self._without(how))
+        if is_verifier(self.password.read()):
+            raise Inapplicable(
+                f"the secret of {name(self.role)} is a SCRAM verifier, with which nobody can log in"
+            )
+        right = facts.once(_right, self, database)
+        if not right.asked:
+            reason = right.words or "it is let in without one"
+            raise Inapplicable(f"{name(self.role)} is not asked for a password here: {reason}")
+        return database, right
+
+    def wrong(self, facts: Facts) -> Wrong:
+        """How a wrong password was met: this role's, or another's on whom the same method decides.
 
         Raises:
             Inapplicable: no password is asked for on our way in.
         """
-        database, wrong = self.wrong(facts)
-        if wrong.entered:
-            how = f" ({wrong.identity})" if wrong.identity else ""
-            raise Inapplicable(f"pg_hba.conf lets {name(self.role)} in here without a password{how}")
-        if not wrong.asked:
-            raise Inapplicable(f"{name(self.role)} is not asked for a password here: {wrong.words}")
-        return database, wrong
+        database, how = self.place(facts)
+        if how == TRUST:
+            return facts.once(_wrong, self, database)
+        if how not in PASSWORD:
+            raise Inapplicable(self._without(how))
+        shown = facts.once(_shown)
+        if how not in shown:
+            shown[how] = facts.once(_wrong, self, database)
+        return shown[how]
 
-    def right(self, facts: Facts) -> Attempt:
-        """How the secret was met, where a wrong password was refused; it is shown nowhere else.
+    def is_right(self, facts: Facts, right: Attempt) -> bool:
+        """Whether the secret was accepted, even if something else then refused the login: in other words."""
+        return right.entered or right.words != self.wrong(facts).words_for(self.role)
 
-        Raises:
-            Inapplicable: no password is asked for on our way in.
-        """
-        database, _ = self.refused(facts)
-        return facts.once(_right, self, database)
-
-    def enters(self, facts: Facts, database: str) -> bool:
-        """Whether the role really gets into this database; False also where that could not be tried."""
-        if absent(self.role, facts):
-            return False
-        try:
-            return self.right(facts).entered and _right(facts, self, database).entered
-        except (Inapplicable, SecretError):
-            return False
+    def _without(self, how: str) -> str:
+        if how == TRUST:
+            return f"pg_hba.conf lets {name(self.role)} in here without a password"
+        return f"{name(self.role)} is not asked for a password here: pg_hba.conf decides by {how}"
 
 
-def _wrong(facts: Facts, door: Door) -> tuple[str, Attempt] | None:
-    """One wrong password; to another database only when pg_hba.conf did not ask for it."""
-    known = facts.once(_may_connect).get(door.role, [])
-    password = Secret(token_urlsafe(24))
-    found = None
-    for database in [place for place in door.places if place in known][:TRIED]:
-        found = database, attempt(server_of(facts), door.role, password, database)
-        if found[1].entered or found[1].asked:
-            break
-    return found
+def _shown(facts: Facts) -> dict[str, Wrong]:
+    """The wrong passwords that were shown, by method."""
+    return {}
+
+
+def _wrong(facts: Facts, door: Door, database: str) -> Wrong:
+    with facts.once(budget).turn():
+        password = Secret(token_urlsafe(24))
+        return Wrong(door.role, database, attempt(server_of(facts), door.role, password, database))
 
 
 def _right(facts: Facts, door: Door, database: str) -> Attempt:
-    return attempt(server_of(facts), door.role, door.password.read(), database)
+    with facts.once(budget).turn():
+        return attempt(server_of(facts), door.role, door.password.read(), database)
 
 
 def _may_connect(facts: Facts) -> Mapping[str, list[str]]:

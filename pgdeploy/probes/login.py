@@ -12,7 +12,7 @@ from pgdeploy.facts import Facts
 from pgdeploy.probes.attempt import Attempt
 from pgdeploy.probes.door import Door, doors
 from pgdeploy.probes.session import server_of, session, sql
-from pgdeploy.resources.role import RoleSpec, absent
+from pgdeploy.resources.role import RoleSpec, absent, roles
 from pgdeploy.values import timestamp
 
 if TYPE_CHECKING:
@@ -37,27 +37,23 @@ class Login(Resource):
         return absent(self.door.role, facts)
 
     def _compare_right(self, facts: Facts) -> Outcome:
-        (database, wrong), right = self.door.refused(facts), self.door.right(facts)
+        database, right = self.door.right(facts)
         if _is_past(self.spec.valid_until):
             desired = f"refused: its password ended on {self.spec.valid_until}"
             return Outcome(not right.entered, desired, _text(right))
-        # other words than for a wrong password: the secret was right, something else is not
-        if (
-            not right.entered
-            and right.words != wrong.words
-            and facts.once(_is_full, self.door.role, database)
-        ):
+        if not right.entered and self.door.is_right(facts, right) and _full(facts, self.door.role, database):
             raise Inapplicable(f"the secret is its password, but no connection is free: {right.words}")
         desired = f"logs in to {name(database)} with the secret in {self.door.password.describe()}"
         return Outcome(right.entered, desired, _text(right))
 
     def _compare_wrong(self, facts: Facts) -> Outcome:
         desired = "refused with a wrong password"
-        database, wrong = self.door.wrong(facts)
-        if wrong.entered and (wrong.asked or wrong.identity == ""):
+        role, database, wrong = self.door.wrong(facts)
+        if role != self.door.role:
+            desired += f" (tried once, as {name(role)}: the same method decides)"
+        if wrong.entered:
             why = "" if wrong.asked else ": pg_hba.conf trusts it"
             return Outcome(False, desired, f"let in to {name(database)} with a wrong password{why}")
-        self.door.refused(facts)
         return Outcome(True, desired, _text(wrong))
 
 
@@ -80,13 +76,22 @@ class NoLogin(Resource):
     def _compare(self, facts: Facts) -> Outcome:
         if self.door is None:
             raise Inapplicable("the spec gives it no password, so a refusal would prove nothing")
-        database, wrong = self.door.wrong(facts)
-        if wrong.entered:
-            return Outcome(False, "refused", f"let in to {name(database)} without its password")
-        right = self.door.right(facts)
-        if not right.entered and right.words == wrong.words:
+        shut = facts.once(_shut)
+        shown = next(iter(shut), None)
+        if shown not in (None, self.role) and not facts.once(roles)[self.role].login:
+            # the server refuses every NOLOGIN alike, and each refusal is a failed login in its log
+            return Outcome(True, f"refused: NOLOGIN (tried once, as {name(shown or '')})", "refused: NOLOGIN")
+        _, right = self.door.right(facts)
+        if not self.door.is_right(facts, right):
             raise Inapplicable("the secret is not its password, so the refusal proves nothing")
+        if not right.entered:
+            shut.setdefault(self.role, right)
         return Outcome(not right.entered, "refused", _text(right))
+
+
+def _shut(facts: Facts) -> dict[str, Attempt]:
+    """Roles without LOGIN of which it was shown that they stay out."""
+    return {}
 
 
 def _text(tried: Attempt) -> str:
@@ -98,7 +103,7 @@ def _is_past(valid_until: str | None) -> bool:
     return end == "-infinity" or (isinstance(end, datetime) and end <= datetime.now(UTC))
 
 
-def _is_full(facts: Facts, role: str, database: str) -> bool:
+def _full(facts: Facts, role: str, database: str) -> bool:
     """Whether a limit on connections is reached: of the role, the database or the server."""
     with session(facts) as connection:
         row = connection.execute(sql("is_full"), [role, database]).fetchone()

@@ -1,23 +1,25 @@
 """Probes from the network: what this machine meets at the host's own address, beside our way in by ssh.
 
 Whether a port answers is held against the firewall's networks and the addresses that it listens on; a login
-that pg_hba.conf must refuse is tried, and must be refused by it, before anybody asks for a password.
+that pg_hba.conf must refuse is tried once for each rule, and must be refused by it. No password is ever sent: where
+somebody asks for one, that is the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from secrets import token_urlsafe
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pgdeploy.check import Check, Inapplicable, Outcome, Resource, listing, name
+from pgdeploy.connection.libpq import isolated
 from pgdeploy.connection.server import MAINTENANCE
 from pgdeploy.errors import Unreadable
 from pgdeploy.facts import Facts
 from pgdeploy.probes.admission import Login, Undecided, deciding, refuses
-from pgdeploy.probes.session import server_of
+from pgdeploy.probes.session import APPLICATION, server_of
 from pgdeploy.resources import hba
 from pgdeploy.resources.host import firewall, socket
 from pgdeploy.resources.host.declared import DeclaredHost
@@ -32,7 +34,11 @@ PATIENCE = 3
 """Seconds after which a port that says nothing is filtered."""
 
 MOST = 8
-"""Logins that one probe tries at most; each rule that refuses has its turn before any has a second."""
+"""Logins that one probe tries at most: one for each rule that refuses."""
+
+
+REQUIRE_AUTH_SINCE = 160000
+"""The libpq that can be told to accept no question for a password."""
 
 
 class Place(NamedTuple):
@@ -179,7 +185,7 @@ def _text(login: Login) -> str:
 
 def _chosen(spec: Spec, client: str, *, plain: bool) -> list[Login]:
     """Logins that must be refused: with TLS and without, or (`plain`) those that TLS alone would bring further."""
-    by_rule: dict[object, list[Login]] = {}
+    by_rule: dict[object, Login] = {}
     for login in _logins(spec, client):
         try:
             secure = deciding(spec, login)
@@ -188,10 +194,8 @@ def _chosen(spec: Spec, client: str, *, plain: bool) -> list[Login]:
             continue
         if refuses(bare) and refuses(secure) is not plain:
             chosen = Login(login.role, login.database, client, tls=not plain)
-            by_rule.setdefault(secure if plain else bare, []).append(chosen)
-    turns = max(map(len, by_rule.values()), default=0)
-    found = [logins[turn] for turn in range(turns) for logins in by_rule.values() if turn < len(logins)]
-    return found[:MOST]
+            by_rule.setdefault(secure if plain else bare, chosen)
+    return list(by_rule.values())[:MOST]
 
 
 def _logins(spec: Spec, client: str) -> Iterator[Login]:
@@ -209,29 +213,32 @@ def _meets(address: str, port: int, login: Login, *, ssl: bool) -> str:
 
 
 def _attempt(address: str, port: int, login: Login, sslmode: str) -> str:
-    """One attempt, with a password that nobody has. libpq's own `prefer` would forget the first of two refusals.
+    """One attempt, which ends where it would take a password: libpq's `prefer` would forget the first of two refusals.
 
     Raises:
-        Unreadable: the server was not reached.
+        Unreadable: the server was not reached, or libpq cannot be kept from sending a password of the environment.
     """
     import psycopg
 
-    options: Mapping[str, Any] = {
+    if psycopg.pq.version() < REQUIRE_AUTH_SINCE:
+        raise Unreadable("libpq 16 or newer is needed to try a login that must not send a password")
+    options: dict[str, object] = {
         "host": address,
         "port": port,
         "user": login.role,
         "dbname": login.database,
-        "password": token_urlsafe(24),
+        "passfile": os.devnull,
+        "require_auth": "none",
         "sslmode": sslmode,
         "gssencmode": "disable",
         "connect_timeout": 2 * PATIENCE,
-        "application_name": "pgdeploy",
+        "application_name": APPLICATION,
     }
     try:
-        psycopg.connect(**options).close()
+        psycopg.connect(**isolated(options)).close()
     except psycopg.OperationalError as error:
-        pgconn = error.pgconn
-        if pgconn is not None and pgconn.used_password:
+        # libpq quotes the requirement in every language
+        if '"none"' in str(error):
             return "asked for a password"
         # the file's name is the same in every language of the server
         if "pg_hba.conf" in str(error):

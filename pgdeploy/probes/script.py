@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.errors import Unreadable
-
 if TYPE_CHECKING:
     import psycopg
     from psycopg.pq.abc import PGconn, PGresult
@@ -52,7 +50,7 @@ def run(connection: psycopg.Connection[Any], scripts: Sequence[Script]) -> list[
     """Run each script and roll it back.
 
     Raises:
-        Unreadable: the connection was lost.
+        psycopg.OperationalError: the connection was lost.
     """
     pgconn = connection.pgconn
     pgconn.enter_pipeline_mode()
@@ -105,13 +103,14 @@ def _answer(pgconn: PGconn) -> Answer:
 
 
 def _until_sync(pgconn: PGconn) -> Iterator[PGresult]:
+    from psycopg import OperationalError
     from psycopg.pq import ConnStatus, ExecStatus
 
     while True:
         result = pgconn.get_result()
         if result is None:
             if pgconn.status == ConnStatus.BAD:
-                raise Unreadable("the connection was lost while a probe was made")
+                raise OperationalError("the connection was lost")
         elif result.status == ExecStatus.PIPELINE_SYNC:
             return
         else:

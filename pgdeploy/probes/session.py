@@ -1,4 +1,4 @@
-"""A connection for probes: it waits for nobody for long, and finds no object by a name without a schema."""
+"""A connection for probes: it waits for nobody for long, and tells the server that it is one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.check import Inapplicable, name
-from pgdeploy.connection.session import set_for_session
+from pgdeploy.connection.session import deadline, set_for_session
 from pgdeploy.connection.side import closing
 from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.facts import Facts
+from pgdeploy.probes.budget import budget
 from pgdeploy.resources import database as databases
 
 if TYPE_CHECKING:
@@ -21,16 +22,17 @@ if TYPE_CHECKING:
 
     from pgdeploy.connection.server import Server
 
+APPLICATION = "pgdeploy-probe"
+"""The application_name of all probes, so that alerts can tell them from attacks."""
+
 THROWAWAY = f"pgdeploy_probe_{token_hex(6)}"
-"""The name of everything that probes make in transactions that are rolled back."""
+"""How the name of everything begins that probes make in transactions that are rolled back."""
 
 
 @cache
 def sql(name: str) -> str:
-    """A statement of ours; `{quiet}` in it stands for the condition of that name."""
-    folder = files("pgdeploy.probes") / "sql"
-    text = (folder / f"{name}.sql").read_text(encoding="utf-8")
-    return text.replace("{quiet}", sql("quiet")) if "{quiet}" in text else text
+    """A statement of ours."""
+    return (files("pgdeploy.probes") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def server_of(facts: Facts) -> Server:
@@ -50,7 +52,7 @@ def session(facts: Facts, database: str | None = None) -> Iterator[psycopg.Conne
 
     Raises:
         Inapplicable: the database lets nobody in.
-        Unreadable: it cannot be reached, or the connection broke.
+        Unreadable: it cannot be reached, the connection broke, or it took too long.
     """
     import psycopg
 
@@ -59,9 +61,13 @@ def session(facts: Facts, database: str | None = None) -> Iterator[psycopg.Conne
     if known is not None and not known.allow_connections:
         raise Inapplicable(f"database {name(known.name)} allows no connections")
     try:
-        with closing(server.open(database)) as connection:
+        with (
+            facts.once(budget).turn() as seconds,
+            closing(server.open(database, application_name=APPLICATION)) as connection,
+            deadline(connection, seconds, server.address),
+        ):
             # who holds a lock on a table goes first: what cannot be tried then is asked
-            set_for_session(connection, lock_timeout="50ms", statement_timeout="30s")
+            set_for_session(connection, lock_timeout="50ms")
             yield connection
     except TargetError as error:
         raise Unreadable(str(error)) from error

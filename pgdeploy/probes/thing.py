@@ -1,9 +1,4 @@
-"""Objects as the server has them now: by which oid it knows them, and what their planning would run.
-
-EXPLAIN checks privileges without executing, but planning a query may call functions that somebody hung on a
-table (in an index, a CHECK, a default), in a session that could become superuser again. Such a table is not
-`quiet`, and is only asked about, never acted on.
-"""
+"""Objects as the server has them now: by which oid it knows them, whose they are, and of tables the columns."""
 
 from __future__ import annotations
 
@@ -20,20 +15,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; `kind` is `a` or `d` for an identity column, `g` for a generated one."""
+    """A column of a table."""
 
     name: str
     number: int
-    kind: str
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """An object. `reference` is its oid, or the name of a parameter, which has none of its own."""
+    """An object. `reference` is its oid, or the name of a parameter, which has none of its own.
+
+    `stored`: a table or a partitioned one, neither a view nor foreign. `columns` are read only where a key names one.
+    """
 
     reference: str
     owner: str
-    quiet: bool = False
+    stored: bool = False
     columns: tuple[Column, ...] = ()
 
 
@@ -45,13 +42,15 @@ def read_things(
 ) -> Things:
     """What the keys name, as far as it exists, with the schemas that they stand in. `roles` is by oid."""
     schemas = {key.name if key.kind == "schema" else key.schema for key in keys} - {None}
-    rows = connection.execute(sql("things"), {"schemas": list(schemas)}).fetchall()
+    with_columns = {key.name for key in keys if key.kind == "column"}
+    parameters = {"schemas": list(schemas), "with_columns": list(with_columns)}
     found = {
-        ObjectKey(*row[:4]): Thing(row[4], roles.get(row[5], ""), row[6], tuple(map(Column, *row[7:])))
-        for row in rows
+        ObjectKey(*row[:4]): Thing(
+            row[4], roles.get(row[5], ""), row[6], tuple(map(Column, row[7] or (), row[8] or ()))
+        )
+        for row in connection.execute(sql("things"), parameters)
     }
-    parameters = (key for key in keys if key.kind == "parameter")
-    return found | {key: Thing(key.name, "") for key in parameters}
+    return found | {key: Thing(key.name, "") for key in keys if key.kind == "parameter"}
 
 
 def table_of(key: ObjectKey) -> ObjectKey:

@@ -22,7 +22,9 @@ from pgdeploy.resources.grant import GrantSpec
 from pgdeploy.resources.ownership import OwnershipSpec
 from pgdeploy.resources.role import compare_stored, names_by_oid
 from pgdeploy.resources.schema import SchemaSpec
-from pgdeploy.resources.setting import SettingValue, assignment, parameter_of, quoted, stored
+from pgdeploy.resources.setting import parameter_of, stored
+from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, quoted
+from pgdeploy.secretplace import shown_setting
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
 
 if TYPE_CHECKING:
@@ -182,7 +184,7 @@ class Database(Resource):
 
     def _compare_undeclared_settings(self, facts: Facts) -> Outcome:
         extra = self._undeclared(facts)
-        actual = listing(f"{setting} = {value}" for setting, value in extra)
+        actual = listing(f"{setting} = {shown_setting(setting, value)}" for setting, value in extra)
         return Outcome(not extra, "no settings beyond the spec", actual, "ALTER DATABASE SET")
 
     # -- changes -----------------------------------------------------------------------------------
@@ -268,8 +270,9 @@ class Database(Resource):
         database = ident(self.database)
         for setting, value in self.spec.settings.items():
             if cause := fields.get(f"settings[{name(setting, dotted=True)}]"):
-                text = f"ALTER DATABASE {database} {assignment(setting, value, parameter_of(facts, setting))}"
-                yield Change(Stage.ROLE_IN_DATABASE, statements(text), (cause,), acts_as=self._owner(facts))
+                parameter = parameter_of(facts, setting)
+                statement = assignment(f"ALTER DATABASE {database}", setting, clear(value), parameter)
+                yield Change(Stage.ROLE_IN_DATABASE, (statement,), (cause,), acts_as=self._owner(facts))
         if cause := fields.get("undeclared_settings"):
             for setting, _ in self._undeclared(facts):
                 text = f"ALTER DATABASE {database} RESET {quoted(setting)}"
@@ -336,10 +339,10 @@ class UndeclaredDatabases(Resource):
 
 def inherited(spec: Spec, database: str) -> Iterator[tuple[str, DatabaseSpec]]:
     """The database itself, then the declared templates that its contents come from, nearest first."""
-    seen: list[str] = []
+    seen: set[str] = set()
     current: str | None = database
     while current is not None and current in spec.databases and current not in seen:
-        seen.append(current)
+        seen.add(current)
         yield current, spec.databases[current]
         current = spec.databases[current].from_template
 

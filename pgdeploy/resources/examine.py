@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pgdeploy import conninfo
 from pgdeploy.check import name
 from pgdeploy.privilege import expand
-from pgdeploy.resources import setting
+from pgdeploy.resources import contradiction, setting
+from pgdeploy.resources.circle import circles, rings
 from pgdeploy.resources.database import TEMPLATES, inherited
 from pgdeploy.resources.grant import Line, lines_of
 from pgdeploy.resources.host import problem as host
@@ -17,6 +20,7 @@ from pgdeploy.resources.membership import of
 from pgdeploy.resources.schema import GIVEN
 from pgdeploy.resources.vm import problem as vm
 from pgdeploy.spec.problem import Problem
+from pgdeploy.spec.suggest import alike
 from pgdeploy.values import ValueProblem, timestamp
 
 if TYPE_CHECKING:
@@ -50,14 +54,23 @@ PREDEFINED = {
 """Roles that PostgreSQL brings, and the version from which; see its documentation, Predefined Roles."""
 
 
+MOST_GENERATIONS = 20
+"""So many databases may be copies of each other, one behind the other."""
+MOST_OF_A_WAY = 20
+"""So many names of a circle are shown."""
+
+
 def examine(spec: Spec) -> Iterator[Problem]:
     """Every problem that pydantic cannot see, each at its place."""
     yield from _settings(spec)
     yield from _roles(spec)
     yield from _memberships(spec)
-    yield from _databases(spec)
-    yield from _grants(spec)
-    yield from _default_privileges(spec)
+    generations = list(_generations(spec))
+    yield from generations
+    if not generations:
+        yield from _databases(spec)
+        yield from _grants(spec)
+        yield from _default_privileges(spec)
     yield from _hba(spec)
     yield from _connect(spec)
     yield from _host(spec)
@@ -67,13 +80,16 @@ def examine(spec: Spec) -> Iterator[Problem]:
 # -- names ---------------------------------------------------------------------------------------------
 
 
-def _unknown(kind: str, text: str, known: Iterable[str], keys: Keys) -> Iterator[Problem]:
-    """A problem when a name is not among those that are known."""
-    names = list(known)
-    if text not in names:
-        near = get_close_matches(text, names, 1)
-        hint = f"did you mean {name(near[0])}?" if near else f"declare it under {kind}s:"
-        yield Problem(keys, f"{kind} {name(text)} is not declared; {hint}")
+def _unknown(kind: str, text: str, known: Collection[str], keys: Keys, of: str = "") -> Iterator[Problem]:
+    """A problem when a name is not among those that are known; `of` says where they are, for the hint."""
+    if text not in known:
+        hint = partial(_meant, kind, text, known, of)
+        yield Problem(keys, f"{kind} {name(text)} is not declared", hint=hint)
+
+
+def _meant(kind: str, text: str, known: Collection[str], of: str) -> str:
+    near = get_close_matches(text, alike(text, known), 1)
+    return f"; did you mean {name(near[0])}?{of}" if near else f"; declare it under {kind}s{of or ':'}"
 
 
 def _role(spec: Spec, role: str, keys: Keys, *, public: bool = False) -> Iterator[Problem]:
@@ -96,17 +112,22 @@ def _role(spec: Spec, role: str, keys: Keys, *, public: bool = False) -> Iterato
 def _predefined(spec: Spec, role: str, keys: Keys) -> Iterator[Problem]:
     known = [known for known, since in PREDEFINED.items() if since <= spec.postgres]
     if role not in known:
-        near = get_close_matches(role, known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
-        yield Problem(keys, f"{role} is no predefined role of PostgreSQL {spec.postgres}; {hint}")
+        message = f"{role} is no predefined role of PostgreSQL {spec.postgres}"
+        yield Problem(keys, message, hint=partial(_meant_predefined, role, known))
 
 
-def _schema(spec: Spec, database: str, schema: str | None, keys: Keys) -> Iterator[Problem]:
-    if schema is None or schema in GIVEN:
-        return
-    known = [known for _, body in inherited(spec, database) for known in body.schemas]
-    for problem in _unknown("schema", schema, known, keys):
-        yield Problem(keys, f"{problem.message.rstrip(':')} of database {name(database)}")
+def _meant_predefined(role: str, known: Sequence[str]) -> str:
+    near = get_close_matches(role, alike(role, known), 1)
+    return f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}"
+
+
+def _schemas_of(spec: Spec, database: str) -> frozenset[str]:
+    return frozenset(schema for _, body in inherited(spec, database) for schema in body.schemas)
+
+
+def _schema(known: Collection[str], database: str, schema: str | None, keys: Keys) -> Iterator[Problem]:
+    if schema is not None and schema not in GIVEN:
+        yield from _unknown("schema", schema, known, keys, f" of database {name(database)}")
 
 
 # -- kinds ---------------------------------------------------------------------------------------------
@@ -155,6 +176,9 @@ def _absent_role(spec: Spec, body: RoleSpec, keys: Keys) -> Iterator[Problem]:
 
 
 def _memberships(spec: Spec) -> Iterator[Problem]:
+    admins = {(role, entry.role) for role, body in spec.roles.items() for entry in of(body) if entry.admin}
+    around = _granted_around(spec)
+    ways = circles(spec.roles, lambda role: _groups(spec, role))
     for role, body in spec.roles.items():
         seen = set()
         for index, entry in enumerate(of(body)):
@@ -164,58 +188,51 @@ def _memberships(spec: Spec) -> Iterator[Problem]:
                 yield Problem(keys, f"{name(role)} is a member of {name(entry.role)} twice")
             seen.add(entry.role)
             if entry.grantor is not None:
-                yield from _grantor(spec, entry.role, entry.grantor, (*keys, "grantor"))
-                if path := _grantors_circle(spec, entry.role, role):
-                    message = f"the grantors of {name(entry.role)} go round in a circle: {' -> '.join(map(name, path))}"
+                yield from _grantor(spec, admins, entry.role, entry.grantor, (*keys, "grantor"))
+                if path := around.get((entry.role, role)):
+                    message = f"the grantors of {name(entry.role)} go round in a circle: {_way(path)}"
                     yield Problem((*keys, "grantor"), message)
-        if path := _cycle(spec, role):
-            yield Problem(
-                ("roles", role, "member_of"), f"membership goes round in a circle: {' -> '.join(path)}"
-            )
+        if path := ways.get(role):
+            yield Problem(("roles", role, "member_of"), f"membership goes round in a circle: {_way(path)}")
 
 
-def _grantor(spec: Spec, role: str, grantor: str, keys: Keys) -> Iterator[Problem]:
+def _groups(spec: Spec, role: str) -> Iterator[str]:
+    """The declared roles that it is a direct member of."""
+    return (entry.role for entry in of(spec.roles[role]) if entry.role in spec.roles)
+
+
+def _way(path: Sequence[str]) -> str:
+    """A way by names, the middle of a long one left out."""
+    shown = path if len(path) <= MOST_OF_A_WAY else (*path[: MOST_OF_A_WAY - 1], "...", path[-1])
+    return " -> ".join(shown)
+
+
+def _grantor(
+    spec: Spec, admins: Collection[tuple[str, str]], role: str, grantor: str, keys: Keys
+) -> Iterator[Problem]:
     yield from _role(spec, grantor, keys)
     body = spec.roles.get(grantor)
-    may = body is not None and (
-        body.superuser or any(entry.role == role and entry.admin for entry in of(body))
-    )
-    if not may:
+    if body is None or not (body.superuser or (grantor, role) in admins):
         yield Problem(
             keys, f"{name(grantor)} cannot grant {name(role)}: it needs `admin: true` in it, or superuser"
         )
 
 
-def _grantors_circle(spec: Spec, role: str, member: str) -> list[str]:
-    """The way from a member by who granted it back to itself, reported under the first member on it."""
-    path, current = [member], member
-    while True:
-        body = spec.roles.get(current)
-        entry = next((entry for entry in of(body) if entry.role == role), None) if body else None
-        if entry is None or entry.grantor is None:
-            return []
-        current = entry.grantor
-        if current in path:
-            return [*path, current] if current == member == min(path) else []
-        path.append(current)
-
-
-def _cycle(spec: Spec, start: str) -> list[str]:
-    """The way from a role back to itself, reported under the first role on it."""
-    stack, seen = [(start, [start])], set()
-    while stack:
-        role, path = stack.pop()
-        body = spec.roles.get(role)
-        for entry in of(body) if body else ():
-            if entry.role == start:
-                return [*path, start] if start == min(path) else []
-            if entry.role not in seen:
-                seen.add(entry.role)
-                stack.append((entry.role, [*path, entry.role]))
-    return []
+def _granted_around(spec: Spec) -> dict[tuple[str, str], list[str]]:
+    """Circles of grantors, by the role that is granted and the first member on the circle."""
+    grantors: dict[str, dict[str, str]] = {}
+    for member, body in spec.roles.items():
+        for entry in of(body):
+            if entry.grantor is not None:
+                grantors.setdefault(entry.role, {}).setdefault(member, entry.grantor)
+    return {(role, first): way for role, after in grantors.items() for first, way in rings(after).items()}
 
 
 def _databases(spec: Spec) -> Iterator[Problem]:
+    copies = {
+        name: body.from_template for name, body in spec.databases.items() if body.from_template is not None
+    }
+    around = rings(copies)
     for database, body in spec.databases.items():
         keys: Keys = ("databases", database)
         if database == "template0":
@@ -226,7 +243,7 @@ def _databases(spec: Spec) -> Iterator[Problem]:
             yield Problem((*keys, "from_template"), f"{database} is made by initdb, not from a template")
         if body.owner is not None:
             yield from _role(spec, body.owner, (*keys, "owner"))
-        yield from _from_template(spec, database, (*keys, "from_template"))
+        yield from _from_template(spec, database, around, (*keys, "from_template"))
         yield from _unreachable(spec, database, keys)
         yield from _locale(spec, database, keys)
         yield from _schemas(spec, database, keys)
@@ -241,8 +258,11 @@ def _schemas(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
             yield Problem(where, f"{schema} is a name that PostgreSQL keeps for itself", about_key=True)
         if schema_body.owner is not None:
             yield from _role(spec, schema_body.owner, (*where, "owner"))
+    known = _schemas_of(spec, database)
     for extension, extension_body in body.extensions.items():
-        yield from _schema(spec, database, extension_body.schema_, (*keys, "extensions", extension, "schema"))
+        yield from _schema(
+            known, database, extension_body.schema_, (*keys, "extensions", extension, "schema")
+        )
 
 
 _NO_OWNER = {
@@ -254,27 +274,42 @@ _NO_OWNER = {
 
 
 def _ownership(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
+    known = _schemas_of(spec, database)
     for index, line in enumerate(spec.databases[database].ownership):
         where = (*keys, "ownership", index)
         yield from _role(spec, line.owner, (*where, "owner"))
-        yield from _schema(spec, database, line.on.schema_, (*where, "on"))
+        yield from _schema(known, database, line.on.schema_, (*where, "on"))
         if instead := _NO_OWNER.get(line.on.kind):
             yield Problem((*where, "on"), f"ownership of a {line.on.kind} is not written here; use {instead}")
 
 
-def _from_template(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
+def _from_template(
+    spec: Spec, database: str, around: Mapping[str, Sequence[str]], keys: Keys
+) -> Iterator[Problem]:
     template = spec.databases[database].from_template
     if template is None:
         return
     if template not in TEMPLATES:
         yield from _unknown("database", template, spec.databases, keys)
-    seen = [database]
-    while template is not None and template in spec.databases:
-        if template in seen:
-            yield Problem(keys, f"templates go round in a circle: {' -> '.join([*seen, template])}")
-            return
-        seen.append(template)
-        template = spec.databases[template].from_template
+    if way := around.get(database):
+        yield Problem(keys, f"templates go round in a circle: {_way(way)}")
+
+
+def _generations(spec: Spec) -> Iterator[Problem]:
+    """Each copy has all that its templates have: what is asked of a chain grows with the square of its length."""
+    behind: dict[str, int] = {}
+    for database in spec.databases:
+        way: dict[str, None] = {}
+        name: str | None = database
+        while name is not None and name in spec.databases and name not in behind and name not in way:
+            way[name] = None
+            name = spec.databases[name].from_template
+        number = behind.get(name or "", 0)
+        for copy in reversed(way):
+            number = behind[copy] = number + 1
+            if number == MOST_GENERATIONS + 1:
+                keys: Keys = ("databases", copy, "from_template")
+                yield Problem(keys, f"the {number}th of a chain of copies; allowed: {MOST_GENERATIONS}")
 
 
 def _unreachable(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
@@ -330,9 +365,10 @@ def _grants(spec: Spec) -> Iterator[Problem]:
         lines = list(lines_of(spec, database))
         own = [line for line in lines if line.keys[1] == database]
         yield from _grant_lines(spec, own)
+        known = _schemas_of(spec, database)
         for line in own:
-            yield from _schema(spec, database, line.spec.on.schema_, (*line.keys, "on"))
-        yield from _contradictions(spec, lines)
+            yield from _schema(known, database, line.spec.on.schema_, (*line.keys, "on"))
+        yield from contradiction.of_grants(lines, spec.postgres)
 
 
 def _grant_lines(spec: Spec, lines: Iterable[Line]) -> Iterator[Problem]:
@@ -350,38 +386,9 @@ def _grant_lines(spec: Spec, lines: Iterable[Line]) -> Iterator[Problem]:
         seen[line.address] = line
 
 
-def _contradictions(spec: Spec, lines: Sequence[Line]) -> Iterator[Problem]:
-    """A privilege that one line grants and another revokes."""
-    for revoke in (line for line in lines if line.spec.to is None):
-        for grant in (line for line in lines if line.spec.to is not None):
-            roles = set(revoke.spec.roles) & set(grant.spec.roles)
-            if roles and _overlap(revoke.spec.on, grant.spec.on):
-                yield from _both(spec, revoke, grant, min(roles))
-
-
-def _both(spec: Spec, revoke: Line, grant: Line, role: str) -> Iterator[Problem]:
-    try:
-        words = revoke.privileges(spec.postgres) & grant.privileges(spec.postgres)
-    except ValueProblem:
-        return
-    if words:
-        message = f"{', '.join(sorted(words))} is revoked from {name(role)} here and granted by another line"
-        yield Problem(revoke.keys, message)
-
-
-def _overlap(one: Any, other: Any) -> bool:
-    if one.kind != other.kind or one.schema_ != other.schema_:
-        return False
-    if one.all or other.all:
-        return True
-    if one.kind == "column" and not set(one.columns) & set(other.columns):
-        return False
-    both_arguments = one.kind in ("function", "procedure") and None not in (one.arguments, other.arguments)
-    return one.name == other.name and (not both_arguments or one.arguments == other.arguments)
-
-
 def _default_privileges(spec: Spec) -> Iterator[Problem]:
     for database, body in spec.databases.items():
+        known = _schemas_of(spec, database)
         for index, line in enumerate(body.default_privileges):
             keys: Keys = ("databases", database, "default_privileges", index)
             verb, side = ("grant", "to") if line.to is not None else ("revoke", "from")
@@ -390,7 +397,7 @@ def _default_privileges(spec: Spec) -> Iterator[Problem]:
                 yield from _role(spec, creator, (*keys, "for"))
             for position, role in enumerate(line.roles):
                 yield from _role(spec, role, (*keys, side, position), public=True)
-            yield from _schema(spec, database, line.in_schema, (*keys, "in_schema"))
+            yield from _schema(known, database, line.in_schema, (*keys, "in_schema"))
             if line.on == "large_objects" and spec.postgres < 18:
                 yield Problem(
                     (*keys, "on"), f"large_objects need PostgreSQL 18; this spec says {spec.postgres}"
@@ -400,26 +407,16 @@ def _default_privileges(spec: Spec) -> Iterator[Problem]:
 
 def _default_contradictions(spec: Spec, database: str) -> Iterator[Problem]:
     lines = [
-        (source, index, line)
+        (("databases", source, "default_privileges", index), line)
         for source, body in inherited(spec, database)
         for index, line in enumerate(body.default_privileges)
     ]
     seen = set()
-    for source, index, line in lines:
-        keys: Keys = ("databases", source, "default_privileges", index)
-        if line in seen and source == database:
+    for keys, line in lines:
+        if line in seen and keys[1] == database:
             yield Problem(keys, "this line stands twice; leave one out")
         seen.add(line)
-        for _, _, other in lines:
-            if (
-                line.from_ is None
-                or other.to is None
-                or line.kind != other.kind
-                or other.in_schema is not None
-            ):
-                continue
-            if set(line.for_) & set(other.for_) and set(line.from_) & set(other.to):
-                yield Problem(keys, "what this line takes away, another line gives")
+    yield from contradiction.of_defaults(lines)
 
 
 def _hba(spec: Spec) -> Iterator[Problem]:
@@ -453,18 +450,14 @@ def _connect(spec: Spec) -> Iterator[Problem]:
     dsn = spec.connect.dsn if spec.connect else None
     if dsn is None:
         return
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
-
     try:
-        options = conninfo_to_dict(dsn)
-    except ProgrammingError:
-        yield Problem(("connect", "dsn"), "dsn: not a libpq connection string; write 'host=... user=...'")
+        options = conninfo.options(dsn)
+    except conninfo.ConninfoError as error:
+        yield Problem(("connect", "dsn"), f"dsn: {error}")
         return
-    if "password" in options:
-        yield Problem(
-            ("connect", "dsn"), "dsn: holds a password; leave it out and use PGPASSWORD or PGPASSFILE"
-        )
+    for keyword in conninfo.SECRETS & options.keys():
+        message = f"dsn: holds a password ({keyword}); leave it out and use PGPASSWORD or PGPASSFILE"
+        yield Problem(("connect", "dsn"), message)
 
 
 # -- the host ------------------------------------------------------------------------------------------

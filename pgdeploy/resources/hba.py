@@ -7,21 +7,27 @@ Over a database connection the rules are read only; an embedded server's file is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from pgdeploy.change import Change, Effect, Stage
+from pgdeploy.change import Change, Effect, HiddenText, Stage
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
 from pgdeploy.format import pg_hba
+from pgdeploy.problem import ValueProblem
+from pgdeploy.resources.settingvalue import compared
+from pgdeploy.secret import MASK, SecretRef
+from pgdeploy.secretplace import HBA_OPTIONS, scrub, shown_option, shown_pair
 from pgdeploy.spec.model import FrozenMap, Model
 from pgdeploy.spec.text import checked, shaped
+from pgdeploy.wordlist import split_paths
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -40,7 +46,11 @@ Method = Literal[
 
 HbaName = Annotated[str, checked(pg_hba.name)]
 OptionName = Annotated[str, *shaped(*pg_hba.OPTION)]
-OptionValue = Annotated[str, checked(pg_hba.quoted)]
+OptionWord = Annotated[str, checked(pg_hba.quoted)] | SecretRef
+OptionValue = OptionWord | tuple[OptionWord, ...]
+"""The value of an option; where it holds a secret, a reference; a list for the options of several RADIUS servers."""
+
+_LISTS = ("radiusservers", "radiussecrets", "radiusports", "radiusidentifiers")
 
 
 class HbaRuleSpec(Model):
@@ -58,7 +68,8 @@ class HbaRuleSpec(Model):
     )
     method: Method = Field(description="how they prove who they are")
     options: FrozenMap[OptionName, OptionValue] = Field(
-        default_factory=FrozenMap, description="options of the method, such as map"
+        default_factory=FrozenMap,
+        description="options of the method, such as map; a secret as {env: NAME}, {file: PATH} or {command: [...]}",
     )
 
     @model_validator(mode="before")
@@ -79,13 +90,31 @@ class HbaRuleSpec(Model):
             )
         return self
 
+    @field_validator("options")
+    @classmethod
+    def _secrets_where_they_belong(cls, options: Mapping[str, OptionValue]) -> Mapping[str, OptionValue]:
+        for key, value in options.items():
+            words = value if isinstance(value, tuple) else (value,)
+            if isinstance(value, tuple) and key not in _LISTS:
+                text = "{key} takes one value; lists are for {lists}"
+                raise PydanticCustomError("hba", text, {"key": key, "lists": ", ".join(_LISTS)})
+            if key not in HBA_OPTIONS and any(isinstance(word, SecretRef) for word in words):
+                text = "{key} holds no secret; write its value"
+                raise PydanticCustomError("hba", text, {"key": key})
+        return options
+
     @property
     def match(self) -> Match:
         return Match(self.type, self.database, self.user, _network(self.address) if self.address else None)
 
-    @property
-    def auth(self) -> tuple[str, frozenset[str]]:
-        return self.method, frozenset(_as_shown(self.method, self.options))
+    def auth(self) -> Auth:
+        """How they prove who they are, with its secrets.
+
+        Raises:
+            SecretError: a reference gives none.
+        """
+        options = {key: clear_option(value) for key, value in self.options.items()}
+        return Auth(self.method, frozenset(map(_one_spelling, _as_shown(self.method, options))))
 
 
 class Match(NamedTuple):
@@ -100,6 +129,17 @@ class Match(NamedTuple):
     def text(self) -> str:
         words = [self.type, ",".join(map(name, self.database)), ",".join(map(name, self.user)), self.address]
         return " ".join(word for word in words if word)
+
+
+class Auth(NamedTuple):
+    """A method and its options as `key=value`. It holds secrets: only `text` is for people."""
+
+    method: str
+    options: frozenset[str]
+
+    @property
+    def text(self) -> str:
+        return " ".join([self.method, *sorted(map(shown_pair, self.options))])
 
 
 class HbaFact(NamedTuple):
@@ -119,9 +159,8 @@ class HbaFact(NamedTuple):
         network = _network(address) if address else None
         return Match(self.type or "", tuple(self.database or ()), tuple(self.user or ()), network)
 
-    @property
-    def auth(self) -> tuple[str, frozenset[str]]:
-        return self.method or "", frozenset(self.options or ())
+    def auth(self) -> Auth:
+        return Auth(self.method or "", frozenset(map(_one_spelling, self.options or ())))
 
 
 class HbaLoadedFact(NamedTuple):
@@ -153,6 +192,35 @@ def _as_shown(method: str, options: Mapping[str, str]) -> Iterator[str]:
             yield f"{key}={value}"
         elif key in _FLAGS and value == "1":
             yield f"{key}=true"
+
+
+def clear_option(value: OptionValue) -> str:
+    """The value as the server gets it; elements of a list are quoted as they need it.
+
+    Raises:
+        SecretError: a reference gives no secret.
+    """
+    if isinstance(value, tuple):
+        return ",".join(_element(clear_option(word)) for word in value)
+    return value.read().reveal() if isinstance(value, SecretRef) else value
+
+
+def _element(text: str) -> str:
+    return text if _PLAIN_ELEMENT.fullmatch(text) else '"' + text.replace('"', '""') + '"'
+
+
+_PLAIN_ELEMENT = re.compile(r"[\w.:/+-]+")
+
+
+def _one_spelling(pair: str) -> str:
+    """Of `key=value`: elements of a list may be quoted or not, with blanks between them."""
+    key, _, value = pair.partition("=")
+    if key not in _LISTS:
+        return pair
+    try:
+        return f"{key}={','.join(map(_element, split_paths(value)))}"
+    except ValueProblem:
+        return pair
 
 
 def _network(address: str) -> str:
@@ -203,14 +271,12 @@ class Hba(Resource):
         return [rule for rule in self.rules if not (embedded and rule.type in ("hostssl", "hostgssenc"))]
 
     def _compare_rule(self, rule: HbaRuleSpec, facts: Facts) -> Outcome:
-        desired = _auth_text(rule.auth)
+        auth = rule.auth()
         # of two rules that match the same, the first wins
         found = next((row for row in facts.once(rules) if row.match == rule.match and not row.error), None)
-        actual = _auth_text(found.auth) if found else "no such rule"
+        actual = found.auth().text if found else "no such rule"
         origin = f"{_file(facts)}:{found.line}" if found else _file(facts)
-        return Outcome(
-            found is not None and found.auth == rule.auth, desired, actual, origin, stuck=_stuck(facts)
-        )
+        return compared(found is not None and found.auth() == auth, auth.text, actual, origin, _stuck(facts))
 
     def _compare_order(self, facts: Facts) -> Outcome:
         declared = [rule.match for rule in self._applicable(facts)]
@@ -230,7 +296,7 @@ class Hba(Resource):
         return Outcome(not extra, desired, listing(extra), _file(facts), stuck=_stuck(facts))
 
     def _compare_loaded(self, facts: Facts) -> Outcome:
-        wrong = [f"line {row.line}: {row.error}" for row in facts.once(rules) if row.error]
+        wrong = [f"line {row.line}: {scrub(row.error)}" for row in facts.once(rules) if row.error]
         changed = facts.rows(HBA_LOADED)[0].changed_since
         actual = (
             listing(wrong)
@@ -247,7 +313,7 @@ class Hba(Resource):
             return
         only_waits = all(drift.check.field == "loaded" for drift in drifts if not drift.stuck)
         waiting = only_waits and not any(row.error for row in facts.once(rules))
-        text = None if waiting else render(self._applicable(facts))
+        text = None if waiting else _file_text(tuple(self._applicable(facts)))
         yield Change(Stage.HBA, (), causes, effect=Effect.RELOAD, hba=text)
 
 
@@ -264,24 +330,36 @@ def _file(facts: Facts) -> str:
     return loaded[0].file if loaded else "pg_hba.conf"
 
 
-def _auth_text(auth: tuple[str, frozenset[str]]) -> str:
-    return " ".join([auth[0], *sorted(auth[1])])
-
-
 def _order(matches: Iterable[Match]) -> str:
     return " | ".join(match.text for match in matches) or "none"
 
 
-def render(rules: Iterable[HbaRuleSpec]) -> str:
-    """The rules as pg_hba.conf has them."""
-    return "".join(_line(rule) + "\n" for rule in rules)
+def render(rules: Iterable[HbaRuleSpec], *, reveal: bool) -> str:
+    """The rules as pg_hba.conf has them; without `reveal` no secret is read, and masks stand for them.
+
+    Raises:
+        SecretError: a reference gives no secret.
+    """
+    return "".join(_line(rule, reveal=reveal) + "\n" for rule in rules)
 
 
-def _line(rule: HbaRuleSpec) -> str:
+def _file_text(rules: tuple[HbaRuleSpec, ...]) -> HiddenText:
+    return HiddenText(render(rules, reveal=False), lambda: render(rules, reveal=True))
+
+
+def _line(rule: HbaRuleSpec, *, reveal: bool) -> str:
     words = [rule.type, pg_hba.names(rule.database, KEYWORDS), pg_hba.names(rule.user, ("all",))]
     words += [pg_hba.address(rule.match.address)] if rule.match.address is not None else []
-    options = [pg_hba.option(key, value) for key, value in rule.options.items()]
+    options = [
+        pg_hba.option(key, clear_option(value) if reveal else _masked(key, value))
+        for key, value in rule.options.items()
+    ]
     return " ".join([*words, rule.method, *options])
+
+
+def _masked(key: str, value: OptionValue) -> str:
+    """Offline: nothing is read."""
+    return MASK if key in HBA_OPTIONS else shown_option(key, clear_option(value))
 
 
 def resources(spec: Spec) -> Iterator[Resource]:

@@ -17,8 +17,10 @@ from pydantic import Field
 from pgdeploy.change import MASK, Change, Risk, Stage, Statement, ident, literal, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
-from pgdeploy.resources.setting import SettingValue, assignment, parameter_of, quoted, same, shown, stored
+from pgdeploy.resources.setting import parameter_of, stored
+from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, compared, quoted, same, shown
 from pgdeploy.secret import SecretRef, is_scram, matches
+from pgdeploy.secretplace import shown_setting
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
 from pgdeploy.values import timestamp
 
@@ -259,7 +261,8 @@ class Role(Resource):
     def _compare_undeclared_settings(self, facts: Facts) -> Outcome:
         extra = self._undeclared(facts)
         actual = listing(
-            f"{setting} = {value}" + (f" in {name(d)}" if d else "") for d, setting, value in extra
+            f"{setting} = {shown_setting(setting, value)}" + (f" in {name(d)}" if d else "")
+            for d, setting, value in extra
         )
         return Outcome(not extra, "no settings beyond the spec", actual, "ALTER ROLE SET")
 
@@ -299,19 +302,20 @@ class Role(Resource):
                     f".in[{name(database)}]" if database else ""
                 )
                 if field in fields:
-                    text = assignment(setting, value, parameter_of(facts, setting))
-                    yield self._setting_change(database, text, fields[field])
+                    before, parameter = self._alter(database), parameter_of(facts, setting)
+                    statement = assignment(before, setting, clear(value), parameter)
+                    yield self._setting_change(database, statement, fields[field])
         if "undeclared_settings" in fields:
             for database, setting, _ in self._undeclared(facts):
-                yield self._setting_change(
-                    database, f"RESET {quoted(setting)}", fields["undeclared_settings"]
-                )
+                reset = Statement(f"{self._alter(database)} RESET {quoted(setting)}")
+                yield self._setting_change(database, reset, fields["undeclared_settings"])
 
-    def _setting_change(self, database: str | None, text: str, cause: str) -> Change:
-        scope = f" IN DATABASE {ident(database)}" if database else ""
+    def _alter(self, database: str | None) -> str:
+        return f"ALTER ROLE {ident(self.role)}" + (f" IN DATABASE {ident(database)}" if database else "")
+
+    def _setting_change(self, database: str | None, statement: Statement, cause: str) -> Change:
         stage = Stage.ROLE_IN_DATABASE if database else Stage.ROLE
-        made = statements(f"ALTER ROLE {ident(self.role)}{scope} {text}")
-        return Change(stage, made, (cause,), needs=("createrole",))
+        return Change(stage, (statement,), (cause,), needs=("createrole",))
 
 
 def compare_stored(
@@ -319,9 +323,10 @@ def compare_stored(
 ) -> Outcome:
     """One ALTER ROLE/DATABASE ... SET, desired against stored."""
     row = facts.once(stored).get(scope, {}).get(setting.lower())
-    parameter = parameter_of(facts, setting)
-    actual = shown(row.value, parameter) if row else "not set"
-    return Outcome(row is not None and same(value, row.value, parameter), shown(value, parameter), actual)
+    parameter, known = parameter_of(facts, setting), clear(value)
+    actual = shown(setting, row.value, parameter) if row else "not set"
+    conforms = row is not None and same(known, row.value, parameter)
+    return compared(conforms, shown(setting, known, parameter), actual)
 
 
 @dataclass(frozen=True, slots=True)

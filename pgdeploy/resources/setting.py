@@ -9,24 +9,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from pgdeploy.change import Change, Effect, Stage, ident, literal, statements
+from pgdeploy.change import Change, Effect, Stage, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
-from pgdeploy.errors import Unreadable
+from pgdeploy.errors import SecretError, Unreadable
 from pgdeploy.facts import Facts, Query
 from pgdeploy.format import postgresql_conf
 from pgdeploy.parameter import MAJORS, Parameter, parameters, suggest
+from pgdeploy.resources.settingvalue import (
+    PlainValue,
+    SettingValue,
+    assignment,
+    clear,
+    compared,
+    offline,
+    quoted,
+    same,
+    shown,
+)
+from pgdeploy.secret import SecretRef
+from pgdeploy.secretplace import holds_secret, scrub, shown_setting
 from pgdeploy.spec.problem import Problem
-from pgdeploy.values import AUTO, NOT_SHOWN, ValueProblem, canonical, from_server, show, sql_elements
+from pgdeploy.values import AUTO, NOT_SHOWN, ValueProblem, canonical, conf_text, from_server, show
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
     from pgdeploy.spec.place import Keys
-
-SettingValue = bool | int | float | str | tuple[str, ...]
-"""A setting as YAML gives it; a list for the settings that are lists."""
 
 # PostgreSQL takes these from postgresql.conf or the command line only.
 _NOT_BY_SQL = {"data_directory", "config_file", "hba_file", "ident_file"}
@@ -129,47 +140,17 @@ def _foreign(row: SettingFact) -> Parameter:
     )
 
 
-def same(value: SettingValue, text: str | None, parameter: Parameter | None) -> bool:
-    """Whether what the spec says and what the server stores as text mean the same."""
-    if text is None:
-        return False
-    if parameter is None:
-        return _plain(value) == text
-    try:
-        return canonical(value, parameter) == canonical(text, parameter)
-    except ValueProblem:
-        return False
+def _text_of(row: SettingFact, parameter: Parameter) -> str:
+    """The value of the running server, for people."""
+    actual = from_server(row.setting, parameter)
+    text = show(actual, parameter)
+    return (
+        shown_setting(row.name, text) if isinstance(actual, str) and parameter.vartype == "string" else text
+    )
 
 
-def shown(value: SettingValue, parameter: Parameter | None) -> str:
-    if parameter is None:
-        return _plain(value)
-    try:
-        return show(canonical(value, parameter), parameter)
-    except ValueProblem:
-        return _plain(value)
-
-
-def _plain(value: SettingValue) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return ", ".join(value) if isinstance(value, (list, tuple)) else str(value)
-
-
-def quoted(setting: str) -> str:
-    """A setting's name in SQL."""
-    return ".".join(ident(part) for part in setting.split("."))
-
-
-def assignment(setting: str, value: SettingValue, parameter: Parameter | None) -> str:
-    """`SET name TO 'value'` for ALTER SYSTEM, ALTER ROLE and ALTER DATABASE; a list keeps its elements apart.
-
-    An empty list is a RESET: PostgreSQL would store SET ... TO '' as a list of one empty name.
-    """
-    elements = sql_elements(value, parameter)
-    if not elements:
-        return f"RESET {quoted(setting)}"
-    return f"SET {quoted(setting)} TO {', '.join(literal(element) for element in elements)}"
+def _server_lacks(facts: Facts, setting: str, value: SettingValue) -> str | None:
+    return facts.server.inapplicable("setting", setting, str(value)) if facts.server else None
 
 
 # -- the resources -------------------------------------------------------------------------------------
@@ -188,37 +169,61 @@ class Setting(Resource):
         yield Check(self, f"setting[{name(self.setting, dotted=True)}]", "value", self.keys, self._compare)
 
     def inapplicable(self, facts: Facts, check: Check) -> str | None:
-        return facts.server.inapplicable("setting", self.setting, str(self.value)) if facts.server else None
+        return _server_lacks(facts, self.setting, self.value)
+
+    @property
+    def _value(self) -> PlainValue:
+        return clear(self.value)
+
+    def _resolved(self, facts: Facts) -> Setting:
+        """With the value that a reference gives, read once.
+
+        Raises:
+            SecretError: it gives none, or one that the server would refuse.
+        """
+        if not isinstance(self.value, SecretRef):
+            return self
+        resolved, parameter = replace(self, value=clear(self.value)), parameter_of(facts, self.setting)
+        try:
+            if parameter is not None:
+                canonical(resolved._value, parameter)
+        except ValueProblem:
+            raise SecretError(f"secret {self.value.describe()}: no value of {self.setting}") from None
+        return resolved
 
     def _compare(self, facts: Facts) -> Outcome:
+        return self._resolved(facts)._compare_value(facts)
+
+    def _compare_value(self, facts: Facts) -> Outcome:
         row = facts.once(settings).get(self.setting.lower())
         parameter = parameter_of(facts, self.setting)
-        desired = shown(self.value, parameter)
+        desired = shown(self.setting, self._value, parameter)
         if row is None or parameter is None:
             if facts.server and facts.server.kind == "embedded" and "." in self.setting:
                 raise Inapplicable("an embedded server does not have the extension of this setting")
             return Outcome(False, desired, "unknown to this server", stuck=self._unknown(facts))
         override = facts.once(stored).get((None, None), {}).get(self.setting.lower())
-        if override is not None and not same(self.value, override.value, parameter):
-            return Outcome(False, desired, shown(override.value, parameter), "ALTER ROLE ALL SET")
+        if override is not None and not same(self._value, override.value, parameter):
+            actual = shown(self.setting, override.value, parameter)
+            return compared(False, desired, actual, "ALTER ROLE ALL SET")
         return self._compare_row(facts, row, parameter, desired)
 
     def _compare_row(self, facts: Facts, row: SettingFact, parameter: Parameter, desired: str) -> Outcome:
         automatic = self._is_automatic(row, parameter) and row.source != _FILE
         if row.source in _OWN_SESSION or row.name.lower() in NOT_SHOWN or automatic:
             return self._compare_file(facts, row, parameter, desired)
-        actual = from_server(row.setting, parameter)
+        actual = _text_of(row, parameter)
         origin = f"{row.sourcefile}:{row.sourceline}" if row.sourcefile else row.source
-        if actual == canonical(self.value, parameter):
+        if from_server(row.setting, parameter) == canonical(self._value, parameter):
             if row.pending_restart:
                 return self._leaving(facts, parameter, desired, "restart")
             if self._edited(facts, row, parameter):
                 when = "restart" if row.context == "postmaster" else "reload"
                 return self._leaving(facts, parameter, desired, when)
-            return Outcome(True, desired, show(actual, parameter), origin)
-        waiting = row.pending_restart and same(self.value, self._file_value(facts), parameter)
-        text = show(actual, parameter) + (f" ({desired} waits for a restart)" if waiting else "")
-        return Outcome(False, desired, text, origin, stuck=self._stuck(facts, row, waiting))
+            return Outcome(True, desired, actual, origin)
+        waiting = row.pending_restart and same(self._value, self._file_value(facts), parameter)
+        text = actual + (f" ({desired} waits for a restart)" if waiting else "")
+        return compared(False, desired, text, origin, stuck=self._stuck(facts, row, waiting))
 
     def _compare_file(self, facts: Facts, row: SettingFact, parameter: Parameter, desired: str) -> Outcome:
         """Our own session sees another value than others do, or the server resolved an automatic one."""
@@ -226,16 +231,16 @@ class Setting(Resource):
         text = found.setting if found else row.boot_val
         origin = f"{found.sourcefile}:{found.sourceline}" if found else "default"
         stuck = self._stuck(facts, row, waiting=False)
-        return Outcome(
-            same(self.value, text, parameter), desired, shown(text or "", parameter), origin, stuck=stuck
-        )
+        actual = shown(self.setting, text or "", parameter)
+        return compared(same(self._value, text, parameter), desired, actual, origin, stuck)
 
     def _leaving(self, facts: Facts, parameter: Parameter, desired: str, event: str) -> Outcome:
         """Right for now, but the files say otherwise: the next restart or reload would bring the drift."""
         found = facts.once(in_files).get(self.setting.lower())
         text = found.setting if found and found.setting is not None else (parameter.default or "")
         origin = f"{found.sourcefile}:{found.sourceline}" if found else "default"
-        actual = f"{desired} ({shown(text, parameter)} after the next {event})"
+        later = shown(self.setting, text, parameter)
+        actual = f"{desired} ({'another secret' if later == desired else later} after the next {event})"
         return Outcome(False, desired, actual, origin, stuck=self._in_deploy(facts))
 
     def _edited(self, facts: Facts, row: SettingFact, parameter: Parameter) -> bool:
@@ -249,10 +254,10 @@ class Setting(Resource):
         if found is None:
             # with a line that it refuses the server takes nothing at all
             gone = row.source == _FILE and (not lines or any(line.applied for line in lines))
-            return gone and not same(self.value, row.boot_val, parameter)
+            return gone and not same(self._value, row.boot_val, parameter)
         # of a setting that takes a restart every new value counts as not applied
         taken = found.applied or (row.context == "postmaster" and found.error is not None)
-        return taken and not same(self.value, found.setting, parameter)
+        return taken and not same(self._value, found.setting, parameter)
 
     def _file_value(self, facts: Facts) -> str | None:
         try:
@@ -284,13 +289,13 @@ class Setting(Resource):
 
     def _is_automatic(self, row: SettingFact, parameter: Parameter) -> bool:
         """Whether the spec leaves the value to the server."""
-        return AUTO.get(row.name.lower()) == canonical(self.value, parameter)
+        return AUTO.get(row.name.lower()) == canonical(self._value, parameter)
 
     def _runs(self, row: SettingFact, parameter: Parameter) -> bool:
         """Whether the server works with the value now; what it worked out itself comes from no file."""
         if self._is_automatic(row, parameter):
             return row.source != _FILE
-        return from_server(row.setting, parameter) == canonical(self.value, parameter)
+        return from_server(row.setting, parameter) == canonical(self._value, parameter)
 
     def _unknown(self, facts: Facts) -> str:
         if "." in self.setting:
@@ -298,25 +303,25 @@ class Setting(Resource):
         return f"PostgreSQL {facts.about.major} has no such setting"
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        if any(drift.stuck for drift in drifts):
-            return
+        if not any(drift.stuck for drift in drifts):
+            yield from self._resolved(facts)._changes(drifts, facts)
+
+    def _changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         row = facts.once(settings)[self.setting.lower()]
         parameter = parameter_of(facts, self.setting)
         causes = tuple(drift.check.id for drift in drifts)
         override = facts.once(stored).get((None, None), {}).get(self.setting.lower())
-        if override is not None and not same(self.value, override.value, parameter):
+        if override is not None and not same(self._value, override.value, parameter):
             text = f"ALTER ROLE ALL RESET {quoted(self.setting)}"
             yield Change(Stage.SETTING, statements(text), causes, needs=("superuser",))
-        if row.pending_restart and same(self.value, self._file_value(facts), parameter):
+        if row.pending_restart and same(self._value, self._file_value(facts), parameter):
             yield Change(Stage.SETTING, (), causes, effect=Effect.RESTART)
             return
         runs = parameter is not None and self._runs(row, parameter)
         effect = Effect.RESTART if row.context == "postmaster" and not runs else Effect.RELOAD
-        statement = f"ALTER SYSTEM {assignment(self.setting, self.value, parameter)}"
+        statement = assignment("ALTER SYSTEM", self.setting, self._value, parameter)
         needs = (f"ALTER SYSTEM {self.setting.lower()}",)
-        yield Change(
-            Stage.SETTING, statements(statement), causes, effect=effect, transactional=False, needs=needs
-        )
+        yield Change(Stage.SETTING, (statement,), causes, effect=effect, transactional=False, needs=needs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +336,7 @@ class ConfigurationFiles(Resource):
 
     def _compare(self, facts: Facts) -> Outcome:
         wrong = [row for row in facts.rows(FILE_SETTINGS) if row.error and not self._waits(facts, row)]
-        actual = listing(f"{row.name or 'line'}: {row.error}" for row in wrong)
+        actual = listing(f"{row.name or 'line'}: {scrub(row.error or '')}" for row in wrong)
         origin = ", ".join(f"{row.sourcefile}:{row.sourceline}" for row in wrong[:3])
         desired = "every line of the configuration files is accepted"
         return Outcome(
@@ -369,19 +374,19 @@ def problems(
     prefixes = set(extensions)
     spelled: dict[str, str] = {}
     for setting, value in values.items():
+        if isinstance(value, SecretRef) and not holds_secret(setting):
+            yield Problem((*keys, setting), f"{setting} holds no secret; write its value")
         if (first := spelled.setdefault(setting.lower(), setting)) != setting:
             yield Problem((*keys, setting), f"{setting} is {first} once more; leave one out")
         parameter = known.get(setting.lower())
         if parameter is None:
             if setting.partition(".")[0] not in prefixes or "." not in setting:
-                yield Problem((*keys, setting), _unknown_setting(setting, major), about_key=True)
+                hint = partial(_meant, setting, major)
+                yield Problem((*keys, setting), _unknown_setting(setting, major), about_key=True, hint=hint)
             else:
                 yield from _foreign_problems(setting, value, (*keys, setting), sessions)
             continue
-        try:
-            canonical(value, parameter)
-        except ValueProblem as error:
-            yield Problem((*keys, setting), f"{setting}: {error}")
+        yield from _value_problem(setting, value, parameter, keys)
         if parameter.context == "internal":
             yield Problem(
                 (*keys, setting), f"{setting} is reported by PostgreSQL and cannot be set; leave it out"
@@ -391,6 +396,14 @@ def problems(
                 (*keys, setting),
                 f"{setting} is for the whole server ({parameter.context}); put it in settings:",
             )
+
+
+def _value_problem(setting: str, value: SettingValue, parameter: Parameter, keys: Keys) -> Iterator[Problem]:
+    try:
+        if not isinstance(value, SecretRef):
+            canonical(value, parameter)
+    except ValueProblem as error:
+        yield Problem((*keys, setting), f"{setting}: {scrub(str(error))}")
 
 
 _IDENTIFIER = r"[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*"
@@ -406,34 +419,39 @@ def _foreign_problems(setting: str, value: SettingValue, keys: Keys, sessions: b
     try:
         if not sessions:
             postgresql_conf.checked_name(setting)
-        postgresql_conf.quoted(_plain(value))
+        postgresql_conf.quoted(conf_text(offline(setting, value), None))
     except ValueProblem as error:
         yield Problem(keys, f"{setting}: {error}", about_key=True)
 
 
 def _unknown_setting(setting: str, major: int) -> str:
-    near = suggest(setting, major)
-    if near:
-        return f"{setting} is no setting of PostgreSQL {major}; did you mean {' or '.join(near)}?"
     if "." in setting:
         extension = setting.partition(".")[0]
         return f"{setting} belongs to the extension {extension}, which no database of this spec declares"
     return f"{setting} is no setting of PostgreSQL {major}"
 
 
+def _meant(setting: str, major: int) -> str:
+    near = suggest(setting, major)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
 def completions(schema: dict[str, Any]) -> None:
     """Every setting of every version, for editors that complete; the loader knows which version has which."""
     known = {name: found for major in MAJORS for name, found in parameters(major).items()}
+    reference = next(one for one in schema["additionalProperties"]["anyOf"] if "$ref" in one)
     settable = (found for found in known.values() if found.context != "internal")
     schema["properties"] = {
-        found.name: _completion(found) for found in sorted(settable, key=lambda p: p.name)
+        found.name: _completion(found, reference) for found in sorted(settable, key=lambda p: p.name)
     }
 
 
-def _completion(parameter: Parameter) -> dict[str, Any]:
+def _completion(parameter: Parameter, reference: dict[str, Any]) -> dict[str, Any]:
     unit = f" Unit: {parameter.unit}." if parameter.unit else ""
-    described = {
-        "description": f"{parameter.summary}{unit}",
-        "type": ["boolean", "number", "string", "array"],
-    }
+    described: dict[str, Any] = {"description": f"{parameter.summary}{unit}"}
+    plain = {"type": ["boolean", "number", "string", "array"]}
+    if holds_secret(parameter.name):
+        described["anyOf"] = [plain, reference]
+    else:
+        described |= plain
     return described | ({"examples": list(parameter.values)} if parameter.values else {})

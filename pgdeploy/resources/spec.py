@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pgdeploy.format.name import SSH_HOST, SSH_USER
@@ -14,11 +14,16 @@ from pgdeploy.resources.grant import ServerGrantSpec
 from pgdeploy.resources.hba import HbaRuleSpec
 from pgdeploy.resources.host.spec import HostSpec
 from pgdeploy.resources.role import RoleSpec
-from pgdeploy.resources.setting import SettingValue, completions
+from pgdeploy.resources.setting import completions
+from pgdeploy.resources.settingvalue import SettingValue
 from pgdeploy.resources.vm.spec import VmSpec
+from pgdeploy.secret import SecretRef
 from pgdeploy.spec.loader import Loaded, load
 from pgdeploy.spec.model import Day, FrozenMap, Identifier, Model
 from pgdeploy.spec.text import shaped
+
+AUTH_METHODS = frozenset({"password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "none"})
+"""What libpq's require_auth names."""
 
 
 class Ssh(Model):
@@ -38,17 +43,43 @@ class Ssh(Model):
         """What `ssh_options` makes options of."""
         return self.model_dump(exclude={"host"})
 
+    @field_validator("known_hosts")
+    @classmethod
+    def _one_file(cls, text: str | None) -> str | None:
+        """ssh takes what blanks part for several files."""
+        if text is not None and (not text.isprintable() or set(text) & set(" \"'")):
+            raise PydanticCustomError("ssh", "the name of one file, without blanks and quotes")
+        return text
+
 
 class Connect(Model):
     """How to reach the live server: by libpq or by ssh."""
 
     dsn: str | None = Field(None, description="a libpq connection string, without a password")
+    require_auth: str | None = Field(
+        None,
+        description="with `dsn:`: how the server may ask who we are, as libpq has it; default: !password,!md5",
+    )
     ssh: Ssh | None = Field(None, description="over ssh, by peer authentication on the server's socket")
+
+    @field_validator("require_auth")
+    @classmethod
+    def _known_methods(cls, text: str | None) -> str | None:
+        words = [word.strip() for word in text.split(",")] if text is not None else []
+        refused = len({word.startswith("!") for word in words}) > 1
+        if refused or not {word.removeprefix("!") for word in words} <= AUTH_METHODS:
+            allowed = ", ".join(sorted(AUTH_METHODS))
+            raise PydanticCustomError(
+                "connect", "allowed: {allowed}, all or none with a !", {"allowed": allowed}
+            )
+        return text
 
     @model_validator(mode="after")
     def _one_way(self) -> Connect:
         if (self.dsn is None) == (self.ssh is None):
             raise PydanticCustomError("connect", "name one way: `dsn:` or `ssh:`")
+        if self.require_auth is not None and self.dsn is None:
+            raise PydanticCustomError("connect", "`require_auth:` goes with `dsn:`")
         return self
 
 
@@ -114,6 +145,19 @@ class Spec(Model):
             return None
         return Ssh(host=str(self.vm.network.interface.ip), user=self.vm.cloud_init.user)
 
+    @property
+    def secrets(self) -> list[SecretRef]:
+        """The references to what the server itself holds: passwords, and secrets in settings and pg_hba.conf."""
+        scopes = [self.settings, *(body.settings for body in self.databases.values())]
+        for role in self.roles.values():
+            scopes += [role.settings, *role.settings_in.values()]
+        values: list[object] = [role.password for role in self.roles.values()]
+        values += [value for scope in scopes for value in scope.values()]
+        for rule in self.hba or ():
+            for option in rule.options.values():
+                values += option if isinstance(option, tuple) else [option]
+        return [value for value in values if isinstance(value, SecretRef)]
+
     @model_validator(mode="before")
     @classmethod
     def _nothing_to_say(cls, data: object) -> object:
@@ -123,12 +167,12 @@ class Spec(Model):
         return {key: value for key, value in data.items() if value is not None}
 
 
-def load_spec(file: Path) -> Loaded[Spec]:
-    """Load one target's file.
+def load_spec(file: Path, root: Path | None = None) -> Loaded[Spec]:
+    """Load one target's file; what it extends is below `root` (default: the file's own folder).
 
     Raises:
         SpecError: with every problem of the file and the files that it extends.
     """
     from pgdeploy.resources.examine import examine
 
-    return load(file, Spec, examine)
+    return load(file, Spec, examine, root)

@@ -1,20 +1,22 @@
 """A file and all that it extends, merged to one tree.
 
 `extends: base` names a file beside this one (`.yaml` may be left out), or a list of them. Later ones
-change earlier ones, the file itself changes them all.
+change earlier ones, the file itself changes them all. All of them are in one folder, the root: a spec may come
+from somebody else, and must not choose which of the reader's files are read.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from pgdeploy.spec.compose import MAX_DEPTH, compose
 from pgdeploy.spec.merge import merge
 from pgdeploy.spec.node import Node, mapping
 from pgdeploy.spec.place import Fault, Place
+from pgdeploy.spec.problem import show
 from pgdeploy.spec.source import FaultError, is_file, read_text
 from pgdeploy.spec.suggest import advise
 
@@ -30,15 +32,21 @@ class Tree:
     faults: tuple[Fault, ...]
 
 
-def read_tree(file: Path) -> Tree:
-    """The tree of a file. Raises FaultError where it cannot be read at all."""
-    reader = _Reader()
-    root = reader.read(file, ())
-    return Tree(root, tuple(reader.files), tuple(reader.faults))
+def is_inside(file: Path, root: Path) -> bool:
+    """Whether the path, with all links followed, leads into the folder. Nothing need exist there."""
+    return Path(os.path.realpath(file)).is_relative_to(os.path.realpath(root))
+
+
+def read_tree(file: Path, root: Path) -> Tree:
+    """The tree of a file; what it extends is below `root`. Raises FaultError where it cannot be read at all."""
+    reader = _Reader(root)
+    merged = reader.read(file, ())
+    return Tree(merged, tuple(reader.files), tuple(reader.faults))
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, root: Path) -> None:
+        self.root = root
         self.files: list[Path] = []
         self.faults: list[Fault] = []
         # A base that several files share is read once, or a small ladder of files takes forever.
@@ -62,7 +70,7 @@ class _Reader:
         return own if merged is None else merge(merged, own)
 
     def _base(self, name: Node, file: Path, chain: tuple[Path, ...]) -> Node:
-        base = _find(name, file)
+        base = _find(name, file, self.root)
         identity = os.path.realpath(base)
         if any(os.path.realpath(link) == identity for link in chain):
             names = " -> ".join(link.name for link in (*chain, base))
@@ -90,13 +98,29 @@ def _names(node: Node) -> tuple[Node, ...]:
     return names
 
 
-def _find(name: Node, file: Path) -> Path:
+def _find(name: Node, file: Path, root: Path) -> Path:
     """The file that `extends` names. Raises FaultError with near misses."""
-    path = file.parent / str(name.content)
-    for candidate in (path, path.with_name(f"{path.name}.yaml")) if path.name else ():
+    written = str(name.content)
+    path = file.parent / written
+    candidates = (path, path.with_name(f"{path.name}.yaml")) if path.name else ()
+    if fault := _leaves(written, (path, *candidates), root):
+        raise FaultError(Fault(name.place, f"extends: {fault}"))
+    for candidate in candidates:
         if is_file(candidate):
             return candidate
     raise FaultError(Fault(name.place, _missing(path, name.place)))
+
+
+def _leaves(written: str, paths: Iterable[Path], root: Path) -> str | None:
+    """Why the name is refused, decided before anything is looked for: not even whether a file exists is told."""
+    if PurePath(written).is_absolute():
+        return f"{show(written)} is an absolute path; write one that starts from this file, in {root}{os.sep}"
+    if all(is_inside(path, root) for path in paths):
+        return None
+    return (
+        f"{show(written)} leads out of {root}{os.sep}, and a spec extends only files in there; copy the file, "
+        "or name a folder above both in PGDEPLOY_SPECS_ROOT"
+    )
 
 
 def _missing(path: Path, place: Place) -> str:

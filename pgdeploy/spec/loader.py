@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -20,18 +20,24 @@ from pgdeploy.spec.validate import validate
 
 M = TypeVar("M", bound=Model)
 
+MOST_SHOWN = 200
+"""So many problems are shown one by one: nobody mends more at a time."""
+MOST_HINTS = 20
+"""So many of them say what may have been meant: to look for that is to compare with every name of the spec."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded(Generic[M]):
     """A spec that is in order.
 
-    `name` is the name of the target, `files` are the file and all that it extends, `digest` stands for
-    what they say together.
+    `name` is the name of the target, `files` are the file and all that it extends, all below `root`;
+    `digest` stands for what they say together.
     """
 
     name: str
     value: M
     files: tuple[Path, ...]
+    root: Path
     digest: str
     _root: Node = field(repr=False)
 
@@ -45,22 +51,45 @@ def nothing(value: object) -> Iterable[Problem]:
     return ()
 
 
-def load(file: Path, model: type[M], examine: Callable[[M], Iterable[Problem]] = nothing) -> Loaded[M]:
-    """Load a file and all that it extends; `examine` says what only the whole model shows.
+def load(
+    file: Path,
+    model: type[M],
+    examine: Callable[[M], Iterable[Problem]] = nothing,
+    root: Path | None = None,
+) -> Loaded[M]:
+    """Load a file and all that it extends, which is below `root` (default: the file's own folder).
+
+    `examine` says what only the whole model shows.
 
     Raises:
         SpecError: anything at all is wrong with the file; says everything that is, in order of place.
     """
+    root = file.parent if root is None else root
     try:
-        tree = extends.read_tree(file)
+        tree = extends.read_tree(file, root)
     except FaultError as error:
         raise SpecError([str(error.fault)]) from None
     plain = data(tree.root)
     result = validate(plain, model, examine, also_allowed=[extends.KEY])
-    faults = [*tree.faults, *(_place(problem, tree.root) for problem in result.problems)]
+    faults = dict.fromkeys(tree.faults) | {_place(one, tree.root): one.problem for one in result.problems}
     if faults or result.value is None:
-        raise SpecError([str(fault) for fault in sorted(set(faults))])
-    return Loaded(file.stem, result.value, tree.files, digest(plain), tree.root)
+        raise SpecError(list(_said(faults)), len(faults))
+    return Loaded(file.stem, result.value, tree.files, root, digest(plain), tree.root)
+
+
+def _said(faults: Mapping[Fault, Problem | None]) -> Iterator[str]:
+    """The first problems, in order of place, and how many there are more."""
+    ordered = sorted(faults)
+    for number, fault in enumerate(ordered[:MOST_SHOWN]):
+        problem = faults[fault]
+        hint = (
+            problem.hint() if problem is not None and problem.hint is not None and number < MOST_HINTS else ""
+        )
+        yield str(Fault(fault.place, fault.message + hint))
+    if more := ordered[MOST_SHOWN:]:
+        yield str(
+            Fault(more[0].place, f"and {len(more):,} more problems from here on; mend the first ones first")
+        )
 
 
 def _place(found: Translated, root: Node) -> Fault:

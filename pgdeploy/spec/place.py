@@ -14,6 +14,9 @@ from pgdeploy.one_line import escape
 
 Keys: TypeAlias = tuple[str | int, ...]
 
+# Longer than any message of ours, but for what it quotes.
+_LONGEST = 1200
+
 _PLAIN_KEY = re.compile(r"[\w-]+\Z")
 
 
@@ -37,7 +40,11 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {escape(self.message)}"
+        message = escape(self.message)
+        if len(message) > _LONGEST:
+            # what was read is at the front, what is allowed at the end
+            message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
+        return f"{self.place}: {message}"
 
 
 def dotted(keys: Keys) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from pgdeploy.one_line import escape
 from pgdeploy.spec.place import Keys, dotted
@@ -15,12 +16,14 @@ _LONGEST = 60
 class Problem:
     """What is wrong at a path of the document. Examiners of a whole spec yield these.
 
-    `about_key`: the key itself is wrong, not what stands behind it.
+    `about_key`: the key itself is wrong, not what stands behind it. `hint` gives the end of the message; to look for
+    what was meant costs time, so only a problem that is shown is asked for it.
     """
 
     keys: Keys
     message: str
     about_key: bool = False
+    hint: Callable[[], str] | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{dotted(self.keys)}: {self.message}" if self.keys else self.message

@@ -6,7 +6,7 @@ path, not by the number of paths.
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 
@@ -21,6 +21,7 @@ class Pruned:
         self.paths: set[Keys] = set()
         self._above: set[Keys] = set()
         self._items: dict[Keys, list[int]] = {}
+        self._shifts: dict[Keys, list[int]] = {}
 
     def add(self, paths: Iterable[Keys]) -> None:
         """Take these away too."""
@@ -29,6 +30,9 @@ class Pruned:
             self._above.update(_prefixes(path))
             if isinstance(path[-1], int):
                 insort(self._items.setdefault(path[:-1], []), path[-1])
+        self._shifts = {
+            path: [gone - before for before, gone in enumerate(items)] for path, items in self._items.items()
+        }
 
     def covers(self, keys: Keys) -> bool:
         """Whether the path is at or below one that was taken away."""
@@ -41,19 +45,20 @@ class Pruned:
     def rest(self, data: Data) -> Data:
         """A copy of the data without what was taken away."""
         copy = deepcopy(data)
-        # From the last to the first: what is deleted must not shift the items that are still to go.
-        for path in sorted(self.paths, reverse=True):
-            _delete(copy, path)
+        gone: dict[Keys, set[str | int]] = {}
+        for path in self.paths:
+            gone.setdefault(path[:-1], set()).add(path[-1])
+        # The deepest first: what is deleted must not shift the items on the way to what is still to go.
+        for parent in sorted(gone, key=len, reverse=True):
+            _delete(copy, parent, gone[parent])
         return copy
 
     def original(self, keys: Keys) -> Keys:
         """A path of the rest as a path of the whole: the items that went before it count again."""
         whole: Keys = ()
         for key in keys:
-            for gone in self._items.get(whole, ()):
-                if isinstance(key, int) and gone <= key:
-                    key += 1  # noqa: PLW2901 - each item that is gone shifts it once more
-            whole = (*whole, key)
+            shift = bisect_right(self._shifts.get(whole, ()), key) if isinstance(key, int) else 0
+            whole = (*whole, key + shift if isinstance(key, int) else key)
         return whole
 
 
@@ -68,11 +73,11 @@ def _prefixes(keys: Keys) -> Iterator[Keys]:
     return (keys[:end] for end in range(len(keys) + 1))
 
 
-def _delete(data: Data, path: Keys) -> None:
-    for key in path[:-1]:
+def _delete(data: Data, parent: Keys, gone: set[str | int]) -> None:
+    for key in parent:
         data = child(data, key)
-    last = path[-1]
     if isinstance(data, dict):
-        data.pop(str(last), None)
-    elif isinstance(data, list) and isinstance(last, int):
-        del data[last]
+        for name in gone:
+            data.pop(str(name), None)
+    elif isinstance(data, list):
+        data[:] = [item for index, item in enumerate(data) if index not in gone]

@@ -17,7 +17,7 @@ from pgdeploy.spec.place import Keys
 # Types and validators from here mark a field as a reference to a secret.
 _MARKING_MODULE = "pgdeploy.secret"
 # A second belt: nothing below such a key is shown, also where the key is misspelt or unknown.
-_SECRET_KEY = re.compile(r"pass|secret|token|credential|private", re.IGNORECASE)
+_SECRET_KEY = re.compile(r"pass|secret|token|credential|private|dsn|conninfo|_command$", re.IGNORECASE)
 
 
 def known_keys(model: type[BaseModel], keys: Keys) -> frozenset[str]:

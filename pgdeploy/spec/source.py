@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from pathlib import Path
@@ -35,6 +36,14 @@ def is_file(file: Path) -> bool:
         return False
 
 
+def exists(file: Path) -> bool:
+    """Whether there is anything of this name, for any name at all."""
+    try:
+        return file.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def read_text(file: Path) -> str:
     """The text of a UTF-8 file without its byte order mark. Raises FaultError."""
     raw = _read_bytes(file)
@@ -51,17 +60,28 @@ def read_text(file: Path) -> str:
 
 def _read_bytes(file: Path) -> bytes:
     try:
-        # A device or a pipe would never end.
-        if not stat.S_ISREG(file.stat().st_mode):
-            raise _fault(file, "", "this is not a regular file; a spec is a YAML file")
-        with file.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
+        raw = _read_regular(file)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise _fault(file, "", f"cannot be read: {reason}") from None
+    if raw is None:
+        raise _fault(file, "", "this is not a regular file; a spec is a YAML file")
     if len(raw) > MAX_BYTES:
         raise _fault(file, "", f"is larger than {MAX_BYTES:,} bytes; a spec is smaller")
     return raw
+
+
+def _read_regular(file: Path) -> bytes | None:
+    """The content, or None of what is no file: a device or a pipe would never end, nor would opening one."""
+    # looked at after it is opened, or it could be another by then
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        with open(descriptor, "rb", closefd=False) as stream:
+            return stream.read(MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _refuse_forbidden(file: Path, text: str) -> None:

@@ -8,15 +8,26 @@ from difflib import get_close_matches
 # Long lists help nobody, and a long text is no misspelt name.
 _FEW = 12
 _LONGEST = 100
+# To compare two names takes some microseconds.
+_MOST = 1000
 
 
 def near_miss(name: str, known: Iterable[str]) -> str | None:
     """The known name that is most like this one, or None."""
     if len(name) > _LONGEST:
         return None
-    folded = {item.lower(): item for item in known}
+    folded = {item.lower(): item for item in alike(name, known)}
     matches = get_close_matches(name.lower(), folded, n=1, cutoff=0.7)
     return folded[matches[0]] if matches else None
+
+
+def alike(name: str, known: Iterable[str]) -> list[str]:
+    """Names of about this length, those that begin alike first: not more than can be compared with it quickly."""
+    room = max(2, len(name) // 2)
+    near = [item for item in known if abs(len(item) - len(name)) <= room]
+    if len(near) > _MOST:
+        near.sort(key=lambda item: item[:2].lower() != name[:2].lower())
+    return near[:_MOST]
 
 
 def advise(name: str, known: Iterable[str]) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 
+from pgdeploy.spec.mention import Names
 from pgdeploy.spec.model import Model
 from pgdeploy.spec.node import Data
 from pgdeploy.spec.problem import Problem
@@ -77,8 +78,8 @@ def _is_consequence(found: Translated, pruned: Pruned) -> bool:
 def _examine(
     value: M, model: type[M], examine: Callable[[M], Iterable[Problem]], pruned: Pruned
 ) -> list[Translated]:
-    names = {str(path[-1]) for path in pruned.paths if is_named(model, path)}
-    problems = [Problem(pruned.original(one.keys), one.message) for one in examine(value)]
+    names = Names(str(path[-1]) for path in pruned.paths if is_named(model, path))
+    problems = [replace(one, keys=pruned.original(one.keys)) for one in examine(value)]
     return [
         Translated(problem, about_key=problem.about_key, prune=problem.keys)
         for problem in problems
@@ -86,10 +87,10 @@ def _examine(
     ]
 
 
-def _is_shadowed(problem: Problem, names: Iterable[str], pruned: Pruned) -> bool:
+def _is_shadowed(problem: Problem, names: Names, pruned: Pruned) -> bool:
     """An examiner's problem at or below something taken away, or one that mentions a name taken away.
 
     A role that is taken away for an error of its own leaves grants to it; that the role is not declared
     would be untrue.
     """
-    return pruned.covers(problem.keys) or any(name in problem.message for name in names)
+    return pruned.covers(problem.keys) or names.mentioned(problem.message)

@@ -1,10 +1,14 @@
-"""Act as a role: log in as it, or become it."""
+"""Act as a role: log in as it. Nothing less is a fence.
+
+SET ROLE, and SET SESSION AUTHORIZATION too, leave a session that can become superuser again. Whatever others define
+(a view, a trigger, a policy, an index expression) runs in that session when a test uses it, and could do so.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.change import ident
+from pgdeploy.check import name
 from pgdeploy.errors import SecretError, TargetError
 
 if TYPE_CHECKING:
@@ -15,44 +19,45 @@ if TYPE_CHECKING:
 
 
 def act_as(role: str, gate: Gate, database: str | None) -> psycopg.Connection[Any]:
-    """A connection as the role, in a transaction of its own.
+    """A connection as the role, as any client of the role gets it, in a transaction of its own.
+
+    A superuser gets one in which nobody presets what names mean.
 
     Raises:
-        TargetError: the server lets us neither log in as the role nor become it.
+        TargetError: the server does not let us log in as the role; what to do about it.
     """
-    connection = _log_in(role, gate, database)
-    if isinstance(connection, str):
-        why = connection
-        connection = _become(role, gate, database)
-        if isinstance(connection, str):
-            raise TargetError(f"cannot act as role {role}: its login: {why}; SET ROLE: {connection}")
+    password = _secret(role, gate)
+    try:
+        connection = gate.server.open(database, user=role, password=password, configured=False)
+        if connection.info.parameter_status("is_superuser") == "on":
+            connection.close()
+            connection = gate.server.open(database, user=role, password=password)
+    except TargetError as error:
+        raise TargetError(f"cannot act as role {name(role)}: {error}; {_advice(role, gate)}") from error
     connection.autocommit = False
     return connection
 
 
-def _log_in(role: str, gate: Gate, database: str | None) -> psycopg.Connection[Any] | str:
-    try:
-        return gate.server.open(database, user=role, password=_secret(role, gate))
-    except (SecretError, TargetError) as error:
-        return str(error)
-
-
 def _secret(role: str, gate: Gate) -> Secret | None:
     declared = gate.target.spec.roles.get(role)
-    return declared.password.read() if declared is not None and declared.password is not None else None
-
-
-def _become(role: str, gate: Gate, database: str | None) -> psycopg.Connection[Any] | str:
-    import psycopg
-
+    if declared is None or declared.password is None:
+        return None
     try:
-        connection = gate.server.open(database)
-    except TargetError as error:
-        return str(error)
-    try:
-        # before the transaction begins, or rolling it back would undo this too
-        connection.execute(f"SET ROLE {ident(role)}")
-    except psycopg.Error as error:
-        connection.close()
-        return error.diag.message_primary or str(error)
-    return connection
+        return declared.password.read()
+    except SecretError as error:
+        raise TargetError(f"cannot act as role {name(role)}: {error}") from error
+
+
+def _advice(role: str, gate: Gate) -> str:
+    declared = gate.target.spec.roles.get(role)
+    if declared is None:
+        return (
+            "the spec does not declare it; connect_as logs in, with the secret that the spec gives the role"
+        )
+    if declared.login is False:
+        return "it may not log in, and SET ROLE would be no fence; act as a role with login that is a member of it"
+    if declared.password is None:
+        return (
+            "connect_as logs in: give the role `password:` in the spec, or a rule in `hba:` that lets it in"
+        )
+    return "connect_as logs in with the secret that the spec gives the role, by the rule of `hba:` for our way in"

@@ -29,8 +29,9 @@ def connect_as(
 ) -> Iterator[Callable[..., psycopg.Connection[Any]]]:
     """`connect_as(role, database=None)`: a connection in a transaction that is rolled back at the end.
 
-    It logs in as the role with its declared secret where the server lets it, else it does SET ROLE.
-    What a test commits stays.
+    It logs in as the role, with the secret that the spec gives it, as any client of the role does; where the server
+    does not let it in, the test fails with the reason. It never does SET ROLE: whatever others define would run in a
+    session that can become superuser again. What a test commits stays.
     """
     from pgdeploy.errors import TargetError
     from pytest_pgdeploy.act import act_as

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from pgdeploy.trust import NO_COMMANDS, no_commands
 
 if TYPE_CHECKING:
     from pgdeploy.gate import Way
@@ -18,6 +21,7 @@ class Options:
     """The targets of a run by their spec files, and how they are asked."""
 
     files: tuple[Path, ...]
+    folder: Path | None
     way: Way
     probes: bool
     report: Path | None
@@ -69,6 +73,15 @@ def add_options(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager
         help="how long one read or probe may take (default: 60)",
     )
     group.addoption(
+        "--no-commands",
+        dest="pgdeploy_no_commands",
+        action=NoCommands,
+        nargs=0,
+        default=False,
+        help="with --target: refuse a spec that would run a command here or read files beyond its folder, and run no "
+        "Python that stands beside it (conftest.py, test_*.py); PGDEPLOY_NO_COMMANDS=1 says the same",
+    )
+    group.addoption(
         "--pgdeploy-report", dest="pgdeploy_report", metavar="FILE", help="write all findings here, as JSON"
     )
     group.addoption(
@@ -77,6 +90,22 @@ def add_options(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager
         metavar="DIR",
         help="the folder of specs (default: $PGDEPLOY_SPECS or specs)",
     )
+
+
+class NoCommands(argparse.Action):
+    """For us, and for all that is started from here."""
+
+    def __call__(
+        self, parser: object, namespace: argparse.Namespace, values: object, option_string: str | None = None
+    ) -> None:
+        os.environ[NO_COMMANDS] = "1"
+        setattr(namespace, self.dest, True)
+
+
+def leave_python_alone(known: argparse.Namespace) -> None:
+    """Before any conftest.py is loaded: none is, where specs are asked that may be somebody else's."""
+    if getattr(known, "pgdeploy_targets", None) and no_commands():
+        known.noconftest = True
 
 
 def _testinfra_has_ssh_config(pluginmanager: pytest.PytestPluginManager) -> bool:
@@ -110,9 +139,10 @@ def read_options(config: pytest.Config) -> Options:
             raise pytest.UsageError(f"{option} is for one target, --target gives {len(files)}: {names}")
     if on == "live" and dsn is None and ssh_config is None:
         ssh_config = ssh_config_of_environment()
-    report = config.getoption("pgdeploy_report")
+    report, folder = config.getoption("pgdeploy_report"), config.getoption("pgdeploy_specs")
     return Options(
         files,
+        Path(folder) if folder else None,
         Way(
             on,
             dsn,

@@ -41,7 +41,7 @@ class Visit:
         """
         options = self._options
         try:
-            target = load_target(self.file)
+            target = load_target(self.file, options.folder)
         except BaseException:
             self._failed = True
             raise

@@ -51,7 +51,7 @@ def test_the_server_reads_the_rules_of_the_spec(
 ) -> None:
     cluster, connection = server
     declared = [HbaRuleSpec.model_validate(rule) for rule in written]
-    write(cluster, "pg_hba.conf", render(declared))
+    write(cluster, "pg_hba.conf", render(declared, reveal=True))
     read = connection.execute(
         "SELECT type, database, user_name, auth_method, options, error FROM pg_hba_file_rules ORDER BY line_number"
     ).fetchall()

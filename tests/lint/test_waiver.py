@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from pgdeploy.lint import lint, waived
+from pgdeploy.lint import lint, valid_scopes, waived
 from tests.lint.advice import Read, advise, ids
 
 OFF = "settings: {fsync: off, full_page_writes: off}\n"
@@ -54,7 +54,9 @@ def test_an_unknown_rule_has_a_near_miss(read: Read) -> None:
 
 def test_waived_asks_one_piece_of_advice(read: Read) -> None:
     loaded, plain = read(OFF + waiver()), advise(read(OFF))
-    silenced = [advice.rule.id for advice in plain if waived(loaded.value, advice, date(2026, 6, 15))]
+    silenced = [
+        advice.rule.id for advice in plain if waived(valid_scopes(loaded.value, date(2026, 6, 15)), advice)
+    ]
     assert silenced == ["PGD201"]
 
 

@@ -259,7 +259,7 @@ NO_PLANS = {
     "a list": (b"[]", "not an object"),
     "a number": (b"7", "not an object"),
     "an object": (b"{}", "it lacks changes, digest"),
-    "only a digest": (b'{"digest": "x"}', "it lacks changes, pgdeploy"),
+    "only a digest": (b'{"digest": "x"}', "it lacks changes, hidden, pgdeploy"),
     "twice": (b'{"digest": "x", "digest": "y"}', "a key stands twice"),
     "not a number": (b'{"digest": NaN}', "NaN is no JSON"),
     "latin-1": (b'{"digest": "\xfc"}', "not UTF-8"),

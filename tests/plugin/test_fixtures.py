@@ -78,27 +78,77 @@ def test_connect_as_logs_in_with_the_declared_secret(site: Site) -> None:
     assert run(site, dedent(text)).parseoutcomes() == {"passed": 1}
 
 
-def test_connect_as_becomes_a_role_that_cannot_log_in(site: Site) -> None:
+def test_connect_as_is_no_session_that_can_become_superuser(site: Site) -> None:
     text = """
+        import psycopg, pytest
         def test_own(connect_as):
-            connection = connect_as("town_group")
-            connection.rollback()
-            row = connection.execute("SELECT session_user, current_user").fetchone()
-            assert row == ("postgres", "town_group")
+            connection = connect_as("town_app")
+            connection.execute("RESET ROLE")
+            connection.execute("RESET SESSION AUTHORIZATION")
+            assert connection.execute("SELECT current_user::text").fetchone() == ("town_app",)
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("SET ROLE postgres")
     """
     assert run(site, dedent(text)).parseoutcomes() == {"passed": 1}
 
 
-def test_connect_as_takes_any_name(site: Site) -> None:
-    site.execute('CREATE ROLE "a""b; x"')
+def test_connect_as_has_what_is_preset_for_the_role(site: Site) -> None:
+    site.execute("ALTER ROLE town_app SET search_path = town, public")
     text = """
         def test_own(connect_as):
-            assert connect_as('a"b; x').execute("SELECT current_user").fetchone() == ('a"b; x',)
+            assert connect_as("town_app").execute("SHOW search_path").fetchone() == ("town, public",)
+    """
+    assert run(site, dedent(text)).parseoutcomes() == {"passed": 1}
+    site.execute("ALTER ROLE town_app RESET search_path")
+
+
+def test_nobody_presets_what_names_mean_to_a_superuser(site: Site) -> None:
+    site.execute("ALTER DATABASE postgres SET search_path = evil")
+    text = """
+        def test_own(connect_as):
+            path = connect_as("postgres").execute("SHOW search_path").fetchone()
+            assert path == ("pg_catalog,pg_temp",)
+    """
+    assert run(site, dedent(text)).parseoutcomes() == {"passed": 1}
+    site.execute("ALTER DATABASE postgres RESET search_path")
+
+
+SHUT = """
+def test_own(connect_as):
+    connect_as("town_group")
+"""
+
+
+def test_connect_as_refuses_a_role_that_cannot_log_in(site: Site) -> None:
+    result = run(site, SHUT)
+    assert result.parseoutcomes() == {"failed": 1}
+    result.stdout.fnmatch_lines(
+        [
+            "E *TargetError: cannot act as role town_group: *; it may not log in, and SET ROLE would be no fence; *",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*pytest_pgdeploy*")
+
+
+def test_connect_as_takes_any_name(site: Site) -> None:
+    site.execute('CREATE ROLE "a""b; x" LOGIN')
+    usual = (site.server.data / "pg_hba.conf").read_text()
+    _let_in(site, 'local all "a""b; x" trust\n' + usual)
+    text = """
+        def test_own(connect_as):
+            assert connect_as('a"b; x').execute("SELECT current_user::text").fetchone() == ('a"b; x',)
     """
     try:
         assert run(site, dedent(text)).parseoutcomes() == {"passed": 1}
     finally:
+        _let_in(site, usual)
         site.execute('DROP ROLE "a""b; x"')
+
+
+def _let_in(site: Site, rules: str) -> None:
+    """Rules that are in effect when this returns."""
+    (site.server.data / "pg_hba.conf").write_text(rules)
+    site.server.restart()
 
 
 def test_what_a_test_does_is_rolled_back(site: Site) -> None:
@@ -106,11 +156,11 @@ def test_what_a_test_does_is_rolled_back(site: Site) -> None:
         opened = []
         def test_own(connect_as):
             connection = connect_as("postgres")
-            connection.execute("CREATE TABLE town_table ()")
+            connection.execute("CREATE TABLE public.town_table ()")
             opened.append(connection)
         def test_afterwards(connect_as):
             assert opened[0].closed
-            assert connect_as("postgres").execute("SELECT to_regclass('town_table')").fetchone() == (None,)
+            assert connect_as("postgres").execute("SELECT to_regclass('public.town_table')").fetchone() == (None,)
     """
     assert run(site, dedent(text)).parseoutcomes() == {"passed": 2}
 
@@ -121,12 +171,12 @@ def test_own(connect_as):
 """
 
 
-def test_neither_is_possible(site: Site) -> None:
+def test_connect_as_says_what_is_missing(site: Site) -> None:
     result = run(site, FAILING)
     assert result.parseoutcomes() == {"failed": 1}
     result.stdout.fnmatch_lines(
         [
-            'E *TargetError: cannot act as role nobody_there: its login: *; SET ROLE: role "nobody_there" does *',
+            "E *TargetError: cannot act as role nobody_there: *; the spec does not declare it; connect_as logs in, *",
         ]
     )
     result.stdout.no_fnmatch_line("*pytest_pgdeploy*")

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from select import select
+from threading import Thread
 
+import psycopg
 import pytest
 
 from pgdeploy.check import Verdict, evaluate
@@ -18,28 +25,65 @@ from tests.probes.shop import OBJECTS, SECRETS, SPEC, World, clear, make
 RIGHT, WRONG = "role[app].logs_in", "role[app].refuses_wrong_password"
 
 
-@pytest.mark.parametrize(
-    ("rule", "reason"),
-    [
-        (
-            "local all app reject",
-            "app is not asked for a password here: FATAL:  pg_hba.conf rejects connection",
-        ),
-        ("local all app peer", "app is not asked for a password here: FATAL:  Peer authentication failed"),
-        ("local all app peer map=guests", "pg_hba.conf lets app in here without a password (peer:"),
-    ],
-)
-def test_a_way_in_without_a_password_proves_nothing(shop: World, rule: str, reason: str) -> None:
-    ident = shop.server.data / "pg_ident.conf"
-    usual = ident.read_text()
-    ident.write_text(f"{usual}guests /.* app\n")
-    try:
-        with shop.hba(rule + "\n"):
-            found = shop.probe()
-    finally:
-        ident.write_text(usual)
+def failures(world: World) -> list[str]:
+    """Logins that failed, as the log has them."""
+    return [line for line in world.server.log.read_text().splitlines() if " FATAL: " in f" {line}"]
+
+
+@pytest.mark.parametrize("how", ["reject", "peer", "peer map=guests"])
+def test_a_way_in_without_a_password_proves_nothing_and_is_not_tried(shop: World, how: str) -> None:
+    with shop.hba(f"local all app {how}\n"):
+        before = len(failures(shop))
+        found = shop.probe()
+        assert not [line for line in failures(shop)[before:] if '"app"' in line]
     assert [found[address].verdict for address in (RIGHT, WRONG)] == [Verdict.INAPPLICABLE] * 2
-    assert found[RIGHT].reason.startswith(reason)
+    method = how.split(maxsplit=1)[0]
+    assert found[RIGHT].reason == f"app is not asked for a password here: pg_hba.conf decides by {method}"
+    assert found["role[reader].logs_in"].verdict is Verdict.CONFORMS
+
+
+DIRECTORIES = {
+    "ldap": "ldapserver=127.0.0.1 ldapport={port} ldapprefix=uid= ldapsuffix=",
+    "radius": 'radiusservers="127.0.0.1" radiussecrets="x" radiusports="{port}"',
+    "pam": "pamservice=pgdeploy",
+}
+
+
+def _knock(server: Cluster) -> None:
+    with suppress(psycopg.Error):
+        psycopg.connect(server.dsn, user="app", password="x", dbname="shop").close()
+
+
+@pytest.mark.parametrize("how", DIRECTORIES)
+def test_no_password_reaches_a_directory_where_accounts_lock(
+    server15: Cluster, load: Callable[[str, int], Target], how: str
+) -> None:
+    target = load(SPEC, 15)
+    kind = socket.SOCK_DGRAM if how == "radius" else socket.SOCK_STREAM
+    with socket.socket(type=kind) as directory:
+        directory.bind(("127.0.0.1", 0))
+        if kind == socket.SOCK_STREAM:
+            directory.listen()
+        rule = f"{how} {DIRECTORIES[how].format(port=directory.getsockname()[1])}"
+        try:
+            world = make(target, server15, OBJECTS, "shop")
+            with world.hba(f"local all app {rule}\n"):
+                before = len(failures(world))
+                found = world.probe()
+                tried = [line for line in failures(world)[before:] if '"app"' in line]
+                knocked = [bool(select([directory], [], [], 0)[0])]
+                if how != "pam":
+                    # what a password would have met, of a client that sends one in clear
+                    Thread(target=_knock, args=(server15,), daemon=True).start()
+                    knocked.append(bool(select([directory], [], [], 10)[0]))
+        finally:
+            clear(server15, target)
+    assert not tried
+    assert knocked in ([False], [False, True])
+    assert [found[address].verdict for address in (RIGHT, WRONG)] == [Verdict.INAPPLICABLE] * 2
+    assert (
+        found[WRONG].reason == f"pg_hba.conf sends app to {how} here: no password is tried, as accounts lock"
+    )
     assert found["role[reader].logs_in"].verdict is Verdict.CONFORMS
 
 
@@ -86,13 +130,44 @@ def test_a_wrong_secret_cannot_prove_that_a_role_is_shut(shop: World) -> None:
     assert found.verdict is Verdict.INAPPLICABLE
 
 
-def test_one_wrong_password_a_role(shop: World) -> None:
-    def failures() -> int:
-        return shop.server.log.read_text().count('password authentication failed for user "app"')
+def test_few_logins_fail_in_a_gate_however_many_roles_it_has(shop: World) -> None:
+    before = len(failures(shop))
+    found = shop.probe()
+    new = failures(shop)[before:]
+    # a wrong password for all, the role whose password has ended, and the one without LOGIN
+    assert sorted(line.partition("FATAL:")[2].strip() for line in new) == [
+        'password authentication failed for user "app"',
+        'password authentication failed for user "ended"',
+        'role "shut" is not permitted to log in',
+    ]
+    assert found[WRONG].desired == "refused with a wrong password"
+    assert found["role[reader].refuses_wrong_password"].desired == (
+        "refused with a wrong password (tried once, as app: the same method decides)"
+    )
 
-    before = failures()
-    shop.probe()
-    assert failures() == before + 1
+
+def test_a_wrong_password_for_each_method(shop: World) -> None:
+    with shop.hba("local all dump,reader md5\n"):
+        before = len(failures(shop))
+        shop.probe()
+        new = [line for line in failures(shop)[before:] if "ended" not in line and "shut" not in line]
+    assert len(new) == 2
+
+
+def test_where_it_is_not_known_who_decides_nothing_is_tried(shop: World) -> None:
+    file = shop.server.data / "pg_hba.conf"
+    usual = file.read_text()
+    file.write_text(usual + "\n")
+    os.utime(file, (time.time() + 60, time.time() + 60))
+    try:
+        before = len(failures(shop))
+        found = shop.probe()
+        assert failures(shop)[before:] == []
+    finally:
+        with shop.hba(""):
+            pass
+    assert found[RIGHT].verdict is Verdict.INAPPLICABLE
+    assert "pg_hba.conf is not what the server has loaded" in found[RIGHT].reason
 
 
 def test_a_missing_secret_is_unreadable(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +195,7 @@ def test_facts_from_a_file_have_no_probes(shop: World) -> None:
     assert verdicts == {"unreadable"}
 
 
-def test_before_16_the_server_does_not_say_how_it_let_somebody_in(
+def test_trust_is_known_from_the_rule_on_any_version(
     server15: Cluster, load: Callable[[str, int], Target]
 ) -> None:
     target = load(SPEC, 15)
@@ -130,4 +205,4 @@ def test_before_16_the_server_does_not_say_how_it_let_somebody_in(
             found = world.probe()
     finally:
         clear(server15, target)
-    assert [found[address].verdict for address in (RIGHT, WRONG)] == [Verdict.INAPPLICABLE] * 2
+    assert [found[address].verdict for address in (RIGHT, WRONG)] == [Verdict.INAPPLICABLE, Verdict.DRIFTS]

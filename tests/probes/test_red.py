@@ -128,13 +128,21 @@ def test_what_the_catalogue_checks_of_these_lines_do_not_see(
 
 
 def test_a_finding_says_who_what_and_why(shop: World) -> None:
-    with shop.broken("REVOKE SELECT ON sky.galaxy FROM app; GRANT DELETE ON sky.galaxy TO app"):
+    with shop.broken("REVOKE SELECT, INSERT ON sky.galaxy FROM app; GRANT TRIGGER ON sky.galaxy TO app"):
         found = shop.probe()
-    assert (
-        found[f"{GALAXY}.works"].actual
-        == "SELECT on table sky.galaxy for app (permission denied for table galaxy)"
-    )
-    assert found[f"{GALAXY}.stops_there"].actual == "allowed: DELETE on table sky.galaxy for app"
+    works, stops = found[f"{GALAXY}.works"], found[f"{GALAXY}.stops_there"]
+    assert works.actual == "INSERT, SELECT on table sky.galaxy for app (permission denied for table galaxy)"
+    assert works.desired == "works (asked of has_table_privilege(), tried as app)"
+    assert stops.actual == "allowed: TRIGGER on table sky.galaxy for app"
+
+
+def test_a_check_says_that_it_was_only_asked(shop: World) -> None:
+    found = shop.probe()
+    why = "not tried: that would run what others define or leave traces"
+    function = found["grant[shop: EXECUTE on function sky.area(integer) to app].works"]
+    assert function.desired == f"works (asked of has_function_privilege(), {why})"
+    assert why in found[f"{COLUMNS}.works"].desired
+    assert why in found[f"{BRIGHT}.works"].desired
 
 
 def test_a_superuser_is_named_and_not_asked(shop: World) -> None:

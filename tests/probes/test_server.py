@@ -25,10 +25,9 @@ class As(Server):
         self._server, self._user, self._password = server, user, Secret(password)
         self.address = server.address
 
-    def open(
-        self, database: str | None = None, *, user: str | None = None, password: Secret | None = None
-    ) -> Any:
-        return self._server.open(database, user=user or self._user, password=password or self._password)
+    def open(self, database: str | None = None, **keywords: Any) -> Any:
+        mine = {"user": self._user, "password": self._password}
+        return self._server.open(database, **{**mine, **keywords})
 
 
 @pytest.fixture
@@ -54,6 +53,10 @@ def test_without_superuser_what_cannot_be_tried_is_asked(shop: World, clerk: As)
     by_maker = found["default_privilege[shop: maker in schema sky: SELECT on tables to dump].reaches"]
     assert by_maker.verdict is Verdict.INAPPLICABLE
     assert by_maker.reason == 'maker cannot make a table: permission denied to set role "maker"'
+    assert found["role[app].logs_in"].reason.startswith("no password is tried, as it might lock an account")
+    assert found[f"{GALAXY}.works"].desired == "works (asked of has_table_privilege(), tried as app)"
+    lines = [f"grant[shop: {line} to dump].works" for line in ("SELECT on all tables in schema sky",)]
+    assert all("clerk may not SET ROLE to dump" in found[line].desired for line in lines)
     by_app = found['default_privilege[shop: maker, app: ALL on sequences to "a\\"b; DROP"].reaches']
     assert by_app.verdict is Verdict.CONFORMS
     assert by_app.note.startswith("not tried: maker cannot make a sequence")

@@ -50,8 +50,9 @@ def pooler(
             pytest.fail(reason)
         pytest.skip(reason)
     socket = server16.dsn.split("host=")[1].split()[0]
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        if folder != Path("/tmp"):
+            folder.chmod(0o755)
     identity = ["setpriv", f"--reuid={SERVER_USER}", "--clear-groups"] if os.geteuid() == 0 else []
     if identity:
         shutil.chown(tmp_path, SERVER_USER)

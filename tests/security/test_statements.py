@@ -20,7 +20,12 @@ OPENS = {
     "pgdeploy/probes/outside.py": "psycopg.connect",
     "pgdeploy/connection/session.py": "psycopg.connect",
 }
-SETS_SEARCH_PATH = {"pgdeploy/connection/session.py", "pgdeploy/apply.py"}
+SETS_SEARCH_PATH = {
+    "pgdeploy/connection/session.py",
+    # around CREATE EXTENSION; and at the head of a plan that is printed for psql
+    "pgdeploy/apply.py",
+    "pgdeploy/render_plan.py",
+}
 
 _QUERY = re.compile(r"\s*(--[^\n]*\n\s*)*(SELECT|WITH|TABLE|VALUES)\b(?=.*\s)", re.DOTALL)
 _SYNTAX = frozenset(
@@ -106,7 +111,8 @@ def test_every_name_is_postgresqls_own(names: dict[str, set[str]]) -> None:
         own = {name.lower() for name in _OWN.findall(text) + _ALIAS.findall(text)}
         for relation, call in _RELATION.findall(text):
             name = relation.removeprefix("pg_catalog.")
-            if not call and name not in names["relations"] and name not in own:
+            # nothing where a name of ours is put in
+            if name and not call and name not in names["relations"] and name not in own:
                 wrong.append(f"{where}: relation {relation}")
         for function in _CALL.findall(text.lower()):
             name = function.removeprefix("pg_catalog.")

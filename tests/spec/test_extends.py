@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.spec.extends import read_tree
+from pgdeploy.spec.extends import Tree
+from pgdeploy.spec.extends import read_tree as read_tree_of
 from pgdeploy.spec.node import data
 from pgdeploy.spec.source import FaultError
 
@@ -13,6 +14,10 @@ def write(folder: Path, **files: str) -> Path:
     for name, text in files.items():
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     return folder / "top.yaml"
+
+
+def read_tree(file: Path) -> Tree:
+    return read_tree_of(file, file.parent)
 
 
 def fault(folder: Path, **files: str) -> str:
@@ -78,3 +83,48 @@ def test_a_ladder_of_shared_bases_is_read_once_each(tmp_path: Path) -> None:
 def test_a_chain_without_end_ends(tmp_path: Path) -> None:
     chain = {f"r{i}": f"extends: r{i + 1}" for i in range(60)}
     assert "more than 50 files" in fault(tmp_path, top="extends: r0", r60="", **chain)
+
+
+LEAVES = [
+    "/etc/passwd",
+    "/nonexistent",
+    "../outside",
+    "../outside.yaml",
+    "../nonexistent",
+    "common/../../outside",
+    "[base, ../outside]",
+    "linked",
+    "linked_folder/outside",
+    "../specs-too/base",
+]
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_a_base_outside_of_the_folder_is_refused_unread(tmp_path: Path, name: str) -> None:
+    """Whether the file exists makes no difference to what is said, nor does what it holds."""
+    specs = tmp_path / "specs"
+    for folder in (specs / "common", tmp_path / "specs-too"):
+        folder.mkdir(parents=True)
+    write(tmp_path, outside="sentinel: 1\n")
+    write(tmp_path / "specs-too", base="sentinel: 1\n")
+    write(specs, base="a: 1\n")
+    (specs / "linked.yaml").symlink_to(tmp_path / "outside.yaml")
+    (specs / "linked_folder").symlink_to(tmp_path)
+    said = fault(specs, top=f"a: 1\nextends: {name}\n")
+    assert said.startswith("top.yaml:2:")
+    assert "leads out of" in said or "is an absolute path" in said
+    assert "sentinel" not in said
+
+
+def test_files_may_extend_each_other_below_the_root(tmp_path: Path) -> None:
+    (tmp_path / "prod").mkdir()
+    write(tmp_path, base="a: 1\n")
+    (tmp_path / "prod" / "linked.yaml").symlink_to(tmp_path / "base.yaml")
+    top = write(tmp_path / "prod", top="extends: [../base, linked]\nb: 2\n")
+    assert data(read_tree_of(top, tmp_path).root) == {"a": 1, "b": 2}
+
+
+def test_a_loop_of_links_is_no_base(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").symlink_to(tmp_path / "two.yaml")
+    (tmp_path / "two.yaml").symlink_to(tmp_path / "one.yaml")
+    assert "there is no file one.yaml" in fault(tmp_path, top="extends: one")

@@ -1,34 +1,42 @@
--- Objects in the named schemas, and what stands in none: oid, owner, and of tables the columns and whether they are quiet.
-WITH space AS (SELECT oid, nspname::text AS name, nspowner FROM pg_namespace WHERE nspname = ANY(%(schemas)s)),
-object AS (
-  SELECT 'schema' AS kind, NULL::text AS schema, name, NULL::text AS sub, oid, nspowner AS owner FROM space
-  UNION ALL
-  SELECT CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END, s.name, c.relname::text, NULL, c.oid, c.relowner
-  FROM pg_class c JOIN space s ON s.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')
-  UNION ALL
-  SELECT CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, s.name, p.proname::text,
-         oidvectortypes(p.proargtypes), p.oid, p.proowner
-  FROM pg_proc p JOIN space s ON s.oid = p.pronamespace
-  UNION ALL
-  SELECT 'type', s.name, t.typname::text, NULL, t.oid, t.typowner
-  FROM pg_type t JOIN space s ON s.oid = t.typnamespace
-  UNION ALL
-  SELECT 'language', NULL, lanname::text, NULL, oid, lanowner FROM pg_language
-  UNION ALL
-  SELECT 'foreign_data_wrapper', NULL, fdwname::text, NULL, oid, fdwowner FROM pg_foreign_data_wrapper
-  UNION ALL
-  SELECT 'foreign_server', NULL, srvname::text, NULL, oid, srvowner FROM pg_foreign_server
-  UNION ALL
-  SELECT 'tablespace', NULL, spcname::text, NULL, oid, spcowner FROM pg_tablespace
-  UNION ALL
-  SELECT 'database', NULL, datname::text, NULL, oid, datdba FROM pg_database WHERE datname = current_database()
+-- Objects in the named schemas, and what stands in none: oid, owner, whether it is a table that stores rows,
+-- and the columns of the tables of which single columns are asked about.
+WITH space AS (
+  SELECT oid, nspname::pg_catalog.text AS name, nspowner FROM pg_catalog.pg_namespace WHERE nspname = ANY(%(schemas)s)
 )
-SELECT o.kind, o.schema, o.name, o.sub, o.oid::text, o.owner::int8,
-       coalesce({quiet}, false), coalesce(a.names, '{}'), coalesce(a.numbers, '{}'), coalesce(a.kinds, '{}')
-FROM object o
-LEFT JOIN pg_class c ON c.oid = o.oid AND o.kind = 'table'
+SELECT 'schema', NULL::pg_catalog.text, name, NULL::pg_catalog.text, oid::pg_catalog.text, nspowner::pg_catalog.int8,
+       false, NULL::pg_catalog.text[], NULL::pg_catalog.int4[]
+FROM space
+UNION ALL
+SELECT CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END, s.name, c.relname::pg_catalog.text, NULL,
+       c.oid::pg_catalog.text, c.relowner::pg_catalog.int8, c.relkind IN ('r', 'p'), a.names, a.numbers
+FROM pg_catalog.pg_class c
+JOIN space s ON s.oid = c.relnamespace
 LEFT JOIN LATERAL (
-  SELECT array_agg(attname::text ORDER BY attnum) AS names, array_agg(attnum::int ORDER BY attnum) AS numbers,
-         array_agg(CASE attgenerated WHEN '' THEN attidentity::text ELSE 'g' END ORDER BY attnum) AS kinds
-  FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) a ON true
+  SELECT pg_catalog.array_agg(attname::pg_catalog.text ORDER BY attnum) AS names,
+         pg_catalog.array_agg(attnum::pg_catalog.int4 ORDER BY attnum) AS numbers
+  FROM pg_catalog.pg_attribute
+  WHERE c.relname = ANY(%(with_columns)s) AND attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+) a ON true
+WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')
+UNION ALL
+SELECT CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, s.name, p.proname::pg_catalog.text,
+       pg_catalog.oidvectortypes(p.proargtypes), p.oid::pg_catalog.text, p.proowner, false, NULL, NULL
+FROM pg_catalog.pg_proc p JOIN space s ON s.oid = p.pronamespace
+UNION ALL
+SELECT 'type', s.name, t.typname::pg_catalog.text, NULL, t.oid::pg_catalog.text, t.typowner, false, NULL, NULL
+FROM pg_catalog.pg_type t JOIN space s ON s.oid = t.typnamespace
+UNION ALL
+SELECT 'language', NULL, lanname::pg_catalog.text, NULL, oid::pg_catalog.text, lanowner, false, NULL, NULL
+FROM pg_catalog.pg_language
+UNION ALL
+SELECT 'foreign_data_wrapper', NULL, fdwname::pg_catalog.text, NULL, oid::pg_catalog.text, fdwowner, false, NULL, NULL
+FROM pg_catalog.pg_foreign_data_wrapper
+UNION ALL
+SELECT 'foreign_server', NULL, srvname::pg_catalog.text, NULL, oid::pg_catalog.text, srvowner, false, NULL, NULL
+FROM pg_catalog.pg_foreign_server
+UNION ALL
+SELECT 'tablespace', NULL, spcname::pg_catalog.text, NULL, oid::pg_catalog.text, spcowner, false, NULL, NULL
+FROM pg_catalog.pg_tablespace
+UNION ALL
+SELECT 'database', NULL, datname::pg_catalog.text, NULL, oid::pg_catalog.text, datdba, false, NULL, NULL
+FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()

@@ -13,6 +13,11 @@ from pgdeploy.quantity import units
 _AMOUNT = pattern(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]+)").fullmatch
 
 
+_MOST = {"B": 2.0**63, "s": 100 * 366 * 86400.0}
+_MOST_WORDS = {"B": "8388608TB", "s": "36600d"}
+"""More bytes than a kernel counts, more time than anybody waits: a slip, and more than some of what reads it takes."""
+
+
 def _read(text: str, unit: str) -> float:
     known = dict(units(unit))
     found = _AMOUNT(text)
@@ -22,7 +27,10 @@ def _read(text: str, unit: str) -> float:
             "allowed: a number and one of {units}",
             {"units": ", ".join(known)},
         )
-    return float(found[1]) * known[found[2]]
+    amount = float(found[1]) * known[found[2]]
+    if amount > _MOST[unit]:
+        raise PydanticCustomError("amount", "allowed: up to {most}", {"most": _MOST_WORDS[unit]})
+    return amount
 
 
 def bytes_of(size: str) -> int:

@@ -30,7 +30,8 @@ from pgdeploy.resources.host.layout import (
     Layout,
 )
 from pgdeploy.resources.host.package import MirrorSpec
-from pgdeploy.values import conf_text
+from pgdeploy.resources.settingvalue import line
+from pgdeploy.secretplace import holds_secret
 
 if TYPE_CHECKING:
     from pgdeploy.resources.host.exporter import ExporterSpec
@@ -58,22 +59,31 @@ class HostFile:
     mode: str = "0644"
 
 
-def settings_file(spec: Spec) -> HostFile:
-    """conf.d/pgdeploy.conf: all settings of the spec, and those that TLS asks for."""
+def settings_file(spec: Spec, *, reveal: bool = False) -> HostFile:
+    """conf.d/pgdeploy.conf: all settings of the spec, and those that TLS asks for.
+
+    Without `reveal` no secret is read, and masks stand for them. A file that may hold one is for the server alone.
+
+    Raises:
+        SecretError: a reference gives no secret.
+    """
     layout, known = Layout(spec), parameters(spec.postgres)
+    settings = {name: value for name, value in layout.settings.items() if name.lower() not in NOT_IN_CONF_D}
     lines = [
-        postgresql_conf.line(name, conf_text(value, known.get(name.lower())))
-        for name, value in layout.settings.items()
-        if name.lower() not in NOT_IN_CONF_D
+        postgresql_conf.line(name, line(name, value, known.get(name.lower()), reveal=reveal))
+        for name, value in settings.items()
     ]
-    return HostFile(layout.settings_file, HEADER + "".join(lines), "postgres", "postgres", "0644")
+    mode = "0640" if any(map(holds_secret, settings)) else "0644"
+    return HostFile(layout.settings_file, HEADER + "".join(lines), "postgres", "postgres", mode)
 
 
-def hba_file(spec: Spec) -> HostFile | None:
-    """pg_hba.conf, when the spec has rules."""
+def hba_file(spec: Spec, *, reveal: bool = False) -> HostFile | None:
+    """pg_hba.conf, when the spec has rules; secrets as in `settings_file`."""
     if spec.hba is None:
         return None
-    return HostFile(Layout(spec).hba_file, HEADER + render(spec.hba), "postgres", "postgres", "0640")
+    return HostFile(
+        Layout(spec).hba_file, HEADER + render(spec.hba, reveal=reveal), "postgres", "postgres", "0640"
+    )
 
 
 def sources_file(spec: Spec, codename: str) -> HostFile | None:
@@ -255,8 +265,8 @@ def firewall_rules(firewall: FirewallSpec, layout: Layout) -> Iterator[str]:
         yield f"tcp dport {port} drop"
 
 
-def files(spec: Spec, codename: str) -> tuple[HostFile, ...]:
-    """Every file of the spec's host whose text the spec alone decides, none of which holds a secret."""
+def files(spec: Spec, codename: str, *, reveal: bool = False) -> tuple[HostFile, ...]:
+    """Every file of the spec's host whose text the spec alone decides; secrets as in `settings_file`."""
     found = [
         sources_file(spec, codename),
         pin_file(spec),
@@ -265,8 +275,8 @@ def files(spec: Spec, codename: str) -> tuple[HostFile, ...]:
         tmpfiles_file(spec),
         limits_file(spec),
         disks_file(spec),
-        settings_file(spec),
-        hba_file(spec),
+        settings_file(spec, reveal=reveal),
+        hba_file(spec, reveal=reveal),
         *exporter_files(spec),
         firewall_file(spec),
     ]

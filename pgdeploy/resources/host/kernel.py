@@ -30,7 +30,7 @@ SysctlValue = int | Annotated[str, checked(sysctl.words)]
 class KernelSpec(Model):
     """What the kernel is told. A container has its host's kernel, and these checks do not apply to it."""
 
-    huge_pages: bool | Annotated[int, Field(ge=0)] = Field(
+    huge_pages: bool | Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         False,
         description="true: as many as the server's shared memory takes, by its own count; or a number of pages",
     )
@@ -45,7 +45,7 @@ class KernelSpec(Model):
 class LimitsSpec(Model):
     """What systemd gives the server's unit."""
 
-    open_files: Annotated[int, Field(ge=1024)] | None = Field(None, description="LimitNOFILE")
+    open_files: Annotated[int, Field(ge=1024, le=2**30)] | None = Field(None, description="LimitNOFILE")
     oom_score: Annotated[int, Field(ge=-1000, le=1000)] | None = Field(
         None, description="OOMScoreAdjust; -900 makes the kernel look elsewhere first"
     )

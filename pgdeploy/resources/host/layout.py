@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from pgdeploy.parameter import parameters
 from pgdeploy.resources.host.exporter import PACKAGE
 from pgdeploy.resources.host.spec import HostSpec
-from pgdeploy.values import canonical, conf_text
+from pgdeploy.resources.settingvalue import SettingValue, offline
+from pgdeploy.values import ValueProblem, canonical, conf_text
 from pgdeploy.wordlist import split_paths
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.setting import SettingValue
     from pgdeploy.resources.spec import Spec
 
 RELEASES = {"bookworm": 15, "trixie": 17, "jammy": 14, "noble": 16}
@@ -102,12 +102,25 @@ class Layout:
 
     @property
     def port(self) -> int:
-        return int(str(self.spec.settings.get("port", 5432)))
+        """As the server reads it; 5432 for one that it would refuse, and that the loader has spoken of."""
+        return self._number("port", 5432)
+
+    def _number(self, setting: str, default: int) -> int:
+        """In the server's own unit."""
+        value = offline(setting, self.spec.settings.get(setting, default))
+        try:
+            return int(str(canonical(value, parameters(self.major)[setting])))
+        except ValueProblem:
+            return default
 
     @property
     def socket_folder(self) -> str:
         folders = self.spec.settings.get("unix_socket_directories", "/var/run/postgresql")
-        known = split_paths(conf_text(folders, parameters(self.major)["unix_socket_directories"]))
+        known = split_paths(
+            conf_text(
+                offline("unix_socket_directories", folders), parameters(self.major)["unix_socket_directories"]
+            )
+        )
         return known[0] if known else ""
 
     @property
@@ -139,9 +152,7 @@ class Layout:
     @property
     def shared_buffers(self) -> int:
         """In bytes."""
-        parameter = parameters(self.major)["shared_buffers"]
-        pages = canonical(self.spec.settings.get("shared_buffers", "128MB"), parameter)
-        return int(str(pages)) * 8192
+        return self._number("shared_buffers", 16384) * 8192
 
     @property
     def packages(self) -> tuple[str, ...]:

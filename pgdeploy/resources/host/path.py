@@ -22,6 +22,7 @@ from pgdeploy.resources.host import guest, mount
 from pgdeploy.resources.host.file import exporter_folder, files, password_file
 from pgdeploy.resources.host.layout import FIREWALL_FILE, MIRROR_KEY
 from pgdeploy.resources.host.package import MirrorSpec
+from pgdeploy.secretplace import shown_line
 
 ANY_CODENAME = "stable"
 """Only the text of the apt source needs the host's own, which nobody knows offline."""
@@ -29,7 +30,7 @@ ANY_CODENAME = "stable"
 
 @dataclass(frozen=True, slots=True)
 class Path(HostResource):
-    """One file or folder. `readable`: its text is compared, as it holds no secret; `local`: with this file of ours."""
+    """One file or folder. `readable`: its text is compared, and never shown with secrets; `local`: with ours."""
 
     kind: ClassVar[str] = "file"
     declared: DeclaredHost
@@ -99,7 +100,9 @@ class Path(HostResource):
 
 def _made(facts: Facts, declared: DeclaredHost) -> dict[str, str]:
     """The text of each file as this host must have it."""
-    return {file.path: file.text for file in files(declared.spec, section(facts, "os")["codename"])}
+    return {
+        file.path: file.text for file in files(declared.spec, section(facts, "os")["codename"], reveal=True)
+    }
 
 
 def difference(desired: str, actual: str) -> tuple[int, str, str, int]:
@@ -108,12 +111,12 @@ def difference(desired: str, actual: str) -> tuple[int, str, str, int]:
     differing = [at for at, (one, other) in enumerate(pairs) if one != other]
     if not differing:
         return len(pairs), "the end of the file", "another end of the file", 0
-    one, other = pairs[differing[0]]
-    return differing[0] + 1, _line(one), _line(other), len(differing) - 1
+    one, other = map(_line, pairs[differing[0]])
+    return differing[0] + 1, one, f"{other} (another secret)" if one == other else other, len(differing) - 1
 
 
 def _line(text: str | None) -> str:
-    return "no such line" if text is None else text or "an empty line"
+    return "no such line" if text is None else shown_line(text) or "an empty line"
 
 
 def paths(declared: DeclaredHost) -> Iterator[Path]:

@@ -1,0 +1,94 @@
+"""Who decides on our logins: the rule of pg_hba.conf that the server has loaded, for the way by which we come.
+
+It is known before a password is shown, so none is ever shown to a directory: LDAP, PAM, RADIUS and their like lock an
+account after some failed logins, and their passwords are not the one that PostgreSQL stores.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pgdeploy.check import Inapplicable, name
+from pgdeploy.errors import Unreadable
+from pgdeploy.probes.admission import Login, all_groups, methods
+from pgdeploy.probes.session import session, sql
+from pgdeploy.resources.hba import HBA, HBA_LOADED, Match
+from pgdeploy.resources.membership import memberships
+
+if TYPE_CHECKING:
+    from pgdeploy.facts import Facts
+
+PASSWORD = frozenset({"scram-sha-256", "md5", "password"})
+"""Methods by which PostgreSQL itself compares a password with the one that it stores."""
+
+ELSEWHERE = frozenset({"ldap", "pam", "radius", "bsd", "gss", "sspi", "oauth"})
+"""Methods by which somebody else decides, who may lock the account."""
+
+TRUST = "trust"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How our connections come in: the address that the server sees (None: its socket), and whether by TLS."""
+
+    client: str | None
+    tls: bool
+
+
+def way(facts: Facts) -> Way:
+    """How we come in, as the server sees it."""
+    with session(facts) as connection:
+        return Way(*connection.execute(sql("way_in")).fetchone())  # type: ignore[misc]
+
+
+def method(facts: Facts, role: str, database: str) -> str:
+    """The method by which the server decides on a login of ours.
+
+    Raises:
+        Inapplicable: nothing may be tried, because that is not known, or because somebody else decides.
+    """
+    here = facts.once(way)
+    groups = all_groups(facts.once(_direct), role)
+    # libpq tries again in plain text where TLS is refused
+    ways = (True, False) if here.tls else (False,)
+    rules = facts.once(loaded_rules)
+    found = [methods(rules, Login(role, database, here.client, tls), groups) for tls in ways]
+    possible = {one for each in found for one in each}
+    if directories := sorted(possible & ELSEWHERE):
+        raise Inapplicable(
+            f"pg_hba.conf sends {name(role)} to {' or '.join(directories)} here: no password is tried, as accounts lock"
+        )
+    if len(found[0]) > 1:
+        raise Inapplicable(
+            f"only the server knows which rule of pg_hba.conf decides on {name(role)} here, so no password is tried"
+        )
+    return found[0][0]
+
+
+def loaded_rules(facts: Facts) -> Sequence[tuple[Match, str]]:
+    """The rules that are in effect.
+
+    Raises:
+        Inapplicable: we may not read them, or they are not those of the file.
+    """
+    try:
+        rows, loaded = facts.rows(HBA), facts.rows(HBA_LOADED)
+    except Unreadable as error:
+        raise Inapplicable(
+            f"no password is tried, as it might lock an account: who decides on a login is not known: {error}"
+        ) from None
+    if loaded[0].changed_since or any(row.error for row in rows):
+        raise Inapplicable(
+            "no password is tried: pg_hba.conf is not what the server has loaded, so who decides is not known"
+        )
+    return [(row.match, row.method or "") for row in rows]
+
+
+def _direct(facts: Facts) -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in memberships(facts):
+        found[row.member].append(row.role)
+    return found

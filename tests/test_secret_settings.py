@@ -1,0 +1,214 @@
+"""Secrets in settings and hba options as values: compared in clear, written in clear, shown and hashed without."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgdeploy.apply import apply
+from pgdeploy.change import Statement, literal
+from pgdeploy.check import Finding, Verdict, evaluate
+from pgdeploy.connection.embedded import Cluster
+from pgdeploy.errors import SpecError
+from pgdeploy.plan import Plan, as_data, plan
+from pgdeploy.resources.host.file import hba_file, settings_file
+from pgdeploy.secret import Secret
+from pgdeploy.secretplace import scrub, shown_line, shown_setting
+from pgdeploy.target import Target, load_target
+
+SPEC = """\
+postgres: 16
+undeclared: {roles: ignore, databases: ignore}
+settings:
+  primary_conninfo: {env: CONNINFO}
+hba:
+  - {type: host, database: all, user: all, address: 10.0.0.0/8, method: radius, options:
+      {radiusservers: [127.0.0.1, 127.0.0.2], radiussecrets: [{env: RADIUS_A}, {env: RADIUS_B}]}}
+"""
+CONNINFO, RADIUS = "host=10.0.0.1 password='canary one'", ('canary "two", x', "canary3")
+
+
+@pytest.fixture
+def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
+    for name, value in (("CONNINFO", CONNINFO), ("RADIUS_A", RADIUS[0]), ("RADIUS_B", RADIUS[1])):
+        monkeypatch.setenv(name, value)
+    file = tmp_path / "spec.yaml"
+    file.write_text(SPEC)
+    return load_target(file)
+
+
+@pytest.fixture
+def server(server16: Cluster) -> Iterator[Cluster]:
+    yield server16
+    with server16.open() as connection:
+        connection.execute("ALTER SYSTEM RESET ALL")
+        server16.write_hba("")
+        connection.execute("SELECT pg_catalog.pg_reload_conf()")
+
+
+def _plan(target: Target, server: Cluster) -> Plan:
+    return plan(target.spec, target.resources, target.read(server))
+
+
+def _findings(target: Target, server: Cluster) -> dict[str, Finding]:
+    facts = target.read(server)
+    return {check.id: evaluate(check, facts) for check in target.checks}
+
+
+def test_references_are_written_in_clear_and_shown_nowhere(server: Cluster, target: Target) -> None:
+    planned = _plan(target, server)
+    assert "canary" not in json.dumps([as_data(change) for change in planned.changes])
+    assert "canary" not in repr(planned)
+    apply(planned, server)
+    file = server.data / "pg_hba.conf"
+    assert 'radiussecrets="""canary """"two"""", x"",canary3"' in file.read_text()
+    assert file.stat().st_mode & 0o077 == 0
+    with server.open() as connection:
+        assert connection.execute("SHOW primary_conninfo").fetchone() == (CONNINFO,)
+    found = _findings(target, server)
+    assert {one.verdict for one in found.values()} == {Verdict.CONFORMS}
+    assert "canary" not in repr([(one.desired, one.actual) for one in found.values()])
+
+
+def test_another_secret_drifts_and_says_so(
+    server: Cluster, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply(_plan(target, server), server)
+    monkeypatch.setenv("CONNINFO", CONNINFO.replace("one", "1"))
+    monkeypatch.setenv("RADIUS_B", "another")
+    found = _findings(target, server)
+    assert (
+        found["setting[primary_conninfo].value"].actual == "host=10.0.0.1 password=******** (another secret)"
+    )
+    rule = found["hba[host all all 10.0.0.0/8].method"]
+    assert rule.verdict is Verdict.DRIFTS
+    assert rule.actual == f"{rule.desired} (another secret)"
+    monkeypatch.delenv("CONNINFO")
+    unread = _findings(target, server)["setting[primary_conninfo].value"]
+    assert (unread.verdict, unread.reason) == (Verdict.UNREADABLE, "secret env CONNINFO: is not set")
+
+
+def test_how_a_list_is_quoted_on_the_server_is_no_drift(server: Cluster, target: Target) -> None:
+    apply(_plan(target, server), server)
+    file = server.data / "pg_hba.conf"
+    server.write_hba(file.read_text().replace(",canary3", ' , ""canary3""'), whole=True)
+    with server.open() as connection:
+        connection.execute("SELECT pg_catalog.pg_reload_conf(), pg_catalog.pg_sleep(0.2)")
+    assert {one.verdict for one in _findings(target, server).values()} == {Verdict.CONFORMS}
+
+
+def test_the_digest_of_a_plan_knows_the_secret_and_no_plain_hash_of_it(
+    server: Cluster, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = _plan(target, server)
+    assert planned.hidden == _plan(target, server).hidden
+    shown = json.dumps([as_data(change) for change in planned.changes])
+    hidden = [statement.sent() for change in planned.changes for statement in change.statements]
+    guesses = (shown, *hidden, shown + hidden[0], json.dumps(hidden), shown + json.dumps(hidden))
+    assert planned.hidden not in {sha256(guess.encode()).hexdigest() for guess in guesses}
+    monkeypatch.setenv("CONNINFO", CONNINFO.replace("one", "1"))
+    assert _plan(target, server).hidden != planned.hidden
+
+
+def test_the_digest_of_a_spec_too(tmp_path: Path) -> None:
+    digests = set()
+    for secret in ("one", "two", "two"):
+        file = tmp_path / "spec.yaml"
+        file.write_text(f"postgres: 16\nsettings: {{primary_conninfo: password={secret}}}\n")
+        digests.add(load_target(file).loaded.digest)
+        plain = json.dumps(
+            {"postgres": 16, "settings": {"primary_conninfo": f"password={secret}"}}, sort_keys=True
+        )
+        assert sha256(plain.replace(": ", ":").replace(", ", ",").encode()).hexdigest() not in digests
+    assert len(digests) == 2
+
+
+def test_the_files_of_a_host_are_made_without_reading_a_secret_unless_they_are_written(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, rules = settings_file(target.spec, reveal=True), hba_file(target.spec, reveal=True)
+    assert rules is not None
+    assert "canary one" in written.text
+    assert "canary3" in rules.text
+    assert (written.mode, rules.mode) == ("0640", "0640")
+    for name in ("CONNINFO", "RADIUS_A", "RADIUS_B"):
+        monkeypatch.delenv(name)
+    shown = hba_file(target.spec)
+    assert shown is not None
+    assert "********" in shown.text
+    assert "********" in settings_file(target.spec).text
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("settings: {work_mem: {env: X}}", "work_mem holds no secret; write its value"),
+        (
+            "hba: [{type: local, database: all, user: all, method: peer, options: {map: {env: X}}}]",
+            "map holds no secret; write its value",
+        ),
+        (
+            "hba: [{type: local, database: all, user: all, method: ldap, options: {ldapserver: [a, b]}}]",
+            "ldapserver takes one value",
+        ),
+    ],
+)
+def test_a_reference_stands_only_where_a_secret_can(tmp_path: Path, line: str, said: str) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text(f"postgres: 16\n{line}\n")
+    with pytest.raises(SpecError, match=said):
+        load_target(file)
+
+
+@given(secret=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=4, max_size=20))
+def test_a_server_that_quotes_the_value_is_quoted_without_it(secret: str) -> None:
+    value = f"host=a password={literal(secret)[literal(secret).index(chr(39)) :]}"
+    shown = f"ALTER SYSTEM SET x TO {literal('host=a password=********')}"
+    statement = Statement(shown, Secret(f"ALTER SYSTEM SET x TO {literal(value)}"))
+    assert secret not in statement.silenced(f'invalid value for parameter "x": "{value}"')
+
+
+@given(st.text(st.sampled_from("ab1=:/@?&'\"\\ $-%;|<>`(){}.\n\t,#~!*"), max_size=80))
+def test_masking_takes_any_text(text: str) -> None:
+    for name in ("archive_command", "primary_conninfo", "app.api_key", "app.dsn", "work_mem"):
+        assert isinstance(shown_setting(name, text), str)
+    assert isinstance(scrub(text) + shown_line(text), str)
+
+
+def test_masking_is_linear() -> None:
+    for text in (
+        "a" * 200_000,
+        "pass" * 50_000,
+        "://" * 60_000,
+        "'" * 100_001,
+        "/a" * 100_000,
+        "a=" * 100_000,
+    ):
+        for name in ("archive_command", "primary_conninfo", "work_mem"):
+            shown_setting(name, text)
+        shown_line(text)
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("pgbackrest --stanza=main archive-push %p",) * 2,
+        ("test ! -f /mnt/wal/%f && cp %p /mnt/wal/%f",) * 2,
+        ("envdir /etc/wal-g.d/env wal-g wal-push %p",) * 2,
+        ("rsync -a %p postgres@backup:/wal/%f",) * 2,
+        ("aws s3 cp %p s3://bucket/wal/%f --region eu-central-1",) * 2,
+        ("gzip < %p > /archive/%f.gz",) * 2,
+        ("PGPASSWORD=x psql", "PGPASSWORD=******** psql"),
+        ("curl -T %p https://bob:x@y@h/%f?sig=z", "curl -T %p https://********@h/%f?********"),
+        ("tool --password x --token=y", "tool --password ******** --token=********"),
+        ("tool 'does not end", "********"),
+    ],
+)
+def test_a_command_shows_what_is_plainly_no_secret(command: str, shown: str) -> None:
+    assert shown_setting("archive_command", command) == shown
