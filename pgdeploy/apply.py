@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.change import Change, Effect, Stage, Statement
@@ -122,8 +122,9 @@ def _run_together(
         with connection.pipeline() as pipeline:
             connection.execute("BEGIN")
             for statement, text in zip(statements, sent, strict=True):
-                secret = statement.secret is not None
-                with unlogged.statement(in_transaction=True) if unlogged and secret else nullcontext():
+                if unlogged and statement.secret is not None:
+                    cursors.append(unlogged.execute(text, in_transaction=True))
+                else:
                     cursors.append(connection.execute(text))
             connection.execute("COMMIT")
             pipeline.sync()
@@ -144,9 +145,10 @@ def _run_each(
 
     sent = [statement.sent() for statement in statements]
     for statement, text in zip(statements, sent, strict=True):
-        secret = statement.secret is not None
         try:
-            with unlogged.statement(in_transaction=False) if unlogged and secret else nullcontext():
+            if unlogged and statement.secret is not None:
+                unlogged.execute(text, in_transaction=False)
+            else:
                 connection.execute(text)
         except psycopg.Error as error:
             if borrows:

@@ -5,8 +5,7 @@ A SCRAM verifier is no password, but lets others guess at one; and members of pg
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,8 +30,23 @@ _SAMPLE = "log_transaction_sample_rate"
 """Logs whole transactions, and is asked for when one begins."""
 
 
+_BOUND = "SELECT pg_catalog.set_config('pgdeploy.statement', %s, true)"
+_EXECUTE = """
+DO $$BEGIN
+  EXECUTE pg_catalog.current_setting('pgdeploy.statement');
+EXCEPTION WHEN OTHERS THEN
+  -- without the context, which is the statement
+  RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
+END$$"""
+"""The statement comes as a parameter, so that what logs and counts statements (log_statement up to `mod`) has this one."""
+
+
 class Unlogged:
-    """Switches all of it off and on again in one session, as far as its user may: a superuser, or by GRANT SET."""
+    """Runs statements of one session out of sight.
+
+    A superuser, or who has GRANT SET, switches all of it off and on again. For others the statement is executed by
+    one that only names it.
+    """
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         """Outside a transaction; none that begins afterwards is a sample."""
@@ -43,20 +57,28 @@ class Unlogged:
             else "pg_catalog.current_setting('is_superuser') = 'on'"
         )
         query = (
-            "SELECT name, setting FROM pg_catalog.pg_settings"  # noqa: S608 - words of ours
-            f" WHERE name = ANY(%s) AND (context = 'user' OR context = 'superuser' AND {may})"
+            f"SELECT name, setting, context = 'user' OR context = 'superuser' AND {may}"  # noqa: S608 - words of ours
+            " FROM pg_catalog.pg_settings WHERE name = ANY(%s)"
         )
+        rows = connection.execute(query, [[*_SILENT, _SAMPLE]]).fetchall()
         self._connection = connection
-        self._logged = dict(connection.execute(query, [[*_SILENT, _SAMPLE]]).fetchall())
+        self._logged = {name: setting for name, setting, settable in rows if settable}
+        self._complete = all(settable for _, _, settable in rows)
         if self._logged.pop(_SAMPLE, None) is not None:
             connection.execute(f"SET {_SAMPLE} TO 0")
 
-    @contextmanager
-    def statement(self, *, in_transaction: bool) -> Iterator[None]:
-        """Around one statement. In a transaction, its end takes all back where the statement fails."""
+    def execute(self, text: str, *, in_transaction: bool) -> psycopg.Cursor[Any]:
+        """One statement. In a transaction, its end takes back what was switched off where the statement fails.
+
+        Raises:
+            psycopg.Error: the server refuses it.
+        """
         self._set({name: _SILENT[name] for name in self._logged}, local=in_transaction)
         try:
-            yield
+            if self._complete or not in_transaction:
+                return self._connection.execute(text)
+            self._connection.execute(_BOUND, [text])
+            return self._connection.execute(_EXECUTE)
         finally:
             if not self._connection.closed:
                 self._set(self._logged, local=in_transaction)

@@ -292,8 +292,11 @@ def _sql(question: dict[str, Any], text: str) -> list[list[str]] | None:
     """Rows of a query, as the OS user postgres; None when the server does not let us in."""
     words = ["psql", "-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", question["socket_folder"]]
     words += ["-p", str(question["port"]), "-d", "postgres", "-f", "-"]
+    # names mean what PostgreSQL means, whatever is preset for the role or the database, or in our environment
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     done = subprocess.run(
         ["runuser", "-u", "postgres", "--", *words],
+        env={**ours, "PGOPTIONS": "-c role=none -c search_path=pg_catalog,pg_temp"},
         input=text,
         capture_output=True,
         text=True,
