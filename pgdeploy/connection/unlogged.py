@@ -38,7 +38,7 @@ EXCEPTION WHEN OTHERS THEN
   -- without the context, which is the statement
   RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
 END$$"""
-"""The statement comes as a parameter, so that what logs and counts statements (log_statement up to `mod`) has this one."""
+"""The statement comes as a parameter: what logs and counts statements (log_statement up to `mod`) has only this one."""
 
 
 class Unlogged:
