@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pgdeploy.trust import NO_COMMANDS, no_commands
-
 if TYPE_CHECKING:
     from pgdeploy.gate import Way
 
@@ -98,13 +96,19 @@ class NoCommands(argparse.Action):
     def __call__(
         self, parser: object, namespace: argparse.Namespace, values: object, option_string: str | None = None
     ) -> None:
-        os.environ[NO_COMMANDS] = "1"
+        from pgdeploy.trust import forbid_commands
+
+        forbid_commands()
         setattr(namespace, self.dest, True)
 
 
 def leave_python_alone(known: argparse.Namespace) -> None:
     """Before any conftest.py is loaded: none is, where specs are asked that may be somebody else's."""
-    if getattr(known, "pgdeploy_targets", None) and no_commands():
+    if not getattr(known, "pgdeploy_targets", None):
+        return
+    from pgdeploy.trust import no_commands
+
+    if no_commands():
         known.noconftest = True
 
 

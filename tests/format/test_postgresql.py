@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -23,10 +24,17 @@ def server(request: pytest.FixtureRequest) -> Iterator[tuple[Cluster, Connection
     """A server, and a session that reads its files; they are as they were afterwards."""
     cluster: Cluster = request.getfixturevalue(request.param)
     kept = {name: (cluster.data / name).read_bytes() for name in ("postgresql.conf", "pg_hba.conf")}
+    loaded = "SELECT pg_conf_load_time()"
     with cluster.open() as connection:
         yield cluster, connection
-    for name, content in kept.items():
-        (cluster.data / name).write_bytes(content)
+        for name, content in kept.items():
+            (cluster.data / name).write_bytes(content)
+        # whole seconds: what is loaded in the second of its change is not known to be newer
+        time.sleep(1)
+        before = connection.execute(loaded).fetchone()
+        connection.execute("SELECT pg_reload_conf()")
+        while connection.execute(loaded).fetchone() == before:
+            time.sleep(0.02)
 
 
 def write(cluster: Cluster, name: str, content: str) -> None:

@@ -66,8 +66,8 @@ def test_its_last_lines_are_told(target: Target, monkeypatch: pytest.MonkeyPatch
     first, *rest = str(error.value).splitlines()
     assert first == "deploying some failed:"
     assert len(rest) == deploying.LAST_LINES
-    assert "  the end" in rest
-    assert "  line 98" in rest
+    assert "  | the end" in rest
+    assert "  | line 98" in rest
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_without_pyinfra(target: Target, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_up_stops_at_the_deploy(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch, "raise SystemExit('no such package')")
     result = CliRunner().invoke(app, ["up", str(target.file)])
-    assert str(result.exception) == "deploying some failed:\n  no such package"
+    assert str(result.exception) == "deploying some failed:\n  | no such package"
     assert result.stderr.splitlines() == ["note: deploying some with pyinfra", "some: stopped at: deploy"]
 
 

@@ -27,7 +27,7 @@ def refused(site: Site, *arguments: str) -> str:
     [
         (["--target", "twon"], "no target twon in specs/; did you mean town?"),
         (["--target", "specs/twon.yaml"], "specs/twon.yaml: no such spec file"),
-        (["--target", "specs/"], "specs/: no such spec file"),
+        (["--target", "specs/"], "specs/: not a regular file; a spec is a YAML file"),
         (["--target", "town", "--specs", "nowhere"], "no target town in nowhere/; there are: none"),
         (["--target", "t*", "--dsn", "host=a"], "--dsn is for one target, --target gives 2: town, tree"),
         (

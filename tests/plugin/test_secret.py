@@ -66,13 +66,13 @@ def test_when_probes_use_it(loud: Site) -> None:
     assert not loud.seen(result)
 
 
-@pytest.mark.parametrize("broken", ["pgdeploy.target.Target.read", "pgdeploy.change.ident"])
+@pytest.mark.parametrize("broken", ["pgdeploy.target.Target.read", "pgdeploy.secret.SecretRef.read"])
 def test_when_a_defect_of_ours_meets_it(loud: Site, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def defect(*_: object) -> None:
         password = CANARY  # noqa: F841
         raise ZeroDivisionError("a defect")
 
-    loud.write("specs/test_own.py", "def test_own(connect_as): connect_as('town_group')\n")
+    loud.write("specs/test_own.py", "def test_own(connect_as): connect_as('town_app')\n")
     monkeypatch.setattr(broken, defect)
     result = loud.run(*LOUD, "specs/test_own.py")
     assert {"failed", "errors"} & result.parseoutcomes().keys()

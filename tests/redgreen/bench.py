@@ -135,7 +135,7 @@ class Bench:
         """SQL by hand; ALTER SYSTEM is followed by a reload."""
         if not texts:
             return
-        with closing(self.cluster.open(self.names.by_key.get(at, at))) as connection:
+        with closing(self.cluster.open(self.names.by_key.get(at, at), configured=False)) as connection:
             for text in several(texts):
                 connection.execute(self.names.sql(self._with_extension(text)).encode())
         if "ALTER SYSTEM" in str(texts):
@@ -143,7 +143,7 @@ class Bench:
 
     def run_without_reload(self, text: str) -> None:
         """SQL by hand that the running server hears nothing of yet."""
-        with closing(self.cluster.open()) as connection:
+        with closing(self.cluster.open(configured=False)) as connection:
             connection.execute(text.encode())
 
     def reload(self) -> None:

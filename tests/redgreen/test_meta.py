@@ -31,6 +31,7 @@ NO_CHECK = {
     "Spec.source": "for readers",
     "Spec.connect": "how the server is reached",
     "Connect.dsn": "how the server is reached",
+    "Connect.require_auth": "how the server is reached",
     "Connect.ssh": "how the server is reached",
     "Ssh.host": "how the server is reached",
     "Ssh.user": "how the server is reached",
@@ -86,7 +87,10 @@ def test_every_check_has_a_case(tmp_path: Path, major: int) -> None:
 def test_the_base_spec_says_everything(tmp_path: Path) -> None:
     said = {label for major in MAJORS for label, _ in coverage.written(_target(tmp_path, major).spec)}
     elsewhere = {"Spec.host", "Spec.vm", *coverage.fields(HostSpec), *coverage.fields(VmSpec)}
-    assert {*coverage.fields(Spec), *NO_CHECK} - said - elsewhere - {"Connect.dsn"} == set()
+    assert {*coverage.fields(Spec), *NO_CHECK} - said - elsewhere - {
+        "Connect.dsn",
+        "Connect.require_auth",
+    } == set()
 
 
 def test_every_field_is_checked(benches: Callable[[str], Bench], tmp_path: Path) -> None:
