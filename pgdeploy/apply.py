@@ -169,7 +169,7 @@ def statements_of(change: Change) -> Iterator[Statement]:
     if change.stage is not Stage.EXTENSION:
         yield from change.statements
         return
-    yield Statement("SET LOCAL search_path = public, pg_temp")
+    yield Statement("SET LOCAL search_path = public")
     yield from change.statements
     yield Statement(f"SET LOCAL search_path = {SEARCH_PATH}")
 

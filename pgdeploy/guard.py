@@ -84,17 +84,18 @@ class Guard:
 
         Raises:
             ApplyError: the guard's lock is lost, so another apply may be running.
+            TargetError: an event trigger would give our rights to somebody.
         """
         pid = self._connection.info.backend_pid if self._connection is not None else 0
         with closing(self._server.open(database)) as connection:
             with connection.pipeline():
                 ours = connection.execute("SELECT pg_catalog.pg_try_advisory_lock_shared(%s, %s)", WRITER)
                 held = connection.execute(_HELD, [pid, *LOCK])
-                silence_event_triggers(connection)
             if ours.fetchone() != (True,):
                 raise ApplyError("another session holds the lock of those that write; plan again")
             if held.fetchone() is None:
                 raise ApplyError(f"the lock of this apply is lost: backend {pid}, which held it, has ended")
+            silence_event_triggers(connection, self._server.address)
             yield connection
 
     def release(self) -> None:

@@ -118,11 +118,11 @@ class Cluster(Server):
             self._examine()
             self._prepare_programs()
             self._home.prepare_log()
-            self._sockets = Path(tempfile.mkdtemp(prefix="pgdeploy-", dir=self._scratch))
+            self._end_predecessor()
+            self._sockets = Path(tempfile.mkdtemp(prefix=_SOCKETS, dir=self._scratch))
             self._give_to_server(self._sockets)
             if not self._home.has_data("PG_VERSION"):
                 self._initdb()
-            self._end_predecessor()
             self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
         except BaseException:
             self.stop()
@@ -217,10 +217,23 @@ class Cluster(Server):
         """Look at data that is there already, before the server starts on it; raises TargetError."""
 
     def _end_predecessor(self) -> None:
-        """A server that outlived its pgdeploy."""
-        if self._home.has_data("postmaster.pid"):
-            self._pg_ctl("stop", "-m", "immediate", check=False)
-            self._home.remove_data("postmaster.pid")
+        """A server that outlived its pgdeploy.
+
+        Raises:
+            TargetError: it is somebody else's.
+        """
+        left = self._home.data("postmaster.pid")
+        if left is None:
+            return
+        lines = left.decode(errors="replace").splitlines()
+        # one that has only begun to start has written fewer lines
+        if len(lines) >= _WITH_SOCKETS and not Path(lines[4]).name.startswith(_SOCKETS) and _runs(lines[0]):
+            raise TargetError(
+                f"{self.home}: a PostgreSQL that pgdeploy did not start runs on this data (process {lines[0]}, "
+                f"socket in {lines[4] or 'no folder'}); stop it with pg_ctl, or name another directory"
+            )
+        self._pg_ctl("stop", "-m", "immediate", check=False)
+        self._home.remove_data("postmaster.pid")
 
     def _prepare_programs(self) -> None:
         """Copy the programs when the server's user cannot reach them (a venv under /root, say)."""
@@ -300,6 +313,18 @@ class Cluster(Server):
 
 _HBA, _AUTO, _WORKED = "pg_hba.conf", "postgresql.auto.conf", "postgresql.auto.conf.worked"
 _OURS_IN_HOME = frozenset({DATA, LOG, LOCK, "secrets.json", "secrets.json.new", _WORKED})
+
+
+_SOCKETS = "pgdeploy-"
+"""Begins the names of the folders of our sockets: by it a server that we started is known again."""
+
+
+_WITH_SOCKETS = 5
+"""Lines of postmaster.pid up to the one that names that folder."""
+
+
+def _runs(pid: str) -> bool:
+    return pid.isdigit() and Path("/proc", pid).exists()
 
 
 def _reasons(said: str) -> list[str]:

@@ -85,14 +85,14 @@ SELECT b.pid, pg_catalog.current_setting('search_path'), (
 FROM pg_catalog.pg_backend_pid() AS b(pid)
 """
 
-_SILENCE = """
-SELECT pg_catalog.set_config(%(name)s, %(value)s, false)
-WHERE pg_catalog.current_setting('is_superuser') = 'on' AND EXISTS (
-    SELECT FROM pg_catalog.pg_event_trigger e
-    JOIN pg_catalog.pg_proc f ON f.oid = e.evtfoid
-    JOIN pg_catalog.pg_roles o ON o.oid = f.proowner
-    WHERE NOT o.rolsuper AND e.evtenabled <> 'D')
+_TENANTS_TRIGGERS = """
+SELECT e.evtname::text, e.evtenabled::text, o.rolname::text, pg_catalog.current_setting('is_superuser') = 'on'
+FROM pg_catalog.pg_event_trigger e
+JOIN pg_catalog.pg_proc f ON f.oid = e.evtfoid
+JOIN pg_catalog.pg_roles o ON o.oid = f.proowner
+WHERE NOT o.rolsuper AND o.rolname <> current_user AND e.evtenabled <> 'D' AND e.evtevent <> 'login'
 """
+"""Event triggers of functions that are no superuser's. O fires but in a session of a replica, R in that, A always."""
 
 _PRESETS = ["database", "user", "database user", "global"]
 """Sources in pg_settings of what ALTER ROLE and ALTER DATABASE ... SET say."""
@@ -150,17 +150,33 @@ def set_for_session(connection: psycopg.Connection[Any], **settings: str) -> Non
     connection.execute(f"SELECT {calls}".encode(), [word for pair in settings.items() for word in pair])
 
 
-def silence_event_triggers(connection: psycopg.Connection[Any]) -> None:
-    """Before DDL as a superuser: no event trigger fires where one would run a function of somebody who is none.
+def silence_event_triggers(connection: psycopg.Connection[Any], address: str) -> None:
+    """Before DDL: no event trigger fires that would run a function of a role which is no superuser, with our rights.
 
     Those of superusers go on, as they may be there to watch us. Before PostgreSQL 17 there is no switch for them alone.
 
     Raises:
-        psycopg.Error: the server refuses it.
+        TargetError: one cannot be kept from firing.
+        psycopg.Error: the server refuses the question.
     """
-    newer = connection.info.server_version >= 170000
-    switch = ("event_triggers", "off") if newer else ("session_replication_role", "replica")
-    connection.execute(_SILENCE, dict(zip(("name", "value"), switch, strict=True)))
+    rows = connection.execute(_TENANTS_TRIGGERS).fetchall()
+    if not rows:
+        return
+    states, superuser = {row[1] for row in rows}, rows[0][3]
+    firing = {"A", "O"}
+    if superuser and connection.info.server_version >= 170000:
+        firing = set()
+        set_for_session(connection, event_triggers="off")
+    elif superuser and "O" in states:
+        firing = {"A", "R"}
+        set_for_session(connection, session_replication_role="replica")
+    elif superuser:
+        firing = {"A"}
+    if loud := [f"{name} (of {owner})" for name, state, owner, _ in rows if state in firing]:
+        raise TargetError(
+            f"{address}: event trigger {', '.join(loud)} would run a function of a role that is no superuser with our "
+            "rights; give the function to a superuser, or disable the event trigger, and apply again"
+        )
 
 
 def decode_leniently(connection: psycopg.Connection[Any]) -> None:

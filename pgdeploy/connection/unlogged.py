@@ -16,6 +16,7 @@ _SILENT = {
     "log_min_duration_statement": "-1",
     "log_min_duration_sample": "-1",
     "log_min_error_statement": "panic",
+    "log_min_messages": "warning",  # at debug levels the server logs what it parses
     "debug_print_parse": "off",
     "debug_print_rewritten": "off",
     "track_activities": "off",  # pg_stat_activity

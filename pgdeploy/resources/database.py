@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
@@ -23,7 +24,7 @@ from pgdeploy.resources.ownership import OwnershipSpec
 from pgdeploy.resources.role import compare_stored, names_by_oid
 from pgdeploy.resources.schema import SchemaSpec
 from pgdeploy.resources.setting import parameter_of, stored
-from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, quoted
+from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, resets
 from pgdeploy.secretplace import shown_setting
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
 
@@ -274,9 +275,10 @@ class Database(Resource):
                 statement = assignment(f"ALTER DATABASE {database}", setting, clear(value), parameter)
                 yield Change(Stage.ROLE_IN_DATABASE, (statement,), (cause,), acts_as=self._owner(facts))
         if cause := fields.get("undeclared_settings"):
-            for setting, _ in self._undeclared(facts):
-                text = f"ALTER DATABASE {database} RESET {quoted(setting)}"
-                yield Change(Stage.ROLE_IN_DATABASE, statements(text), (cause,), acts_as=self._owner(facts))
+            extra = [setting for setting, _ in self._undeclared(facts)]
+            known = partial(parameter_of, facts)
+            for statement in resets(f"ALTER DATABASE {database}", extra, self.spec.settings, known):
+                yield Change(Stage.ROLE_IN_DATABASE, (statement,), (cause,), acts_as=self._owner(facts))
 
 
 def _require_provider(provider: str | None, facts: Facts) -> None:

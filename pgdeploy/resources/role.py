@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
@@ -18,7 +19,7 @@ from pgdeploy.change import MASK, Change, Risk, Stage, Statement, ident, literal
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
 from pgdeploy.resources.setting import parameter_of, stored
-from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, compared, quoted, same, shown
+from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, compared, resets, same, shown
 from pgdeploy.secret import SecretRef, is_scram, matches
 from pgdeploy.secretplace import shown_setting
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
@@ -306,9 +307,13 @@ class Role(Resource):
                     statement = assignment(before, setting, clear(value), parameter)
                     yield self._setting_change(database, statement, fields[field])
         if "undeclared_settings" in fields:
+            extra: dict[str | None, list[str]] = {}
             for database, setting, _ in self._undeclared(facts):
-                reset = Statement(f"{self._alter(database)} RESET {quoted(setting)}")
-                yield self._setting_change(database, reset, fields["undeclared_settings"])
+                extra.setdefault(database, []).append(setting)
+            known = partial(parameter_of, facts)
+            for database, names in extra.items():
+                for statement in resets(self._alter(database), names, self._desired(database), known):
+                    yield self._setting_change(database, statement, fields["undeclared_settings"])
 
     def _alter(self, database: str | None) -> str:
         return f"ALTER ROLE {ident(self.role)}" + (f" IN DATABASE {ident(database)}" if database else "")

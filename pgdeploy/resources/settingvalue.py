@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+
 from pgdeploy.change import Statement, ident, literal
 from pgdeploy.check import Outcome
 from pgdeploy.parameter import Parameter
@@ -77,6 +79,28 @@ def compared(conforms: bool, desired: str, actual: str, origin: str = "", stuck:
 def quoted(setting: str) -> str:
     """A setting's name in SQL."""
     return ".".join(ident(part) for part in setting.split("."))
+
+
+RESET_BY_ALL = frozenset({"transaction_isolation", "transaction_read_only", "transaction_deferrable"})
+"""PostgreSQL stores these for a role or a database, and then refuses to RESET one of them by its name."""
+
+
+def resets(
+    before: str,
+    undeclared: Iterable[str],
+    declared: Mapping[str, SettingValue],
+    known: Callable[[str], Parameter | None],
+) -> list[Statement]:
+    """Statements that take back what the spec does not say, of one ALTER ROLE ... or ALTER DATABASE ... .
+
+    Raises:
+        SecretError: a declared value is a reference that gives no secret.
+    """
+    names = list(undeclared)
+    if not RESET_BY_ALL.intersection(map(str.lower, names)):
+        return [Statement(f"{before} RESET {quoted(setting)}") for setting in names]
+    again = [assignment(before, setting, clear(value), known(setting)) for setting, value in declared.items()]
+    return [Statement(f"{before} RESET ALL"), *again]
 
 
 def assignment(before: str, setting: str, value: PlainValue, parameter: Parameter | None) -> Statement:

@@ -6,6 +6,7 @@ SET ROLE, and SET SESSION AUTHORIZATION too, leave a session that can become sup
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.check import name
@@ -21,21 +22,32 @@ if TYPE_CHECKING:
 def act_as(role: str, gate: Gate, database: str | None) -> psycopg.Connection[Any]:
     """A connection as the role, as any client of the role gets it, in a transaction of its own.
 
-    A superuser gets one in which nobody presets what names mean.
+    For a role that is superuser or creates roles, or can become such a role, nobody presets what names mean in it.
 
     Raises:
         TargetError: the server does not let us log in as the role; what to do about it.
     """
     password = _secret(role, gate)
     try:
-        connection = gate.server.open(database, user=role, password=password, configured=False)
-        if connection.info.parameter_status("is_superuser") == "on":
-            connection.close()
-            connection = gate.server.open(database, user=role, password=password)
+        connection = gate.server.open(
+            database, user=role, password=password, configured=_is_powerful(role, gate)
+        )
     except TargetError as error:
         raise TargetError(f"cannot act as role {name(role)}: {error}; {_advice(role, gate)}") from error
     connection.autocommit = False
     return connection
+
+
+_POWERFUL = """
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_roles r JOIN pg_catalog.pg_roles s ON pg_catalog.pg_has_role(r.oid, s.oid, 'MEMBER')
+    WHERE r.rolname = %s AND (s.rolsuper OR s.rolcreaterole))"""
+
+
+def _is_powerful(role: str, gate: Gate) -> bool:
+    """Asked in a session of ours: one of the role itself may have begun as somebody else."""
+    with closing(gate.server.open()) as connection:
+        return bool(connection.execute(_POWERFUL, [role]).fetchone()[0])  # type: ignore[index]
 
 
 def _secret(role: str, gate: Gate) -> Secret | None:

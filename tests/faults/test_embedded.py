@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
 import time
@@ -9,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
+from pgdeploy.connection.embedded import wheel_bin
 from tests.faults.site import SPEC, Site
 
 
@@ -45,6 +48,30 @@ def test_kill_9(site: Site, point: str) -> None:
     code, said = site.run("check", "--no-probes")
     assert (code, "0 drift" in said) == (0, True), said
     assert site.servers() == []
+
+
+def test_a_server_of_somebody_else_is_left_alone(site: Site) -> None:
+    """Whoever starts the kept cluster by hand, to look around with psql, keeps it."""
+    assert site.run("apply", "--yes")[0] == 0
+    sockets = site.home.parent / "sockets"
+    sockets.mkdir()
+    identity = [] if os.geteuid() else ["setpriv", "--reuid=nobody", "--clear-groups"]
+    if identity:
+        shutil.chown(sockets, "nobody")
+    control = [*identity, str(wheel_bin(16) / "pg_ctl"), "-D", str(site.home / "data"), "-w"]
+    options = f"-k {sockets} -c listen_addresses="
+    subprocess.run(
+        [*control, "-l", "/dev/null", "-o", options, "start"], check=True, stdout=subprocess.DEVNULL, cwd="/"
+    )
+    try:
+        code, said = site.run("check")
+        assert code == 1
+        assert "a PostgreSQL that pgdeploy did not start runs on this data" in said
+        status = subprocess.run([*control, "status"], check=False, capture_output=True, cwd="/")
+        assert status.returncode == 0
+    finally:
+        subprocess.run([*control, "-m", "fast", "stop"], check=True, stdout=subprocess.DEVNULL, cwd="/")
+    assert site.run("check", "--no-probes")[0] == 0
 
 
 def test_ctrl_c_takes_the_server_along(site: Site) -> None:

@@ -113,6 +113,56 @@ def test_nobody_presets_what_names_mean_to_a_superuser(site: Site) -> None:
     site.execute("ALTER DATABASE postgres RESET search_path")
 
 
+TRAP = """
+CREATE SCHEMA evil;
+CREATE FUNCTION evil.deed() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+  BEGIN SET ROLE NONE; EXCEPTION WHEN OTHERS THEN NULL; END;
+  BEGIN SET ROLE town_boss; EXCEPTION WHEN OTHERS THEN NULL; END;
+  EXECUTE 'ALTER ROLE town_app SUPERUSER';
+  RETURN 1;
+END $$;
+CREATE VIEW evil.things AS SELECT 1 AS thing;
+CREATE FUNCTION evil.now() RETURNS timestamptz LANGUAGE sql AS 'SELECT evil.deed(); SELECT pg_catalog.now()';
+GRANT USAGE ON SCHEMA evil TO PUBLIC;
+"""
+
+
+@pytest.mark.parametrize("role", ["town_boss", "town_deputy"])
+@pytest.mark.parametrize("more", ["", "ALTER DATABASE postgres SET role = 'town_app'"])
+def test_nobody_presets_what_names_mean_to_whoever_can_become_superuser(
+    site: Site, role: str, more: str
+) -> None:
+    """Even where the preset makes the session begin as somebody who is none."""
+    rules = site.server.data / "pg_hba.conf"
+    usual = rules.read_text()
+    site.execute("CREATE ROLE town_boss LOGIN SUPERUSER")
+    site.execute("CREATE ROLE town_deputy LOGIN IN ROLE town_boss")
+    site.execute(TRAP)
+    _let_in(site, f"local all town_boss,town_deputy trust\n{usual}")
+    site.execute("ALTER DATABASE postgres SET search_path = evil, pg_catalog, public")
+    if more:
+        site.execute(more)
+    try:
+        text = f"""
+            def test_own(connect_as):
+                connection = connect_as({role!r})
+                assert connection.execute("SHOW search_path").fetchone() == ("pg_catalog,pg_temp",)
+                connection.execute("SELECT now()")
+                connection.commit()
+        """
+        assert run(site, dedent(text)).parseoutcomes() == {"passed": 1}
+        with site.server.open() as connection:
+            query = "SELECT rolsuper FROM pg_roles WHERE rolname = 'town_app'"
+            assert connection.execute(query).fetchone() == (False,)
+    finally:
+        with site.server.open() as connection:
+            connection.execute("ALTER DATABASE postgres RESET ALL")
+            connection.execute("DROP SCHEMA evil CASCADE")
+            connection.execute("DROP ROLE town_deputy, town_boss")
+        _let_in(site, usual)
+
+
 SHUT = """
 def test_own(connect_as):
     connect_as("town_group")

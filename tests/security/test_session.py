@@ -229,6 +229,54 @@ def test_an_event_trigger_of_a_tenant_does_not_fire_in_a_session_that_writes(sho
         assert connection.execute(query).fetchone() == (True,)
 
 
+@pytest.mark.parametrize("enabled", ["ALWAYS", "REPLICA"])
+def test_one_that_cannot_be_kept_from_firing_stops_the_apply(shop: Shop, enabled: str) -> None:
+    from pgdeploy.guard import alone
+
+    with shop.server.open("tenants") as connection:
+        connection.execute(EVENT_TRIGGER.encode())
+        connection.execute(f"ALTER EVENT TRIGGER deed ENABLE {enabled}".encode())
+        newer = connection.info.server_version >= 170000
+    with alone(shop.server) as guard:
+        if enabled == "ALWAYS" and not newer:
+            with (
+                pytest.raises(TargetError, match=r"event trigger deed \(of tenant\)"),
+                guard.session("tenants"),
+            ):
+                pass
+        else:
+            with guard.session("tenants") as connection:
+                connection.execute("CREATE SCHEMA of_ours")
+    with shop.server.open() as connection:
+        query = "SELECT rolsuper FROM pg_roles WHERE rolname = 'tenant'"
+        assert connection.execute(query).fetchone() == (False,)
+
+
+def test_nor_one_that_the_switch_for_another_would_turn_on(server16: Cluster) -> None:
+    from pgdeploy.guard import alone
+
+    with server16.open() as connection:
+        connection.execute("CREATE ROLE tenant")
+        connection.execute("CREATE DATABASE tenants OWNER tenant")
+    try:
+        with server16.open("tenants") as connection:
+            connection.execute(EVENT_TRIGGER.encode())
+            connection.execute("ALTER EVENT TRIGGER deed ENABLE REPLICA")
+            connection.execute(
+                "CREATE EVENT TRIGGER another ON ddl_command_end EXECUTE FUNCTION public.deed()"
+            )
+        with (
+            alone(server16) as guard,
+            pytest.raises(TargetError, match=r"event trigger deed \(of tenant\)"),
+            guard.session("tenants"),
+        ):
+            pass
+    finally:
+        with server16.open() as connection:
+            connection.execute("DROP DATABASE tenants")
+            connection.execute("DROP ROLE tenant")
+
+
 def test_event_triggers_of_superusers_go_on(shop: Shop) -> None:
     from pgdeploy.guard import alone
 

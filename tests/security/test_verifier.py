@@ -31,8 +31,9 @@ roles:
 LIBRARIES = "pg_stat_statements,pgaudit,auto_explain"
 LOUD = (
     "-c log_statement=all -c log_min_duration_statement=0 -c log_duration=on -c log_min_error_statement=info"
-    " -c log_error_verbosity=verbose -c pgaudit.log=all -c pgaudit.log_parameter=on -c pg_stat_statements.track=all"
-    " -c auto_explain.log_min_duration=0 -c auto_explain.log_nested_statements=on -c log_transaction_sample_rate=1"
+    " -c log_min_messages=debug2 -c log_error_verbosity=verbose -c log_transaction_sample_rate=1"
+    " -c pgaudit.log=all -c pgaudit.log_parameter=on -c pg_stat_statements.track=all"
+    " -c auto_explain.log_min_duration=0 -c auto_explain.log_nested_statements=on"
 )
 USUAL = "-c log_statement=ddl -c pg_stat_statements.track=top"
 """As managed servers have it, whose users may switch nothing off."""
