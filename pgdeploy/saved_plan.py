@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -191,7 +191,19 @@ def _differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
             continue
         for number, (one, other) in enumerate(zip(saved[key], now[key], strict=False), 1):
             yield from _fields(f"{noun} {number}", one, other)
-        yield f"{len(saved[key])} {key} saved, {len(now[key])} now"
+        yield f"{_count(saved[key], noun)} saved, {_count(now[key], noun)} now, {_only_in_one(saved[key], now[key])}"
+
+
+def _count(items: Sequence[Any], noun: str) -> str:
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
+
+
+def _only_in_one(saved: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> str:
+    """The first beyond the shorter of two lists: its statements, its causes, or a finding's id."""
+    when, longer = ("saved", saved) if len(saved) > len(now) else ("now", now)
+    first = longer[min(len(saved), len(now))]
+    texts = [*first.get("sql", ()), *first.get("causes", ()), *([first["id"]] if "id" in first else [])]
+    return f"of which only {when}: {one_line('; '.join(map(str, texts[:2])), 300)}"
 
 
 def _fields(where: str, saved: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
