@@ -290,7 +290,8 @@ def test_in_the_middle_of_the_sql(server: Machine, harm: str) -> None:
         target=server.sql, args=("BEGIN; LOCK TABLE pg_authid IN SHARE MODE; SELECT pg_sleep(8); COMMIT",)
     )
     held.start()
-    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%ALTER ROLE%'"
+    # what it says is not shown: a verifier is in it
+    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'pgdeploy'"
     sign = f'runuser -u postgres -- psql -XAtc "{waits}" | grep -q 1'
     with in_the_background(server) as process:
         when(server, sign, HANG_UP if harm == "cut" else "")
