@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -280,20 +279,36 @@ def test_the_connection_is_cut_while_the_server_gets_its_files(server: Machine) 
     assert server.sql("SHOW max_connections") == "70"
 
 
+@contextmanager
+def roles_locked(machine: Machine) -> Iterator[None]:
+    """Nobody can change a role until this ends, however long the other side takes to get there."""
+    client = ["runuser", "-u", "postgres", "--", "psql", "-XqAt", "-d", "postgres"]
+    with subprocess.Popen(
+        ["docker", "exec", "-i", machine.container, *client],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        print("BEGIN; LOCK TABLE pg_authid IN SHARE MODE; SELECT 'held';", file=holder.stdin, flush=True)
+        assert holder.stdout.readline() == "held\n"
+        try:
+            yield
+        finally:
+            holder.stdin.close()
+
+
 @pytest.mark.parametrize("harm", ["kill", "cut"])
 def test_in_the_middle_of_the_sql(server: Machine, harm: str) -> None:
     """A lock makes its first change wait, so that there is a middle."""
     server.spec(pg15())
     deployed(server)
     server.sql("ALTER ROLE app NOLOGIN")
-    held = threading.Thread(
-        target=server.sql, args=("BEGIN; LOCK TABLE pg_authid IN SHARE MODE; SELECT pg_sleep(8); COMMIT",)
-    )
-    held.start()
     # what it says is not shown: a verifier is in it
     waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'pgdeploy'"
     sign = f'runuser -u postgres -- psql -XAtc "{waits}" | grep -q 1'
-    with in_the_background(server) as process:
+    with roles_locked(server), in_the_background(server) as process:
         when(server, sign, HANG_UP if harm == "cut" else "")
         if harm == "kill":
             process.kill()
@@ -301,7 +316,6 @@ def test_in_the_middle_of_the_sql(server: Machine, harm: str) -> None:
         else:
             told = _said_failing(outcome(process))
             assert "the connection is lost" in told, told
-    held.join()
     converges(server)
     assert server.sql("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'app'") == "t"
 
