@@ -7,14 +7,13 @@ before: CREATEROLE), a change takes a membership first and gives it back in the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pgdeploy.change import Change, ident, statements
 from pgdeploy.check import name
 from pgdeploy.resources import acl
-from pgdeploy.resources.membership import MembershipFact, memberships
+from pgdeploy.resources.membership import by_member, reach
 from pgdeploy.resources.role import RoleFact, roles
 
 if TYPE_CHECKING:
@@ -76,30 +75,13 @@ def _may_set(setting: str, facts: Facts) -> bool:
 # -- memberships ---------------------------------------------------------------------------------------
 
 
-def _by_member(facts: Facts) -> Mapping[str, list[MembershipFact]]:
-    found: dict[str, list[MembershipFact]] = {}
-    for row in facts.once(memberships):
-        found.setdefault(row.member, []).append(row)
-    return found
-
-
-def _reach(facts: Facts, kind: str) -> frozenset[str]:
-    """Roles whose rights are ours: through memberships with INHERIT, or all that SET ROLE leads to."""
-    found, unvisited = {facts.about.user}, [facts.about.user]
-    while unvisited:
-        for row in facts.once(_by_member).get(unvisited.pop(), ()):
-            if getattr(row, kind) and row.role not in found:
-                found.add(row.role)
-                unvisited.append(row.role)
-    return frozenset(found)
-
-
 def _mine(facts: Facts) -> frozenset[str]:
-    return facts.once(_reach, "inherit") | {"PUBLIC"}
+    return facts.once(reach, facts.about.user, "inherit") | {"PUBLIC"}
 
 
 def _acts_as(role: str, facts: Facts) -> bool:
-    return role in facts.once(_reach, "inherit") & facts.once(_reach, "set")
+    me = facts.about.user
+    return role in facts.once(reach, me, "inherit") & facts.once(reach, me, "set")
 
 
 def _may_take(role: str, me: RoleFact, facts: Facts) -> bool:
@@ -112,5 +94,5 @@ def _administers(role: str, me: RoleFact, facts: Facts) -> bool:
     known = facts.once(roles).get(role)
     if known is None or (facts.about.major < ADMIN_SINCE and me.createrole):
         return me.createrole and not (known and known.superuser)
-    ours = (row for member in _mine(facts) for row in facts.once(_by_member).get(member, ()))
+    ours = (row for member in _mine(facts) for row in facts.once(by_member).get(member, ()))
     return any(row.role == role and row.admin for row in ours)

@@ -257,6 +257,35 @@ databases:
 """
 
 
+DROPPED = """\
+postgres: {major}
+undeclared: {{roles: ignore, databases: ignore}}
+roles: {{rights_gone: {{state: absent}}}}
+databases: {{rights_app: {{}}, rights_other: {{}}}}
+"""
+
+
+@pytest.mark.parametrize("administered", [True, False])
+def test_a_role_with_privileges_is_dropped_by_who_administers_it(
+    site: Site, deployer: str, administered: bool
+) -> None:
+    site.root.execute("CREATE ROLE rights_gone")
+    for database in sorted(CREATED):
+        site.root.execute(f"CREATE DATABASE {database} OWNER {deployer}".encode())
+        site.root.execute(f"GRANT CREATE ON DATABASE {database} TO rights_gone".encode())
+    if administered:
+        site.root.execute("GRANT rights_gone TO rights_deployer WITH ADMIN OPTION")
+    planned = site.plan(deployer, DROPPED)
+    if not administered and site.major >= 16:
+        assert "rights_deployer may not: it needs" in stuck(planned)["role[rights_gone].absent"]
+        assert [text for text in statements(planned) if "DROP" in text] == []
+        return
+    apply(permitted(planned, destructive=True, unreadable=True), site.by(deployer))
+    assert statements(site.plan(deployer, DROPPED)) == []
+    assert site.memberships(deployer) == []
+    assert site.root.execute("SELECT 1 FROM pg_roles WHERE rolname ~ 'gone|nobody'").fetchall() == []
+
+
 def test_somebody_elses_role_is_not_taken(site: Site, deployer: str) -> None:
     """On 16 CREATEROLE alone gives no rights over a role that another made; before, it does."""
     site.root.execute("CREATE ROLE rights_owner")

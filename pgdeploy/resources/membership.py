@@ -43,6 +43,25 @@ def _by_pair(facts: Facts) -> Mapping[tuple[str, str], list[MembershipFact]]:
     return found
 
 
+def by_member(facts: Facts) -> Mapping[str, list[MembershipFact]]:
+    """The memberships that each role has."""
+    found: dict[str, list[MembershipFact]] = {}
+    for row in facts.rows(MEMBERSHIPS):
+        found.setdefault(row.member, []).append(row)
+    return found
+
+
+def reach(facts: Facts, member: str, *options: str) -> frozenset[str]:
+    """The role itself, and all where memberships lead it that have one of these options (admin, inherit, set)."""
+    found, unvisited = {member}, [member]
+    while unvisited:
+        for row in facts.once(by_member).get(unvisited.pop(), ()):
+            if row.role not in found and any(getattr(row, option) for option in options):
+                found.add(row.role)
+                unvisited.append(row.role)
+    return frozenset(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Membership(Resource):
     """One role being a member of another."""

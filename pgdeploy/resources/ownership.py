@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from pgdeploy.change import Change, Stage, ident, statements
+from pgdeploy.change import Change, Risk, Stage, ident, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts
 from pgdeploy.resources import acl, database, schema
+from pgdeploy.resources.membership import reach
 from pgdeploy.resources.object import KEYWORD, Object, clause, shown
-from pgdeploy.resources.role import absent
+from pgdeploy.resources.role import absent, roles
 from pgdeploy.spec.model import Identifier, Model
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 _ALTER = {"foreign_server": "SERVER"}
 """Where ALTER names a kind of object otherwise than GRANT does."""
+
+_RUNS_CODE = ("table", "function", "procedure")
+"""What can run with its owner's rights what somebody wrote: views, triggers, index expressions, SECURITY DEFINER."""
 
 
 class OwnershipSpec(Model):
@@ -71,17 +75,59 @@ class Ownership(Resource):
             return Outcome(False, desired, "no such object", stuck="make the object first; pgdeploy does not")
         others = self._others(facts)
         actual = listing(f"{shown(key)}: {name(owner)}" for key, owner in others.items())
-        return Outcome(not others, desired, actual if others else desired)
+        return Outcome(not others, desired, actual if others else desired, stuck=self._stuck(facts))
+
+    def _by_strangers(self, facts: Facts) -> dict[acl.ObjectKey, str]:
+        """What a role wrote that could not act as the new owner: it would from then on.
+
+        PostgreSQL's own rule for ALTER ... OWNER TO, asked of the present owner and not of who runs it.
+        """
+        others = self._others(facts)
+        strangers = {owner for owner in others.values() if not _could_be(owner, self.spec.owner, facts)}
+        return {key: owner for key, owner in others.items() if owner in strangers and key.kind in _RUNS_CODE}
+
+    def _stuck(self, facts: Facts) -> str:
+        theirs = self._by_strangers(facts)
+        if not theirs or not _is_superuser(self.spec.owner, facts):
+            return ""
+        return f"{_who(theirs)} would become superuser by it; look at what it does, and hand it over yourself"
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         causes = tuple(drift.check.id for drift in drifts if not drift.stuck)
+        others, theirs = self._others(facts), self._by_strangers(facts)
+        if causes and (ours := {key: owner for key, owner in others.items() if key not in theirs}):
+            yield self._change(ours, causes)
+        if causes and theirs:
+            lost = (
+                f"that nobody else runs code with the rights of {name(self.spec.owner)}: {_who(theirs)} does"
+            )
+            yield replace(self._change(theirs, causes), risk=Risk.DESTRUCTIVE, lost=lost)
+
+    def _change(self, owners: Mapping[acl.ObjectKey, str], causes: tuple[str, ...]) -> Change:
         texts = [
             f"ALTER {_ALTER.get(key.kind, KEYWORD[key.kind])} {clause(key)} OWNER TO {ident(self.spec.owner)}"
-            for key in self._others(facts)
+            for key in owners
         ]
-        if causes and texts:
-            roles = (self.spec.owner, *sorted(set(self._others(facts).values())))
-            yield Change(Stage.OWNERSHIP, statements(*texts), causes, database=self.database, acts_as=roles)
+        roles = (self.spec.owner, *sorted(set(owners.values())))
+        return Change(Stage.OWNERSHIP, statements(*texts), causes, database=self.database, acts_as=roles)
+
+
+def _could_be(role: str, other: str, facts: Facts) -> bool:
+    return other in reach(facts, role, "set", "inherit", "admin") or _is_superuser(role, facts)
+
+
+def _is_superuser(role: str, facts: Facts) -> bool:
+    known = facts.once(roles)
+    there = (known.get(other) for other in reach(facts, role, "set", "inherit", "admin"))
+    return any(fact is not None and fact.superuser for fact in there)
+
+
+def _who(theirs: Mapping[acl.ObjectKey, str]) -> str:
+    """Authors, and what they wrote."""
+    written: dict[str, list[str]] = {}
+    for key, owner in theirs.items():
+        written.setdefault(owner, []).append(shown(key))
+    return listing(f"{name(owner)} (by {listing(things)})" for owner, things in written.items())
 
 
 def resources(spec: Spec) -> Iterator[Resource]:

@@ -372,19 +372,46 @@ def drop(role: str, heir: str | None, facts: Facts, cause: str) -> Iterator[Chan
     """REASSIGN OWNED and DROP OWNED act on one database and on what is shared: so in each, then DROP ROLE."""
     held = [row for row in facts.rows(HELD) if row.role == role]
     lost = f"role {name(role)}, its password and its privileges on {sum(row.granted for row in held)} objects"
-    # without an heir there was nothing to own when we looked; what was made since is not lost either
-    texts = [f"REASSIGN OWNED BY {ident(role)} TO {ident(heir) if heir else 'CURRENT_USER'}"]
-    texts.append(f"DROP OWNED BY {ident(role)}")
+    if heir:
+        lost += f"; what it wrote runs with the rights of {name(heir)} from then on"
+        texts = [f"REASSIGN OWNED BY {ident(role)} TO {ident(heir)}", f"DROP OWNED BY {ident(role)}"]
+    else:
+        texts = _without_heir(role)
     places = {row.database for row in held if row.database is not None}
     if any(row.database is None for row in held) and not places:
         places = {None}  # type: ignore[arg-type]
+    acts_as = (role, heir) if heir else (role,)
     for database in sorted(places, key=str):
         yield Change(
-            Stage.DROP, statements(*texts), (cause,), database=database, risk=Risk.DESTRUCTIVE, lost=lost
+            Stage.DROP,
+            statements(*texts),
+            (cause,),
+            database=database,
+            risk=Risk.DESTRUCTIVE,
+            lost=lost,
+            acts_as=acts_as,
+            needs=("createrole",),
         )
     yield Change(
-        Stage.DROP_ROLE, statements(f"DROP ROLE {ident(role)}"), (cause,), risk=Risk.DESTRUCTIVE, lost=lost
+        Stage.DROP_ROLE,
+        statements(f"DROP ROLE {ident(role)}"),
+        (cause,),
+        risk=Risk.DESTRUCTIVE,
+        lost=lost,
+        needs=("createrole", f"ADMIN OPTION on {role}"),
     )
+
+
+def _without_heir(role: str) -> list[str]:
+    """It owned nothing when we looked. What it made since goes to nobody: with that, no role can be dropped."""
+    nobody = ident("pgdeploy_nobody")
+    return [
+        f"CREATE ROLE {nobody}",
+        f"GRANT {nobody} TO CURRENT_USER",
+        f"REASSIGN OWNED BY {ident(role)} TO {nobody}",
+        f"DROP OWNED BY {ident(role)}",
+        f"DROP ROLE {nobody}",
+    ]
 
 
 def others(facts: Facts, declared: frozenset[str]) -> list[str]:

@@ -5,22 +5,47 @@ from tests.redgreen.bench import Case
 _TABLES = "ownership[$db: all tables in schema $sky].owner"
 
 
-def _owner(what: str, check: str) -> Case:
-    return Case(what, f"ALTER {what} OWNER TO $team", f"ownership[$db: {check}].owner", at="db")
+def _owner(what: str, check: str, *, destructive: bool = False) -> Case:
+    return Case(
+        what,
+        f"ALTER {what} OWNER TO $team",
+        f"ownership[$db: {check}].owner",
+        at="db",
+        destructive=destructive,
+    )
+
+
+def _in_all(what: str) -> Case:
+    """What $team made can run code, which would run with the new owner's rights from then on."""
+    return Case(what, f"ALTER {what} OWNER TO $team", _TABLES, at="db", destructive=True)
 
 
 CASES = (
-    Case("table", "ALTER TABLE $sky.$galaxy OWNER TO $team", _TABLES, at="db"),
-    Case("partitioned table", "ALTER TABLE $sky.survey OWNER TO $team", _TABLES, at="db"),
-    Case("view", "ALTER VIEW $sky.galaxies OWNER TO $team", _TABLES, at="db"),
-    Case("materialized view", "ALTER MATERIALIZED VIEW $sky.brightest OWNER TO $team", _TABLES, at="db"),
-    Case("foreign table", "ALTER FOREIGN TABLE $sky.far OWNER TO $team", _TABLES, at="db"),
+    _in_all("TABLE $sky.$galaxy"),
+    _in_all("TABLE $sky.survey"),
+    _in_all("VIEW $sky.galaxies"),
+    _in_all("MATERIALIZED VIEW $sky.brightest"),
+    _in_all("FOREIGN TABLE $sky.far"),
     Case(
         "table, to somebody with privileges on it",
         "ALTER TABLE $sky.$galaxy OWNER TO $writer",
         _TABLES,
         at="db",
+        destructive=True,
         also="grant[$db: SELECT, INSERT on table $sky.$galaxy to $app, $writer].granted",
+    ),
+    Case(
+        "a table of the superuser is nobody's trick",
+        "ALTER TABLE $sky.$galaxy OWNER TO postgres",
+        _TABLES,
+        at="db",
+    ),
+    Case(
+        "a view of one who may act as the owner already",
+        ("GRANT $maker TO $team", "ALTER VIEW $sky.galaxies OWNER TO $team"),
+        (_TABLES, "membership[$team].undeclared"),
+        at="db",
+        cleanup="REVOKE $maker FROM $team",
     ),
     Case(
         "new table",
@@ -30,14 +55,14 @@ CASES = (
         cleanup="DROP TABLE $sky.fresh",
     ),
     _owner("SEQUENCE $sky.$counter", "sequence $sky.$counter"),
-    _owner("FUNCTION $sky.$area(int)", "function $sky.$area(integer)"),
+    _owner("FUNCTION $sky.$area(int)", "function $sky.$area(integer)", destructive=True),
     Case(
         "another overload is not meant",
         "ALTER FUNCTION $sky.$area(text) OWNER TO $writer",
         at="db",
         cleanup="ALTER FUNCTION $sky.$area(text) OWNER TO postgres",
     ),
-    _owner("PROCEDURE $sky.tidy()", "procedure $sky.tidy"),
+    _owner("PROCEDURE $sky.tidy()", "procedure $sky.tidy", destructive=True),
     _owner("TYPE $sky.$magnitude", "type $sky.$magnitude"),
     Case(
         "foreign server",

@@ -1,0 +1,150 @@
+"""What somebody wrote does not come to run with another's rights by being handed over."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pgdeploy.apply import apply
+from pgdeploy.connection.embedded import Cluster
+from pgdeploy.errors import ApplyError
+from pgdeploy.gate import Gate, Way
+from pgdeploy.target import load_target
+
+SPEC = """\
+postgres: {major}
+connect: {{dsn: host=x}}
+undeclared: {{roles: {others}, databases: ignore}}
+roles:
+  postgres: {{superuser: true, login: true}}
+  keeper: {{}}
+databases:
+  shop:
+    schemas: {{work: {{owner: keeper}}}}
+    ownership:
+      - {{on: {{schema: work, all: tables}}, owner: {owner}}}
+      - {{on: {{schema: work, all: functions}}, owner: {owner}}}
+      - {{on: {{schema: work, all: sequences}}, owner: {owner}}}
+"""
+
+TRICKS = """
+CREATE FUNCTION work.trick() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT current_user::text';
+CREATE VIEW work.seen AS SELECT * FROM pg_roles;
+CREATE TABLE work.triggered (id int);
+CREATE SEQUENCE work.counter;
+"""
+
+
+@pytest.fixture(params=["server14", "server16", "server18"])
+def shop(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """mallory may create in a schema, and has."""
+    server: Cluster = request.getfixturevalue(request.param)
+    with server.open() as connection:
+        connection.execute("CREATE ROLE mallory LOGIN")
+        connection.execute("CREATE ROLE keeper")
+        connection.execute("CREATE DATABASE shop")
+    with psycopg.connect(server.dsn, dbname="shop", autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA work AUTHORIZATION keeper")
+        connection.execute("GRANT USAGE, CREATE ON SCHEMA work TO mallory")
+        connection.execute("CREATE TABLE work.plain ()")
+        connection.execute("SET ROLE mallory")
+        connection.execute(TRICKS)
+    try:
+        yield server
+    finally:
+        with server.open() as connection:
+            connection.execute("DROP DATABASE shop WITH (FORCE)")
+            for role in ("mallory", "keeper"):
+                connection.execute(f"DROP ROLE IF EXISTS {role}".encode())
+
+
+def _pgdeploy(
+    server: Cluster, folder: Path, *words: str, owner: str = "keeper", others: str = "ignore"
+) -> str:
+    with server.open() as connection:
+        major = connection.info.server_version // 10000
+    (folder / "specs").mkdir(exist_ok=True)
+    text = SPEC.format(major=major, owner=owner, others=others)
+    (folder / "specs/prod.yaml").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "pgdeploy", *words, "--dsn", server.dsn],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def _owners(server: Cluster) -> dict[str, str]:
+    with psycopg.connect(server.dsn, dbname="shop") as connection:
+        rows = connection.execute(
+            "SELECT relname::text, relowner::regrole::text FROM pg_class "
+            "WHERE relnamespace = 'work'::regnamespace "
+            "UNION SELECT proname::text, proowner::regrole::text FROM pg_proc "
+            "WHERE pronamespace = 'work'::regnamespace"
+        )
+        return dict(rows)
+
+
+HELD_BACK = {
+    "trick": "mallory",
+    "seen": "mallory",
+    "triggered": "mallory",
+    "plain": "keeper",
+    "counter": "keeper",
+}
+
+
+def test_what_could_run_code_is_handed_over_on_demand_alone(shop: Cluster, tmp_path: Path) -> None:
+    said = _pgdeploy(shop, tmp_path, "apply", "prod", "--yes")
+    assert "mallory (by function work.trick())" in said
+    assert "give --allow-destructive" in said
+    assert _owners(shop) == HELD_BACK
+    _pgdeploy(shop, tmp_path, "apply", "prod", "--yes", "--allow-destructive")
+    assert _owners(shop) == dict.fromkeys(HELD_BACK, "keeper")
+
+
+def test_one_who_may_act_as_the_new_owner_gains_nothing(shop: Cluster, tmp_path: Path) -> None:
+    with shop.open() as connection:
+        connection.execute("CREATE ROLE between IN ROLE keeper ROLE mallory")
+    try:
+        _pgdeploy(shop, tmp_path, "apply", "prod", "--yes")
+        assert _owners(shop) == dict.fromkeys(HELD_BACK, "keeper")
+    finally:
+        with shop.open() as connection:
+            connection.execute("DROP ROLE between")
+
+
+def test_nobody_elses_code_is_ever_given_to_a_superuser(shop: Cluster, tmp_path: Path) -> None:
+    said = _pgdeploy(shop, tmp_path, "apply", "prod", "--yes", "--allow-destructive", owner="postgres")
+    assert "would become superuser by it" in said
+    owners = _owners(shop)
+    assert {owners["trick"], owners["seen"], owners["triggered"]} == {"mallory"}
+    assert (owners["plain"], owners["counter"]) == ("postgres", "postgres")
+
+
+def test_what_a_role_makes_before_it_is_dropped_goes_to_nobody(shop: Cluster, tmp_path: Path) -> None:
+    """It owned nothing when the plan was made."""
+    with psycopg.connect(shop.dsn, dbname="shop", autocommit=True) as connection:
+        connection.execute("DROP OWNED BY mallory")
+        connection.execute("GRANT USAGE, CREATE ON SCHEMA work TO mallory")
+    _pgdeploy(shop, tmp_path, "lint", "prod", others="drift")
+    gate = Gate(load_target(tmp_path / "specs/prod.yaml"), Way(dsn=shop.dsn))
+    planned = gate.plan()
+    with psycopg.connect(shop.dsn, dbname="shop", autocommit=True) as connection:
+        connection.execute("SET ROLE mallory")
+        connection.execute(TRICKS)
+    with pytest.raises(ApplyError, match='role "pgdeploy_nobody" cannot be dropped'):
+        apply(planned, gate.server)
+    owners = _owners(shop)
+    assert {owners["trick"], owners["seen"], owners["triggered"]} == {"mallory"}
+    # the next plan sees what it owns
+    stuck = [finding.stuck for finding in gate.plan().stuck]
+    assert any("owns 4 objects" in reason for reason in stuck), stuck
