@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgdeploy.connection.home import DATA, LOCK, LOG, Home
 from pgdeploy.connection.libpq import isolated, take_environment
-from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
+from pgdeploy.connection.server import MAINTENANCE, Server
 from pgdeploy.errors import MissingExtra, TargetError
 from pgdeploy.secret import stand_ins
 from pgdeploy.signals import finishing
@@ -31,9 +31,7 @@ from pgdeploy.signals import finishing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import psycopg
-
-    from pgdeploy.secret import Secret, SecretRef
+    from pgdeploy.secret import SecretRef
 
 SERVER_USER = "nobody"
 """Who the server runs as when we are root: PostgreSQL refuses to run as root."""
@@ -163,25 +161,16 @@ class Cluster(Server):
 
     # -- use -----------------------------------------------------------------------------------------
 
-    def open(
-        self,
-        database: str | None = None,
-        *,
-        user: str | None = None,
-        password: Secret | None = None,
-        application_name: str = APPLICATION,
-        configured: bool = True,
-    ) -> psycopg.Connection[tuple[object, ...]]:
-        options: dict[str, object] = {
-            "host": str(self._sockets),
-            "user": user or self.superuser,
-            "dbname": database or MAINTENANCE,
-            "application_name": application_name,
-            "connect_timeout": CONNECT_TIMEOUT,
-        }
-        if password is not None:
-            options["password"] = password.reveal()
-        return self._session(isolated(options), configured=configured)
+    def _way_in(self, user: str | None, application_name: str) -> dict[str, object]:
+        return isolated(
+            {
+                "host": str(self._sockets),
+                "user": user or self.superuser,
+                "dbname": MAINTENANCE,
+                "application_name": application_name,
+                "connect_timeout": CONNECT_TIMEOUT,
+            }
+        )
 
     @property
     def dsn(self) -> str:
