@@ -195,28 +195,19 @@ def connect(
     dsn: str | None = None,
     ssh_config: Path | None = None,
     data_dir: Path | None = None,
+    new_cluster: bool = False,
     note: Callable[[str], None] = lambda _: None,
 ) -> Server:
     """Reach the server that `--on` names, starting it if it is ours; a container is deployed too. Close it when done.
 
-    `note` is told what the user should know of it.
+    `note` is told what the user should know of it. Without `new_cluster` there must be a cluster in `data_dir`.
 
     Raises:
         TargetError: it cannot be reached or started.
         MissingExtra: this way needs a package that is not installed.
     """
     if on == "embedded":
-        from pgdeploy.connection.embedded import start_embedded
-
-        server = start_embedded(target.spec.postgres, data_dir)
-        try:
-            made_up = server.stand_in_secrets(target.spec.secrets)
-        except BaseException:
-            server.close()
-            raise
-        if made_up:
-            note(f"not set, so the embedded server has passwords of its own for: {', '.join(made_up)}")
-        return server
+        return _embedded(target, data_dir, new_cluster, note)
     if on == "container":
         from pgdeploy.container.realise import realise
 
@@ -238,6 +229,24 @@ def connect(
             f"{target.file}: nothing says how to reach {target.name}: write `connect:` or give --dsn"
         )
     return SshServer(way.host, way.options, _socket(target.spec))
+
+
+def _embedded(target: Target, data_dir: Path | None, make: bool, note: Callable[[str], None]) -> Server:
+    from pgdeploy.connection.embedded import start_embedded
+
+    server = start_embedded(target.spec.postgres, data_dir, make=make)
+    if server.made and data_dir is not None:
+        note(f"{data_dir} held no cluster: made a new one, which is empty")
+    try:
+        made_up = server.stand_in_secrets(target.spec.secrets)
+    except BaseException:
+        server.close()
+        raise
+    if made_up:
+        note(
+            f"not set in the environment, so the embedded server uses made-up passwords: {', '.join(made_up)}"
+        )
+    return server
 
 
 class SshWay(NamedTuple):

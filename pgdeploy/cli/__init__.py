@@ -203,7 +203,7 @@ def plan(
     from pgdeploy.new_file import write_file
     from pgdeploy.one_line import json_text
 
-    with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout)) as gate:
+    with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout, new_cluster=True)) as gate:
         planned = gate.plan()
         data = saved_plan.as_data(planned, gate)
         if out is not None:
@@ -246,7 +246,7 @@ def apply(
 
     _require_duration("--lock-timeout", lock_timeout)
     approved = None if saved is None else saved_plan.load(saved)
-    with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout)) as gate:
+    with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout, new_cluster=True)) as gate:
         planned = gate.plan()
         if approved is not None:
             approved.require_same(planned, gate, destructive=allow_destructive)
@@ -390,7 +390,15 @@ def schema() -> None:
 # -- shared --------------------------------------------------------------------------------------------
 
 
-def _way(on: On, dsn: str | None, ssh_config: Path | None, data_dir: Path | None, timeout: float) -> Way:
+def _way(
+    on: On,
+    dsn: str | None,
+    ssh_config: Path | None,
+    data_dir: Path | None,
+    timeout: float,
+    *,
+    new_cluster: bool = False,
+) -> Way:
     from pgdeploy.gate import Way
     from pgdeploy.target import ssh_config_of_environment
 
@@ -400,7 +408,7 @@ def _way(on: On, dsn: str | None, ssh_config: Path | None, data_dir: Path | None
         raise typer.BadParameter("--dsn and --ssh-config go with --on live")
     if on is On.LIVE and dsn is None and ssh_config is None:
         ssh_config = ssh_config_of_environment()
-    return Way(str(on), dsn, ssh_config, data_dir, timeout)
+    return Way(str(on), dsn, ssh_config, data_dir, timeout, new_cluster)
 
 
 def _require_duration(option: str, text: str) -> None:

@@ -89,6 +89,8 @@ class Cluster(Server):
         self.home = home
         self.data = home / DATA
         self.log = home / LOG
+        self.made = False
+        """Whether there was no cluster before `start`."""
         self.superuser = superuser
         self.address = f"embedded PostgreSQL in {home}"
         self._bin = bin
@@ -121,6 +123,7 @@ class Cluster(Server):
             self._give_to_server(self._sockets)
             if not self._home.has_data("PG_VERSION"):
                 self._initdb()
+                self.made = True
             self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
         except BaseException:
             self.stop()
@@ -394,15 +397,17 @@ class Embedded(Cluster):
                 shutil.rmtree(self._thrown_away, ignore_errors=True)
 
 
-def start_embedded(major: int, home: Path | None) -> Embedded:
-    """Start the embedded server.
+def start_embedded(major: int, home: Path | None, *, make: bool = True) -> Embedded:
+    """Start the embedded server; without `make` only on a cluster that is there already.
 
     Raises:
         MissingExtra: the wheel is not installed.
-        TargetError: it does not start.
+        TargetError: there is no cluster, or it does not start.
     """
     if home is None:
         remove_stale(wheel_bin(major))
+    elif not make:
+        _require_cluster(home)
     server = Embedded(major, home.absolute() if home else None)
     try:
         server.start()
@@ -410,6 +415,19 @@ def start_embedded(major: int, home: Path | None) -> Embedded:
         server.close()
         raise
     return server
+
+
+def _require_cluster(home: Path) -> None:
+    """Nobody learns from a new, empty cluster what a misspelt folder holds. Raises TargetError."""
+    if os.path.lexists(home / DATA / "PG_VERSION"):
+        return
+    if os.path.lexists(home / "PG_VERSION"):
+        raise TargetError(
+            f"{home}: this is a data directory of PostgreSQL itself; --data-dir takes a folder that pgdeploy apply has "
+            "made. Start that server, and reach it with --dsn"
+        )
+    what = "holds no cluster of pgdeploy" if os.path.lexists(home) else "this folder does not exist"
+    raise TargetError(f"{home}: {what}; check the name, or make a cluster there with pgdeploy apply")
 
 
 _THROW_AWAY = "pgdeploy-embedded-"

@@ -43,6 +43,9 @@ CASES: list[tuple[str, str]] = [
     ("plan good --on embedded --data-dir folder", "folder: holds something else"),
     ("plan good --on embedded --data-dir file", "file: cannot make the data directory"),
     ("plan good --on embedded --data-dir file/x", "file/x: cannot make the data directory"),
+    ("check good --on embedded --data-dir nosuch", "nosuch: this folder does not exist; .* pgdeploy apply"),
+    ("check good --on embedded --data-dir specs", "specs: holds no cluster of pgdeploy; check the name"),
+    ("check good --on embedded --data-dir pgdata", "pgdata: this is a data directory of PostgreSQL itself"),
     # addresses; each has a password in it
     ("plan good --dsn garbage=hunter2", NO_DSN),
     ("plan good --dsn postgresql://u:hunter2@[::1/x", NO_DSN),
@@ -70,6 +73,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "photo.jpg").touch()
     (tmp_path / "file").touch()
+    (tmp_path / "pgdata").mkdir()
+    (tmp_path / "pgdata" / "PG_VERSION").write_text("16\n")
     return tmp_path
 
 
