@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgdeploy.connection.libpq import isolated, take_environment
+from pgdeploy.connection.libpq import environment_of_children, isolated, take_environment
 from pgdeploy.connection.server import MAINTENANCE, Server
 from pgdeploy.errors import TargetError
 from pgdeploy.signals import finishing
@@ -121,8 +121,11 @@ class BridgeServer(Server):
                 ours, _ = self._listener.accept()
                 with ours, self._said.open("ab") as errors:
                     end = ours.fileno()
+                    environment = environment_of_children()
                     self._sessions.append(
-                        subprocess.Popen(self._command(), stdin=end, stdout=end, stderr=errors)
+                        subprocess.Popen(
+                            self._command(), stdin=end, stdout=end, stderr=errors, env=environment
+                        )
                     )
 
     def _last_word(self) -> str:

@@ -239,7 +239,9 @@ class Cluster(Server):
 
     def _server_may(self, path: Path) -> bool:
         """Whether the server's user may run this program, or pass through this directory."""
-        test = subprocess.run(["test", "-x", str(path)], check=False, cwd="/", **self._identity)
+        test = subprocess.run(
+            ["test", "-x", str(path)], check=False, cwd="/", env=_environment(), **self._identity
+        )
         return test.returncode == 0
 
     def _initdb(self) -> None:
@@ -284,8 +286,7 @@ class Cluster(Server):
                 check=False,
                 cwd="/",
                 process_group=0,
-                # nothing of ours: our environment may hold the secrets of a spec
-                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+                env=_environment(),
                 **self._identity,
             )
             output.seek(0)
@@ -313,6 +314,11 @@ _SOCKETS = "pgdeploy-"
 
 _WITH_SOCKETS = 5
 """Lines of postmaster.pid up to the one that names that folder."""
+
+
+def _environment() -> dict[str, str]:
+    """Of the server and its programs: nothing of ours, which may hold the secrets of a spec."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
 def _runs(pid: str) -> bool:
