@@ -22,6 +22,7 @@ from pgdeploy.cli.shared import (
     Name,
     Names,
     NoCommands,
+    Specs,
     SshConfig,
     Yes,
     confirmed,
@@ -152,6 +153,7 @@ def _options(
 def lint(
     targets: Annotated[list[str] | None, typer.Argument(help="targets: names, globs or paths")] = None,
     explain: Annotated[str | None, typer.Option("--explain", metavar="ID", help="what a rule means")] = None,
+    specs: Specs = None,
     no_commands: NoCommands = False,
     json: Json = False,
 ) -> None:
@@ -192,6 +194,7 @@ def plan(
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     timeout: Timeout = BUDGET,
+    specs: Specs = None,
     no_commands: NoCommands = False,
     json: Json = False,
     out: Annotated[
@@ -225,6 +228,7 @@ def apply(
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     timeout: Timeout = BUDGET,
+    specs: Specs = None,
     no_commands: NoCommands = False,
     yes: Yes = False,
     saved: Annotated[
@@ -283,6 +287,7 @@ def check(
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     timeout: Timeout = BUDGET,
+    specs: Specs = None,
     no_commands: NoCommands = False,
     no_probes: Annotated[bool, typer.Option("--no-probes", help="the catalogue only")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="print what conforms, too")] = False,
@@ -337,6 +342,7 @@ def up(
     ssh_config: SshConfig = None,
     timeout: Timeout = BUDGET,
     allow_restart: vm.AllowRestart = False,
+    specs: Specs = None,
     no_commands: NoCommands = False,
 ) -> None:
     """Make the VM, deploy host and SQL with pyinfra, ask the gate. Exit 0: all conforms; 2: drift; 1: where it failed.

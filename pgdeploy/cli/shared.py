@@ -43,6 +43,24 @@ NoCommands = Annotated[
         help="refuse a spec that would run a command here or read files beyond its folder",
     ),
 ]
+
+
+def _choose_folder(given: Path | None) -> None:
+    if given is not None:
+        from pgdeploy.target import choose_folder
+
+        choose_folder(given)
+
+
+Specs = Annotated[
+    Path | None,
+    typer.Option(
+        "--specs",
+        metavar="DIR",
+        callback=_choose_folder,
+        help="the folder of specs (default: $PGDEPLOY_SPECS or specs)",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
 
 

@@ -21,6 +21,15 @@ CASES: list[tuple[str, str]] = [
     ("plan godo", "did you mean good"),
     ("check no*", r"no target no\* in specs/"),
     ("plan nosuch.yaml", "nosuch.yaml: no such spec file"),
+    ("plan good.yaml", "good.yaml: no such spec file; the targets of specs/ have names without .yaml: good"),
+    ("plan other/good.yml", "other/good.yml: no such spec file; the targets of specs/ .*: good"),
+    (
+        "plan good --specs nowhere",
+        r"no target good: the folder of specs, /\S+/nowhere, does not exist; .*--specs",
+    ),
+    ("vm plan good --specs folder", r"no target good: the folder of specs, /\S+/folder, holds no spec"),
+    ("lint good --specs=file", r"no target good: the folder of specs, /\S+/file, holds no spec"),
+    ("plan godo --specs specs", "no target godo in specs/; did you mean good"),
     ("plan folder/", "folder"),
     ("plan specs", "no target specs"),
     ("plan goo*", r"goo\* means \d+ targets; name one"),
@@ -62,7 +71,7 @@ CASES: list[tuple[str, str]] = [
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("PGDEPLOY_SPECS", raising=False)
+    monkeypatch.setenv("PGDEPLOY_SPECS", "specs")  # restored in the end, whatever --specs says
     specs = tmp_path / "specs"
     specs.mkdir()
     for name in ("good", "goose"):
