@@ -104,10 +104,10 @@ def load_one(name: str) -> Target:
 
 def confirmed(verb: str, noun: str, number: int) -> bool:
     """Whether somebody who is there says yes."""
-    if not sys.stdin.isatty():
-        say(f"pgdeploy: nobody to ask; give --yes to {verb.lower()} these {noun}s", err=True)
-        return False
     which = f"this {noun}" if number == 1 else f"these {number} {noun}s"
+    if not sys.stdin.isatty():
+        say(f"pgdeploy: not a terminal; pass --yes to {verb.lower()} {which}", err=True)
+        return False
     return typer.confirm(f"{verb} {which}?", default=False)
 
 

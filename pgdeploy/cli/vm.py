@@ -146,7 +146,8 @@ def stop(
 def destroy(
     target: Name,
     confirm: Annotated[
-        str | None, typer.Option("--confirm", metavar="NAME", help="the VM's name, where nobody can be asked")
+        str | None,
+        typer.Option("--confirm", metavar="NAME", help="the VM's name, where there is no terminal to ask"),
     ] = None,
     specs: Specs = None,
     no_commands: NoCommands = False,
@@ -162,7 +163,7 @@ def destroy(
     say(f"VM {machine.id} ({machine.name}) on {machine.node} {state}. Lost with it: {lost}")
     if confirm is None:
         if not sys.stdin.isatty():
-            say("pgdeploy: nobody to ask; give --confirm and the VM's name", err=True)
+            say("pgdeploy: not a terminal; pass --confirm and the VM's name", err=True)
             raise typer.Exit(ERROR)
         confirm = typer.prompt("Type its name to destroy it", default="", show_default=False)
     if confirm != machine.name:

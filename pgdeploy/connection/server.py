@@ -22,6 +22,20 @@ APPLICATION = "pgdeploy"
 BUDGET = 60.0
 """Seconds that one bulk read may take, unless --timeout says otherwise."""
 
+LONGEST = 86400
+
+
+def seconds(text: str) -> float:
+    """What --timeout says. Raises ValueError with what is allowed."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if 0.1 <= number <= LONGEST:
+        return number
+    raise ValueError(f"read {str(text)!r}; allowed: a number of seconds from 0.1 to {LONGEST}")
+
+
 MAINTENANCE = "postgres"
 """The database for work on the whole server. One name for everybody, as advisory locks are per database."""
 

@@ -43,7 +43,21 @@ CASES: list[tuple[str, str]] = [
     ("plan", "Missing argument"),
     ("lint", "name a target"),
     ("lint --explain nope", "there is no rule nope"),
-    ("plan good --on moon", "'moon' is not one of 'live', 'embedded'"),
+    ("plan good --on moon", "^pgdeploy: --on: 'moon' is not one of 'live', 'embedded', 'container'"),
+    (
+        "plan good --timeout abc",
+        "^pgdeploy: --timeout: read 'abc'; allowed: a number of seconds from 0.1 to 86400\n",
+    ),
+    ("plan good --timeout 0", "^pgdeploy: --timeout: read '0'; allowed"),
+    ("check good --timeout nan", "^pgdeploy: --timeout: read 'nan'; allowed"),
+    (
+        "plan good more",
+        "^pgdeploy: nothing may stand behind the target, and here stands: more\npgdeploy plan --help",
+    ),
+    (
+        "plan good --on embedded --out nosuch/plan.json",
+        "^pgdeploy: --out nosuch/plan.json: the folder nosuch does not",
+    ),
     ("plan good --data-dir x", "--data-dir goes with --on embedded"),
     ("plan good --on embedded --dsn x", "--dsn and --ssh-config go with --on live"),
     ("apply good --dsn host=x --lock-timeout banana", "--lock-timeout: read 'banana'"),
@@ -57,6 +71,10 @@ CASES: list[tuple[str, str]] = [
     ("check good --on embedded --data-dir pgdata", "pgdata: this is a data directory of PostgreSQL itself"),
     # addresses; each has a password in it
     ("plan good --dsn garbage=hunter2", NO_DSN),
+    ("plan good --dsn host=/nonexistent+pasword=hunter2", NO_DSN + r".*did you mean password\? "),
+    ("plan good --dsn hots=a+password=hunter2", r"--dsn: its 1st option .*did you mean host\? "),
+    ("plan good --dsn postgresql://u:hunter2@a/x?sslmod=require", r"--dsn: its .*did you mean sslmode\? "),
+    ("plan good --dsn database=hunter2", r"did you mean dbname\? "),
     ("plan good --dsn postgresql://u:hunter2@[::1/x", NO_DSN),
     ("plan good --dsn postgresql://u:hunter2@127.0.0.1:1/x", "127.0.0.1:1: .*Connection refused"),
     ("plan good --dsn postgresql://u:hunter2@nosuch.invalid/x", "nosuch.invalid: .*resolve"),

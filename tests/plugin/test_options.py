@@ -65,6 +65,15 @@ def test_usage_errors(site: Site, arguments: list[str], message: str) -> None:
     assert refused(site, *arguments) == message.format(here=site.pytester.path)
 
 
+@pytest.mark.parametrize("text", ["abc", "0", "-3", "inf"])
+def test_a_time_that_is_none(site: Site, text: str) -> None:
+    result = site.pytester.runpytest_inprocess(*QUIET, "--target", "town", f"--pgdeploy-timeout={text}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        [f"*--pgdeploy-timeout: read '{text}'; allowed: a number of seconds from 0.1 to*"]
+    )
+
+
 @pytest.mark.parametrize("file", ["nowhere/report.json", "specs"])
 def test_a_report_that_cannot_be_written_is_refused_at_once(site: Site, file: str) -> None:
     message = refused(site, "--target", "town", "--dsn", "host=127.0.0.1 port=1", "--pgdeploy-report", file)
