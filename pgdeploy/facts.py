@@ -242,8 +242,8 @@ def read(
 
 
 def _both(error: TargetError, vm: Any) -> TargetError:
-    """Why neither the server nor Proxmox can be asked; the second is often why the first is."""
-    return TargetError(f"{error}; and of its VM: {vm}") if isinstance(vm, Unreadable) else error
+    """Why neither the server nor Proxmox can be asked; neither need be the reason of the other."""
+    return TargetError(f"{error}; nor could Proxmox be asked: {vm}") if isinstance(vm, Unreadable) else error
 
 
 def _look_at_vm(server: Server, look: Callable[[], Any] | None) -> Any:

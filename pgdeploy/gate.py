@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 class Way:
     """Where the spec is realised (`live`, `embedded`, `container`) and what overrides how to get there.
 
-    `budget` is how many seconds one read or probe may take.
+    `new_cluster`: `data_dir` may be a folder without a cluster, and then gets one. `budget` is how many seconds one
+    read or probe may take.
     """
 
     on: str = "live"
@@ -36,6 +37,7 @@ class Way:
     ssh_config: Path | None = None
     data_dir: Path | None = None
     budget: float = BUDGET
+    new_cluster: bool = False
 
 
 class Gate:
@@ -73,6 +75,7 @@ class Gate:
                 dsn=way.dsn,
                 ssh_config=way.ssh_config,
                 data_dir=way.data_dir,
+                new_cluster=way.new_cluster,
                 note=self._note,
             )
             self._server.budget = way.budget

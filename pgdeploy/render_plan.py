@@ -99,7 +99,7 @@ def _causes(change: Change, plan: Plan, gate: Gate) -> Iterator[str]:
 
 
 def _total(plan: Plan, gate: Gate) -> str:
-    parts = [f"{len(plan.changes)} changes" if len(plan.changes) != 1 else "1 change"]
+    parts = [_count(len(plan.changes), "change")]
     if plan.stuck:
         parts.append(f"{len(plan.stuck)} findings that no change of ours removes")
     if plan.unreadable:
@@ -138,11 +138,24 @@ def outcome(planned: Plan, after: Plan) -> list[str]:
     still = [after.drifts[cause] for cause in after.drifts if cause in causes]
     shown = [f"still drifts: {finding.check.id}: {_values(finding)}" for finding in still]
     if planned.changes:
-        shown.append(
-            f"made {len(planned.changes)} changes; {len(causes) - len(still)} of {len(causes)} causes are gone"
-        )
-    left = f"{len(after.changes)} changes left" if after.changes else "nothing is left to change"
+        shown.append(_made(len(planned.changes), len(causes), len(still)))
+    left = (
+        f"{_count(len(after.changes), 'change')} left to make"
+        if after.changes
+        else "nothing is left to change"
+    )
     return [*shown, *_rest(after.stuck), left]
+
+
+def _made(changes: int, differences: int, left: int) -> str:
+    made = f"made {_count(changes, 'change')}"
+    if not left:
+        return f"{made}: {_count(differences, 'difference')} from the spec removed"
+    return f"{made}: {differences - left} of {_count(differences, 'difference')} from the spec removed, {left} left"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _rest(stuck: Sequence[Finding]) -> list[str]:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgdeploy.connection.home import DATA, LOCK, LOG, Home
 from pgdeploy.connection.libpq import isolated, take_environment
-from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
+from pgdeploy.connection.server import MAINTENANCE, Server
 from pgdeploy.errors import MissingExtra, TargetError
 from pgdeploy.secret import stand_ins
 from pgdeploy.signals import finishing
@@ -31,9 +31,7 @@ from pgdeploy.signals import finishing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import psycopg
-
-    from pgdeploy.secret import Secret, SecretRef
+    from pgdeploy.secret import SecretRef
 
 SERVER_USER = "nobody"
 """Who the server runs as when we are root: PostgreSQL refuses to run as root."""
@@ -91,6 +89,8 @@ class Cluster(Server):
         self.home = home
         self.data = home / DATA
         self.log = home / LOG
+        self.made = False
+        """Whether there was no cluster before `start`."""
         self.superuser = superuser
         self.address = f"embedded PostgreSQL in {home}"
         self._bin = bin
@@ -123,6 +123,7 @@ class Cluster(Server):
             self._give_to_server(self._sockets)
             if not self._home.has_data("PG_VERSION"):
                 self._initdb()
+                self.made = True
             self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
         except BaseException:
             self.stop()
@@ -163,25 +164,16 @@ class Cluster(Server):
 
     # -- use -----------------------------------------------------------------------------------------
 
-    def open(
-        self,
-        database: str | None = None,
-        *,
-        user: str | None = None,
-        password: Secret | None = None,
-        application_name: str = APPLICATION,
-        configured: bool = True,
-    ) -> psycopg.Connection[tuple[object, ...]]:
-        options: dict[str, object] = {
-            "host": str(self._sockets),
-            "user": user or self.superuser,
-            "dbname": database or MAINTENANCE,
-            "application_name": application_name,
-            "connect_timeout": CONNECT_TIMEOUT,
-        }
-        if password is not None:
-            options["password"] = password.reveal()
-        return self._session(isolated(options), configured=configured)
+    def _way_in(self, user: str | None, application_name: str) -> dict[str, object]:
+        return isolated(
+            {
+                "host": str(self._sockets),
+                "user": user or self.superuser,
+                "dbname": MAINTENANCE,
+                "application_name": application_name,
+                "connect_timeout": CONNECT_TIMEOUT,
+            }
+        )
 
     @property
     def dsn(self) -> str:
@@ -247,7 +239,9 @@ class Cluster(Server):
 
     def _server_may(self, path: Path) -> bool:
         """Whether the server's user may run this program, or pass through this directory."""
-        test = subprocess.run(["test", "-x", str(path)], check=False, cwd="/", **self._identity)
+        test = subprocess.run(
+            ["test", "-x", str(path)], check=False, cwd="/", env=_environment(), **self._identity
+        )
         return test.returncode == 0
 
     def _initdb(self) -> None:
@@ -292,8 +286,7 @@ class Cluster(Server):
                 check=False,
                 cwd="/",
                 process_group=0,
-                # nothing of ours: our environment may hold the secrets of a spec
-                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+                env=_environment(),
                 **self._identity,
             )
             output.seek(0)
@@ -321,6 +314,11 @@ _SOCKETS = "pgdeploy-"
 
 _WITH_SOCKETS = 5
 """Lines of postmaster.pid up to the one that names that folder."""
+
+
+def _environment() -> dict[str, str]:
+    """Of the server and its programs: nothing of ours, which may hold the secrets of a spec."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
 def _runs(pid: str) -> bool:
@@ -405,15 +403,17 @@ class Embedded(Cluster):
                 shutil.rmtree(self._thrown_away, ignore_errors=True)
 
 
-def start_embedded(major: int, home: Path | None) -> Embedded:
-    """Start the embedded server.
+def start_embedded(major: int, home: Path | None, *, make: bool = True) -> Embedded:
+    """Start the embedded server; without `make` only on a cluster that is there already.
 
     Raises:
         MissingExtra: the wheel is not installed.
-        TargetError: it does not start.
+        TargetError: there is no cluster, or it does not start.
     """
     if home is None:
         remove_stale(wheel_bin(major))
+    elif not make:
+        _require_cluster(home)
     server = Embedded(major, home.absolute() if home else None)
     try:
         server.start()
@@ -421,6 +421,19 @@ def start_embedded(major: int, home: Path | None) -> Embedded:
         server.close()
         raise
     return server
+
+
+def _require_cluster(home: Path) -> None:
+    """Nobody learns from a new, empty cluster what a misspelt folder holds. Raises TargetError."""
+    if os.path.lexists(home / DATA / "PG_VERSION"):
+        return
+    if os.path.lexists(home / "PG_VERSION"):
+        raise TargetError(
+            f"{home}: this is a data directory of PostgreSQL itself; --data-dir takes a folder that pgdeploy apply has "
+            "made. Start that server, and reach it with --dsn"
+        )
+    what = "holds no cluster of pgdeploy" if os.path.lexists(home) else "this folder does not exist"
+    raise TargetError(f"{home}: {what}; check the name, or make a cluster there with pgdeploy apply")
 
 
 _THROW_AWAY = "pgdeploy-embedded-"

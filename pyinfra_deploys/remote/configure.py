@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pgdeploy.nofollow import read_file
+from pyinfra_deploys.remote.unsaid import without_secrets
 from pyinfra_deploys.remote.whole import (
     desired_state,
     entry_of,
@@ -150,7 +151,8 @@ def _try_settings(question: dict[str, Any]) -> None:
         if done.returncode:
             said = done.stderr.strip().replace(folder + "/new.conf", question["files"][0]["path"])
             raise SystemExit(
-                "PostgreSQL refuses the settings, nothing is changed: " + "; ".join(said.splitlines()[:3])
+                "PostgreSQL refuses the settings, nothing is changed: "
+                + _shown(question, said.splitlines()[:3])
             )
 
 
@@ -191,7 +193,7 @@ def _load(question: dict[str, Any]) -> str:
     wrong = _refused(question)
     if wrong:
         _put_back()
-        raise SystemExit("PostgreSQL refuses the new files, so the old ones stay: " + "; ".join(wrong))
+        raise SystemExit("PostgreSQL refuses the new files, so the old ones stay: " + _shown(question, wrong))
     before = _sql(question, "SELECT pg_conf_load_time()")
     if before is None:
         # nobody lets us in to ask: the new rules may be what lets us in
@@ -282,7 +284,13 @@ def _log(question: dict[str, Any], since: float) -> str:
             "20",
         ]
         said = [line for line in _run(words).splitlines() if "FATAL" in line or "rror" in line]
-    return "; ".join(said[-2:]) or "see journalctl -u " + question["unit"]
+    return _shown(question, said[-2:]) or "see journalctl -u " + question["unit"]
+
+
+def _shown(question: dict[str, Any], said: list[str]) -> str:
+    """Lines of the server's in one, without the secrets of its files."""
+    texts = [file["text"] for file in question.get("files", [])]
+    return "; ".join(without_secrets(line, texts) for line in said)
 
 
 # -- asking --------------------------------------------------------------------------------------------
