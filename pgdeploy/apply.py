@@ -19,7 +19,6 @@ from pgdeploy.connection.words import told, words
 from pgdeploy.errors import ApplyError, PgdeployError
 from pgdeploy.facts import SIDE_BY_SIDE
 from pgdeploy.guard import Guard, alone
-from pgdeploy.resources.hbafile import LAG
 from pgdeploy.secretplace import scrub
 
 if TYPE_CHECKING:
@@ -212,8 +211,6 @@ def _take_effect(wave: Sequence[Change], server: Server, guard: Guard) -> None:
 def _write_hba(server: Server, guard: Guard, text: str) -> None:
     """A bad file never replaces a good one: the server reads it first, and with one wrong line the old comes back."""
     before = server.write_hba(text)
-    # or its time would not tell that it was there before the reload
-    time.sleep(2 * LAG)
     query = "SELECT line_number, error FROM pg_catalog.pg_hba_file_rules WHERE error IS NOT NULL ORDER BY line_number"
     with guard.session() as connection:
         wrong = connection.execute(query).fetchall()

@@ -19,6 +19,7 @@ from pgdeploy.change import Change, Effect, HiddenText, Stage
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing
 from pgdeploy.facts import Facts
 from pgdeploy.format import pg_hba
+from pgdeploy.one_line import one_line
 from pgdeploy.resources import hbafile
 from pgdeploy.resources.hbafile import HbaRule, changed_since, main_file
 from pgdeploy.resources.hbarule import KEYWORDS, LISTS, USER_KEYWORDS, Auth, Match, Meaning, element, network
@@ -55,9 +56,12 @@ class HbaRuleSpec(Model):
         description="local: the Unix socket; host: TCP with or without TLS; hostssl: TCP with TLS only"
     )
     database: tuple[HbaName, ...] = Field(
-        min_length=1, description="names, or all, sameuser, samerole, replication"
+        min_length=1,
+        description="names, or all, sameuser, samerole, replication; a name that is such a word in double quotes",
     )
-    user: tuple[HbaName, ...] = Field(min_length=1, description="names, +group, or all")
+    user: tuple[HbaName, ...] = Field(
+        min_length=1, description="names, +group, or all; a name that looks so in double quotes"
+    )
     address: Annotated[str, checked(pg_hba.address)] | None = Field(
         None, description="a network such as 10.0.0.0/8, a host name, samehost, samenet or all"
     )
@@ -221,15 +225,28 @@ class Hba(Resource):
         only_waits = all(drift.check.field == "loaded" for drift in drifts if not drift.stuck)
         waiting = only_waits and not any(row.error for row in facts.once(rules))
         text = None if waiting else _file_text(tuple(self._applicable(facts)))
-        yield Change(Stage.HBA, (), causes, effect=Effect.RELOAD, hba=text)
+        notes = () if waiting else _taken_out(facts)
+        yield Change(Stage.HBA, (), causes, effect=Effect.RELOAD, hba=text, notes=notes)
 
 
 def _stuck(facts: Facts) -> str:
     if facts.server is not None and facts.server.can_write_hba:
         return ""
     if facts.has_host:
-        return "pyinfra_deploys/pg01.py writes pg_hba.conf from the spec, then reloads"
+        return "; ".join(
+            ["pyinfra_deploys/pg01.py writes pg_hba.conf from the spec, then reloads", *_taken_out(facts)]
+        )
     return "pg_hba.conf is not ours to write over a database connection; edit it on the server, then reload"
+
+
+def _taken_out(facts: Facts) -> tuple[str, ...]:
+    """What goes when the file is written anew, as the spec's rules have all in them."""
+    return tuple(
+        one_line(
+            f"line {found.line} of pg_hba.conf goes ({found.text}); {found.target} stays, and is read no more"
+        )
+        for found in hbafile.references(facts)
+    )
 
 
 def _line_of(rule: HbaRule, facts: Facts) -> str:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 import os
 import posixpath
-import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from pgdeploy.connection.file_time import LAG
 from pgdeploy.connection.session import deadline
 from pgdeploy.connection.side import closing
 from pgdeploy.connection.words import told
@@ -29,11 +29,6 @@ DEEPEST = 10
 
 _SECOND = 1_000_000
 
-_CLOCK_OF_FILES = 5
-"""CLOCK_REALTIME_COARSE of Linux."""
-
-LAG = time.clock_getres(_CLOCK_OF_FILES) if sys.platform == "linux" else 0.01
-"""Seconds by which the time of a file on this machine may be behind the clock."""
 _LAG = math.ceil(LAG * _SECOND)
 _LAG_ELSEWHERE = _SECOND + 10_000
 """Of a file that only the server sees, in microseconds: it tells whole seconds."""
@@ -301,14 +296,19 @@ def changed_since(facts: Facts) -> str:
 
 def _times(file: HbaFileFact) -> tuple[int, int, int]:
     """When it was modified and changed, and how much later that can have been; exactly where we see the file too."""
-    try:
-        here = os.stat(file.file)  # noqa: PTH116 - a path of the server
-    except OSError:
-        here = None
+    here = _stat(file.file)
     if here is not None and _same(file, here):
         modified, changed = here.st_mtime_ns // 1000, here.st_ctime_ns // 1000
         return modified, _of_folder(file, modified, changed), _LAG
     return file.modified, _of_folder(file, file.modified, file.changed), _LAG_ELSEWHERE
+
+
+def _stat(path: str) -> os.stat_result | None:
+    """What a path of the server is on this machine, which may be another one."""
+    try:
+        return Path(path).stat()
+    except (OSError, ValueError):
+        return None
 
 
 def _of_folder(file: HbaFileFact, modified: int, changed: int) -> int:

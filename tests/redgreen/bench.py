@@ -22,7 +22,6 @@ from pgdeploy.connection.side import closing
 from pgdeploy.diff import diff
 from pgdeploy.facts import Facts
 from pgdeploy.plan import Plan, plan
-from pgdeploy.resources.hbafile import LAG
 from pgdeploy.target import Target, load_target
 from tests.conftest import cluster
 from tests.redgreen.names import HOSTILE, PLAIN, Names
@@ -182,8 +181,6 @@ class Bench:
         """Rewrite the rules below pgdeploy's own way in."""
         lines = (self.cluster.data / "pg_hba.conf").read_text().splitlines()
         self.cluster.write_hba("".join(f"{line}\n" for line in change(lines[self.cluster.own_hba_lines :])))
-        # which came first, this or a reload, is told by the time of the file
-        time.sleep(2 * LAG)
 
     def read(self) -> Facts:
         return self.target.read(self.cluster)

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 
+from pgdeploy.connection.file_time import outlast
 from pgdeploy.resources.hba import render
-from pgdeploy.resources.hbafile import LAG
 from tests.redgreen.bench import Bench, Case
 
 _EXTRA, _ORDER, _LOADED = "hba[rules].undeclared", "hba[rules].order", "hba[rules].loaded"
@@ -103,7 +102,7 @@ def _as_written(bench: Bench) -> None:
 
 def _pause(bench: Bench) -> None:
     """As long as the time of a file may be behind the clock."""
-    time.sleep(2 * LAG)
+    outlast()
 
 
 def _put_in_place(bench: Bench) -> None:
