@@ -120,7 +120,7 @@ class Change:
     `borrows` says that it takes a membership for that, and gives it back.
     `needs` are attributes that whoever makes it must have (superuser, createrole, createdb, replication,
     bypassrls), `ALTER SYSTEM` and a setting, or `ADMIN OPTION on` and a role. `lost` says
-    what a destructive change loses.
+    what a destructive change loses; `notes` say what else it does that one would not think of.
     """
 
     stage: Stage
@@ -135,6 +135,7 @@ class Change:
     borrows: bool = False
     needs: tuple[str, ...] = ()
     hba: HiddenText | None = None
+    notes: tuple[str, ...] = ()
 
 
 def statements(*texts: str) -> tuple[Statement, ...]:

@@ -131,6 +131,7 @@ class Gate:
         texts = [f"{statement.text};" for change in changes for statement in change.statements]
         if any(change.hba is not None for change in changes):
             texts.append("write pg_hba.conf from the spec, then reload")
+        texts += [f"note: {note}" for change in changes for note in change.notes]
         if not texts and changes:
             texts = [f"{changes[0].effect} the server"]
         return finding.stuck or "\n".join(texts)

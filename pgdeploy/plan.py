@@ -78,6 +78,7 @@ def as_data(change: Change) -> dict[str, Any]:
         "acts_as": list(change.acts_as),
         "borrows": change.borrows,
         "needs": list(change.needs),
+        "notes": list(change.notes),
     }
 
 

@@ -79,6 +79,7 @@ def _change_lines(number: int, change: Change, plan: Plan, gate: Gate) -> Iterat
     yield from (
         ["BEGIN;", *texts, "COMMIT;"] if any(text.startswith("SET LOCAL ") for text in texts) else texts
     )
+    yield from (f"-- note: {one_line(note)}" for note in change.notes)
     if change.hba is not None:
         yield "-- pg_hba.conf:"
         yield from (f"--   {line}" for line in change.hba.shown.removesuffix("\n").split("\n"))

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pgdeploy.connection.file_time import outlast
 from pgdeploy.connection.home import DATA, LOCK, LOG, Home
 from pgdeploy.connection.libpq import isolated, take_environment
 from pgdeploy.connection.server import MAINTENANCE, Server
@@ -185,6 +186,8 @@ class Cluster(Server):
         self._home.write_data(
             _HBA, (text if whole else self._own_rules() + text).encode("utf-8", "surrogateescape")
         )
+        # a reload that follows is seen to be later
+        outlast()
         return before.decode("utf-8", "surrogateescape")
 
     def inapplicable(self, kind: str, name: str, desired: str) -> str | None:

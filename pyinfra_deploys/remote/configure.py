@@ -118,6 +118,8 @@ def _make(question: dict[str, Any]) -> dict[str, Any]:
     _keep(question)
     for file in question["files"]:
         write_whole(file)
+    # PostgreSQL tells times of files in whole seconds: so the gate sees that these were there before they were read
+    time.sleep(1.02 - time.time() % 1)
     running = _unit(question["unit"])["ActiveState"] == "active"
     did = _load(question) if running else _start(question)
     shutil.rmtree(JOURNAL, ignore_errors=True)
