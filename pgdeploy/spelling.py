@@ -1,4 +1,4 @@
-"""Names that have several spellings in PostgreSQL: types, locales, encodings, moments.
+"""Names that have several spellings in PostgreSQL: locales, encodings, moments.
 
 Each function gives the one spelling that the rest of pgdeploy compares.
 """
@@ -10,88 +10,6 @@ from datetime import UTC, date, datetime, time
 from typing import Literal
 
 from pgdeploy.problem import ValueProblem
-
-_TYPES = {
-    "int": "integer",
-    "int4": "integer",
-    "int2": "smallint",
-    "int8": "bigint",
-    "serial": "integer",
-    "serial4": "integer",
-    "smallserial": "smallint",
-    "serial2": "smallint",
-    "bigserial": "bigint",
-    "serial8": "bigint",
-    "bool": "boolean",
-    "float": "double precision",
-    "float8": "double precision",
-    "float4": "real",
-    "dec": "numeric",
-    "decimal": "numeric",
-    "varchar": "character varying",
-    "char varying": "character varying",
-    "nchar varying": "character varying",
-    "national character varying": "character varying",
-    "national char varying": "character varying",
-    "char": "character",
-    "bpchar": "character",
-    "nchar": "character",
-    "national character": "character",
-    "national char": "character",
-    "varbit": "bit varying",
-    "time": "time without time zone",
-    "timetz": "time with time zone",
-    "timestamp": "timestamp without time zone",
-    "timestamptz": "timestamp with time zone",
-}
-
-_PLAIN_NAME = r'(?:"(?:[^"]|"")+"|[^\s"()\[\]])+'
-_TYPE = re.compile(
-    rf"(?P<name>{_PLAIN_NAME}(?:\s+(?!with\b|without\b){_PLAIN_NAME})*?)\s*"
-    r"(?:\(\s*(?P<modifier>[^()]*?)\s*\))?\s*(?P<zone>with(?:out)?\s+time\s+zone)?\s*"
-    r"(?P<array>(?:array\b)?\s*(?:\[\s*\d*\s*\]\s*)*)",
-    re.IGNORECASE,
-)
-
-
-def type_name(spelling: str) -> str:
-    """A type as format_type spells it: int8 is bigint, varchar(9) is character varying(9), int[][] is integer[].
-
-    A name in double quotes is left alone; float(p), which is one of two types, is resolved.
-
-    Raises:
-        ValueProblem: this is no spelling of a type.
-    """
-    found = _TYPE.fullmatch(spelling.strip())
-    if found is None:
-        raise ValueProblem(
-            f"read {spelling!r}, which is no name of a type; allowed: text, varchar(40), int[], s.kind"
-        )
-    array = "[]" if found["array"].strip() else ""
-    modifier = re.sub(r"\s", "", found["modifier"] or "")
-    name = " ".join(found["name"].split()) if '"' not in found["name"] else found["name"]
-    return _with_modifier(_base(name, found["zone"]), modifier) + array
-
-
-def _base(name: str, zone: str | None) -> str:
-    if '"' in name:
-        return name
-    folded = name.lower().removeprefix("pg_catalog.")
-    if zone:
-        return f"{folded} {' '.join(zone.lower().split())}"
-    return _TYPES.get(folded, folded)
-
-
-def _with_modifier(base: str, modifier: str) -> str:
-    if not modifier:
-        # CHAR alone is CHAR(1), BIT alone is BIT(1); format_type writes neither where there is no modifier.
-        return base
-    if base == "double precision":  # float(p)
-        return "real" if int(modifier) <= 24 else base
-    if base == "numeric" and "," not in modifier:
-        modifier += ",0"
-    word, space, rest = base.partition(" with")
-    return f"{word}({modifier}){space}{rest}"
 
 
 def timestamp(value: str | datetime | date) -> datetime | Literal["infinity"]:

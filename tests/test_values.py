@@ -29,7 +29,6 @@ from pgdeploy.values import (
     show,
     sql_elements,
     timestamp,
-    type_name,
 )
 
 if TYPE_CHECKING:
@@ -505,86 +504,6 @@ def test_moments() -> None:
     assert timestamp("Infinity") == "infinity"
     with pytest.raises(ValueProblem, match="2027-13-01"):
         timestamp("2027-13-01")
-
-
-TYPES = (
-    "int",
-    "int2",
-    "int4",
-    "int8",
-    "integer",
-    "bigint",
-    "smallint",
-    "bool",
-    "boolean",
-    "float",
-    "float4",
-    "float8",
-    "float(24)",
-    "float(25)",
-    "real",
-    "varchar",
-    "varchar(9)",
-    "char(3)",
-    "text",
-    "timestamptz",
-    "timestamp",
-    "time",
-    "timetz",
-    "timestamp(3)",
-    "timestamptz(3)",
-    "numeric",
-    "numeric(9)",
-    "decimal(9,2)",
-    "dec",
-    "varbit",
-    "varbit(5)",
-    "bit(5)",
-    "bytea",
-    "int[]",
-    "int[][]",
-    "int4[3]",
-    "varchar(9)[]",
-    "timestamptz[]",
-    "uuid",
-    "jsonb",
-    "DOUBLE PRECISION",
-    "timestamp with time zone",
-    "timestamp (3) without time zone",
-    "time(2) with time zone",
-    "Int array",
-    "character varying(4)",
-    "national character varying(4)",
-    "pg_catalog.int4",
-    "pg_catalog.text",
-    "regclass",
-    "bit varying(3)[]",
-    "numeric( 9 , 2 )",
-    "int ARRAY[4]",
-    "interval",
-)
-
-
-@pytest.mark.parametrize("spelling", TYPES)
-def test_types_are_named_as_the_server_names_them(ruler: Connection, spelling: str) -> None:
-    with ruler.transaction(force_rollback=True):
-        ruler.execute(f"CREATE TEMP TABLE typed (a {spelling})")
-        query = (
-            "SELECT format_type(atttypid, atttypmod) FROM pg_attribute "
-            "WHERE attname = 'a' AND attrelid = 'typed'::regclass"
-        )
-        assert ruler.execute(query).fetchone() == (type_name(spelling),)
-
-
-@pytest.mark.parametrize("spelling", ["", "int[", "varchar(9", "a b)", "text)"])
-def test_what_is_no_type_is_refused(spelling: str) -> None:
-    with pytest.raises(ValueProblem, match="no name of a type"):
-        type_name(spelling)
-
-
-def test_quoted_types_are_left_alone() -> None:
-    assert type_name('"Int"') == '"Int"'
-    assert type_name('app."My Kind"[]') == 'app."My Kind"[]'
 
 
 def test_encodings_are_named_as_the_server_names_them(ruler: Connection) -> None:

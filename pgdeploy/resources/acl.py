@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
+from pgdeploy.check import name
 from pgdeploy.facts import Facts, Query
 from pgdeploy.parameter import MAJORS
 from pgdeploy.privilege import expand, privileges
@@ -22,6 +23,18 @@ class ObjectKey(NamedTuple):
     schema: str | None
     name: str
     sub: str | None = None
+
+
+def shown(key: ObjectKey) -> str:
+    """An object as messages show it."""
+    place = f"{name(key.schema)}." if key.schema is not None else ""
+    sub = (
+        f"({key.sub})"
+        if key.sub is not None and key.kind != "column"
+        else (f".{name(key.sub)}" if key.sub else "")
+    )
+    kind = key.kind.replace("_", " ")
+    return f"{kind} {place}{name(key.name)}{sub}"
 
 
 class AclFact(NamedTuple):

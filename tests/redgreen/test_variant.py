@@ -98,8 +98,41 @@ VARIANTS = (
         "an overload that is not there",
         "function: $area, arguments: [int4]",
         "function: $area, arguments: [float8]",
-        ("grant[$db: EXECUTE on function $sky.$area(float8) to $app].granted", "grant[$db].undeclared"),
         "grant[$db: EXECUTE on function $sky.$area(float8) to $app].granted",
+    ),
+    Variant(
+        "a procedure called a function",
+        "procedure: tidy}, to: [$writer]",
+        "function: tidy}, to: [$writer]",
+        "grant[$db: EXECUTE on function $sky.tidy to $writer].granted",
+    ),
+    *(
+        Variant(
+            f"a function as others spell it: {spelling}",
+            "arguments: [int4]}, to: [$app]",
+            f"arguments: {spelling}}}, to: [$app]",
+            (),
+        )
+        for spelling in (
+            "[INT]",
+            "[pg_catalog.int4]",
+            "['radius integer DEFAULT 1']",
+            "['IN r int, OUT x text']",
+        )
+    ),
+    *(
+        Variant(f"a variadic function: {spelling}", "[prefix text, 'VARIADIC names _text']", spelling, ())
+        for spelling in (
+            "[text, 'text[]']",
+            "['pg_catalog.text, text ARRAY']",
+            "['prefix text, VARIADIC names text[] DEFAULT ''{}''::text[]']",
+        )
+    ),
+    *(
+        Variant(
+            f"a type in a schema: {spelling}", "['kind kind, OUT x integer, OUT y integer']", spelling, ()
+        )
+        for spelling in ("[kind]", "['kind sky.kind']", "['kind sky.kind', 'OUT x int', 'OUT y int']")
     ),
     Variant(
         "a revoke on what is not there",

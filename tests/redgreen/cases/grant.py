@@ -288,6 +288,29 @@ _ROUTINE = (
         "EXECUTE on procedure $sky.tidy to $writer",
         "REVOKE EXECUTE ON PROCEDURE $sky.tidy() FROM $writer",
     ),
+    _lost(
+        "procedure beside one that returns what this one takes",
+        "EXECUTE on procedure $sky.tally(int4) to $writer",
+        "REVOKE EXECUTE ON PROCEDURE $sky.tally(INOUT int) FROM $writer",
+    ),
+    _db(
+        "procedure: extra on another overload",
+        (
+            "GRANT EXECUTE ON PROCEDURE $sky.tally() TO $writer",
+            "GRANT EXECUTE ON PROCEDURE $sky.tally(IN text) TO $app",
+        ),
+        _EXTRA,
+    ),
+    _lost(
+        "variadic function",
+        "EXECUTE on function $sky.labels(prefix text, VARIADIC names _text) to $app",
+        "REVOKE EXECUTE ON FUNCTION $sky.labels(text, VARIADIC text[]) FROM $app",
+    ),
+    _lost(
+        "function with names and OUT arguments",
+        "EXECUTE on function $sky.of(kind kind, OUT x integer, OUT y integer) to $app",
+        "REVOKE EXECUTE ON FUNCTION $sky.of FROM $app",
+    ),
     _db("function: extra on another overload", "GRANT EXECUTE ON FUNCTION $sky.$area(text) TO $app", _EXTRA),
     _db(
         "function: built-in right back",
