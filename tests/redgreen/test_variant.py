@@ -134,6 +134,26 @@ VARIANTS = (
         )
         for spelling in ("[kind]", "['kind sky.kind']", "['kind sky.kind', 'OUT x int', 'OUT y int']")
     ),
+    *(
+        Variant(
+            f"what initdb gave on an object of the system: {line}",
+            "      - {grant: [USAGE], on: {language: plpgsql}, to: [$app]}\n",
+            f"      - {{{line}}}\n      - {{grant: [USAGE], on: {{language: plpgsql}}, to: [$app]}}\n",
+            (),
+        )
+        for line in (
+            "grant: [SELECT], on: {schema: information_schema, table: tables}, to: [PUBLIC]",
+            "grant: [USAGE], on: {schema: information_schema}, to: [PUBLIC]",
+            "revoke: [INSERT], on: {schema: information_schema, table: columns}, from: [$app]",
+            "revoke: [SELECT], on: {schema: information_schema, table: _pg_user_mappings}, from: [PUBLIC]",
+            "grant: [USAGE], on: {schema: information_schema, type: sql_identifier}, to: [PUBLIC]",
+            "grant: [EXECUTE], on: {schema: information_schema, function: _pg_truetypid}, to: [PUBLIC]",
+            "grant: [USAGE], on: {schema: pg_catalog, type: point}, to: [PUBLIC]",
+            "grant: [SELECT], on: {schema: pg_catalog, table: pg_class}, to: [PUBLIC]",
+            "grant: [EXECUTE], on: {schema: pg_catalog, function: lower, arguments: [text]}, to: [PUBLIC]",
+            "revoke: [EXECUTE], on: {schema: pg_catalog, function: pg_read_file}, from: [PUBLIC]",
+        )
+    ),
     Variant(
         "a revoke on what is not there",
         "{revoke: [USAGE], on: {schema: $sky, type: $magnitude}",
@@ -153,7 +173,7 @@ VARIANTS = (
 def test_variant(benches: Callable[[str], Bench], variant: Variant) -> None:
     bench = benches(SERVER)
     target = bench.load(lambda text: _replaced(text, variant))
-    facts = bench.read()
+    facts = target.read(bench.cluster)
     found = diff(target.checks, facts)
     assert {f.check.id: f.actual for f in found if not well(f)}.keys() == bench.ids(variant.red)
     planned = bench.plan(facts, target)
