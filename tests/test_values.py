@@ -24,6 +24,7 @@ from pgdeploy.values import (
     encoding_name,
     expand,
     from_server,
+    icu_locale,
     locale_name,
     privileges,
     show,
@@ -506,6 +507,59 @@ def test_moments() -> None:
         timestamp("2027-13-01")
 
 
+ENCODING_ALIASES = (
+    *(
+        "unicode",
+        "utf-8",
+        "ISO 8859-1",
+        "Windows-1252",
+        "latin1",
+        "alt",
+        "abc",
+        "win",
+        "koi8",
+        "sql-ascii",
+        "tcvn-5712",
+    ),
+    *(
+        "vscii",
+        "mskanji",
+        "shift_jis",
+        "windows932",
+        "windows936",
+        "windows949",
+        "windows950",
+        "euc-jis-2004",
+    ),
+    *(f"iso-8859-{number}" for number in (*range(1, 11), *range(13, 17))),
+)
+ICU_LOCALES = (
+    *(
+        "en_US",
+        "EN-us",
+        "en_US.UTF-8",
+        "en-US-u-kn-true",
+        "en-US-u-kn",
+        "de_DE@collation=phonebook",
+        "de-DE-x-icu",
+    ),
+    *(
+        "",
+        "root",
+        "und",
+        "C",
+        "c",
+        "POSIX",
+        "en_US_POSIX",
+        "zh_Hant_TW",
+        "@colStrength=secondary",
+        "iw",
+        "en_US@EURO",
+    ),
+    *("en-US-u-kn-true-kc-true", "en@colStrength=secondary;colCaseLevel=yes", "en-u-ks-level2", "sr_Latn_RS"),
+)
+
+
 def test_encodings_are_named_as_the_server_names_them(ruler: Connection) -> None:
     rows = ruler.execute(
         "SELECT pg_encoding_to_char(number) FROM generate_series(0, 41) AS number"
@@ -515,9 +569,36 @@ def test_encodings_are_named_as_the_server_names_them(ruler: Connection) -> None
     for name in names:
         assert encoding_name(name) == name
         assert encoding_name(name.lower().replace("_", "-")) == name
-    for alias in ("unicode", "utf-8", "iso-8859-1", "Windows-1252", "latin1"):
+    for alias in ENCODING_ALIASES:
         row = ruler.execute("SELECT pg_encoding_to_char(pg_char_to_encoding(%s))", (alias,)).fetchone()
         assert row == (encoding_name(alias),)
+
+
+@pytest.mark.parametrize("spelling", ICU_LOCALES)
+def test_icu_locales_are_the_ones_that_the_server_stores(server17: Cluster, spelling: str) -> None:
+    with server17.open() as connection:
+        connection.execute(
+            sql.SQL("CREATE COLLATION pg_temp.made (provider = icu, locale = {})").format(spelling)
+        )
+        row = connection.execute("SELECT colllocale FROM pg_collation WHERE collname = 'made'").fetchone()
+        connection.rollback()
+    assert row is not None
+    assert icu_locale(row[0]) == icu_locale(spelling)
+
+
+def test_icu_locales_that_differ() -> None:
+    others = (
+        "en-US",
+        "en-GB",
+        "en",
+        "und",
+        "C",
+        "en-US-u-kn",
+        "en-US-u-kn-false",
+        "en@collation=phonebook",
+        "de-x-icu",
+    )
+    assert len({icu_locale(other) for other in others}) == len(others)
 
 
 def test_locales() -> None:

@@ -7,7 +7,7 @@ carries what the template's spec says of the first group, and nothing of the sec
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
@@ -27,6 +27,7 @@ from pgdeploy.resources.setting import parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, resets
 from pgdeploy.secretplace import shown_setting
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
+from pgdeploy.values import encoding_name, icu_locale, locale_name
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -164,9 +165,8 @@ class Database(Resource):
             if field in (*_FIXED, "locale")
             else ""
         )
-        return Outcome(
-            _alike(field, desired, actual), _text(desired), _text(actual), stuck=stuck if fact else ""
-        )
+        conforms = alike(field, desired, actual, self.spec.locale_provider)
+        return Outcome(conforms, _text(desired), _text(actual), stuck=stuck if fact else "")
 
     def _actual(self, facts: Facts, fact: DatabaseFact, field: str) -> object:
         if field == "owner":
@@ -287,22 +287,20 @@ def _require_provider(provider: str | None, facts: Facts) -> None:
         raise Inapplicable(f"PostgreSQL {facts.about.major} has no {provider} provider; {since} brought it")
 
 
-def _alike(field: str, desired: object, actual: object) -> bool:
-    if (
-        field in ("lc_collate", "lc_ctype", "encoding", "locale")
-        and isinstance(desired, str)
-        and isinstance(actual, str)
-    ):
-        return _folded(desired) == _folded(actual)
-    return desired == actual
+def alike(field: str, desired: object, actual: object, provider: str | None) -> bool:
+    """Whether both are the same to PostgreSQL; `provider` tells whose locale it is."""
+    if not (isinstance(desired, str) and isinstance(actual, str)):
+        return desired == actual
+    spelled = icu_locale if field == "locale" and provider == "icu" else _SPELLED.get(field, str)
+    return spelled(desired) == spelled(actual)
 
 
-def _folded(locale: str) -> str:
-    """en_US.UTF-8 and en_US.utf8 are one locale, UTF8 and utf-8 one encoding."""
-    place, dot, codeset = locale.rpartition(".")
-    if not dot and "-" not in locale and "_" not in locale:
-        return locale.lower()
-    return place + dot + codeset.lower().replace("-", "") if dot else locale.lower().replace("-", "")
+_SPELLED: Mapping[str, Callable[[str], str]] = {
+    "encoding": encoding_name,
+    "lc_collate": locale_name,
+    "lc_ctype": locale_name,
+    "locale": locale_name,
+}
 
 
 def _flag(spec: DatabaseSpec, field: str) -> str:

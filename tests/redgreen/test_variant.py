@@ -34,8 +34,9 @@ _ROLE, _DB, _LOCATED = "role[$app]", "database[$db]", "database[$located]"
 
 VARIANTS = (
     Variant("another major version", f"postgres: {SERVER}", "postgres: 17", "server[postgres].major"),
-    Variant("encoding", "encoding: UTF8", "encoding: SQL_ASCII", f"{_DB}.encoding"),
-    Variant("the spelling of an encoding", "encoding: UTF8", "encoding: utf-8", ()),
+    Variant("encoding", "encoding: unicode", "encoding: SQL_ASCII", f"{_DB}.encoding"),
+    Variant("the spelling of an encoding", "encoding: unicode", "encoding: utf-8", ()),
+    Variant("the spelling of a locale", "lc_collate: C, lc_ctype: C", "lc_collate: POSIX, lc_ctype: C", ()),
     Variant("tablespace", "tablespace: pg_default", "tablespace: $disk", f"{_DB}.tablespace"),
     Variant(
         "locale of libc",
