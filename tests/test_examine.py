@@ -66,6 +66,6 @@ def test_the_base_itself_loads(tmp_path: Path) -> None:
 
 def test_a_copy_may_spell_what_its_template_says_otherwise(tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
-    copies = "databases: {a: {encoding: UTF8, lc_collate: C}, b: {from_template: a, encoding: utf-8, lc_collate: POSIX}}\n"
-    file.write_text(text() + copies)
+    copy = "{from_template: a, encoding: utf-8, lc_collate: POSIX}"
+    file.write_text(text() + f"databases: {{a: {{encoding: UTF8, lc_collate: C}}, b: {copy}}}\n")
     assert load_target(file).checks

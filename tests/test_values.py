@@ -583,7 +583,7 @@ def test_icu_locales_are_the_ones_that_the_server_stores(server17: Cluster, spel
         row = connection.execute("SELECT colllocale FROM pg_collation WHERE collname = 'made'").fetchone()
         connection.rollback()
     assert row is not None
-    assert icu_locale(row[0]) == icu_locale(spelling)
+    assert icu_locale(str(row[0])) == icu_locale(spelling)
 
 
 def test_icu_locales_that_differ() -> None:
