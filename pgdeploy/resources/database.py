@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from pgdeploy.change import Change, Stage, ident, literal, statements
+from pgdeploy.change import Change, Stage, Statement, ident, literal, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
 from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
@@ -23,7 +23,7 @@ from pgdeploy.resources.grant import GrantSpec
 from pgdeploy.resources.ownership import OwnershipSpec
 from pgdeploy.resources.role import compare_stored, names_by_oid
 from pgdeploy.resources.schema import SchemaSpec
-from pgdeploy.resources.setting import parameter_of, stored
+from pgdeploy.resources.setting import needs_to_store, parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, resets
 from pgdeploy.secretplace import shown_setting
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
@@ -273,12 +273,16 @@ class Database(Resource):
             if cause := fields.get(f"settings[{name(setting, dotted=True)}]"):
                 parameter = parameter_of(facts, setting)
                 statement = assignment(f"ALTER DATABASE {database}", setting, clear(value), parameter)
-                yield Change(Stage.ROLE_IN_DATABASE, (statement,), (cause,), acts_as=self._owner(facts))
+                yield self._setting_change(facts, statement, [setting], cause)
         if cause := fields.get("undeclared_settings"):
             extra = [setting for setting, _ in self._undeclared(facts)]
             known = partial(parameter_of, facts)
             for statement in resets(f"ALTER DATABASE {database}", extra, self.spec.settings, known):
-                yield Change(Stage.ROLE_IN_DATABASE, (statement,), (cause,), acts_as=self._owner(facts))
+                yield self._setting_change(facts, statement, extra, cause)
+
+    def _setting_change(self, facts: Facts, statement: Statement, names: Sequence[str], cause: str) -> Change:
+        needs, owner = needs_to_store(facts, names), self._owner(facts)
+        return Change(Stage.ROLE_IN_DATABASE, (statement,), (cause,), acts_as=owner, needs=needs)
 
 
 def _require_provider(provider: str | None, facts: Facts) -> None:

@@ -135,7 +135,8 @@ def _schema(known: Collection[str], database: str, schema: str | None, keys: Key
 
 def _settings(spec: Spec) -> Iterator[Problem]:
     extensions = {extension for body in spec.databases.values() for extension in body.extensions}
-    extensions |= {"plpgsql"}
+    extensions |= {"plpgsql", *setting.libraries(spec)}
+    extensions |= {prefix for prefix, library in setting.PREFIXES.items() if library in extensions}
     yield from setting.problems(spec.settings, spec.postgres, extensions, ("settings",))
     for role, body in spec.roles.items():
         keys: Keys = ("roles", role)
