@@ -58,7 +58,9 @@ def _borrowing(change: Change, borrowed: list[str], facts: Facts) -> Change:
 def _lacking(need: str, me: RoleFact, facts: Facts) -> bool:
     """The server's own rules, as far as they say no before anything is tried."""
     if need.startswith("ALTER SYSTEM "):
-        return not _may_set(need.removeprefix("ALTER SYSTEM "), facts)
+        return not _may_set("ALTER SYSTEM", need.removeprefix("ALTER SYSTEM "), facts)
+    if need.startswith("SET "):
+        return not _may_set("SET", need.removeprefix("SET "), facts)
     if need.startswith("ADMIN OPTION on "):
         return not _administers(need.removeprefix("ADMIN OPTION on "), me, facts)
     if need in ("replication", "bypassrls") and facts.about.major < ADMIN_SINCE:
@@ -66,10 +68,10 @@ def _lacking(need: str, me: RoleFact, facts: Facts) -> bool:
     return not getattr(me, need)
 
 
-def _may_set(setting: str, facts: Facts) -> bool:
-    """From 15 a superuser can grant ALTER SYSTEM on one setting."""
+def _may_set(privilege: str, setting: str, facts: Facts) -> bool:
+    """From 15 a superuser can grant ALTER SYSTEM and SET on one setting."""
     entries = facts.once(acl.acls, None).get(acl.ObjectKey("parameter", None, setting), {})
-    return any("ALTER SYSTEM" in entry.privileges for role in _mine(facts) for entry in entries.get(role, ()))
+    return any(privilege in entry.privileges for role in _mine(facts) for entry in entries.get(role, ()))
 
 
 # -- memberships ---------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pgdeploy.errors import TargetError
 from pgdeploy.format.name import SSH_HOST
 from pgdeploy.resources import QUERIES, resources
+from pgdeploy.resources.acl import SYSTEM
 from pgdeploy.resources.spec import Spec, load_spec
 from pgdeploy.spec.extends import is_inside
 from pgdeploy.spec.source import exists, is_file
@@ -137,11 +138,11 @@ class Target:
         )
 
     def _named(self) -> set[str]:
-        """Names that the spec has for objects of pg_catalog."""
+        """Names that the spec has for objects of the system schemas."""
         bodies = self.spec.databases.values()
         objects = [line.on for body in bodies for line in body.grants]
         objects += [line.on for body in bodies for line in body.ownership]
-        return {on.name for on in objects if on.schema_ == "pg_catalog" and on.name}
+        return {on.name for on in objects if on.schema_ in SYSTEM and on.name}
 
 
 def load_target(file: Path, folder: Path | None = None) -> Target:

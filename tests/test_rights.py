@@ -228,6 +228,32 @@ def test_a_hidden_setting_is_not_an_unknown_one(site: Site) -> None:
     assert found["setting[work_mem].value"].verdict is Verdict.CONFORMS
 
 
+RESTRICTED = """\
+postgres: {major}
+undeclared: {{roles: ignore, databases: ignore}}
+roles:
+  rights_member: {{settings: {{log_statement: all, work_mem: 5MB, app.tenant: acme, session_preload_libraries: []}}}}
+"""
+
+
+def test_a_setting_of_superusers_is_not_planned_for_a_role(site: Site, deployer: str) -> None:
+    planned = site.plan(deployer, RESTRICTED)
+    may_not = "rights_deployer may not: it needs SET"
+    assert stuck(planned) == {
+        "role[rights_member].settings[log_statement]": f"{may_not} log_statement",
+        "role[rights_member].settings[app.tenant]": f"{may_not} app.tenant",
+    }
+    site.apply(deployer, RESTRICTED)
+    assert statements(site.plan(deployer, RESTRICTED)) == []
+    if site.major >= 15:
+        site.root.execute("GRANT SET ON PARAMETER log_statement, app.tenant TO rights_deployer")
+        site.apply(deployer, RESTRICTED)
+        assert (statements(site.plan(deployer, RESTRICTED)), stuck(site.plan(deployer, RESTRICTED))) == (
+            [],
+            {},
+        )
+
+
 TWO = """\
 postgres: {major}
 undeclared: {{roles: ignore, databases: ignore}}

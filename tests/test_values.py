@@ -24,12 +24,12 @@ from pgdeploy.values import (
     encoding_name,
     expand,
     from_server,
+    icu_locale,
     locale_name,
     privileges,
     show,
     sql_elements,
     timestamp,
-    type_name,
 )
 
 if TYPE_CHECKING:
@@ -507,84 +507,57 @@ def test_moments() -> None:
         timestamp("2027-13-01")
 
 
-TYPES = (
-    "int",
-    "int2",
-    "int4",
-    "int8",
-    "integer",
-    "bigint",
-    "smallint",
-    "bool",
-    "boolean",
-    "float",
-    "float4",
-    "float8",
-    "float(24)",
-    "float(25)",
-    "real",
-    "varchar",
-    "varchar(9)",
-    "char(3)",
-    "text",
-    "timestamptz",
-    "timestamp",
-    "time",
-    "timetz",
-    "timestamp(3)",
-    "timestamptz(3)",
-    "numeric",
-    "numeric(9)",
-    "decimal(9,2)",
-    "dec",
-    "varbit",
-    "varbit(5)",
-    "bit(5)",
-    "bytea",
-    "int[]",
-    "int[][]",
-    "int4[3]",
-    "varchar(9)[]",
-    "timestamptz[]",
-    "uuid",
-    "jsonb",
-    "DOUBLE PRECISION",
-    "timestamp with time zone",
-    "timestamp (3) without time zone",
-    "time(2) with time zone",
-    "Int array",
-    "character varying(4)",
-    "national character varying(4)",
-    "pg_catalog.int4",
-    "pg_catalog.text",
-    "regclass",
-    "bit varying(3)[]",
-    "numeric( 9 , 2 )",
-    "int ARRAY[4]",
-    "interval",
+ENCODING_ALIASES = (
+    *(
+        "unicode",
+        "utf-8",
+        "ISO 8859-1",
+        "Windows-1252",
+        "latin1",
+        "alt",
+        "abc",
+        "win",
+        "koi8",
+        "sql-ascii",
+        "tcvn-5712",
+    ),
+    *(
+        "vscii",
+        "mskanji",
+        "shift_jis",
+        "windows932",
+        "windows936",
+        "windows949",
+        "windows950",
+        "euc-jis-2004",
+    ),
+    *(f"iso-8859-{number}" for number in (*range(1, 11), *range(13, 17))),
 )
-
-
-@pytest.mark.parametrize("spelling", TYPES)
-def test_types_are_named_as_the_server_names_them(ruler: Connection, spelling: str) -> None:
-    with ruler.transaction(force_rollback=True):
-        ruler.execute(f"CREATE TEMP TABLE typed (a {spelling})")
-        query = (
-            "SELECT format_type(atttypid, atttypmod) FROM pg_attribute "
-            "WHERE attname = 'a' AND attrelid = 'typed'::regclass"
-        )
-        assert ruler.execute(query).fetchone() == (type_name(spelling),)
-
-
-@pytest.mark.parametrize("spelling", ["", "int[", "varchar(9", "a b)", "text)"])
-def test_what_is_no_type_is_refused(spelling: str) -> None:
-    with pytest.raises(ValueProblem, match="no name of a type"):
-        type_name(spelling)
-
-
-def test_quoted_types_are_left_alone() -> None:
-    assert type_name('"Int"') == '"Int"'
-    assert type_name('app."My Kind"[]') == 'app."My Kind"[]'
+ICU_LOCALES = (
+    *(
+        "en_US",
+        "EN-us",
+        "en_US.UTF-8",
+        "en-US-u-kn-true",
+        "en-US-u-kn",
+        "de_DE@collation=phonebook",
+        "de-DE-x-icu",
+    ),
+    *(
+        "",
+        "root",
+        "und",
+        "C",
+        "c",
+        "POSIX",
+        "en_US_POSIX",
+        "zh_Hant_TW",
+        "@colStrength=secondary",
+        "iw",
+        "en_US@EURO",
+    ),
+    *("en-US-u-kn-true-kc-true", "en@colStrength=secondary;colCaseLevel=yes", "en-u-ks-level2", "sr_Latn_RS"),
+)
 
 
 def test_encodings_are_named_as_the_server_names_them(ruler: Connection) -> None:
@@ -596,9 +569,36 @@ def test_encodings_are_named_as_the_server_names_them(ruler: Connection) -> None
     for name in names:
         assert encoding_name(name) == name
         assert encoding_name(name.lower().replace("_", "-")) == name
-    for alias in ("unicode", "utf-8", "iso-8859-1", "Windows-1252", "latin1"):
+    for alias in ENCODING_ALIASES:
         row = ruler.execute("SELECT pg_encoding_to_char(pg_char_to_encoding(%s))", (alias,)).fetchone()
         assert row == (encoding_name(alias),)
+
+
+@pytest.mark.parametrize("spelling", ICU_LOCALES)
+def test_icu_locales_are_the_ones_that_the_server_stores(server17: Cluster, spelling: str) -> None:
+    with server17.open() as connection:
+        connection.execute(
+            sql.SQL("CREATE COLLATION pg_temp.made (provider = icu, locale = {})").format(spelling)
+        )
+        row = connection.execute("SELECT colllocale FROM pg_collation WHERE collname = 'made'").fetchone()
+        connection.rollback()
+    assert row is not None
+    assert icu_locale(str(row[0])) == icu_locale(spelling)
+
+
+def test_icu_locales_that_differ() -> None:
+    others = (
+        "en-US",
+        "en-GB",
+        "en",
+        "und",
+        "C",
+        "en-US-u-kn",
+        "en-US-u-kn-false",
+        "en@collation=phonebook",
+        "de-x-icu",
+    )
+    assert len({icu_locale(other) for other in others}) == len(others)
 
 
 def test_locales() -> None:

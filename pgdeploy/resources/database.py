@@ -7,14 +7,14 @@ carries what the template's spec says of the first group, and nothing of the sec
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from pgdeploy.change import Change, Stage, ident, literal, statements
+from pgdeploy.change import Change, Stage, Statement, ident, literal, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
 from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
@@ -23,10 +23,11 @@ from pgdeploy.resources.grant import GrantSpec
 from pgdeploy.resources.ownership import OwnershipSpec
 from pgdeploy.resources.role import compare_stored, names_by_oid
 from pgdeploy.resources.schema import SchemaSpec
-from pgdeploy.resources.setting import parameter_of, stored
+from pgdeploy.resources.setting import needs_to_store, parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, resets
 from pgdeploy.secretplace import shown_setting
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
+from pgdeploy.values import encoding_name, icu_locale, locale_name
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -164,9 +165,8 @@ class Database(Resource):
             if field in (*_FIXED, "locale")
             else ""
         )
-        return Outcome(
-            _alike(field, desired, actual), _text(desired), _text(actual), stuck=stuck if fact else ""
-        )
+        conforms = alike(field, desired, actual, self.spec.locale_provider)
+        return Outcome(conforms, _text(desired), _text(actual), stuck=stuck if fact else "")
 
     def _actual(self, facts: Facts, fact: DatabaseFact, field: str) -> object:
         if field == "owner":
@@ -273,12 +273,16 @@ class Database(Resource):
             if cause := fields.get(f"settings[{name(setting, dotted=True)}]"):
                 parameter = parameter_of(facts, setting)
                 statement = assignment(f"ALTER DATABASE {database}", setting, clear(value), parameter)
-                yield Change(Stage.ROLE_IN_DATABASE, (statement,), (cause,), acts_as=self._owner(facts))
+                yield self._setting_change(facts, statement, [setting], cause)
         if cause := fields.get("undeclared_settings"):
             extra = [setting for setting, _ in self._undeclared(facts)]
             known = partial(parameter_of, facts)
             for statement in resets(f"ALTER DATABASE {database}", extra, self.spec.settings, known):
-                yield Change(Stage.ROLE_IN_DATABASE, (statement,), (cause,), acts_as=self._owner(facts))
+                yield self._setting_change(facts, statement, extra, cause)
+
+    def _setting_change(self, facts: Facts, statement: Statement, names: Sequence[str], cause: str) -> Change:
+        needs, owner = needs_to_store(facts, names), self._owner(facts)
+        return Change(Stage.ROLE_IN_DATABASE, (statement,), (cause,), acts_as=owner, needs=needs)
 
 
 def _require_provider(provider: str | None, facts: Facts) -> None:
@@ -287,22 +291,20 @@ def _require_provider(provider: str | None, facts: Facts) -> None:
         raise Inapplicable(f"PostgreSQL {facts.about.major} has no {provider} provider; {since} brought it")
 
 
-def _alike(field: str, desired: object, actual: object) -> bool:
-    if (
-        field in ("lc_collate", "lc_ctype", "encoding", "locale")
-        and isinstance(desired, str)
-        and isinstance(actual, str)
-    ):
-        return _folded(desired) == _folded(actual)
-    return desired == actual
+def alike(field: str, desired: object, actual: object, provider: str | None) -> bool:
+    """Whether both are the same to PostgreSQL; `provider` tells whose locale it is."""
+    if not (isinstance(desired, str) and isinstance(actual, str)):
+        return desired == actual
+    spelled = icu_locale if field == "locale" and provider == "icu" else _SPELLED.get(field, str)
+    return spelled(desired) == spelled(actual)
 
 
-def _folded(locale: str) -> str:
-    """en_US.UTF-8 and en_US.utf8 are one locale, UTF8 and utf-8 one encoding."""
-    place, dot, codeset = locale.rpartition(".")
-    if not dot and "-" not in locale and "_" not in locale:
-        return locale.lower()
-    return place + dot + codeset.lower().replace("-", "") if dot else locale.lower().replace("-", "")
+_SPELLED: Mapping[str, Callable[[str], str]] = {
+    "encoding": encoding_name,
+    "lc_collate": locale_name,
+    "lc_ctype": locale_name,
+    "locale": locale_name,
+}
 
 
 def _flag(spec: DatabaseSpec, field: str) -> str:

@@ -24,9 +24,11 @@ from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, list
 from pgdeploy.facts import Facts
 from pgdeploy.privilege import privileges
 from pgdeploy.resources import acl, database, schema
-from pgdeploy.resources.acl import Acls, Entry, ObjectKey
-from pgdeploy.resources.object import KEYWORD, Object, clause, privilege_list, shown
+from pgdeploy.resources.acl import Acls, Entry, ObjectKey, shown
+from pgdeploy.resources.object import KEYWORD, Object, clause, privilege_list
 from pgdeploy.resources.role import HELD, absent
+from pgdeploy.resources.routine import KINDS as ROUTINES
+from pgdeploy.resources.routine import Unclear
 from pgdeploy.spec.model import Identifier, Model
 
 if TYPE_CHECKING:
@@ -138,6 +140,10 @@ class Line:
     def keys_in(self, facts: Facts) -> Iterable[ObjectKey]:
         return self.spec.on.keys_in(facts, self.database or "")
 
+    def unclear(self, facts: Facts) -> Unclear | None:
+        """Why the function or procedure is not the one that is meant."""
+        return None if self.database is None else self.spec.on.unclear(facts, self.database)
+
 
 def _where(database: str | None) -> str:
     """The scope for an id; a database called server is quoted."""
@@ -223,16 +229,16 @@ class Grants(Resource):
     def _compare_granted(self, facts: Facts, line: Line) -> Outcome:
         self._require_version(facts, line)
         desired = "granted" + (" with grant option" if line.spec.grant_option else "")
-        if why := self._no_object(facts, line):
-            return Outcome(False, desired, why, stuck="make the object first; pgdeploy does not")
+        if no := self._no_object(facts, line):
+            return Outcome(False, desired, no.why, stuck=no.mend)
         lacking = self._missing(facts, line)
         actual = "missing " + listing(_lack(item) for item in lacking.items()) if lacking else desired
         return Outcome(not lacking, desired, actual)
 
     def _compare_revoked(self, facts: Facts, line: Line) -> Outcome:
         self._require_version(facts, line)
-        if why := self._no_object(facts, line):
-            return Outcome(False, "not granted", why, stuck="make the object first; pgdeploy does not")
+        if no := self._no_object(facts, line):
+            return Outcome(False, "not granted", no.why, stuck=no.mend)
         held = facts.once(_held, self, line)
         actual = listing(
             f"{_lack(((key, role), entry.privileges & words))}" for key, role, entry, words in held
@@ -253,19 +259,19 @@ class Grants(Resource):
         if "MAINTAIN" in newer:
             raise Inapplicable(f"PostgreSQL {facts.about.major} has no MAINTAIN; 17 brought it")
 
-    def _no_object(self, facts: Facts, line: Line) -> str:
+    def _no_object(self, facts: Facts, line: Line) -> Unclear | None:
         """Why a named object cannot hold the privilege: it is not there. Schemas have a check of their own."""
         if line.spec.on.all or line.kind in ("schema", "database", "parameter"):
-            return ""
+            return None
+        if line.kind in ROUTINES:
+            return line.unclear(facts)
         known = facts.once(acl.owners, line.source)
         keys = [
             key._replace(kind="table", sub=None) if key.kind == "column" else key
             for key in line.keys_in(facts)
         ]
         missing = [shown(key) for key in keys if key not in known]
-        return (
-            f"{', '.join(missing)} does not exist" if missing else ("" if keys else f"no {line.spec.on.text}")
-        )
+        return Unclear(f"{', '.join(missing)} does not exist") if missing else None
 
     def _missing(self, facts: Facts, line: Line) -> Lacking:
         known: Acls = facts.once(acl.acls, line.source)
@@ -452,6 +458,20 @@ def _revoked(facts: Facts, grants: Grants) -> Mapping[tuple[ObjectKey, str], fro
     return found
 
 
+def _unclear(facts: Facts, grants: Grants) -> Mapping[tuple[str | None, str | None, str], frozenset[str]]:
+    """What lines grant on a routine that they do not name clearly, by schema, name and grantee.
+
+    Their own checks are red; what the grantee has on a routine of that name may be just what is meant.
+    """
+    found: dict[tuple[str | None, str | None, str], frozenset[str]] = {}
+    for line in grants.lines:
+        if line.spec.to is not None and line.kind in ROUTINES and line.unclear(facts):
+            for role in line.spec.to:
+                key = (line.spec.on.schema_, line.spec.on.name, role)
+                found[key] = found.get(key, _NOTHING) | line.privileges(facts.about.major)
+    return found
+
+
 def _undeclared(facts: Facts, grants: Grants) -> list[tuple[ObjectKey, str, Entry]]:
     """Entries, or the part of them, that the spec does not explain."""
     found: list[tuple[ObjectKey, str, Entry]] = []
@@ -492,6 +512,8 @@ def _beyond(
         | acl.builtin(facts, source, key, role)
         | facts.once(_revoked, grants).get((key, role), _NOTHING)
     )
+    if key.kind in ROUTINES:
+        explained |= facts.once(_unclear, grants).get((key.schema, key.name, role), _NOTHING)
     by_default, passed_on = _by_default(facts, grants, key, role)
     explained, option = explained | by_default, option | passed_on
     for entry in entries:

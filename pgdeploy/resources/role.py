@@ -18,12 +18,12 @@ from pydantic import Field
 from pgdeploy.change import MASK, Change, Risk, Stage, Statement, ident, literal, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
-from pgdeploy.resources.setting import parameter_of, stored
+from pgdeploy.resources.setting import needs_to_store, parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, compared, resets, same, shown
 from pgdeploy.secret import SecretRef, is_scram, matches
 from pgdeploy.secretplace import shown_setting
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
-from pgdeploy.values import timestamp
+from pgdeploy.values import sql_elements, timestamp
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -305,7 +305,7 @@ class Role(Resource):
                 if field in fields:
                     before, parameter = self._alter(database), parameter_of(facts, setting)
                     statement = assignment(before, setting, clear(value), parameter)
-                    yield self._setting_change(database, statement, fields[field])
+                    yield self._setting_change(facts, database, statement, [setting], fields[field])
         if "undeclared_settings" in fields:
             extra: dict[str | None, list[str]] = {}
             for database, setting, _ in self._undeclared(facts):
@@ -313,14 +313,18 @@ class Role(Resource):
             known = partial(parameter_of, facts)
             for database, names in extra.items():
                 for statement in resets(self._alter(database), names, self._desired(database), known):
-                    yield self._setting_change(database, statement, fields["undeclared_settings"])
+                    yield self._setting_change(
+                        facts, database, statement, names, fields["undeclared_settings"]
+                    )
 
     def _alter(self, database: str | None) -> str:
         return f"ALTER ROLE {ident(self.role)}" + (f" IN DATABASE {ident(database)}" if database else "")
 
-    def _setting_change(self, database: str | None, statement: Statement, cause: str) -> Change:
+    def _setting_change(
+        self, facts: Facts, database: str | None, statement: Statement, names: Sequence[str], cause: str
+    ) -> Change:
         stage = Stage.ROLE_IN_DATABASE if database else Stage.ROLE
-        return Change(stage, (statement,), (cause,), needs=("createrole",))
+        return Change(stage, (statement,), (cause,), needs=("createrole", *needs_to_store(facts, names)))
 
 
 def compare_stored(
@@ -330,7 +334,9 @@ def compare_stored(
     row = facts.once(stored).get(scope, {}).get(setting.lower())
     parameter, known = parameter_of(facts, setting), clear(value)
     actual = shown(setting, row.value, parameter) if row else "not set"
-    conforms = row is not None and same(known, row.value, parameter)
+    # an empty list of libraries cannot be stored, a RESET is what is meant: see `assignment`
+    nothing = row is None and not sql_elements(known, parameter)
+    conforms = nothing or (row is not None and same(known, row.value, parameter))
     return compared(conforms, shown(setting, known, parameter), actual)
 
 

@@ -34,8 +34,9 @@ _ROLE, _DB, _LOCATED = "role[$app]", "database[$db]", "database[$located]"
 
 VARIANTS = (
     Variant("another major version", f"postgres: {SERVER}", "postgres: 17", "server[postgres].major"),
-    Variant("encoding", "encoding: UTF8", "encoding: SQL_ASCII", f"{_DB}.encoding"),
-    Variant("the spelling of an encoding", "encoding: UTF8", "encoding: utf-8", ()),
+    Variant("encoding", "encoding: unicode", "encoding: SQL_ASCII", f"{_DB}.encoding"),
+    Variant("the spelling of an encoding", "encoding: unicode", "encoding: utf-8", ()),
+    Variant("the spelling of a locale", "lc_collate: C, lc_ctype: C", "lc_collate: POSIX, lc_ctype: C", ()),
     Variant("tablespace", "tablespace: pg_default", "tablespace: $disk", f"{_DB}.tablespace"),
     Variant(
         "locale of libc",
@@ -98,8 +99,61 @@ VARIANTS = (
         "an overload that is not there",
         "function: $area, arguments: [int4]",
         "function: $area, arguments: [float8]",
-        ("grant[$db: EXECUTE on function $sky.$area(float8) to $app].granted", "grant[$db].undeclared"),
         "grant[$db: EXECUTE on function $sky.$area(float8) to $app].granted",
+    ),
+    Variant(
+        "a procedure called a function",
+        "procedure: tidy}, to: [$writer]",
+        "function: tidy}, to: [$writer]",
+        "grant[$db: EXECUTE on function $sky.tidy to $writer].granted",
+    ),
+    *(
+        Variant(
+            f"a function as others spell it: {spelling}",
+            "arguments: [int4]}, to: [$app]",
+            f"arguments: {spelling}}}, to: [$app]",
+            (),
+        )
+        for spelling in (
+            "[INT]",
+            "[pg_catalog.int4]",
+            "['radius integer DEFAULT 1']",
+            "['IN r int, OUT x text']",
+        )
+    ),
+    *(
+        Variant(f"a variadic function: {spelling}", "[prefix text, 'VARIADIC names _text']", spelling, ())
+        for spelling in (
+            "[text, 'text[]']",
+            "['pg_catalog.text, text ARRAY']",
+            "['prefix text, VARIADIC names text[] DEFAULT ''{}''::text[]']",
+        )
+    ),
+    *(
+        Variant(
+            f"a type in a schema: {spelling}", "['kind kind, OUT x integer, OUT y integer']", spelling, ()
+        )
+        for spelling in ("[kind]", "['kind sky.kind']", "['kind sky.kind', 'OUT x int', 'OUT y int']")
+    ),
+    *(
+        Variant(
+            f"what initdb gave on an object of the system: {line}",
+            "      - {grant: [USAGE], on: {language: plpgsql}, to: [$app]}\n",
+            f"      - {{{line}}}\n      - {{grant: [USAGE], on: {{language: plpgsql}}, to: [$app]}}\n",
+            (),
+        )
+        for line in (
+            "grant: [SELECT], on: {schema: information_schema, table: tables}, to: [PUBLIC]",
+            "grant: [USAGE], on: {schema: information_schema}, to: [PUBLIC]",
+            "revoke: [INSERT], on: {schema: information_schema, table: columns}, from: [$app]",
+            "revoke: [SELECT], on: {schema: information_schema, table: _pg_user_mappings}, from: [PUBLIC]",
+            "grant: [USAGE], on: {schema: information_schema, type: sql_identifier}, to: [PUBLIC]",
+            "grant: [EXECUTE], on: {schema: information_schema, function: _pg_truetypid}, to: [PUBLIC]",
+            "grant: [USAGE], on: {schema: pg_catalog, type: point}, to: [PUBLIC]",
+            "grant: [SELECT], on: {schema: pg_catalog, table: pg_class}, to: [PUBLIC]",
+            "grant: [EXECUTE], on: {schema: pg_catalog, function: lower, arguments: [text]}, to: [PUBLIC]",
+            "revoke: [EXECUTE], on: {schema: pg_catalog, function: pg_read_file}, from: [PUBLIC]",
+        )
     ),
     Variant(
         "a revoke on what is not there",
@@ -120,7 +174,7 @@ VARIANTS = (
 def test_variant(benches: Callable[[str], Bench], variant: Variant) -> None:
     bench = benches(SERVER)
     target = bench.load(lambda text: _replaced(text, variant))
-    facts = bench.read()
+    facts = target.read(bench.cluster)
     found = diff(target.checks, facts)
     assert {f.check.id: f.actual for f in found if not well(f)}.keys() == bench.ids(variant.red)
     planned = bench.plan(facts, target)

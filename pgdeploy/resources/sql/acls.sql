@@ -19,7 +19,7 @@ object AS (
          c.relname::text, NULL, c.relowner, s.ours, c.relacl,
          CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char"
   FROM pg_class c JOIN space s ON s.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S') AND (s.ours OR c.relacl IS NOT NULL OR s.name = 'pg_catalog' AND c.relname = ANY (%(named)s))
+  WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S') AND (s.ours OR c.relacl IS NOT NULL OR c.relname = ANY (%(named)s))
   UNION ALL
   SELECT 'pg_class'::regclass, c.oid, t.attnum, 'column', s.name, c.relname::text, t.attname::text, c.relowner,
          s.ours, t.attacl, 'c'::"char"
@@ -30,12 +30,13 @@ object AS (
          p.proname::text, oidvectortypes(p.proargtypes), p.proowner,
          s.ours, p.proacl, 'f'::"char"
   FROM pg_proc p JOIN space s ON s.oid = p.pronamespace
-  WHERE s.ours OR p.proacl IS NOT NULL OR s.name = 'pg_catalog' AND p.proname = ANY (%(named)s)
+  WHERE s.ours OR p.proacl IS NOT NULL OR p.proname = ANY (%(named)s)
   UNION ALL
   SELECT 'pg_type'::regclass, t.oid, 0, 'type', s.name, t.typname::text, NULL, t.typowner, s.ours, t.typacl,
          'T'::"char"
   FROM pg_type t JOIN space s ON s.oid = t.typnamespace
-  WHERE (s.ours OR t.typacl IS NOT NULL OR s.name = 'pg_catalog' AND t.typname = ANY (%(named)s)) AND t.typtype <> 'p' AND t.typelem = 0
+  WHERE (s.ours OR t.typacl IS NOT NULL OR t.typname = ANY (%(named)s)) AND t.typtype <> 'p'
+    AND NOT (t.typelem <> 0 AND t.typsubscript = 'array_subscript_handler'::regproc)
     AND (t.typrelid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
     AND t.typtype <> 'm'
   UNION ALL

@@ -288,6 +288,44 @@ _ROUTINE = (
         "EXECUTE on procedure $sky.tidy to $writer",
         "REVOKE EXECUTE ON PROCEDURE $sky.tidy() FROM $writer",
     ),
+    _lost(
+        "procedure beside one that returns what this one takes",
+        "EXECUTE on procedure $sky.tally(int4) to $writer",
+        "REVOKE EXECUTE ON PROCEDURE $sky.tally(INOUT int) FROM $writer",
+    ),
+    _db(
+        "procedure: extra on another overload",
+        (
+            "GRANT EXECUTE ON PROCEDURE $sky.tally() TO $writer",
+            "GRANT EXECUTE ON PROCEDURE $sky.tally(IN text) TO $app",
+        ),
+        _EXTRA,
+    ),
+    _lost(
+        "variadic function",
+        "EXECUTE on function $sky.labels(prefix text, VARIADIC names _text) to $app",
+        "REVOKE EXECUTE ON FUNCTION $sky.labels(text, VARIADIC text[]) FROM $app",
+    ),
+    _lost(
+        "function with names and OUT arguments",
+        "EXECUTE on function $sky.of(kind kind, OUT x integer, OUT y integer) to $app",
+        "REVOKE EXECUTE ON FUNCTION $sky.of FROM $app",
+    ),
+    _lost(
+        "function of PostgreSQL",
+        "EXECUTE on function pg_catalog.pg_ls_dir(dirname text) to $ops",
+        "REVOKE EXECUTE ON FUNCTION pg_ls_dir(text) FROM $ops",
+    ),
+    _lost(
+        "view of information_schema",
+        "SELECT on table information_schema.sql_features to $app",
+        "REVOKE SELECT ON information_schema.sql_features FROM $app",
+    ),
+    _db(
+        "view of information_schema: extra to PUBLIC",
+        "GRANT INSERT ON information_schema.sql_features TO PUBLIC",
+        _EXTRA,
+    ),
     _db("function: extra on another overload", "GRANT EXECUTE ON FUNCTION $sky.$area(text) TO $app", _EXTRA),
     _db(
         "function: built-in right back",

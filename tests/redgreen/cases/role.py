@@ -43,6 +43,32 @@ CASES = (
     ),
     Case("the same password set again", "ALTER ROLE $app PASSWORD 'a secret for the red/green tests'"),
     Case("a setting", "ALTER ROLE $app SET work_mem = '17MB'", "role[$app].settings[work_mem]"),
+    Case(
+        "a setting of nobody's", "ALTER ROLE $app SET app.tenant = 'other'", "role[$app].settings[app.tenant]"
+    ),
+    Case(
+        "a setting of nobody's reset", "ALTER ROLE $app RESET app.tenant", "role[$app].settings[app.tenant]"
+    ),
+    Case(
+        "another role at login",
+        "ALTER ROLE $app IN DATABASE $db SET role = $crew",
+        "role[$app].settings[role].in[$db]",
+        everywhere=True,
+    ),
+    Case(
+        "libraries where none are declared",
+        "ALTER ROLE $reader SET local_preload_libraries = 'plpgsql'",
+        "role[$reader].settings[local_preload_libraries]",
+    ),
+    Case(
+        "the spelling of a setting whose library is not loaded",
+        "ALTER ROLE $reader SET plpgsql.extra_errors = 'All'",
+    ),
+    Case(
+        "a setting whose library is not loaded",
+        "ALTER ROLE $reader SET plpgsql.extra_errors = 'too_many_rows'",
+        "role[$reader].settings[plpgsql.extra_errors]",
+    ),
     Case("a setting reset", "ALTER ROLE $app RESET work_mem", "role[$app].settings[work_mem]"),
     Case(
         "a list in a setting",
@@ -52,7 +78,11 @@ CASES = (
     Case(
         "every setting reset",
         "ALTER ROLE $app RESET ALL",
-        ("role[$app].settings[work_mem]", "role[$app].settings[search_path]"),
+        (
+            "role[$app].settings[work_mem]",
+            "role[$app].settings[search_path]",
+            "role[$app].settings[app.tenant]",
+        ),
     ),
     Case("the spelling of a setting", "ALTER ROLE $app SET work_mem = '16384kB'"),
     Case(
