@@ -15,7 +15,7 @@ from pgdeploy.parameter import Parameter
 from pgdeploy.privilege import PRIVILEGES, expand, privileges
 from pgdeploy.problem import ValueProblem, did_you_mean
 from pgdeploy.quantity import OCTAL, read_bool, read_integer, read_real, show_integer, show_real, shown_real
-from pgdeploy.spelling import encoding_name, locale_name, timestamp, type_name
+from pgdeploy.spelling import encoding_name, locale_name, type_name
 from pgdeploy.textvalue import read_text
 from pgdeploy.wordlist import join, split_names, split_paths
 
@@ -35,7 +35,6 @@ __all__ = [
     "privileges",
     "show",
     "sql_elements",
-    "timestamp",
     "type_name",
 ]
 

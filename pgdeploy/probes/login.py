@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.check import Check, Inapplicable, Outcome, Resource, name
 from pgdeploy.facts import Facts
+from pgdeploy.moment import Moment, timestamp
 from pgdeploy.probes.attempt import Attempt
 from pgdeploy.probes.door import Door, doors
 from pgdeploy.probes.session import server_of, session, sql
 from pgdeploy.resources.role import RoleSpec, absent, roles
-from pgdeploy.values import timestamp
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -99,8 +98,7 @@ def _text(tried: Attempt) -> str:
 
 
 def _is_past(valid_until: str | None) -> bool:
-    end = timestamp(valid_until) if valid_until is not None else None
-    return end == "-infinity" or (isinstance(end, datetime) and end <= datetime.now(UTC))
+    return valid_until is not None and timestamp(valid_until) <= Moment.now()
 
 
 def _full(facts: Facts, role: str, database: str) -> bool:

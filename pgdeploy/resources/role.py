@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
@@ -18,12 +17,12 @@ from pydantic import Field
 from pgdeploy.change import MASK, Change, Risk, Stage, Statement, ident, literal, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
+from pgdeploy.moment import NEVER_ENDS, Moment, timestamp
 from pgdeploy.resources.setting import parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, compared, resets, same, shown
 from pgdeploy.secret import SecretRef, is_scram, matches
 from pgdeploy.secretplace import shown_setting
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
-from pgdeploy.values import timestamp
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -74,7 +73,7 @@ class RoleSpec(Model):
         None, description="-1: no limit"
     )
     valid_until: str | None = Field(
-        None, description="end of the password: a date, a time (UTC) or `infinity`"
+        None, description="end of the password: a date, a time (UTC), `infinity` or `-infinity`"
     )
     password: SecretRef | None = Field(None, description="a reference, never text")
     settings: FrozenMap[str, SettingValue] = Field(
@@ -209,10 +208,10 @@ class Role(Resource):
     def _compare_valid_until(self, facts: Facts) -> Outcome:
         fact = self._fact(facts)
         desired = timestamp(self.spec.valid_until or "")
-        actual = None if fact is None or fact.valid_until is None else _moment(fact.valid_until)
+        actual = None if fact is None or fact.valid_until is None else Moment.of_epoch(fact.valid_until)
         # never set and 'infinity' both mean: no end
-        conforms = (actual or "infinity") == desired and fact is not None
-        return Outcome(conforms, _time_text(desired), _time_text(actual) if actual else "never set")
+        conforms = (actual or NEVER_ENDS) == desired and fact is not None
+        return Outcome(conforms, str(desired), str(actual or "never set"))
 
     def _compare_password(self, facts: Facts, reference: SecretRef) -> Outcome:
         desired = f"the secret in {reference.describe()}, as SCRAM-SHA-256"
@@ -293,7 +292,7 @@ class Role(Resource):
         if field == "connection_limit":
             return f"CONNECTION LIMIT {self.spec.connection_limit}"
         if field == "valid_until":
-            return f"VALID UNTIL {literal(_time_text(timestamp(self.spec.valid_until or '')))}"
+            return f"VALID UNTIL {literal(str(timestamp(self.spec.valid_until or '')))}"
         return f"PASSWORD {MASK}" if field == "password" else ""
 
     def _setting_changes(self, fields: Mapping[str, str], facts: Facts) -> Iterator[Change]:
@@ -432,15 +431,3 @@ def resources(spec: Spec) -> Iterator[Resource]:
 
 def _word(value: bool | None) -> str:
     return "absent" if value is None else ("yes" if value else "no")
-
-
-def _moment(epoch: str) -> datetime | str:
-    from datetime import UTC
-
-    if epoch.lower().startswith("inf"):
-        return "infinity"
-    return datetime.fromtimestamp(float(epoch), UTC)
-
-
-def _time_text(moment: datetime | str) -> str:
-    return moment if isinstance(moment, str) else moment.isoformat(sep=" ")
