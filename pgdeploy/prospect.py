@@ -19,7 +19,7 @@ from pgdeploy.resources import acl, default_privilege, extension, schema
 from pgdeploy.resources.acl import AclFact, ObjectKey
 from pgdeploy.resources.database import Database, databases, generation, inherited
 from pgdeploy.resources.default_privilege import DEFAULT_PRIVILEGES, Given, Scope
-from pgdeploy.resources.membership import MEMBERSHIPS, of
+from pgdeploy.resources.membership import MEMBERSHIPS, lost, of
 from pgdeploy.resources.role import ROLES, RoleFact, others, roles
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Prospect(NamedTuple):
 
     now: Facts
     staying: Facts
-    """Without the memberships whose grantor will be dropped, as they go with it."""
+    """Without the memberships that go as their grantor will be dropped, or will lose ADMIN OPTION."""
     made: Facts
     """The databases and roles of the spec are there."""
     housed: Facts
@@ -103,8 +103,11 @@ class _Seer:
         if spec.undeclared.roles == "drift":
             leaving |= set(self._facts.once(others, frozenset(spec.roles)))
         declared = {(entry.role, role) for role, body in spec.roles.items() for entry in of(body)}
+        gone = lost(spec, self._facts)
         kept = tuple(
-            row for row in rows if row.grantor not in leaving or (row.role, row.member) not in declared
+            row
+            for row in rows
+            if (row.role, row.member) not in declared or not (row.grantor in leaving or row in gone)
         )
         if len(kept) == len(rows):
             return self._facts
