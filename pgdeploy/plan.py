@@ -84,7 +84,7 @@ def as_data(change: Change) -> dict[str, Any]:
 def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
     """Compare everything and collect the changes in the order in which they can be made."""
     creating = {name: body for name, body in spec.databases.items() if name not in facts.once(databases)}
-    prospect = foresee(spec, facts)
+    prospect = foresee(spec, resources, facts)
     ordered: list[_Ordered] = []
     drifts: list[Finding] = []
     unreadable: list[Finding] = []

@@ -334,12 +334,32 @@ def compare_stored(
 
 
 @dataclass(frozen=True, slots=True)
+class Leaving:
+    """The roles that a plan drops."""
+
+    absent: frozenset[str]
+    declared: frozenset[str]
+    policy: str
+    """What `undeclared:` says of roles."""
+
+    def names(self, facts: Facts) -> frozenset[str]:
+        more = facts.once(others, self.declared) if self.policy == "drift" else ()
+        return (self.absent & facts.once(roles).keys()) | frozenset(more)
+
+
+def leaving(spec: Spec) -> Leaving:
+    absent = frozenset(role for role, body in spec.roles.items() if body.state == "absent")
+    return Leaving(absent, frozenset(spec.roles), spec.undeclared.roles)
+
+
+@dataclass(frozen=True, slots=True)
 class AbsentRole(Resource):
     """A role that must not exist: `state: absent`, or one that `undeclared: {roles: drift}` forbids."""
 
     kind: ClassVar[str] = "role"
     role: str
     spec: RoleSpec
+    leaving: Leaving
 
     def checks(self) -> Iterator[Check]:
         yield Check(self, f"role[{name(self.role)}]", "absent", ("roles", self.role, "state"), self._compare)
@@ -351,7 +371,8 @@ class AbsentRole(Resource):
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         if drifts and not drifts[0].stuck:
-            yield from drop(self.role, self.spec.reassign_owned_to, facts, drifts[0].check.id)
+            going = self.leaving.names(facts)
+            yield from drop(self.role, self.spec.reassign_owned_to, going, facts, drifts[0].check.id)
 
 
 def cannot_drop(role: str, heir: str | None, facts: Facts) -> str:
@@ -367,10 +388,16 @@ def cannot_drop(role: str, heir: str | None, facts: Facts) -> str:
     return ""
 
 
-def drop(role: str, heir: str | None, facts: Facts, cause: str) -> Iterator[Change]:
-    """REASSIGN OWNED and DROP OWNED act on one database and on what is shared: so in each, then DROP ROLE."""
+def drop(role: str, heir: str | None, going: frozenset[str], facts: Facts, cause: str) -> Iterator[Change]:
+    """REASSIGN OWNED and DROP OWNED act on one database and on what is shared: so in each, then DROP ROLE.
+
+    `going` are all roles that the plan drops.
+    """
+    from pgdeploy.resources.leaving import take_back  # it stands on this module
+
     held = [row for row in facts.rows(HELD) if row.role == role]
     lost = f"role {name(role)}, its password and its privileges on {sum(row.granted for row in held)} objects"
+    yield from take_back(role, going, facts, cause, lost)
     # without an heir there was nothing to own when we looked; what was made since is not lost either
     texts = [f"REASSIGN OWNED BY {ident(role)} TO {ident(heir) if heir else 'CURRENT_USER'}"]
     texts.append(f"DROP OWNED BY {ident(role)}")
@@ -379,10 +406,21 @@ def drop(role: str, heir: str | None, facts: Facts, cause: str) -> Iterator[Chan
         places = {None}  # type: ignore[arg-type]
     for database in sorted(places, key=str):
         yield Change(
-            Stage.DROP, statements(*texts), (cause,), database=database, risk=Risk.DESTRUCTIVE, lost=lost
+            Stage.DROP,
+            statements(*texts),
+            (cause,),
+            database=database,
+            risk=Risk.DESTRUCTIVE,
+            lost=lost,
+            acts_as=(role, heir) if heir else (role,),
         )
     yield Change(
-        Stage.DROP_ROLE, statements(f"DROP ROLE {ident(role)}"), (cause,), risk=Risk.DESTRUCTIVE, lost=lost
+        Stage.DROP_ROLE,
+        statements(f"DROP ROLE {ident(role)}"),
+        (cause,),
+        risk=Risk.DESTRUCTIVE,
+        lost=lost,
+        needs=("createrole", f"ADMIN OPTION on {role}"),
     )
 
 
@@ -400,8 +438,11 @@ class UndeclaredRoles(Resource):
     """What the server has beyond `roles:`: reported, drift or ignored, as `undeclared:` says."""
 
     kind: ClassVar[str] = "role"
-    declared: frozenset[str]
-    policy: str
+    leaving: Leaving
+
+    @property
+    def policy(self) -> str:
+        return self.leaving.policy
 
     def checks(self) -> Iterator[Check]:
         if self.policy != "ignore":
@@ -410,7 +451,7 @@ class UndeclaredRoles(Resource):
             )
 
     def _compare(self, facts: Facts) -> Outcome:
-        found = facts.once(others, self.declared)
+        found = facts.once(others, self.leaving.declared)
         actual = listing(map(name, found))
         if self.policy == "report":
             return Outcome(True, "reported", actual, note=f"undeclared roles: {actual}" if found else "")
@@ -418,15 +459,17 @@ class UndeclaredRoles(Resource):
         return Outcome(not found, "no role beyond the spec", actual, stuck=stuck)
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        for role in facts.once(others, self.declared) if drifts else ():
+        going = self.leaving.names(facts)
+        for role in facts.once(others, self.leaving.declared) if drifts else ():
             if not cannot_drop(role, None, facts):
-                yield from drop(role, None, facts, drifts[0].check.id)
+                yield from drop(role, None, going, facts, drifts[0].check.id)
 
 
 def resources(spec: Spec) -> Iterator[Resource]:
+    gone = leaving(spec)
     for role, body in spec.roles.items():
-        yield AbsentRole(role, body) if body.state == "absent" else Role(role, body)
-    yield UndeclaredRoles(frozenset(spec.roles), spec.undeclared.roles)
+        yield AbsentRole(role, body, gone) if body.state == "absent" else Role(role, body)
+    yield UndeclaredRoles(gone)
 
 
 def _word(value: bool | None) -> str:
