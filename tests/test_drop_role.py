@@ -46,13 +46,13 @@ class Site:
             for text in texts:
                 connection.execute(text.encode())
 
-    def target(self) -> Target:
+    def target(self, spec: str = SPEC) -> Target:
         file = self.folder / "leaving.yaml"
-        file.write_text(SPEC.format(major=self.major))
+        file.write_text(spec.format(major=self.major))
         return load_target(file)
 
-    def plan(self, server: Cluster | DsnServer) -> Plan:
-        target = self.target()
+    def plan(self, server: Cluster | DsnServer, spec: str = SPEC) -> Plan:
+        target = self.target(spec)
         return plan(target.spec, target.resources, target.read(server))
 
     def roles(self) -> list[str]:
@@ -76,7 +76,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     try:
         yield one
     finally:
-        for database in (*NAMES, "leaving_known"):
+        for database in (*NAMES, "leaving_known", "leaving_copy", "leaving_copy_of_copy", "leaving_new"):
             one.run(f"DROP DATABASE IF EXISTS {ident(database)} WITH (FORCE)")
         one.run(*(f"DROP ROLE {ident(role)}" for role in one.roles()))
 
@@ -134,6 +134,32 @@ def test_without_superuser(site: Site) -> None:
     apply(permitted(site.plan(server), destructive=True, unreadable=True), server)
     assert site.roles() == ["leaving_deployer", "leaving_heir"]
     assert {site.owner(database) for database in NAMES[:3]} == {"leaving_heir"}
+
+
+COPIES = SPEC.replace(
+    "{{leaving_known: {{}}}}",
+    "{{leaving_known: {{}}, leaving_copy: {{from_template: leaving_known}}, leaving_new: {{}}, "
+    "leaving_copy_of_copy: {{from_template: leaving_copy}}}}",
+)
+
+
+def test_from_databases_that_are_made_as_copies_in_the_same_plan(site: Site) -> None:
+    me = ident(ROLE)
+    site.run(
+        f"CREATE ROLE {me}",
+        f"CREATE SCHEMA mine AUTHORIZATION {me}",
+        f"CREATE SCHEMA theirs; GRANT USAGE ON SCHEMA theirs TO {me}",
+        f"ALTER DEFAULT PRIVILEGES FOR ROLE {me} IN SCHEMA mine GRANT SELECT ON TABLES TO PUBLIC",
+        f"ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {me}",
+        database="leaving_known",
+    )
+    site.run(f"GRANT USAGE ON LANGUAGE sql TO {me}", database="template1")
+    try:
+        apply(site.plan(site.cluster, COPIES), site.cluster)
+    finally:
+        site.run("DROP OWNED BY leaving_heir", database="template1")
+    assert site.roles() == ["leaving_heir"]
+    assert site.plan(site.cluster, COPIES).changes == ()
 
 
 def test_what_others_than_the_owner_granted(site: Site) -> None:

@@ -7,7 +7,7 @@ there they are checked only when written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
@@ -16,7 +16,7 @@ from pydantic import Field
 
 from pgdeploy.change import MASK, Change, Risk, Stage, Statement, ident, literal, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
-from pgdeploy.facts import Facts, Query
+from pgdeploy.facts import COPIED, Facts, Query
 from pgdeploy.moment import NEVER_ENDS, Moment, timestamp
 from pgdeploy.resources.setting import parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, compared, resets, same, shown
@@ -341,6 +341,18 @@ class Leaving:
     declared: frozenset[str]
     policy: str
     """What `undeclared:` says of roles."""
+    templates: Mapping[str, str]
+    """What each declared database is a copy of."""
+
+    def copies(self, places: Collection[str], facts: Facts) -> Iterator[str]:
+        """Databases that the plan makes as copies of these: what a role has there it has in them, too."""
+        there = {*facts.rows_of_databases, *facts.closed}
+        holding = set(places)
+        new = {copy: template for copy, template in self.templates.items() if copy not in there}
+        while found := [copy for copy, template in new.items() if template in holding]:
+            yield from found
+            holding |= set(found)
+            new = {copy: template for copy, template in new.items() if copy not in holding}
 
     def names(self, facts: Facts) -> frozenset[str]:
         more = facts.once(others, self.declared) if self.policy == "drift" else ()
@@ -349,7 +361,8 @@ class Leaving:
 
 def leaving(spec: Spec) -> Leaving:
     absent = frozenset(role for role, body in spec.roles.items() if body.state == "absent")
-    return Leaving(absent, frozenset(spec.roles), spec.undeclared.roles)
+    templates = {name: body.from_template or COPIED for name, body in spec.databases.items()}
+    return Leaving(absent, frozenset(spec.roles), spec.undeclared.roles, templates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,8 +384,7 @@ class AbsentRole(Resource):
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         if drifts and not drifts[0].stuck:
-            going = self.leaving.names(facts)
-            yield from drop(self.role, self.spec.reassign_owned_to, going, facts, drifts[0].check.id)
+            yield from drop(self.role, self.spec.reassign_owned_to, self.leaving, facts, drifts[0].check.id)
 
 
 def cannot_drop(role: str, heir: str | None, facts: Facts) -> str:
@@ -388,22 +400,20 @@ def cannot_drop(role: str, heir: str | None, facts: Facts) -> str:
     return ""
 
 
-def drop(role: str, heir: str | None, going: frozenset[str], facts: Facts, cause: str) -> Iterator[Change]:
-    """REASSIGN OWNED and DROP OWNED act on one database and on what is shared: so in each, then DROP ROLE.
-
-    `going` are all roles that the plan drops.
-    """
+def drop(role: str, heir: str | None, leaving: Leaving, facts: Facts, cause: str) -> Iterator[Change]:
+    """REASSIGN OWNED and DROP OWNED act on one database and on what is shared: so in each, then DROP ROLE."""
     from pgdeploy.resources.leaving import take_back  # it stands on this module
 
     held = [row for row in facts.rows(HELD) if row.role == role]
     lost = f"role {name(role)}, its password and its privileges on {sum(row.granted for row in held)} objects"
-    yield from take_back(role, going, facts, cause, lost)
+    yield from take_back(role, leaving.names(facts), facts, cause, lost)
     # without an heir there was nothing to own when we looked; what was made since is not lost either
     texts = [f"REASSIGN OWNED BY {ident(role)} TO {ident(heir) if heir else 'CURRENT_USER'}"]
     texts.append(f"DROP OWNED BY {ident(role)}")
     places = {row.database for row in held if row.database is not None}
     if any(row.database is None for row in held) and not places:
         places = {None}  # type: ignore[arg-type]
+    places |= set(leaving.copies({place for place in places if place}, facts))
     for database in sorted(places, key=str):
         yield Change(
             Stage.DROP,
@@ -459,10 +469,9 @@ class UndeclaredRoles(Resource):
         return Outcome(not found, "no role beyond the spec", actual, stuck=stuck)
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        going = self.leaving.names(facts)
         for role in facts.once(others, self.leaving.declared) if drifts else ():
             if not cannot_drop(role, None, facts):
-                yield from drop(role, None, going, facts, drifts[0].check.id)
+                yield from drop(role, None, self.leaving, facts, drifts[0].check.id)
 
 
 def resources(spec: Spec) -> Iterator[Resource]:
