@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from functools import lru_cache
 from re import DOTALL, escape, fullmatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
 
@@ -110,6 +110,18 @@ class HiddenText:
     read: Callable[[], str]
 
 
+class Joined(NamedTuple):
+    """A membership: one grant of a role to a member, by one grantor, with its options."""
+
+    role: str
+    member: str
+    grantor: str | None
+    """None before 16, where it means nothing."""
+    admin: bool
+    inherit: bool
+    set: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """Statements that belong together.
@@ -120,7 +132,8 @@ class Change:
     `borrows` says that it takes a membership for that, and gives it back.
     `needs` are attributes that whoever makes it must have (superuser, createrole, createdb, replication,
     bypassrls), `ALTER SYSTEM` and a setting, or `ADMIN OPTION on` and a role. `lost` says
-    what a destructive change loses; `notes` say what else it does that one would not think of.
+    what a destructive change loses; `notes` say what else it does that one would not think of. `takes` are memberships
+    that are no more after it, `gives` those that are then.
     """
 
     stage: Stage
@@ -136,6 +149,8 @@ class Change:
     needs: tuple[str, ...] = ()
     hba: HiddenText | None = None
     notes: tuple[str, ...] = ()
+    takes: tuple[Joined, ...] = ()
+    gives: tuple[Joined, ...] = ()
 
 
 def statements(*texts: str) -> tuple[Statement, ...]:

@@ -16,7 +16,7 @@ from pgdeploy.errors import SecretError
 from pgdeploy.facts import Facts
 from pgdeploy.prospect import foresee
 from pgdeploy.resources.database import DatabaseSpec, databases, generation
-from pgdeploy.rights import adapt
+from pgdeploy.rights import Rights
 from pgdeploy.secret import Secret, slow_hash
 
 if TYPE_CHECKING:
@@ -85,49 +85,58 @@ def as_data(change: Change) -> dict[str, Any]:
 def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
     """Compare everything and collect the changes in the order in which they can be made."""
     creating = {name: body for name, body in spec.databases.items() if name not in facts.once(databases)}
-    prospect = foresee(spec, facts)
-    ordered: list[tuple[tuple[int, int, int], Change]] = []
-    stuck: list[Finding] = []
+    prospect = foresee(spec, resources, facts)
+    ordered: list[_Ordered] = []
+    drifts: list[Finding] = []
     unreadable: list[Finding] = []
-    found: dict[str, Finding] = {}
     for resource in resources:
         view = prospect.for_kind(resource.kind)
         checks = [check for check in resource.checks() if not _comes_with_template(check, spec, creating)]
         findings = [evaluate(check, view, parents=False) for check in checks]
-        drifts = [finding for finding in findings if finding.verdict is Verdict.DRIFTS]
-        changes, refused = _possible(resource.changes(drifts, view) if drifts else (), facts)
-        removed = {cause for change in changes for cause in change.causes}
-        found.update((drift.check.id, drift) for drift in drifts)
-        stuck += [
-            replace(drift, stuck=refused.get(drift.check.id, drift.stuck))
-            for drift in drifts
-            if drift.check.id not in removed or drift.check.id in refused or drift.stuck
-        ]
+        off = [finding for finding in findings if finding.verdict is Verdict.DRIFTS]
+        drifts += off
         unreadable += [finding for finding in findings if finding.verdict is Verdict.UNREADABLE]
+        changes = resource.changes(off, view) if off else ()
         ordered += [(_order(spec, resource, change), change) for change in changes]
     ordered.sort(key=lambda pair: pair[0])
+    possible, refused = _possible(ordered, Rights(prospect.staying))
     waves: dict[tuple[int, int, int], list[Change]] = {}
-    for wave, change in ordered:
+    for wave, change in possible:
         waves.setdefault(wave, []).append(change)
     return Plan(
-        tuple(change for _, change in ordered),
-        tuple(stuck),
+        tuple(change for _, change in possible),
+        tuple(_stuck(drifts, possible, refused)),
         tuple(unreadable),
-        found,
+        {drift.check.id: drift for drift in drifts},
         tuple(tuple(sorted(wave, key=lambda change: change.stage)) for wave in waves.values()),
     )
 
 
-def _possible(changes: Iterable[Change], facts: Facts) -> tuple[list[Change], dict[str, str]]:
+_Ordered = tuple[tuple[int, int, int], Change]
+"""A change and its wave."""
+
+
+def _possible(ordered: Iterable[_Ordered], rights: Rights) -> tuple[list[_Ordered], dict[str, str]]:
     """The changes that this user may make, and why not for the causes of the others."""
-    possible, refused = [], {}
-    for change in changes:
-        adapted = adapt(change, facts)
+    possible: list[_Ordered] = []
+    refused: dict[str, str] = {}
+    for wave, change in ordered:
+        adapted = rights.adapt(change)
         if isinstance(adapted, str):
             refused.update(dict.fromkeys(change.causes, adapted))
         else:
-            possible.append(adapted)
+            possible.append((wave, adapted))
     return possible, refused
+
+
+def _stuck(
+    drifts: Iterable[Finding], possible: Iterable[_Ordered], refused: Mapping[str, str]
+) -> Iterator[Finding]:
+    """What no change removes, or not all of it."""
+    removed = {cause for _, change in possible for cause in change.causes}
+    for drift in drifts:
+        if drift.check.id not in removed or drift.check.id in refused or drift.stuck:
+            yield replace(drift, stuck=refused.get(drift.check.id, drift.stuck))
 
 
 def _order(spec: Spec, resource: Resource, change: Change) -> tuple[int, int, int]:

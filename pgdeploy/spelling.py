@@ -1,4 +1,4 @@
-"""Names that have several spellings in PostgreSQL: locales, encodings, moments.
+"""Names that have several spellings in PostgreSQL: locales, encodings.
 
 Each function gives the one spelling that the rest of pgdeploy compares.
 """
@@ -6,39 +6,6 @@ Each function gives the one spelling that the rest of pgdeploy compares.
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
-from typing import Literal
-
-from pgdeploy.problem import ValueProblem
-
-
-def timestamp(value: str | datetime | date) -> datetime | Literal["infinity"]:
-    """A moment for VALID UNTIL, in UTC; without a zone it is meant in UTC, a bare day is its midnight.
-
-    Raises:
-        ValueProblem: it is no moment.
-    """
-    if isinstance(value, datetime):
-        moment = value
-    elif isinstance(value, date):
-        moment = datetime.combine(value, time())
-    elif value.strip().lower() in ("infinity", "+infinity"):
-        return "infinity"
-    else:
-        try:
-            moment = datetime.fromisoformat(_iso(value.strip()))
-        except ValueError:
-            raise ValueProblem(
-                f"read {value!r}, which is no moment; allowed: 2027-01-31, 2027-01-31 12:00:00+00 or infinity"
-            ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC)
-
-
-def _iso(text: str) -> str:
-    """`12:00:00 UTC` and `12:00:00 +02` are as good as `12:00:00+00:00` to PostgreSQL."""
-    return re.sub(r"\s*(?:UTC|GMT|Z)$", "+00:00", re.sub(r"\s+([+-]\d)", r"\1", text), flags=re.IGNORECASE)
 
 
 def locale_name(spelling: str) -> str:

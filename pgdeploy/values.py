@@ -15,7 +15,7 @@ from pgdeploy.parameter import Parameter
 from pgdeploy.privilege import PRIVILEGES, expand, privileges
 from pgdeploy.problem import ValueProblem, did_you_mean
 from pgdeploy.quantity import OCTAL, read_bool, read_integer, read_real, show_integer, show_real, shown_real
-from pgdeploy.spelling import SERVER_ENCODINGS, encoding_name, icu_locale, locale_name, timestamp
+from pgdeploy.spelling import SERVER_ENCODINGS, encoding_name, icu_locale, locale_name
 from pgdeploy.textvalue import read_text
 from pgdeploy.wordlist import join, split_names, split_paths
 
@@ -37,7 +37,6 @@ __all__ = [
     "privileges",
     "show",
     "sql_elements",
-    "timestamp",
 ]
 
 SettingInput: TypeAlias = str | int | float | bool | list[str] | tuple[str, ...]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from pgdeploy.format.postgresql_conf import quoted
+from pgdeploy.moment import NEVER_ENDS, Moment, timestamp
 from pgdeploy.parameter import MAJORS, Parameter, parameters
 from pgdeploy.privilege import LETTERS
 from pgdeploy.values import (
@@ -29,7 +30,6 @@ from pgdeploy.values import (
     privileges,
     show,
     sql_elements,
-    timestamp,
 )
 
 if TYPE_CHECKING:
@@ -492,17 +492,60 @@ moments = st.datetimes(
 )
 def test_moments_mean_what_the_server_says(ruler: Connection, moment: datetime, form: str) -> None:
     text = form.format(moment)
-    query = sql.SQL("SET timezone TO 'UTC'; SELECT {}::timestamptz").format(sql.Literal(text))
-    cursor = ruler.execute(query)
+    assert timestamp(text) == _server_says(ruler, text)
+
+
+def _server_says(ruler: Connection, text: str) -> Moment:
+    query = sql.SQL("SET timezone TO 'UTC'; SELECT extract(epoch FROM {}::timestamptz)::text")
+    cursor = ruler.execute(query.format(sql.Literal(text)))
     cursor.nextset()
-    assert cursor.fetchone() == (timestamp(text),)
+    row = cursor.fetchone()
+    assert row is not None
+    return Moment.of_epoch(str(row[0]))
+
+
+FAR = (
+    "infinity",
+    "+Infinity",
+    "-infinity",
+    "9999-12-31 23:59:59-08",
+    "0001-01-01 00:00:00+14",
+    "20000-01-01",
+    "4713-02-28 BC",
+    "99999-12-31 23:59:59.999999+05:30",
+    "294276-12-31 23:59:59",
+    "4714-11-24 BC",
+    "0044-03-15 12:00 BC",
+    "0001-02-29 00:00:00+00 bc",
+    "0001-01-01 AD",
+)
+
+
+@pytest.mark.parametrize("text", FAR)
+def test_moments_that_only_postgresql_knows(ruler: Connection, text: str) -> None:
+    """And what we write of them is the same moment to the server."""
+    moment = timestamp(text)
+    assert moment == _server_says(ruler, text)
+    assert moment == _server_says(ruler, str(moment))
+
+
+@pytest.mark.parametrize(
+    "text", ["294277-01-01", "4714-11-23 BC", "999999-01-01", "0000-01-01", "0000-01-01 BC"]
+)
+def test_moments_beyond_postgresql(ruler: Connection, text: str) -> None:
+    with pytest.raises(ValueProblem, match=f"read '{text}'"):
+        timestamp(text)
+    with pytest.raises(psycopg.Error):
+        ruler.execute(sql.SQL("SELECT {}::timestamptz").format(sql.Literal(text)))
 
 
 def test_moments() -> None:
-    assert timestamp(date(2027, 1, 31)) == datetime(2027, 1, 31, tzinfo=UTC)
-    assert timestamp(datetime.fromisoformat("2027-01-31 12:00")) == datetime(2027, 1, 31, 12, tzinfo=UTC)
-    assert timestamp("2027-01-31 12:00 UTC") == datetime(2027, 1, 31, 12, tzinfo=UTC)
-    assert timestamp("Infinity") == "infinity"
+    noon = timestamp("2027-01-31 12:00:00+00")
+    assert timestamp(date(2027, 1, 31)) == timestamp("2027-01-31")
+    assert timestamp(datetime.fromisoformat("2027-01-31 12:00")) == noon
+    assert timestamp("2027-01-31 12:00 UTC") == noon
+    assert str(noon) == "2027-01-31 12:00:00+00:00"
+    assert timestamp("-infinity") < timestamp("4714-11-24 BC") < noon < timestamp("99999-01-01") < NEVER_ENDS
     with pytest.raises(ValueProblem, match="2027-13-01"):
         timestamp("2027-13-01")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.check import Check, Inapplicable, Outcome, Resource, name
 from pgdeploy.facts import Facts
+from pgdeploy.moment import Moment, timestamp
 from pgdeploy.probes import admission
 from pgdeploy.probes.admission import Undecided, deciding
 from pgdeploy.probes.attempt import Attempt
@@ -16,7 +16,6 @@ from pgdeploy.probes.door import Door, doors
 from pgdeploy.probes.session import server_of, session, sql
 from pgdeploy.probes.way_in import TRUST, way
 from pgdeploy.resources.role import RoleSpec, absent, roles
-from pgdeploy.values import timestamp
 
 if TYPE_CHECKING:
     from pgdeploy.resources.hba import HbaRuleSpec
@@ -118,8 +117,7 @@ def _text(tried: Attempt) -> str:
 
 
 def _is_past(valid_until: str | None) -> bool:
-    end = timestamp(valid_until) if valid_until is not None else None
-    return end == "-infinity" or (isinstance(end, datetime) and end <= datetime.now(UTC))
+    return valid_until is not None and timestamp(valid_until) <= Moment.now()
 
 
 def _full(facts: Facts, role: str, database: str) -> bool:

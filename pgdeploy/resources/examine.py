@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pgdeploy import conninfo
 from pgdeploy.check import name
+from pgdeploy.moment import timestamp
 from pgdeploy.privilege import expand
 from pgdeploy.resources import contradiction, setting
 from pgdeploy.resources.circle import circles, rings
@@ -21,7 +22,7 @@ from pgdeploy.resources.schema import GIVEN
 from pgdeploy.resources.vm import problem as vm
 from pgdeploy.spec import suggest
 from pgdeploy.spec.problem import Problem
-from pgdeploy.values import SERVER_ENCODINGS, ValueProblem, encoding_name, timestamp
+from pgdeploy.values import SERVER_ENCODINGS, ValueProblem, encoding_name
 
 if TYPE_CHECKING:
     from pgdeploy.resources.hba import HbaRuleSpec

@@ -25,6 +25,8 @@ from pgdeploy.facts import Facts
 from pgdeploy.privilege import privileges
 from pgdeploy.resources import acl, database, schema
 from pgdeploy.resources.acl import Acls, Entry, ObjectKey, shown
+from pgdeploy.resources.grantchain import Along, Taken, along, furthest_first
+from pgdeploy.resources.leaving import in_the_name_of, revoke
 from pgdeploy.resources.object import KEYWORD, Object, clause, privilege_list
 from pgdeploy.resources.role import HELD, absent
 from pgdeploy.resources.routine import KINDS as ROUTINES
@@ -308,11 +310,7 @@ class Grants(Resource):
             if line is None:
                 yield self._revocation(facts, facts.once(_undeclared, self), drift.check.id)
             elif drift.check.field == "revoked":
-                held = [
-                    (key, role, Entry(entry.grantor, entry.privileges & words, _NOTHING))
-                    for key, role, entry, words in facts.once(_held, self, line)
-                ]
-                yield self._revocation(facts, held, drift.check.id)
+                yield self._revocation(facts, self._unwanted(facts, line), drift.check.id)
             else:
                 self._collect(to_grant, facts, line, drift.check.id)
         for (words, keyword, objects, option), batch in to_grant.items():
@@ -333,20 +331,64 @@ class Grants(Resource):
             batch.causes.append(cause)
             batch.owners += self._owners(facts, keys)
 
-    def _revocation(self, facts: Facts, extra: Iterable[tuple[ObjectKey, str, Entry]], cause: str) -> Change:
-        """REVOKE acts on what one grantor gave; on a table it takes the columns' privileges along."""
-        extra = list(extra)
+    def _revocation(self, facts: Facts, extra: Iterable[Taken], cause: str) -> Change:
+        """REVOKE acts on what one grantor gave."""
         texts = []
-        for key, role, entry in extra:
+        acts_as = []
+        for key, role, entry in self._in_order(facts, extra):
             owner = facts.once(acl.owners, self._source(key)).get(_owned(key), entry.grantor)
-            statement = _revoke(key, role, entry)
+            statement = revoke(key, role, entry)
             if entry.grantor not in (owner, ""):
-                texts += [f"SET LOCAL ROLE {ident(entry.grantor)}", statement, "RESET ROLE"]
+                texts += in_the_name_of(entry.grantor, statement)
+                acts_as.append(entry.grantor)
             else:
                 texts.append(statement)
-        texts += self._columns_again(facts, extra)
-        owners = tuple(dict.fromkeys(self._owners(facts, [key for key, *_ in extra])))
+                acts_as += self._owners(facts, [key])
+        owners = tuple(dict.fromkeys(acts_as))
         return Change(Stage.GRANT, statements(*texts), (cause,), database=self._place(facts), acts_as=owners)
+
+    def _in_order(self, facts: Facts, extra: Iterable[Taken]) -> Iterator[Taken]:
+        by_source: dict[str | None, list[Taken]] = defaultdict(list)
+        for taken in extra:
+            by_source[self._source(taken[0])].append(taken)
+        for source, listed in by_source.items():
+            yield from furthest_first(facts.once(acl.acls, source), listed)
+
+    def lost(self, facts: Facts, leaving: frozenset[str]) -> Mapping[str | None, Along]:
+        """Declared privileges that go along with what the plan takes, or with roles that leave; where they stand."""
+        taken = list(facts.once(_undeclared, self))
+        for line in self.lines:
+            if line.spec.to is None:
+                taken += self._unwanted(facts, line)
+        for source in self.sources if leaving else ():
+            taken += [
+                (key, role, Entry(entry.grantor, entry.privileges, _NOTHING))
+                for key, grantees in facts.once(acl.acls, source).items()
+                if source is not None or _is_ours(self, key)
+                for role in leaving & grantees.keys()
+                for entry in grantees[role]
+            ]
+        if not taken:
+            return {}
+        declared = facts.once(_declared, self)
+        found: dict[str | None, Along] = {}
+        for source in self.sources:
+            owners = facts.once(acl.owners, source)
+            here = [one for one in taken if self._source(one[0]) == source]
+            gone = along(facts.once(acl.acls, source), owners, here) if here else {}
+            found[source] = {
+                place: both
+                for place, words in gone.items()
+                if (both := words & declared.get(place[0], {}).get(place[1], (_NOTHING, _NOTHING))[0])
+            }
+        return {source: gone for source, gone in found.items() if gone}
+
+    def _unwanted(self, facts: Facts, line: Line) -> list[Taken]:
+        """What a line that revokes takes."""
+        return [
+            (key, role, Entry(entry.grantor, entry.privileges & words, _NOTHING))
+            for key, role, entry, words in facts.once(_held, self, line)
+        ]
 
     def _source(self, key: ObjectKey) -> str | None:
         """Where its ACL stands."""
@@ -366,17 +408,6 @@ class Grants(Resource):
                 _owned(key)
             ):
                 yield owner
-
-    def _columns_again(self, facts: Facts, extra: Iterable[tuple[ObjectKey, str, Entry]]) -> Iterator[str]:
-        taken = {
-            (key.schema, key.name, role): entry.plain for key, role, entry in extra if key.kind == "table"
-        }
-        for key, grantees in facts.once(_declared, self).items() if taken else ():
-            for role, (words, option) in grantees.items():
-                again = taken.get((key.schema, key.name, role), _NOTHING) & words
-                if key.kind == "column" and again:
-                    text = privilege_list(again, key, [key.sub or ""])
-                    yield _grant(text, "TABLE", clause(key), [role], option=bool(again & option))
 
 
 def _owned(key: ObjectKey) -> ObjectKey:
@@ -562,12 +593,6 @@ def _clauses(
 def _grant(words: str, keyword: str, objects: str, roles: Iterable[str], *, option: bool) -> str:
     tail = " WITH GRANT OPTION" if option else ""
     return f"GRANT {words} ON {keyword} {objects} TO {', '.join(map(grantee, roles))}{tail}"
-
-
-def _revoke(key: ObjectKey, role: str, entry: Entry) -> str:
-    only_option = "GRANT OPTION FOR " if entry.grantable else ""
-    words = privilege_list(entry.privileges, key, [key.sub or ""])
-    return f"REVOKE {only_option}{words} ON {KEYWORD[key.kind]} {clause(key)} FROM {grantee(role)} CASCADE"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,8 @@ there they are checked only when written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
@@ -17,13 +16,14 @@ from pydantic import Field
 
 from pgdeploy.change import MASK, Change, Risk, Stage, Statement, ident, literal, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
-from pgdeploy.facts import Facts, Query
+from pgdeploy.facts import COPIED, Facts, Query
+from pgdeploy.moment import NEVER_ENDS, Moment, timestamp
 from pgdeploy.resources.setting import needs_to_store, parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, compared, resets, same, shown
 from pgdeploy.secret import SecretRef, is_scram, matches
 from pgdeploy.secretplace import shown_setting
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
-from pgdeploy.values import sql_elements, timestamp
+from pgdeploy.values import sql_elements
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -74,7 +74,7 @@ class RoleSpec(Model):
         None, description="-1: no limit"
     )
     valid_until: str | None = Field(
-        None, description="end of the password: a date, a time (UTC) or `infinity`"
+        None, description="end of the password: a date, a time (UTC), `infinity` or `-infinity`"
     )
     password: SecretRef | None = Field(None, description="a reference, never text")
     settings: FrozenMap[str, SettingValue] = Field(
@@ -209,10 +209,10 @@ class Role(Resource):
     def _compare_valid_until(self, facts: Facts) -> Outcome:
         fact = self._fact(facts)
         desired = timestamp(self.spec.valid_until or "")
-        actual = None if fact is None or fact.valid_until is None else _moment(fact.valid_until)
+        actual = None if fact is None or fact.valid_until is None else Moment.of_epoch(fact.valid_until)
         # never set and 'infinity' both mean: no end
-        conforms = (actual or "infinity") == desired and fact is not None
-        return Outcome(conforms, _time_text(desired), _time_text(actual) if actual else "never set")
+        conforms = (actual or NEVER_ENDS) == desired and fact is not None
+        return Outcome(conforms, str(desired), str(actual or "never set"))
 
     def _compare_password(self, facts: Facts, reference: SecretRef) -> Outcome:
         desired = f"the secret in {reference.describe()}, as SCRAM-SHA-256"
@@ -293,7 +293,7 @@ class Role(Resource):
         if field == "connection_limit":
             return f"CONNECTION LIMIT {self.spec.connection_limit}"
         if field == "valid_until":
-            return f"VALID UNTIL {literal(_time_text(timestamp(self.spec.valid_until or '')))}"
+            return f"VALID UNTIL {literal(str(timestamp(self.spec.valid_until or '')))}"
         return f"PASSWORD {MASK}" if field == "password" else ""
 
     def _setting_changes(self, fields: Mapping[str, str], facts: Facts) -> Iterator[Change]:
@@ -341,12 +341,45 @@ def compare_stored(
 
 
 @dataclass(frozen=True, slots=True)
+class Leaving:
+    """The roles that a plan drops."""
+
+    absent: frozenset[str]
+    declared: frozenset[str]
+    policy: str
+    """What `undeclared:` says of roles."""
+    templates: Mapping[str, str]
+    """What each declared database is a copy of."""
+
+    def copies(self, places: Collection[str], facts: Facts) -> Iterator[str]:
+        """Databases that the plan makes as copies of these: what a role has there it has in them, too."""
+        there = {*facts.rows_of_databases, *facts.closed}
+        holding = set(places)
+        new = {copy: template for copy, template in self.templates.items() if copy not in there}
+        while found := [copy for copy, template in new.items() if template in holding]:
+            yield from found
+            holding |= set(found)
+            new = {copy: template for copy, template in new.items() if copy not in holding}
+
+    def names(self, facts: Facts) -> frozenset[str]:
+        more = facts.once(others, self.declared) if self.policy == "drift" else ()
+        return (self.absent & facts.once(roles).keys()) | frozenset(more)
+
+
+def leaving(spec: Spec) -> Leaving:
+    absent = frozenset(role for role, body in spec.roles.items() if body.state == "absent")
+    templates = {name: body.from_template or COPIED for name, body in spec.databases.items()}
+    return Leaving(absent, frozenset(spec.roles), spec.undeclared.roles, templates)
+
+
+@dataclass(frozen=True, slots=True)
 class AbsentRole(Resource):
     """A role that must not exist: `state: absent`, or one that `undeclared: {roles: drift}` forbids."""
 
     kind: ClassVar[str] = "role"
     role: str
     spec: RoleSpec
+    leaving: Leaving
 
     def checks(self) -> Iterator[Check]:
         yield Check(self, f"role[{name(self.role)}]", "absent", ("roles", self.role, "state"), self._compare)
@@ -358,7 +391,7 @@ class AbsentRole(Resource):
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         if drifts and not drifts[0].stuck:
-            yield from drop(self.role, self.spec.reassign_owned_to, facts, drifts[0].check.id)
+            yield from drop(self.role, self.spec.reassign_owned_to, self.leaving, facts, drifts[0].check.id)
 
 
 def cannot_drop(role: str, heir: str | None, facts: Facts) -> str:
@@ -374,8 +407,10 @@ def cannot_drop(role: str, heir: str | None, facts: Facts) -> str:
     return ""
 
 
-def drop(role: str, heir: str | None, facts: Facts, cause: str) -> Iterator[Change]:
+def drop(role: str, heir: str | None, leaving: Leaving, facts: Facts, cause: str) -> Iterator[Change]:
     """REASSIGN OWNED and DROP OWNED act on one database and on what is shared: so in each, then DROP ROLE."""
+    from pgdeploy.resources.leaving import take_back  # it stands on this module
+
     held = [row for row in facts.rows(HELD) if row.role == role]
     lost = f"role {name(role)}, its password and its privileges on {sum(row.granted for row in held)} objects"
     if heir:
@@ -383,10 +418,11 @@ def drop(role: str, heir: str | None, facts: Facts, cause: str) -> Iterator[Chan
         texts = [f"REASSIGN OWNED BY {ident(role)} TO {ident(heir)}", f"DROP OWNED BY {ident(role)}"]
     else:
         texts = _without_heir(role)
+    yield from take_back(role, leaving.names(facts), facts, cause, lost)
     places = {row.database for row in held if row.database is not None}
     if any(row.database is None for row in held) and not places:
         places = {None}  # type: ignore[arg-type]
-    acts_as = (role, heir) if heir else (role,)
+    places |= set(leaving.copies({place for place in places if place}, facts))
     for database in sorted(places, key=str):
         yield Change(
             Stage.DROP,
@@ -395,7 +431,7 @@ def drop(role: str, heir: str | None, facts: Facts, cause: str) -> Iterator[Chan
             database=database,
             risk=Risk.DESTRUCTIVE,
             lost=lost,
-            acts_as=acts_as,
+            acts_as=(role, heir) if heir else (role,),
             needs=("createrole",),
         )
     yield Change(
@@ -434,8 +470,11 @@ class UndeclaredRoles(Resource):
     """What the server has beyond `roles:`: reported, drift or ignored, as `undeclared:` says."""
 
     kind: ClassVar[str] = "role"
-    declared: frozenset[str]
-    policy: str
+    leaving: Leaving
+
+    @property
+    def policy(self) -> str:
+        return self.leaving.policy
 
     def checks(self) -> Iterator[Check]:
         if self.policy != "ignore":
@@ -444,7 +483,7 @@ class UndeclaredRoles(Resource):
             )
 
     def _compare(self, facts: Facts) -> Outcome:
-        found = facts.once(others, self.declared)
+        found = facts.once(others, self.leaving.declared)
         actual = listing(map(name, found))
         if self.policy == "report":
             return Outcome(True, "reported", actual, note=f"undeclared roles: {actual}" if found else "")
@@ -452,28 +491,17 @@ class UndeclaredRoles(Resource):
         return Outcome(not found, "no role beyond the spec", actual, stuck=stuck)
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        for role in facts.once(others, self.declared) if drifts else ():
+        for role in facts.once(others, self.leaving.declared) if drifts else ():
             if not cannot_drop(role, None, facts):
-                yield from drop(role, None, facts, drifts[0].check.id)
+                yield from drop(role, None, self.leaving, facts, drifts[0].check.id)
 
 
 def resources(spec: Spec) -> Iterator[Resource]:
+    gone = leaving(spec)
     for role, body in spec.roles.items():
-        yield AbsentRole(role, body) if body.state == "absent" else Role(role, body)
-    yield UndeclaredRoles(frozenset(spec.roles), spec.undeclared.roles)
+        yield AbsentRole(role, body, gone) if body.state == "absent" else Role(role, body)
+    yield UndeclaredRoles(gone)
 
 
 def _word(value: bool | None) -> str:
     return "absent" if value is None else ("yes" if value else "no")
-
-
-def _moment(epoch: str) -> datetime | str:
-    from datetime import UTC
-
-    if epoch.lower().startswith("inf"):
-        return "infinity"
-    return datetime.fromtimestamp(float(epoch), UTC)
-
-
-def _time_text(moment: datetime | str) -> str:
-    return moment if isinstance(moment, str) else moment.isoformat(sep=" ")

@@ -242,6 +242,7 @@ _COLUMN = (
         "column: its privilege on the whole table is extra",
         "GRANT UPDATE ON $sky.$galaxy TO $app",
         _EXTRA,
+        also=_COLUMNS,
         everywhere=True,
     ),
     _db(
@@ -488,4 +489,121 @@ _OTHERS = (
     ),
 )
 
-CASES = (*_DATABASE, *_SCHEMA, *_TABLE, *_ALL, *_COLUMN, *_SEQUENCE, *_ROUTINE, *_TYPE, *_OTHERS)
+
+def _through_another(on: str, word: str, who: str, line: str, at: str = "db", **more: object) -> Case:
+    """What the spec declares was granted by somebody whose own grant option is extra, and is taken away."""
+    red = _EXTRA if at == "db" else "grant[server].undeclared"
+    sql = (
+        f"GRANT USAGE ON SCHEMA $sky TO $team; GRANT {word} ON {on} TO $team WITH GRANT OPTION"
+        if at == "db"
+        else f"GRANT {word} ON {on} TO $team WITH GRANT OPTION",
+        f"REVOKE {word} ON {on} FROM {who}; SET ROLE $team; GRANT {word} ON {on} TO {who}; RESET ROLE",
+    )
+    return Case(f"through another: {line}", sql, red, at=at, also=f"grant[{line}].granted", **more)  # type: ignore[arg-type]
+
+
+_THROUGH = (
+    _through_another("DATABASE $db", "CONNECT", "$app", "$db: CONNECT, TEMP on database to $app"),
+    _through_another("SCHEMA $sky", "USAGE", "$reader", "$db: USAGE on schema $sky to $app, $reader"),
+    _through_another(
+        "$sky.survey", "DELETE", "$writer", "$db: ALL on table $sky.survey to $writer", everywhere=True
+    ),
+    _through_another(
+        "$sky.survey", "SELECT", "$reader", "$db: SELECT on all tables in schema $sky to $reader"
+    ),
+    _through_another(
+        "SEQUENCE $sky.$counter", "SELECT", "$reader", "$db: SELECT on sequence $sky.$counter to $reader"
+    ),
+    _through_another("FUNCTION $sky.total", "EXECUTE", "$app", "$db: EXECUTE on function $sky.total to $app"),
+    _through_another(
+        "PROCEDURE $sky.tidy", "EXECUTE", "$writer", "$db: EXECUTE on procedure $sky.tidy to $writer"
+    ),
+    _through_another("TYPE $sky.positive", "USAGE", "$app", "$db: USAGE on type $sky.positive to $app"),
+    _through_another("LANGUAGE plpgsql", "USAGE", "$app", "$db: USAGE on language plpgsql to $app"),
+    _through_another(
+        "FOREIGN SERVER $archive", "USAGE", "$app", "$db: USAGE on foreign server $archive to $app"
+    ),
+    _through_another(
+        "FOREIGN DATA WRAPPER $archive_fdw",
+        "USAGE",
+        "$app",
+        "$db: USAGE on foreign data wrapper $archive_fdw to $app",
+    ),
+    _through_another(
+        "TABLESPACE $disk", "CREATE", "$app", "server: CREATE on tablespace $disk to $app", at="postgres"
+    ),
+    _through_another(
+        "PARAMETER log_statement",
+        "SET",
+        "$ops",
+        "server: SET, ALTER SYSTEM on parameter log_statement to $ops",
+        at="postgres",
+        since=15,
+    ),
+    _db(
+        "through another, whose option alone is extra",
+        (
+            "GRANT INSERT ON $sky.$galaxy TO $writer WITH GRANT OPTION; REVOKE INSERT ON $sky.$galaxy FROM $app",
+            "GRANT USAGE ON SCHEMA $sky TO $writer; SET ROLE $writer",
+            "GRANT INSERT ON $sky.$galaxy TO $app; RESET ROLE; REVOKE USAGE ON SCHEMA $sky FROM $writer",
+        ),
+        _EXTRA,
+        also=_GALAXY,
+        everywhere=True,
+    ),
+    _db(
+        "through another, down a chain",
+        (
+            "GRANT USAGE ON SCHEMA $sky TO $team, $ops; REVOKE DELETE ON $sky.survey FROM $writer",
+            "GRANT DELETE ON $sky.survey TO $team WITH GRANT OPTION; SET ROLE $team",
+            "GRANT DELETE ON $sky.survey TO $ops WITH GRANT OPTION; SET ROLE $ops",
+            "GRANT DELETE ON $sky.survey TO $writer WITH GRANT OPTION; RESET ROLE",
+        ),
+        _EXTRA,
+        also=_SURVEY,
+    ),
+    _db(
+        "through another as well",
+        (
+            "GRANT USAGE ON SCHEMA $sky TO $app, $team; GRANT SELECT ON $sky.galaxies TO $team WITH GRANT OPTION",
+            "SET ROLE $team; GRANT SELECT ON $sky.galaxies TO $app WITH GRANT OPTION; RESET ROLE",
+        ),
+        _EXTRA,
+    ),
+    Case(
+        "through a role that goes",
+        (
+            "CREATE ROLE $left; GRANT USAGE ON SCHEMA $sky TO $left",
+            "GRANT DELETE ON $sky.survey TO $left WITH GRANT OPTION; REVOKE DELETE ON $sky.survey FROM $writer",
+            "SET ROLE $left; GRANT DELETE ON $sky.survey TO $writer; RESET ROLE",
+        ),
+        ("role[$left].absent", _EXTRA),
+        at="db",
+        also=_SURVEY,
+        destructive=True,
+        everywhere=True,
+    ),
+    Case(
+        "to a role that goes, by another than the owner",
+        (
+            "CREATE ROLE $left; GRANT SELECT ON $sky.galaxies TO $app WITH GRANT OPTION; SET ROLE $app",
+            "GRANT SELECT ON $sky.galaxies TO $left; RESET ROLE",
+        ),
+        ("role[$left].absent", _EXTRA),
+        at="db",
+        destructive=True,
+        everywhere=True,
+    ),
+    Case(
+        "on a schema of the system, to a role that goes, by another than the owner",
+        (
+            "CREATE ROLE $left; GRANT USAGE ON SCHEMA $bare TO $maker WITH GRANT OPTION; SET ROLE $maker",
+            "GRANT USAGE ON SCHEMA $bare TO $left WITH GRANT OPTION; RESET ROLE",
+        ),
+        ("role[$left].absent", _EXTRA),
+        at="db",
+        destructive=True,
+    ),
+)
+
+CASES = (*_DATABASE, *_SCHEMA, *_TABLE, *_ALL, *_COLUMN, *_SEQUENCE, *_ROUTINE, *_TYPE, *_OTHERS, *_THROUGH)

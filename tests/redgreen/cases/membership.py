@@ -86,4 +86,33 @@ CASES = (
         "SET ROLE $boss; GRANT $team TO $app WITH ADMIN OPTION",
         "membership[$app in $team].admin",
     ),
+    Case(
+        "admin used for what is declared",
+        (
+            "REVOKE $team FROM $app; GRANT $team TO $lead WITH ADMIN OPTION",
+            "GRANT $team TO $app GRANTED BY $lead",
+        ),
+        "membership[$lead].undeclared",
+        also="membership[$app in $team].granted",
+        since=16,
+    ),
+    Case(
+        "admin used for what is declared, down a chain",
+        (
+            "GRANT $crew TO $boss WITH ADMIN TRUE",
+            "GRANT $crew TO $lead WITH ADMIN TRUE GRANTED BY $boss",
+            "REVOKE $crew FROM $lead GRANTED BY postgres CASCADE",
+            "GRANT $crew TO $app WITH ADMIN TRUE, INHERIT TRUE, SET FALSE GRANTED BY $lead",
+        ),
+        "membership[$boss].undeclared",
+        also=(
+            "membership[$lead in $crew].granted",
+            "membership[$lead in $crew].admin",
+            f"{_CREW}.granted",
+            f"{_CREW}.admin",
+            f"{_CREW}.inherit",
+            f"{_CREW}.grantor",
+        ),
+        since=16,
+    ),
 )

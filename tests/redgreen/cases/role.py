@@ -32,6 +32,11 @@ CASES = (
     Case("connection limit", "ALTER ROLE $app CONNECTION LIMIT 6", "role[$app].connection_limit"),
     Case("connection limit lifted", "ALTER ROLE $app CONNECTION LIMIT -1", "role[$app].connection_limit"),
     Case("valid until", "ALTER ROLE $app VALID UNTIL '2031-05-01 01:00+00'", "role[$app].valid_until"),
+    Case("valid until long ago", "ALTER ROLE $app VALID UNTIL '-infinity'", "role[$app].valid_until"),
+    Case(
+        "valid until before Christ", "ALTER ROLE $app VALID UNTIL '0044-03-15 BC'", "role[$app].valid_until"
+    ),
+    Case("valid until far away", "ALTER ROLE $app VALID UNTIL '99999-01-01'", "role[$app].valid_until"),
     Case("valid for ever", "ALTER ROLE $app VALID UNTIL 'infinity'", "role[$app].valid_until"),
     Case("the same moment in another zone", "ALTER ROLE $app VALID UNTIL '2031-05-01 02:00+02'"),
     Case("password changed", "ALTER ROLE $app PASSWORD 'another'", "role[$app].password", everywhere=True),
