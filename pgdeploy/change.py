@@ -46,9 +46,10 @@ class Stage(IntEnum):
     DATABASE = 40
     SCHEMA = 50
     EXTENSION = 51
-    OWNERSHIP = 52
-    DEFAULT_PRIVILEGE = 53
-    GRANT = 54
+    SCHEMA_AFTER_EXTENSION = 52
+    OWNERSHIP = 53
+    DEFAULT_PRIVILEGE = 54
+    GRANT = 55
     ROLE_IN_DATABASE = 60
     HBA = 70
     DROP = 80
@@ -120,7 +121,7 @@ class Change:
     `borrows` says that it takes a membership for that, and gives it back.
     `needs` are attributes that whoever makes it must have (superuser, createrole, createdb, replication,
     bypassrls), `ALTER SYSTEM` and a setting, or `ADMIN OPTION on` and a role. `lost` says
-    what a destructive change loses.
+    what a destructive change loses. Within a stage of one database a higher `rank` comes later.
     """
 
     stage: Stage
@@ -135,6 +136,7 @@ class Change:
     borrows: bool = False
     needs: tuple[str, ...] = ()
     hba: HiddenText | None = None
+    rank: int = 0
 
 
 def statements(*texts: str) -> tuple[Statement, ...]:

@@ -200,10 +200,18 @@ class Scope:
     roles: Collection[str]
     named: Collection[str] = ()
     """Objects of pg_catalog that it names: thousands of others there are nobody's concern."""
+    extensions: Collection[tuple[str, str | None]] = ()
+    """Extensions, and the versions that it wants."""
 
     @property
-    def parameters(self) -> dict[str, list[str]]:
-        return {"databases": list(self.databases), "roles": list(self.roles), "named": list(self.named)}
+    def parameters(self) -> dict[str, list[str | None]]:
+        return {
+            "databases": list(self.databases),
+            "roles": list(self.roles),
+            "named": list(self.named),
+            "extensions": [extension for extension, _ in self.extensions],
+            "versions": [version for _, version in self.extensions],
+        }
 
 
 def read(

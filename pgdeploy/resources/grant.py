@@ -25,7 +25,7 @@ from pgdeploy.facts import Facts
 from pgdeploy.privilege import privileges
 from pgdeploy.resources import acl, database, schema
 from pgdeploy.resources.acl import Acls, Entry, ObjectKey
-from pgdeploy.resources.object import KEYWORD, Object, clause, privilege_list, shown
+from pgdeploy.resources.object import KEYWORD, MAKE_IT, Object, clause, privilege_list, shown
 from pgdeploy.resources.role import HELD, absent
 from pgdeploy.spec.model import Identifier, Model
 
@@ -224,7 +224,7 @@ class Grants(Resource):
         self._require_version(facts, line)
         desired = "granted" + (" with grant option" if line.spec.grant_option else "")
         if why := self._no_object(facts, line):
-            return Outcome(False, desired, why, stuck="make the object first; pgdeploy does not")
+            return Outcome(False, desired, why, stuck=MAKE_IT)
         lacking = self._missing(facts, line)
         actual = "missing " + listing(_lack(item) for item in lacking.items()) if lacking else desired
         return Outcome(not lacking, desired, actual)
@@ -232,7 +232,7 @@ class Grants(Resource):
     def _compare_revoked(self, facts: Facts, line: Line) -> Outcome:
         self._require_version(facts, line)
         if why := self._no_object(facts, line):
-            return Outcome(False, "not granted", why, stuck="make the object first; pgdeploy does not")
+            return Outcome(False, "not granted", why, stuck=MAKE_IT)
         held = facts.once(_held, self, line)
         actual = listing(
             f"{_lack(((key, role), entry.privileges & words))}" for key, role, entry, words in held

@@ -37,6 +37,9 @@ ALL = {
 """What `all:` may say, and the kind of object it means."""
 
 IN_SCHEMA = ("table", "sequence", "function", "procedure", "type")
+MAKE_IT = "make the object first; pgdeploy does not"
+"""Why nothing is done where a named object is absent."""
+
 ALONE = ("language", "foreign_server", "foreign_data_wrapper")
 
 KEYWORD = {

@@ -12,7 +12,7 @@ from pgdeploy.change import Change, Stage, ident, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts
 from pgdeploy.resources import acl, database, schema
-from pgdeploy.resources.object import KEYWORD, Object, clause, shown
+from pgdeploy.resources.object import KEYWORD, MAKE_IT, Object, clause, shown
 from pgdeploy.resources.role import absent
 from pgdeploy.spec.model import Identifier, Model
 
@@ -68,7 +68,7 @@ class Ownership(Resource):
         if not self.spec.on.all and not any(
             key in facts.once(acl.owners, self.database) for key in self.spec.on.keys_in(facts, self.database)
         ):
-            return Outcome(False, desired, "no such object", stuck="make the object first; pgdeploy does not")
+            return Outcome(False, desired, "no such object", stuck=MAKE_IT)
         others = self._others(facts)
         actual = listing(f"{shown(key)}: {name(owner)}" for key, owner in others.items())
         return Outcome(not others, desired, actual if others else desired)
