@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from functools import lru_cache
 from re import DOTALL, escape, fullmatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
 
@@ -111,6 +111,13 @@ class HiddenText:
     read: Callable[[], str]
 
 
+class Library(NamedTuple):
+    """A library by the name that the server resolves. `at_start`: loaded by the server, not by each session."""
+
+    name: str
+    at_start: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """Statements that belong together.
@@ -122,6 +129,7 @@ class Change:
     `needs` are attributes that whoever makes it must have (superuser, createrole, createdb, replication,
     bypassrls), `ALTER SYSTEM` and a setting, or `ADMIN OPTION on` and a role. `lost` says
     what a destructive change loses. Within a stage of one database a higher `rank` comes later.
+    `loads` are libraries that are loaded from then on: each is tried before anything is changed.
     """
 
     stage: Stage
@@ -137,6 +145,7 @@ class Change:
     needs: tuple[str, ...] = ()
     hba: HiddenText | None = None
     rank: int = 0
+    loads: tuple[Library, ...] = ()
 
 
 def statements(*texts: str) -> tuple[Statement, ...]:

@@ -108,6 +108,7 @@ def as_data(change: Change) -> dict[str, Any]:
         "borrows": change.borrows,
         "needs": list(change.needs),
         "rank": change.rank,
+        "loads": [library.name for library in change.loads],
     }
 
 

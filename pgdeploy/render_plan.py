@@ -79,6 +79,9 @@ def _change_lines(number: int, change: Change, plan: Plan, gate: Gate) -> Iterat
         head.append(f"takes effect by {change.effect}.")
     yield " ".join(head)
     yield from _causes(change, plan, gate)
+    if change.loads:
+        tried = ", ".join(library.name for library in change.loads)
+        yield f"--   before anything is changed, LOAD is tried, each in a session of its own: {one_line(tried)}"
     texts = [f"{statement.text};" for statement in statements_of(change)]
     # outside of a transaction SET LOCAL is nothing
     yield from (

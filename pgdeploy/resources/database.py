@@ -17,6 +17,7 @@ from pydantic import Field
 from pgdeploy.change import Change, Stage, ident, literal, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
+from pgdeploy.resources import library
 from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
 from pgdeploy.resources.extension import ExtensionSpec
 from pgdeploy.resources.grant import GrantSpec
@@ -273,7 +274,14 @@ class Database(Resource):
             if cause := fields.get(f"settings[{name(setting, dotted=True)}]"):
                 parameter = parameter_of(facts, setting)
                 statement = assignment(f"ALTER DATABASE {database}", setting, clear(value), parameter)
-                yield Change(Stage.ROLE_IN_DATABASE, (statement,), (cause,), acts_as=self._owner(facts))
+                loads = tuple(library.loads(setting, value, facts.about.major))
+                yield Change(
+                    Stage.ROLE_IN_DATABASE,
+                    (statement,),
+                    (cause,),
+                    acts_as=self._owner(facts),
+                    loads=loads,
+                )
         if cause := fields.get("undeclared_settings"):
             extra = [setting for setting, _ in self._undeclared(facts)]
             known = partial(parameter_of, facts)

@@ -8,7 +8,7 @@ there they are checked only when written.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
@@ -18,7 +18,8 @@ from pydantic import Field
 from pgdeploy.change import MASK, Change, Risk, Stage, Statement, ident, literal, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
-from pgdeploy.resources.setting import parameter_of, stored
+from pgdeploy.resources import library
+from pgdeploy.resources.setting import loadable, parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, compared, resets, same, shown
 from pgdeploy.secret import SecretRef, is_scram, matches
 from pgdeploy.secretplace import shown_setting
@@ -305,7 +306,9 @@ class Role(Resource):
                 if field in fields:
                     before, parameter = self._alter(database), parameter_of(facts, setting)
                     statement = assignment(before, setting, clear(value), parameter)
-                    yield self._setting_change(database, statement, fields[field])
+                    loads = tuple(library.loads(setting, value, facts.about.major))
+                    change = self._setting_change(database, statement, fields[field])
+                    yield replace(change, loads=loads)
         if "undeclared_settings" in fields:
             extra: dict[str | None, list[str]] = {}
             for database, setting, _ in self._undeclared(facts):
@@ -331,7 +334,7 @@ def compare_stored(
     parameter, known = parameter_of(facts, setting), clear(value)
     actual = shown(setting, row.value, parameter) if row else "not set"
     conforms = row is not None and same(known, row.value, parameter)
-    return compared(conforms, shown(setting, known, parameter), actual)
+    return loadable(facts, setting, value, compared(conforms, shown(setting, known, parameter), actual))
 
 
 @dataclass(frozen=True, slots=True)

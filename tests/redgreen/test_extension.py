@@ -6,7 +6,6 @@ Each is a few lines of SQL in a copy of PostgreSQL's own folder.
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from pgdeploy.diff import diff
 from pgdeploy.gate import Gate, Way
 from pgdeploy.plan import Plan
 from pgdeploy.target import load_target
-from tests.conftest import FAST, programs
+from tests.conftest import FAST, copied
 
 FILES = {
     # makes a schema of its own, as pg_cron does, and objects of every kind in it
@@ -292,19 +291,12 @@ def spec_of(major: int, body: str) -> str:
 @pytest.fixture(scope="module", params=[14, 16, 18])
 def server(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """PostgreSQL with the extensions above."""
-    found = programs(request.param)
-    if found is None:
-        pytest.skip(f"PostgreSQL {request.param} is not on this machine")
     with tempfile.TemporaryDirectory(prefix="pgdeploy-test-") as folder:
-        Path(folder).chmod(0o755)
-        copy = Path(folder) / "of" / "pg"
-        shutil.copytree(found.parent, copy, symlinks=True)
-        for libraries in found.parents[2].glob("*.libs"):  # where a wheel's programs look for them
-            (Path(folder) / libraries.name).symlink_to(libraries)
-        (control,) = copy.rglob("plpgsql.control")
+        copy = copied(request.param, Path(folder))
+        (control,) = copy.parent.rglob("plpgsql.control")
         for name, text in FILES.items():
             (control.parent / name).write_text(text)
-        cluster = Cluster(Path(folder) / "home", copy / "bin", options=FAST)
+        cluster = Cluster(Path(folder) / "home", copy, options=FAST)
         cluster.start()
         try:
             yield cluster
