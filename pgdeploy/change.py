@@ -46,9 +46,10 @@ class Stage(IntEnum):
     DATABASE = 40
     SCHEMA = 50
     EXTENSION = 51
-    OWNERSHIP = 52
-    DEFAULT_PRIVILEGE = 53
-    GRANT = 54
+    SCHEMA_AFTER_EXTENSION = 52
+    OWNERSHIP = 53
+    DEFAULT_PRIVILEGE = 54
+    GRANT = 55
     ROLE_IN_DATABASE = 60
     HBA = 70
     DROP = 80
@@ -122,6 +123,13 @@ class Joined(NamedTuple):
     set: bool
 
 
+class Library(NamedTuple):
+    """A library by the name that the server resolves. `at_start`: loaded by the server, not by each session."""
+
+    name: str
+    at_start: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """Statements that belong together.
@@ -133,7 +141,8 @@ class Change:
     `needs` are attributes that whoever makes it must have (superuser, createrole, createdb, replication,
     bypassrls), `ALTER SYSTEM` and a setting, or `ADMIN OPTION on` and a role. `lost` says
     what a destructive change loses; `notes` say what else it does that one would not think of. `takes` are memberships
-    that are no more after it, `gives` those that are then.
+    that are no more after it, `gives` those that are then. Within a stage of one database a higher `rank` comes later.
+    `loads` are libraries that are loaded from then on: each is tried before anything is changed.
     """
 
     stage: Stage
@@ -151,6 +160,8 @@ class Change:
     notes: tuple[str, ...] = ()
     takes: tuple[Joined, ...] = ()
     gives: tuple[Joined, ...] = ()
+    rank: int = 0
+    loads: tuple[Library, ...] = ()
 
 
 def statements(*texts: str) -> tuple[Statement, ...]:

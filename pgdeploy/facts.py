@@ -43,7 +43,8 @@ SIDE_BY_SIDE = 4
 class Query(Generic[T]):
     """One bulk read. `variants` name major versions from which `name@MAJOR.sql` is read instead.
 
-    A `scoped` one has parameters: what it reads depends on what the spec declares.
+    A `scoped` one has parameters: what it reads depends on what the spec declares. Nobody but
+    a `superuser` may ask a query that says so.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Query(Generic[T]):
     variants: tuple[int, ...] = ()
     since: int = 0
     scoped: bool = False
+    superuser: bool = False
 
     def text(self, major: int) -> str:
         fitting = [variant for variant in self.variants if variant <= major]
@@ -200,10 +202,21 @@ class Scope:
     roles: Collection[str]
     named: Collection[str] = ()
     """Objects of pg_catalog that it names: thousands of others there are nobody's concern."""
+    extensions: Collection[tuple[str, str | None]] = ()
+    """Extensions, and the versions that it wants."""
+    libraries: Collection[str] = ()
+    """Libraries that it wants loaded."""
 
     @property
-    def parameters(self) -> dict[str, list[str]]:
-        return {"databases": list(self.databases), "roles": list(self.roles), "named": list(self.named)}
+    def parameters(self) -> dict[str, list[str | None]]:
+        return {
+            "databases": list(self.databases),
+            "roles": list(self.roles),
+            "named": list(self.named),
+            "extensions": [extension for extension, _ in self.extensions],
+            "versions": [version for _, version in self.extensions],
+            "libraries": list(self.libraries),
+        }
 
 
 def read(
@@ -276,7 +289,11 @@ def _read_sql(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Fa
         if about.major < 14:
             raise TooOld(f"{server.address}: PostgreSQL {about.major} is too old; 14 to 18 are supported")
         here = [
-            query for query in (IDENTITY, *queries) if not query.in_database and query.since <= about.major
+            query
+            for query in (IDENTITY, *queries)
+            if not query.in_database
+            and query.since <= about.major
+            and (about.superuser or not query.superuser)
         ]
         rows_of_server = _read_all(server, connection, here, about.major, scope)
         decode_leniently(connection)

@@ -6,16 +6,17 @@ The same comparisons as in the gate, asked as if the parents that the plan itsel
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.change import Change, HiddenText, Stage
+from pgdeploy.change import Change, HiddenText, Risk, Stage
 from pgdeploy.check import Check, Finding, Resource, Verdict, evaluate
 from pgdeploy.errors import SecretError
 from pgdeploy.facts import Facts
 from pgdeploy.prospect import foresee
-from pgdeploy.resources.database import DatabaseSpec, databases, generation
+from pgdeploy.resources.database import DatabaseSpec, databases, generation, inherited
+from pgdeploy.resources.routine import MAKE_FIRST
 from pgdeploy.rights import Rights
 from pgdeploy.secret import Secret, slow_hash
 
@@ -34,6 +35,24 @@ class Plan:
     """Why: the findings behind the changes' causes, by check id."""
     waves: tuple[tuple[Change, ...], ...]
     """The changes again, in groups: one group must be whole before the next begins."""
+    then: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
+    """Databases whose extensions change, to be planned again when they have: nobody knows before what their scripts
+    make. The findings are about named objects that are not there yet.
+    """
+
+    def only(self, keep: Callable[[Change], bool]) -> Plan:
+        """The same with some of its changes."""
+        waves = (tuple(filter(keep, wave)) for wave in self.waves)
+        return replace(self, changes=tuple(filter(keep, self.changes)), waves=tuple(filter(None, waves)))
+
+    def rest(self, databases: Collection[str]) -> Plan:
+        """What a plan before this one left, as it could not know what its extensions bring: owners and privileges."""
+        kept = self.only(
+            lambda change: (
+                change.database in databases and change.stage in _ON_OBJECTS and change.risk is Risk.SAFE
+            )
+        )
+        return replace(kept, stuck=(), unreadable=(), then={})
 
     @property
     def hidden(self) -> str:
@@ -44,6 +63,16 @@ class Plan:
         hidden = [text for change in self.changes for text in _hidden(change)]
         shown = json.dumps([as_data(change) for change in self.changes])
         return slow_hash(json.dumps(hidden), shown) if hidden else ""
+
+
+_ON_OBJECTS = (
+    Stage.SCHEMA,
+    Stage.SCHEMA_AFTER_EXTENSION,
+    Stage.OWNERSHIP,
+    Stage.DEFAULT_PRIVILEGE,
+    Stage.GRANT,
+)
+"""What is made of the objects in a database, as far as it hangs on what there is."""
 
 
 def _hidden(change: Change) -> Iterator[str]:
@@ -79,6 +108,8 @@ def as_data(change: Change) -> dict[str, Any]:
         "borrows": change.borrows,
         "needs": list(change.needs),
         "notes": list(change.notes),
+        "rank": change.rank,
+        "loads": [library.name for library in change.loads],
     }
 
 
@@ -98,22 +129,47 @@ def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
         unreadable += [finding for finding in findings if finding.verdict is Verdict.UNREADABLE]
         changes = resource.changes(off, view) if off else ()
         ordered += [(_order(spec, resource, change), change) for change in changes]
-    ordered.sort(key=lambda pair: pair[0])
+    ordered.sort(key=lambda pair: (pair[0], pair[1].stage, pair[1].rank))
     possible, refused = _possible(ordered, Rights(prospect.staying))
     waves: dict[tuple[int, int, int], list[Change]] = {}
     for wave, change in possible:
         waves.setdefault(wave, []).append(change)
+    stuck = tuple(_stuck(drifts, possible, refused))
+    then = _then(spec, creating, possible, stuck)
+    waiting = {finding.check.id for findings in then.values() for finding in findings}
     return Plan(
         tuple(change for _, change in possible),
-        tuple(_stuck(drifts, possible, refused)),
+        tuple(finding for finding in stuck if finding.check.id not in waiting),
         tuple(unreadable),
         {drift.check.id: drift for drift in drifts},
-        tuple(tuple(sorted(wave, key=lambda change: change.stage)) for wave in waves.values()),
+        tuple(map(tuple, waves.values())),
+        then,
     )
 
 
 _Ordered = tuple[tuple[int, int, int], Change]
 """A change and its wave."""
+
+
+def _then(
+    spec: Spec,
+    creating: Collection[str],
+    possible: Iterable[_Ordered],
+    stuck: Sequence[Finding],
+) -> Mapping[str, tuple[Finding, ...]]:
+    """Databases in which an extension is made or updated, and what waits for the objects that it may bring."""
+    changed = {change.database for _, change in possible if change.stage is Stage.EXTENSION}
+    # copies are made before the privileges in their template are whole
+    sources = {name: {source for source, _ in inherited(spec, name)} for name in creating}
+    known = [
+        name for name in spec.databases if name in changed or not changed.isdisjoint(sources.get(name, ()))
+    ]
+    found: dict[str, list[Finding]] = {database: [] for database in known}
+    for finding in stuck:
+        database = getattr(finding.check.resource, "database", None)
+        if database in found and finding.stuck.endswith(MAKE_FIRST):
+            found[database].append(finding)
+    return {database: tuple(findings) for database, findings in found.items()}
 
 
 def _possible(ordered: Iterable[_Ordered], rights: Rights) -> tuple[list[_Ordered], dict[str, str]]:

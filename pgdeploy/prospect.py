@@ -315,7 +315,7 @@ def _pristine(copied: Rows) -> Iterator[tuple[str, tuple[Any, ...] | Unreadable]
         if isinstance(rows, Unreadable):
             yield query, rows
         elif query == extension.EXTENSIONS.name:
-            yield query, tuple(row if row.name == "plpgsql" else row._replace(version=None) for row in rows)
+            yield query, tuple(row for row in rows if row.name == "plpgsql")
         elif query == DEFAULT_PRIVILEGES.name:
             yield query, ()
         elif query == acl.ACLS.name:

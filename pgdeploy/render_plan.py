@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_]+").fullmatch
 _AS_IT_IS = frozenset(ascii_letters + digits + " =_-.:/,")
 
+_THEN = "the rest of what its lines say of owners and privileges on what the extensions bring"
+
 PREPARED = ("\\encoding UTF8", "SET ROLE NONE;", f"SET search_path = {SEARCH_PATH};")
 """What psql's session must be like, whatever the database or its owner presets; as in an apply of ours."""
 
@@ -37,6 +39,9 @@ def lines(plan: Plan, gate: Gate) -> list[str]:
             shown += ["", *([] if number == 1 and change.database is None else [_connect(change)]), *PREPARED]
             database = change.database
         shown += ["", *_change_lines(number, change, plan, gate)]
+    for changed, waiting in plan.then.items():
+        shown += ["", f"-- then {one_line(changed)} is planned again: {_THEN}"]
+        shown += [f"--   {finding.check.id}: {_values(finding)}" for finding in waiting]
     for title, findings in (
         ("no change of ours removes", plan.stuck),
         ("could not be read", plan.unreadable),
@@ -74,6 +79,9 @@ def _change_lines(number: int, change: Change, plan: Plan, gate: Gate) -> Iterat
         head.append(f"takes effect by {change.effect}.")
     yield " ".join(head)
     yield from _causes(change, plan, gate)
+    if change.loads:
+        tried = ", ".join(library.name for library in change.loads)
+        yield f"--   before anything is changed, LOAD is tried, each in a session of its own: {one_line(tried)}"
     texts = [f"{statement.text};" for statement in statements_of(change)]
     # outside of a transaction SET LOCAL is nothing
     yield from (
@@ -121,11 +129,10 @@ def permitted(plan: Plan, *, destructive: bool, unreadable: bool) -> Plan:
         raise PlanError("the plan would rest on what could not be read:", *listed, *more, hint)
     if destructive:
         return plan
-    kept = tuple(change for change in plan.changes if change.risk is Risk.SAFE)
+    kept = plan.only(lambda change: change.risk is Risk.SAFE)
     refused = {cause for change in plan.changes if change.risk is Risk.DESTRUCTIVE for cause in change.causes}
     stuck = tuple(_refused(plan.drifts[cause], plan) for cause in plan.drifts if cause in refused)
-    waves = tuple(wave for wave in (tuple(c for c in w if c.risk is Risk.SAFE) for w in plan.waves) if wave)
-    return replace(plan, changes=kept, waves=waves, stuck=(*plan.stuck, *stuck))
+    return replace(kept, stuck=(*plan.stuck, *stuck))
 
 
 def _refused(finding: Finding, plan: Plan) -> Finding:

@@ -127,14 +127,25 @@ class Target:
             TargetError: the server cannot be reached.
         """
         from pgdeploy.facts import Scope, read
+        from pgdeploy.resources import library
         from pgdeploy.resources.host.question import looking_at
         from pgdeploy.resources.vm.fact import looking_at_vm
 
         present = [role for role, body in self.spec.roles.items() if body.state == "present"]
-        scope = Scope(list(self.spec.databases), present, sorted(self._named()))
+        databases, named = list(self.spec.databases), sorted(self._named())
+        scope = Scope(databases, present, named, self._extensions(), library.in_spec(self.spec))
         host, vm = self.declared_host, self.declared_vm
         return read(
             server, QUERIES, scope, looking_at(host) if host else None, looking_at_vm(vm) if vm else None
+        )
+
+    def _extensions(self) -> list[tuple[str, str | None]]:
+        """Extensions and their versions, each once."""
+        bodies = self.spec.databases.values()
+        return list(
+            dict.fromkeys(
+                (extension, one.version) for body in bodies for extension, one in body.extensions.items()
+            )
         )
 
     def _named(self) -> set[str]:

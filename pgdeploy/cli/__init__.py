@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -282,7 +283,6 @@ def apply(
 ) -> None:
     """Bring the server to the spec, then prove it. Exit 0: it conforms; 2: some drift stays; 1: error."""
     from pgdeploy import render_plan, saved_plan
-    from pgdeploy.apply import apply as make
 
     _require_duration("--lock-timeout", lock_timeout)
     approved = None if saved is None else saved_plan.load(saved)
@@ -296,9 +296,18 @@ def apply(
         if planned.changes:
             if not yes and not confirmed("Make", "change", len(planned.changes)):
                 raise typer.Exit(ERROR)
-            make(planned, gate.server, lock_timeout=lock_timeout)
+            approve = partial(_approve_rest, gate, yes=yes)
+            planned = gate.apply(planned, lock_timeout, approve)
         code = _prove(gate, planned)
     raise typer.Exit(code)
+
+
+def _approve_rest(gate: Gate, rest: Plan, *, yes: bool) -> bool:
+    """Show what was planned when the extensions were there, and ask again where the first part was asked."""
+    from pgdeploy import render_plan
+
+    say("", *render_plan.lines(rest, gate))
+    return yes or confirmed("Make", "more change", len(rest.changes))
 
 
 def _prove(gate: Gate, planned: Plan) -> int:

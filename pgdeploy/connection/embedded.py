@@ -125,7 +125,7 @@ class Cluster(Server):
             if not self._home.has_data("PG_VERSION"):
                 self._initdb()
                 self.made = True
-            self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
+            self._start_or_take_back()
         except BaseException:
             self.stop()
             raise
@@ -152,16 +152,36 @@ class Cluster(Server):
             TargetError: the server refused to start with the new settings; it runs with the old ones.
         """
         self._pg_ctl("stop", "-m", "fast", check=False)
-        try:
-            self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
-        except TargetError as error:
-            if (worked := self._home.folder.read(_WORKED)) is not None:
-                self._home.write_data(_AUTO, worked.data)
-            self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
+        if (error := self._start_or_take_back()) is not None:
             raise TargetError(
                 f"the settings from before are back, because with the new ones: {error}"
             ) from error
+
+    def _start_or_take_back(self) -> TargetError | None:
+        """Start; when that fails, with the settings that the last start worked with. Gives what failed with the new.
+
+        Raises:
+            TargetError: it does not start with the old ones either, or there are none; its settings stay as they are.
+        """
+        new, worked = self._home.data(_AUTO) or b"", self._home.folder.read(_WORKED)
+        failed = None
+        try:
+            self._pg_start()
+        except TargetError as error:
+            if worked is None or worked.data == new:
+                raise
+            failed = error
+            self._home.write_data(_AUTO, worked.data)
+            try:
+                self._pg_start()
+            except TargetError:
+                self._home.write_data(_AUTO, new)
+                raise error from None
         self._home.folder.write(_WORKED, self._home.data(_AUTO) or b"", None, 0o600)
+        return failed
+
+    def _pg_start(self) -> None:
+        self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
 
     # -- use -----------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from pgdeploy.resources import (
     extension,
     grant,
     hba,
+    library,
     membership,
     ownership,
     role,
@@ -45,7 +46,7 @@ KINDS: tuple[ModuleType, ...] = (
 )
 
 QUERIES: tuple[Query[Any], ...] = tuple(
-    query for module in (*KINDS, acl) for query in getattr(module, "QUERIES", ())
+    query for module in (*KINDS, acl, library) for query in getattr(module, "QUERIES", ())
 )
 
 

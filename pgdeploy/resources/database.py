@@ -8,7 +8,7 @@ carries what the template's spec says of the first group, and nothing of the sec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
@@ -17,6 +17,7 @@ from pydantic import Field
 from pgdeploy.change import Change, Stage, Statement, ident, literal, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
+from pgdeploy.resources import library
 from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
 from pgdeploy.resources.extension import ExtensionSpec
 from pgdeploy.resources.grant import GrantSpec
@@ -273,7 +274,8 @@ class Database(Resource):
             if cause := fields.get(f"settings[{name(setting, dotted=True)}]"):
                 parameter = parameter_of(facts, setting)
                 statement = assignment(f"ALTER DATABASE {database}", setting, clear(value), parameter)
-                yield self._setting_change(facts, statement, [setting], cause)
+                change = self._setting_change(facts, statement, [setting], cause)
+                yield replace(change, loads=tuple(library.loads(setting, value, facts.about.major)))
         if cause := fields.get("undeclared_settings"):
             extra = [setting for setting, _ in self._undeclared(facts)]
             known = partial(parameter_of, facts)

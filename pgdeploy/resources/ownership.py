@@ -16,6 +16,7 @@ from pgdeploy.resources.acl import shown
 from pgdeploy.resources.membership import reach
 from pgdeploy.resources.object import KEYWORD, Object, clause
 from pgdeploy.resources.role import absent, roles
+from pgdeploy.resources.routine import MAKE_FIRST
 from pgdeploy.spec.model import Identifier, Model
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Ownership(Resource):
         if not self.spec.on.all and not any(
             key in facts.once(acl.owners, self.database) for key in self.spec.on.keys_in(facts, self.database)
         ):
-            return Outcome(False, desired, "no such object", stuck="make the object first; pgdeploy does not")
+            return Outcome(False, desired, "no such object", stuck=MAKE_FIRST)
         others = self._others(facts)
         actual = listing(f"{shown(key)}: {name(owner)}" for key, owner in others.items())
         return Outcome(not others, desired, actual if others else desired, stuck=self._stuck(facts))

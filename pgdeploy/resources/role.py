@@ -8,7 +8,7 @@ there they are checked only when written.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
@@ -18,7 +18,8 @@ from pgdeploy.change import MASK, Change, Risk, Stage, Statement, ident, literal
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import COPIED, Facts, Query
 from pgdeploy.moment import NEVER_ENDS, Moment, timestamp
-from pgdeploy.resources.setting import needs_to_store, parameter_of, stored
+from pgdeploy.resources import library
+from pgdeploy.resources.setting import loadable, needs_to_store, parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, compared, resets, same, shown
 from pgdeploy.secret import SecretRef, is_scram, matches
 from pgdeploy.secretplace import shown_setting
@@ -305,7 +306,8 @@ class Role(Resource):
                 if field in fields:
                     before, parameter = self._alter(database), parameter_of(facts, setting)
                     statement = assignment(before, setting, clear(value), parameter)
-                    yield self._setting_change(facts, database, statement, [setting], fields[field])
+                    change = self._setting_change(facts, database, statement, [setting], fields[field])
+                    yield replace(change, loads=tuple(library.loads(setting, value, facts.about.major)))
         if "undeclared_settings" in fields:
             extra: dict[str | None, list[str]] = {}
             for database, setting, _ in self._undeclared(facts):
@@ -337,7 +339,7 @@ def compare_stored(
     # an empty list of libraries cannot be stored, a RESET is what is meant: see `assignment`
     nothing = row is None and not sql_elements(known, parameter)
     conforms = nothing or (row is not None and same(known, row.value, parameter))
-    return compared(conforms, shown(setting, known, parameter), actual)
+    return loadable(facts, setting, value, compared(conforms, shown(setting, known, parameter), actual))
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def unclear(
     ]
     if not others:
         return Unclear(f"{asked} does not exist")
-    mend = "name one of those, or make the object first; pgdeploy does not"
+    mend = f"name one of those, or {MAKE_FIRST}"
     return Unclear(f"{asked} does not exist; there is {listing(map(shown, others))}", mend)
 
 

@@ -19,6 +19,7 @@ from pgdeploy.errors import SecretError, Unreadable
 from pgdeploy.facts import Facts, Query
 from pgdeploy.format import postgresql_conf
 from pgdeploy.parameter import MAJORS, Parameter, parameters, suggest
+from pgdeploy.resources import library
 from pgdeploy.resources.settingvalue import (
     PlainValue,
     SettingValue,
@@ -169,6 +170,13 @@ def _server_lacks(facts: Facts, setting: str, value: SettingValue) -> str | None
     return facts.server.inapplicable("setting", setting, str(value)) if facts.server else None
 
 
+def loadable(facts: Facts, setting: str, value: SettingValue, found: Outcome) -> Outcome:
+    """What a comparison found, and whether a library stands in the way of mending it."""
+    if found.conforms or found.stuck or not (why := library.cannot_load(facts, setting, value)):
+        return found
+    return replace(found, stuck=why)
+
+
 # -- the resources -------------------------------------------------------------------------------------
 
 
@@ -208,7 +216,7 @@ class Setting(Resource):
         return resolved
 
     def _compare(self, facts: Facts) -> Outcome:
-        return self._resolved(facts)._compare_value(facts)
+        return loadable(facts, self.setting, self.value, self._resolved(facts)._compare_value(facts))
 
     def _compare_value(self, facts: Facts) -> Outcome:
         row = facts.once(settings).get(self.setting.lower())
@@ -363,18 +371,21 @@ class Setting(Resource):
         row = facts.once(settings)[self.setting.lower()]
         parameter = parameter_of(facts, self.setting)
         causes = tuple(drift.check.id for drift in drifts)
+        loads = tuple(library.loads(self.setting, self._value, facts.about.major))
         override = facts.once(stored).get((None, None), {}).get(self.setting.lower())
         if override is not None and not same(self._value, override.value, parameter):
             text = f"ALTER ROLE ALL RESET {quoted(self.setting)}"
             yield Change(Stage.SETTING, statements(text), causes, needs=("superuser",))
         if row.pending_restart and same(self._value, self._file_value(facts, row), parameter):
-            yield Change(Stage.SETTING, (), causes, effect=Effect.RESTART)
+            yield Change(Stage.SETTING, (), causes, effect=Effect.RESTART, loads=loads)
             return
         runs = parameter is not None and self._runs(row, parameter)
         effect = Effect.RESTART if row.context == "postmaster" and not runs else Effect.RELOAD
         statement = assignment("ALTER SYSTEM", self.setting, self._value, parameter)
         needs = (f"ALTER SYSTEM {self.setting.lower()}",)
-        yield Change(Stage.SETTING, (statement,), causes, effect=effect, transactional=False, needs=needs)
+        yield Change(
+            Stage.SETTING, (statement,), causes, effect=effect, transactional=False, needs=needs, loads=loads
+        )
 
 
 def _is_auto(line: FileSetting) -> bool:
