@@ -110,7 +110,7 @@ def _causes(change: Change, plan: Plan, gate: Gate) -> Iterator[str]:
 def _total(plan: Plan, gate: Gate) -> str:
     parts = [_count(len(plan.changes), "change")]
     if plan.stuck:
-        parts.append(f"{len(plan.stuck)} findings that no change of ours removes")
+        parts.append(f"{_count(len(plan.stuck), 'difference')} that pgdeploy cannot remove")
     if plan.unreadable:
         parts.append(f"{len(plan.unreadable)} that could not be read")
     return f"{gate.target.name} on {report.where(gate)}: {', '.join(parts)}"
