@@ -200,8 +200,10 @@ def rules(facts: Facts) -> tuple[HbaRule, ...]:
 
 
 def _rule(row: HbaFact, line: Line | None, facts: Facts) -> HbaRule:
-    if row.error:
-        return HbaRule(row.file, row.line, Match("", (), (), None), Auth("", ()), row.error)
+    # of RADIUS servers that it cannot find the server says nothing
+    error = row.error or ("" if row.type else "the server cannot read it, and does not say why")
+    if error:
+        return HbaRule(row.file, row.line, Match("", (), (), None), Auth("", ()), error)
     expanded = [_expanded(row.file, field, facts) for field in line.fields] if line is not None else []
     # to the server an empty list is no field at all
     fields = [field for field in expanded if field]
