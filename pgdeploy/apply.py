@@ -246,7 +246,10 @@ def _take_effect(wave: Sequence[Change], server: Server, guard: Guard) -> None:
 def _write_hba(server: Server, guard: Guard, text: str) -> None:
     """A bad file never replaces a good one: the server reads it first, and with one wrong line the old comes back."""
     before = server.write_hba(text)
-    query = "SELECT line_number, error FROM pg_catalog.pg_hba_file_rules WHERE error IS NOT NULL ORDER BY line_number"
+    # of RADIUS servers that it cannot find it says nothing
+    query = """
+        SELECT line_number, coalesce(error, 'the server cannot read it') FROM pg_catalog.pg_hba_file_rules
+        WHERE error IS NOT NULL OR type IS NULL ORDER BY line_number"""
     with guard.session() as connection:
         wrong = connection.execute(query).fetchall()
     if wrong:

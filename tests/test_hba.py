@@ -26,6 +26,7 @@ SAME: tuple[tuple[str, dict[str, object], tuple[str, ...]], ...] = (
     ),
     ("ldap", LDAP_PARTS, ("ldapurl=ldap://a/dc=b,dc=c?uid?sub",)),
     ("ldap", LDAP_PARTS, ("ldapurl=LDAP://a:389/dc=b%2Cdc=c?uid,cn?sub",)),
+    ("ldap", {"ldapserver": "::1", "ldapbasedn": "x"}, ("ldapurl=ldap://[::1]:389/x??sub",)),
     ("ldap", {"ldapurl": "ldaps://a/dc=b"}, ("ldapurl=ldaps://a:636/dc=b??base",)),
     ("radius", {"radiusservers": ["a", "b"], "radiusports": "1812"}, ('radiusservers="a" , b',)),
     ("oauth", {"issuer": "https://a"}, ("issuer=https://a", "delegate_ident_mapping=0")),
@@ -43,6 +44,7 @@ OTHER: tuple[tuple[str, dict[str, object], tuple[str, ...]], ...] = (
     ("ldap", LDAP_PARTS, ("ldapurl=ldap://a/dc=b,dc=c?uid?one",)),
     ("ldap", LDAP_PARTS, ("ldapurl=ldap://a/dc=b,dc=c?uid?sub?(x=y)",)),
     ("ldap", LDAP_PARTS, ("ldapurl=ldap://a:390/dc=b,dc=c?uid?sub",)),
+    ("ldap", {"ldapurl": "ldap://a"}, ("ldapurl=ldap://a/",)),
     # an empty base is one: the server searches there before it binds
     ("ldap", {"ldapserver": "a", "ldapscheme": "ldap"}, ("ldapurl=ldap://a/??sub",)),
     ("radius", {"radiusservers": ["a", "b"]}, ("radiusservers=b,a",)),

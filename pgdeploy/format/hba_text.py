@@ -46,8 +46,8 @@ def lines(text: str) -> Iterator[Line]:
     pending, begun = "", 0
     for number, raw in enumerate(text.removesuffix("\n").split("\n"), 1):
         begun = begun or number
-        # a carriage return belongs to the end of the line
-        part = raw.removesuffix("\r")
+        # carriage returns belong to the end of the line
+        part = raw.rstrip("\r")
         if part.endswith("\\"):
             pending += part[:-1]
             continue

@@ -200,9 +200,13 @@ def rules(facts: Facts) -> tuple[HbaRule, ...]:
 
 
 def _rule(row: HbaFact, line: Line | None, facts: Facts) -> HbaRule:
-    if row.error:
-        return HbaRule(row.file, row.line, Match("", (), (), None), Auth("", ()), row.error)
-    fields = [_expanded(row.file, field, facts) for field in line.fields] if line is not None else []
+    # of RADIUS servers that it cannot find the server says nothing
+    error = row.error or ("" if row.type else "the server cannot read it, and does not say why")
+    if error:
+        return HbaRule(row.file, row.line, Match("", (), (), None), Auth("", ()), error)
+    expanded = [_expanded(row.file, field, facts) for field in line.fields] if line is not None else []
+    # to the server an empty list is no field at all
+    fields = [field for field in expanded if field]
     # type, database, user; address and perhaps a mask; method
     at = 3 + (row.type != "local") + (row.netmask is not None and "/" not in _first(fields, 3).text)
     if not _agree(row, fields, at):

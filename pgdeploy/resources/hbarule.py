@@ -127,16 +127,17 @@ def _of_url(url: str) -> dict[str, str]:
     attribute, scope, search, *_ = [*map(unquote, parts.query.split("?")), "", "", ""]
     host = parts.netloc if port is None else parts.netloc.rpartition(":")[0]
     found = {
-        "ldapserver": unquote(host),
+        "ldapserver": unquote(host.removeprefix("[").removesuffix("]")),
         # of several the first counts
         "ldapsearchattribute": attribute.partition(",")[0],
         "ldapsearchfilter": search,
     }
+    # an empty base is one: PostgreSQL searches there before it binds
+    base = {"ldapbasedn": unquote(parts.path.removeprefix("/"))} if parts.path else {}
     return {key: value for key, value in found.items() if value} | {
+        **base,
         "ldapscheme": parts.scheme,
         "ldapport": str(port or (636 if parts.scheme == "ldaps" else 389)),
-        # without one, too, PostgreSQL searches before it binds
-        "ldapbasedn": unquote(parts.path.removeprefix("/")),
         "ldapscope": {"": "base", "subtree": "sub", "onelevel": "one"}.get(scope.lower(), scope.lower()),
     }
 

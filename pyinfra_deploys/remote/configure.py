@@ -222,7 +222,8 @@ def _refused(question: dict[str, Any]) -> list[str]:
            FROM pg_file_settings f LEFT JOIN pg_settings s USING (name)
            WHERE f.error IS NOT NULL AND f.sourcefile IS NOT NULL AND coalesce(s.context, '') <> 'postmaster'
            UNION ALL
-           SELECT 'pg_hba.conf:' || line_number || ': ' || error FROM pg_hba_file_rules WHERE error IS NOT NULL
+           SELECT 'pg_hba.conf:' || line_number || ': ' || coalesce(error, 'the server cannot read it')
+           FROM pg_hba_file_rules WHERE error IS NOT NULL OR type IS NULL
            LIMIT 3""",
     )
     return [row[0] for row in rows or []]

@@ -172,6 +172,11 @@ CASES = (
     ),
     Case("a method that nobody knows", red=(_REJECT, _LOADED), hand=_replace("reject", "refuse")),
     Case(
+        "a line that the server cannot read, and says nothing of",
+        red=_LOADED,
+        hand=_main('host all all 10.9.0.0/16 radius radiusservers="256.0.0.1" radiussecrets=x'),
+    ),
+    Case(
         "quoted all is a name",
         red=(_REJECT, _EXTRA),
         hand=_edit(lambda lines: [lines[0], lines[1].replace("all", '"all"', 1), *lines[2:]]),
