@@ -18,6 +18,7 @@ from pydantic import Field
 from pgdeploy.change import MASK, Change, Risk, Stage, Statement, ident, literal, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
+from pgdeploy.resources.provider import provided
 from pgdeploy.resources.setting import needs_to_store, parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, compared, resets, same, shown
 from pgdeploy.secret import SecretRef, is_scram, matches
@@ -395,10 +396,11 @@ def drop(role: str, heir: str | None, facts: Facts, cause: str) -> Iterator[Chan
 
 def others(facts: Facts, declared: frozenset[str]) -> list[str]:
     """Roles that somebody made beyond the declared ones."""
+    expected = declared | facts.once(provided)
     return [
         row.name
         for row in facts.once(roles).values()
-        if row.name not in declared and not row.name.startswith("pg_") and row.oid != BOOTSTRAP
+        if row.name not in expected and not row.name.startswith("pg_") and row.oid != BOOTSTRAP
     ]
 
 
@@ -433,7 +435,9 @@ class UndeclaredRoles(Resource):
 def resources(spec: Spec) -> Iterator[Resource]:
     for role, body in spec.roles.items():
         yield AbsentRole(role, body) if body.state == "absent" else Role(role, body)
-    yield UndeclaredRoles(frozenset(spec.roles), spec.undeclared.roles)
+    groups = (entry for body in spec.roles.values() for entry in body.member_of)
+    named = {entry if isinstance(entry, str) else entry.role for entry in groups}
+    yield UndeclaredRoles(frozenset(spec.roles) | named, spec.undeclared.roles)
 
 
 def _word(value: bool | None) -> str:
