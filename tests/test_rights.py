@@ -17,6 +17,7 @@ from pgdeploy.connection.embedded import Cluster
 from pgdeploy.errors import ApplyError, PlanError
 from pgdeploy.plan import Plan, plan
 from pgdeploy.render_plan import permitted
+from pgdeploy.resources.setting import SETTINGS
 from pgdeploy.target import load_target
 
 SPEC = """\
@@ -302,6 +303,77 @@ def test_a_hidden_setting_is_not_an_unknown_one(site: Site) -> None:
         "session_preload_libraries is hidden from rights_nobody: it needs membership in pg_read_all_settings"
     )
     assert found["setting[work_mem].value"].verdict is Verdict.CONFORMS
+
+
+PROVIDED = """\
+postgres: {major}
+undeclared: {{roles: ignore, databases: ignore}}
+roles:
+  rights_admin: {{login: true, member_of: [rights_provider]}}
+"""
+
+
+def test_a_role_that_others_keep_is_referred_to_and_never_touched(site: Site) -> None:
+    site.root.execute("CREATE ROLE rights_password; CREATE ROLE rights_provider CREATEDB")
+    site.root.execute("GRANT pg_monitor, rights_password TO rights_provider WITH ADMIN OPTION")
+    first = statements(site.plan(None, PROVIDED))
+    assert [text.partition(" GRANTED BY ")[0] for text in first] == [
+        'CREATE ROLE "rights_admin" NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS LOGIN',
+        'GRANT "rights_provider" TO "rights_admin"',
+    ]
+    site.apply(None, PROVIDED)
+    assert sorted(site.memberships("rights_provider")) == ["pg_monitor", "rights_password"]
+    site.root.execute("GRANT rights_password TO rights_admin; REVOKE rights_provider FROM rights_admin")
+    assert {*site.plan(None, PROVIDED).drifts} == {
+        "membership[rights_admin].undeclared",
+        "membership[rights_admin in rights_provider].granted",
+    }
+    site.apply(None, PROVIDED)
+    assert statements(site.plan(None, PROVIDED)) == []
+    assert sorted(site.memberships("rights_provider")) == ["pg_monitor", "rights_password"]
+
+
+def test_a_role_that_others_keep_and_that_is_not_there(site: Site) -> None:
+    left = site.plan(None, PROVIDED)
+    assert stuck(left) == {
+        "membership[rights_admin in rights_provider].granted": (
+            "role rights_provider does not exist, and this spec does not make it"
+        )
+    }
+    site.apply(None, PROVIDED)
+    found = site.findings(site.add_user("rights_nobody"), PROVIDED)
+    assert found["membership[rights_admin in rights_provider].granted"].verdict is Verdict.DRIFTS
+
+
+OF_THE_PROVIDER = """\
+postgres: {major}
+undeclared: {{roles: drift, databases: ignore}}
+roles:
+  rights_admin: {{member_of: [rds_superuser]}}
+"""
+
+
+def test_a_provider_keeps_its_own_roles(site: Site) -> None:
+    """rdsadmin is its superuser there; on a server without the provider's settings it is somebody's."""
+    names = ("rdsadmin", "rds_superuser")
+    try:
+        site.root.execute(
+            "CREATE ROLE rdsadmin SUPERUSER; CREATE ROLE rds_superuser; CREATE ROLE rights_admin"
+        )
+        site.root.execute("GRANT rds_superuser TO rights_admin")
+        file = site.folder / "rights.yaml"
+        file.write_text(OF_THE_PROVIDER.format(major=site.major))
+        target = load_target(file)
+        facts = target.read(site.by(None))
+        row = facts.rows(SETTINGS)[0]._replace(name="rds.extensions")
+        managed = facts.assuming({}, {SETTINGS.name: [row]})
+        found = [{check.id: evaluate(check, asked) for check in target.checks} for asked in (facts, managed)]
+    finally:
+        for name in names:
+            site.root.execute(f"DROP ROLE IF EXISTS {name}".encode())
+    ids = ("role[others].undeclared", "role[superusers].undeclared")
+    assert [found[0][known].actual for known in ids] == ["rdsadmin", "rdsadmin"]
+    assert [found[1][known].verdict for known in ids] == [Verdict.CONFORMS, Verdict.CONFORMS]
 
 
 RESTRICTED = """\

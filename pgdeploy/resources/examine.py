@@ -12,7 +12,7 @@ from pgdeploy import conninfo
 from pgdeploy.check import name
 from pgdeploy.moment import timestamp
 from pgdeploy.privilege import expand
-from pgdeploy.resources import contradiction, setting
+from pgdeploy.resources import contradiction, provider, setting
 from pgdeploy.resources.circle import circles, rings
 from pgdeploy.resources.database import TEMPLATES, alike, inherited
 from pgdeploy.resources.grant import Line, lines_of
@@ -185,7 +185,8 @@ def _memberships(spec: Spec) -> Iterator[Problem]:
         seen = set()
         for index, entry in enumerate(of(body)):
             keys: Keys = ("roles", role, "member_of", index)
-            yield from _role(spec, entry.role, keys)
+            if not _is_kept_elsewhere(spec, entry.role):
+                yield from _role(spec, entry.role, keys)
             if entry.role in seen:
                 yield Problem(keys, f"{name(role)} is a member of {name(entry.role)} twice")
             seen.add(entry.role)
@@ -196,6 +197,12 @@ def _memberships(spec: Spec) -> Iterator[Problem]:
                     yield Problem((*keys, "grantor"), message)
         if path := ways.get(role):
             yield Problem(("roles", role, "member_of"), f"membership goes round in a circle: {_way(path)}")
+
+
+def _is_kept_elsewhere(spec: Spec, role: str) -> bool:
+    """A group that others keep: a provider, or where undeclared roles are none of ours anybody."""
+    named = role not in spec.roles and not role.startswith("pg_") and role not in NO_ROLE
+    return named and (spec.undeclared.roles == "ignore" or role in provider.NAMES)
 
 
 def _groups(spec: Spec, role: str) -> Iterator[str]:

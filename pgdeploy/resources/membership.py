@@ -64,6 +64,8 @@ class Membership(Resource):
     spec: MembershipSpec
     grantor_may: bool = True
     """Whether the spec gives the grantor ADMIN OPTION."""
+    made_here: bool = True
+    """Whether the role is declared, or PostgreSQL's own; else somebody else keeps it, and it must be there."""
 
     @property
     def address(self) -> str:
@@ -84,7 +86,9 @@ class Membership(Resource):
             yield Check(self, self.address, "grantor", (*keys, "grantor"), self._compare_grantor)
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
-        missing = absent(self.member, facts) or absent(self.spec.role, facts)
+        missing = absent(self.member, facts)
+        if missing is None and (self.made_here or check.field != "granted"):
+            missing = absent(self.spec.role, facts)
         if missing is None and check.field != "granted" and not self._rows(facts):
             return "the membership does not exist"
         return missing
@@ -122,6 +126,8 @@ class Membership(Resource):
 
     def _stuck(self, facts: Facts) -> str:
         """From 16 even a superuser needs ADMIN OPTION to stand as grantor, unless initdb made it."""
+        if not self.made_here and (missing := absent(self.spec.role, facts)):
+            return f"{missing}, and this spec does not make it"
         grantor = self.spec.grantor
         bootstrap = facts.once(names_by_oid).get(BOOTSTRAP)
         if grantor in (None, bootstrap) or self.grantor_may or facts.about.major < OPTIONS_SINCE:
@@ -327,7 +333,7 @@ def resources(spec: Spec) -> Iterator[Resource]:
     for role in present:
         yield UndeclaredMemberships(role, by_pair, frozenset(present))
     found = [
-        Membership(role, index, entry, _may_grant(by_pair, entry))
+        Membership(role, index, entry, _may_grant(by_pair, entry), _is_made_here(present, entry.role))
         for role, body in present.items()
         for index, entry in enumerate(of(body))
     ]
@@ -368,6 +374,10 @@ def _cascade(
         if not any(other.admin and other not in no_admin for other in of_member[row.role, row.member]):
             work += [(granted, True) for granted in by_grantor[row.role, row.member]]
     return frozenset(gone.difference(revoked))
+
+
+def _is_made_here(present: Collection[str], role: str) -> bool:
+    return role in present or role.startswith("pg_")
 
 
 def _depth(by_pair: Mapping[tuple[str, str], MembershipSpec], entry: MembershipSpec | None) -> int:

@@ -19,6 +19,7 @@ from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import COPIED, Facts, Query
 from pgdeploy.moment import NEVER_ENDS, Moment, timestamp
 from pgdeploy.resources import library
+from pgdeploy.resources.provider import provided
 from pgdeploy.resources.setting import loadable, needs_to_store, parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, compared, resets, same, shown
 from pgdeploy.secret import SecretRef, is_scram, matches
@@ -371,7 +372,9 @@ class Leaving:
 def leaving(spec: Spec) -> Leaving:
     absent = frozenset(role for role, body in spec.roles.items() if body.state == "absent")
     templates = {name: body.from_template or COPIED for name, body in spec.databases.items()}
-    return Leaving(absent, frozenset(spec.roles), spec.undeclared.roles, templates)
+    groups = (entry for body in spec.roles.values() for entry in body.member_of)
+    named = {entry if isinstance(entry, str) else entry.role for entry in groups}
+    return Leaving(absent, frozenset(spec.roles) | named, spec.undeclared.roles, templates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -460,10 +463,11 @@ def _without_heir(role: str) -> list[str]:
 
 def others(facts: Facts, declared: frozenset[str]) -> list[str]:
     """Roles that somebody made beyond the declared ones."""
+    expected = declared | facts.once(provided)
     return [
         row.name
         for row in facts.once(roles).values()
-        if row.name not in declared and not row.name.startswith("pg_") and row.oid != BOOTSTRAP
+        if row.name not in expected and not row.name.startswith("pg_") and row.oid != BOOTSTRAP
     ]
 
 

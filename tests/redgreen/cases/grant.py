@@ -8,6 +8,7 @@ _GALAXY = "grant[$db: SELECT, INSERT on table $sky.$galaxy to $app, $writer].gra
 _COLUMNS = "grant[$db: UPDATE on table $sky.$galaxy ($label, bright) to $app].granted"
 _OPTION = "grant[$db: SELECT on table $sky.galaxies to $app].granted"
 _SURVEY = "grant[$db: ALL on table $sky.survey to $writer].granted"
+_OF = "grant[$db: EXECUTE on function $sky.of(kind kind, OUT x integer, OUT y integer) to $app].granted"
 _FUNCTIONS = "grant[$db: EXECUTE on all functions in schema $sky from PUBLIC].revoked"
 
 
@@ -309,8 +310,19 @@ _ROUTINE = (
     ),
     _lost(
         "function with names and OUT arguments",
-        "EXECUTE on function $sky.of(kind kind, OUT x integer, OUT y integer) to $app",
+        _OF.removeprefix("grant[$db: ").removesuffix("].granted"),
         "REVOKE EXECUTE ON FUNCTION $sky.of FROM $app",
+    ),
+    _db(
+        "function: a name that fits two is one red line, and nothing is revoked for it",
+        (
+            "CREATE TYPE $bare.kind AS ENUM ('new')",
+            "CREATE FUNCTION $sky.of($bare.kind) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "REVOKE EXECUTE ON FUNCTION $sky.of($bare.kind) FROM PUBLIC",
+        ),
+        _OF,
+        stuck=_OF,
+        cleanup=("DROP FUNCTION $sky.of($bare.kind)", "DROP TYPE $bare.kind"),
     ),
     _lost(
         "function of PostgreSQL",
