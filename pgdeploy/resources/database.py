@@ -7,10 +7,10 @@ carries what the template's spec says of the first group, and nothing of the sec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -341,6 +341,28 @@ class UndeclaredDatabases(Resource):
             return Outcome(True, "reported", actual, note=f"undeclared databases: {actual}" if found else "")
         stuck = "pgdeploy never drops a database; declare it, or drop it by hand"
         return Outcome(not found, "no database beyond the spec", actual, stuck=stuck)
+
+
+class _Line(Protocol):
+    """A line of grants or default privileges, in one database."""
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def spec(self) -> GrantSpec | DefaultPrivilegeSpec: ...
+
+
+_AnyLine = TypeVar("_AnyLine", bound=_Line)
+
+
+def said_once(lines: Iterable[_AnyLine]) -> tuple[_AnyLine, ...]:
+    """A copy may say again what its template says: that is one line, the nearest, or the one that says grant option."""
+    known: dict[tuple[str, bool], _AnyLine] = {}
+    for line in lines:
+        key = line.address, line.spec.to is not None
+        if key not in known or (line.spec.grant_option and not known[key].spec.grant_option):
+            known[key] = line
+    return tuple(known.values())
 
 
 def inherited(spec: Spec, database: str) -> Iterator[tuple[str, DatabaseSpec]]:

@@ -670,7 +670,7 @@ def resources(spec: Spec) -> Iterator[Resource]:
     if spec.undeclared.databases != "ignore":
         yield Elsewhere(roles, databases)
     for target in spec.databases:
-        lines = tuple(lines_of(spec, target))
+        lines = database.said_once(lines_of(spec, target))
         declared = frozenset(_declared_objects(spec, target, lines))
         closed = spec.databases[target].allow_connections is False
         defaults, owners = _defaults(spec, target), _owners(spec, target)
