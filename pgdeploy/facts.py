@@ -199,11 +199,18 @@ class Scope:
     databases: Collection[str]
     roles: Collection[str]
     named: Collection[str] = ()
-    """Objects of pg_catalog that it names: thousands of others there are nobody's concern."""
+    """Objects of the system's schemas that it names: thousands of others there are nobody's concern."""
+    whole: Collection[str] = ()
+    """Of which it says `all`: the schema and the kind of object, such as `pg_catalog function`."""
 
     @property
     def parameters(self) -> dict[str, list[str]]:
-        return {"databases": list(self.databases), "roles": list(self.roles), "named": list(self.named)}
+        return {
+            "databases": list(self.databases),
+            "roles": list(self.roles),
+            "named": list(self.named),
+            "whole": list(self.whole),
+        }
 
 
 def read(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pgdeploy.errors import TargetError
 from pgdeploy.format.name import SSH_HOST
 from pgdeploy.resources import QUERIES, resources
+from pgdeploy.resources.schema import SYSTEM
 from pgdeploy.resources.spec import Spec, load_spec
 from pgdeploy.spec.extends import is_inside
 from pgdeploy.spec.source import exists, is_file
@@ -130,18 +131,20 @@ class Target:
         from pgdeploy.resources.vm.fact import looking_at_vm
 
         present = [role for role, body in self.spec.roles.items() if body.state == "present"]
-        scope = Scope(list(self.spec.databases), present, sorted(self._named()))
+        scope = Scope(list(self.spec.databases), present, *self._asked_of_the_system())
         host, vm = self.declared_host, self.declared_vm
         return read(
             server, QUERIES, scope, looking_at(host) if host else None, looking_at_vm(vm) if vm else None
         )
 
-    def _named(self) -> set[str]:
-        """Names that the spec has for objects of pg_catalog."""
+    def _asked_of_the_system(self) -> tuple[list[str], list[str]]:
+        """Names that the spec has for objects of the system's schemas, and the kinds there of which it says `all`."""
         bodies = self.spec.databases.values()
         objects = [line.on for body in bodies for line in body.grants]
         objects += [line.on for body in bodies for line in body.ownership]
-        return {on.name for on in objects if on.schema_ == "pg_catalog" and on.name}
+        there = [on for on in objects if on.schema_ in SYSTEM]
+        named = {on.name for on in there if on.name}
+        return sorted(named), sorted({f"{on.schema_} {on.kind}" for on in there if on.all})
 
 
 def load_target(file: Path, folder: Path | None = None) -> Target:

@@ -53,6 +53,8 @@ class Membership(Resource):
     spec: MembershipSpec
     grantor_may: bool = True
     """Whether the spec gives the grantor ADMIN OPTION."""
+    inherits: bool = True
+    """Whether the spec lets the member inherit: what a GRANT without the option would give it."""
 
     @property
     def address(self) -> str:
@@ -81,10 +83,29 @@ class Membership(Resource):
     def _rows(self, facts: Facts) -> list[MembershipFact]:
         return facts.once(_by_pair).get((self.spec.role, self.member), [])
 
+    def _option(self, option: str) -> bool:
+        """INHERIT or SET as the spec says it, or as a GRANT gives it where the spec says nothing."""
+        written: bool | None = getattr(self.spec, option)
+        return {"inherit": self.inherits, "set": True}[option] if written is None else written
+
+    def _off(self, rows: Sequence[MembershipFact], facts: Facts) -> list[str]:
+        """Options that the spec leaves to PostgreSQL and that are not as a GRANT gives them; those of several
+        grants add up."""
+        if not rows or facts.about.major < OPTIONS_SINCE:
+            return []
+        unwritten = [option for option in ("inherit", "set") if getattr(self.spec, option) is None]
+        return [o for o in unwritten if any(getattr(row, o) for row in rows) is not self._option(o)]
+
     def _compare_granted(self, facts: Facts) -> Outcome:
         rows = self._rows(facts)
         actual = "granted" if rows else "not granted"
-        return Outcome(bool(rows), "granted", actual, _grantors(rows), stuck=self._stuck(facts))
+        off = [
+            f"{option.upper()} {str(not self._option(option)).upper()}" for option in self._off(rows, facts)
+        ]
+        if off:
+            actual += f" with {', '.join(off)}"
+        conforms = bool(rows) and not off
+        return Outcome(conforms, "granted", actual, _grantors(rows), stuck=self._stuck(facts))
 
     def _compare(self, facts: Facts, option: str, desired: bool) -> Outcome:
         if option != "admin" and facts.about.major < OPTIONS_SINCE:
@@ -118,10 +139,12 @@ class Membership(Resource):
         causes = tuple(drift.check.id for drift in drifts)
         rows = self._rows(facts)
         texts = list(self._without(rows, facts))
-        if fields & {"granted", "grantor"} or not rows:
+        if "grantor" in fields or not rows:
             texts.append(self._grant(facts, self.spec.grantor))
         elif fields - {"admin"} or self.spec.admin:
-            texts.append(self._grant(facts, self.spec.grantor or rows[0].grantor))
+            texts.append(
+                self._grant(facts, self.spec.grantor or rows[0].grantor, also=self._off(rows, facts))
+            )
         needs = (f"ADMIN OPTION on {self.spec.role}",)
         yield Change(
             Stage.MEMBERSHIP, statements(*texts), causes, needs=needs, acts_as=_grantor_of(rows, facts)
@@ -133,8 +156,8 @@ class Membership(Resource):
             by = _granted_by(row.grantor, facts)
             for option, desired in (
                 ("admin", self.spec.admin),
-                ("inherit", self.spec.inherit),
-                ("set", self.spec.set),
+                ("inherit", self._option("inherit")),
+                ("set", self._option("set")),
             ):
                 if (
                     desired is False
@@ -143,12 +166,18 @@ class Membership(Resource):
                 ):
                     yield f"REVOKE {option.upper()} OPTION FOR {ident(row.role)} FROM {ident(row.member)}{by} CASCADE"
 
-    def _grant(self, facts: Facts, grantor: str | None) -> str:
+    def _grant(self, facts: Facts, grantor: str | None, also: Sequence[str] = ()) -> str:
+        """A GRANT with the options that the spec writes, and those that are `also` to be put right."""
         text = f"GRANT {ident(self.spec.role)} TO {ident(self.member)}"
         if facts.about.major < OPTIONS_SINCE:
             return text + (" WITH ADMIN OPTION" if self.spec.admin else "")
-        wanted = (("ADMIN", self.spec.admin or None), ("INHERIT", self.spec.inherit), ("SET", self.spec.set))
-        options = [f"{option} {str(value).upper()}" for option, value in wanted if value is not None]
+        wanted: dict[str, bool | None] = {
+            "ADMIN": self.spec.admin or None,
+            "INHERIT": self.spec.inherit,
+            "SET": self.spec.set,
+        }
+        wanted |= {option.upper(): self._option(option) for option in also}
+        options = [f"{option} {str(value).upper()}" for option, value in wanted.items() if value is not None]
         return text + (" WITH " + ", ".join(options) if options else "") + _granted_by(grantor, facts)
 
 
@@ -252,7 +281,7 @@ def resources(spec: Spec) -> Iterator[Resource]:
     for role in present:
         yield UndeclaredMemberships(role, by_pair, frozenset(present))
     found = [
-        Membership(role, index, entry, _may_grant(by_pair, entry))
+        Membership(role, index, entry, _may_grant(by_pair, entry), body.inherit is not False)
         for role, body in present.items()
         for index, entry in enumerate(of(body))
     ]

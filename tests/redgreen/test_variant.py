@@ -31,6 +31,7 @@ class Variant:
 
 
 _ROLE, _DB, _LOCATED = "role[$app]", "database[$db]", "database[$located]"
+_LANGUAGE = "{grant: [USAGE], on: {language: plpgsql}, to: [$app]}"
 
 VARIANTS = (
     Variant("another major version", f"postgres: {SERVER}", "postgres: 17", "server[postgres].major"),
@@ -108,6 +109,51 @@ VARIANTS = (
         "grant[$db: USAGE on type $sky.colour from PUBLIC].revoked",
     ),
     Variant(
+        "what the system's schemas hold, all of a kind",
+        _LANGUAGE,
+        """{grant: [SELECT], on: {schema: pg_catalog, all: tables}, to: [$app]}
+      - {revoke: [EXECUTE], on: {schema: pg_catalog, all: functions}, from: [PUBLIC]}
+      - {revoke: [USAGE], on: {schema: pg_catalog, all: types}, from: [PUBLIC]}
+      - {revoke: [SELECT], on: {schema: information_schema, all: tables}, from: [PUBLIC]}
+      - {revoke: [EXECUTE], on: {schema: information_schema, all: functions}, from: [PUBLIC]}
+      - """
+        + _LANGUAGE,
+        (
+            "grant[$db: SELECT on all tables in schema pg_catalog to $app].granted",
+            "grant[$db: EXECUTE on all functions in schema pg_catalog from PUBLIC].revoked",
+            "grant[$db: USAGE on all types in schema pg_catalog from PUBLIC].revoked",
+            "grant[$db: SELECT on all tables in schema information_schema from PUBLIC].revoked",
+            "grant[$db: EXECUTE on all functions in schema information_schema from PUBLIC].revoked",
+        ),
+        (),
+    ),
+    Variant(
+        "what the system's schemas hold, by name",
+        _LANGUAGE,
+        """{revoke: [USAGE], on: {schema: information_schema}, from: [PUBLIC]}
+      - {revoke: [SELECT], on: {schema: information_schema, table: tables}, from: [PUBLIC]}
+      - {revoke: [SELECT], on: {schema: pg_catalog, table: pg_class}, from: [PUBLIC]}
+      - """
+        + _LANGUAGE,
+        (
+            "grant[$db: USAGE on schema information_schema from PUBLIC].revoked",
+            "grant[$db: SELECT on table information_schema.tables from PUBLIC].revoked",
+            "grant[$db: SELECT on table pg_catalog.pg_class from PUBLIC].revoked",
+        ),
+        (),
+    ),
+    Variant(
+        "what the system's schemas hold, as initdb made it",
+        _LANGUAGE,
+        """{grant: [EXECUTE], on: {schema: information_schema, all: functions}, to: [PUBLIC]}
+      - {grant: [USAGE], on: {schema: information_schema, all: types}, to: [PUBLIC]}
+      - {revoke: [INSERT], on: {schema: information_schema, all: tables}, from: [PUBLIC]}
+      - {revoke: [UPDATE], on: {schema: pg_catalog, all: tables}, from: [$app]}
+      - """
+        + _LANGUAGE,
+        (),
+    ),
+    Variant(
         "ownership of what is not there",
         "procedure: tidy}, owner",
         "procedure: sweep}, owner",
@@ -120,7 +166,7 @@ VARIANTS = (
 def test_variant(benches: Callable[[str], Bench], variant: Variant) -> None:
     bench = benches(SERVER)
     target = bench.load(lambda text: _replaced(text, variant))
-    facts = bench.read()
+    facts = target.read(bench.cluster)
     found = diff(target.checks, facts)
     assert {f.check.id: f.actual for f in found if not well(f)}.keys() == bench.ids(variant.red)
     planned = bench.plan(facts, target)
