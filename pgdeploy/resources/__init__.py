@@ -18,6 +18,7 @@ from pgdeploy.resources import (
     membership,
     ownership,
     role,
+    safeguard,
     schema,
     setting,
     superuser,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 KINDS: tuple[ModuleType, ...] = (
     version,
     setting,
+    safeguard,
     role,
     superuser,
     membership,

@@ -76,6 +76,13 @@ VARIANTS = (
         (),
     ),
     Variant(
+        "a setting that loses data, as the spec wants it",
+        "work_mem: 8MB",
+        "work_mem: 8MB\n  Zero_Damaged_Pages: on\n  fsync: off",
+        "setting[Zero_Damaged_Pages].value",
+        (),
+    ),
+    Variant(
         "a setting of an extension that is not loaded",
         "work_mem: 8MB",
         "work_mem: 8MB\n  plpgsql.extra_warnings: all",
