@@ -198,12 +198,25 @@ def test_what_is_not_declared(
 ) -> None:
     bench = benches(SERVER)
     bench.run(("CREATE ROLE $stray", "CREATE DATABASE $stray"))
-    words = "undeclared: {roles: drift, databases: drift}"
+    words = "undeclared: {roles: drift, databases: drift, attributes: drift}"
     target = bench.load(lambda text: text.replace(words, words.replace("drift", policy)))
     found = [f for f in diff(target.checks, bench.read()) if f.check.id.endswith("[others].undeclared")]
     bench.run(("DROP DATABASE $stray", "DROP ROLE $stray"))
     assert {f.verdict is Verdict.DRIFTS for f in found} == ({drifts} if drifts is not None else set())
     assert all(says in f.note for f in found)
+
+
+@pytest.mark.parametrize(("policy", "says"), [("report", "connection_limit: 3"), ("ignore", None)])
+def test_attributes_that_are_not_ours(benches: Callable[[str], Bench], policy: str, says: str | None) -> None:
+    bench = benches(SERVER)
+    bench.run("ALTER ROLE $writer CONNECTION LIMIT 3")
+    words = "attributes: drift"
+    target = bench.load(lambda text: text.replace(words, words.replace("drift", policy)))
+    (check,) = bench.ids("role[$writer].undeclared_attributes")
+    found = [f for f in diff(target.checks, bench.read()) if f.check.id == check]
+    bench.run("ALTER ROLE $writer CONNECTION LIMIT -1")
+    assert [f.verdict for f in found] == ([Verdict.CONFORMS] if says else [])
+    assert all(says in f.note for f in found if says)
 
 
 def test_by_dsn_hba_is_read_only(benches: Callable[[str], Bench]) -> None:
