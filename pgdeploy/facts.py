@@ -201,7 +201,9 @@ class Scope:
     databases: Collection[str]
     roles: Collection[str]
     named: Collection[str] = ()
-    """Objects of pg_catalog that it names: thousands of others there are nobody's concern."""
+    """Objects of the system's schemas that it names: thousands of others there are nobody's concern."""
+    whole: Collection[str] = ()
+    """Of which it says `all`: the schema and the kind of object, such as `pg_catalog function`."""
     extensions: Collection[tuple[str, str | None]] = ()
     """Extensions, and the versions that it wants."""
     libraries: Collection[str] = ()
@@ -216,6 +218,7 @@ class Scope:
             "extensions": [extension for extension, _ in self.extensions],
             "versions": [version for _, version in self.extensions],
             "libraries": list(self.libraries),
+            "whole": list(self.whole),
         }
 
 

@@ -132,8 +132,9 @@ class Target:
         from pgdeploy.resources.vm.fact import looking_at_vm
 
         present = [role for role, body in self.spec.roles.items() if body.state == "present"]
-        databases, named = list(self.spec.databases), sorted(self._named())
-        scope = Scope(databases, present, named, self._extensions(), library.in_spec(self.spec))
+        databases, (named, whole) = list(self.spec.databases), self._asked_of_the_system()
+        libraries = library.in_spec(self.spec)
+        scope = Scope(databases, present, named, whole, self._extensions(), libraries)
         host, vm = self.declared_host, self.declared_vm
         return read(
             server, QUERIES, scope, looking_at(host) if host else None, looking_at_vm(vm) if vm else None
@@ -148,12 +149,14 @@ class Target:
             )
         )
 
-    def _named(self) -> set[str]:
-        """Names that the spec has for objects of the system schemas."""
+    def _asked_of_the_system(self) -> tuple[list[str], list[str]]:
+        """Names that the spec has for objects of the system's schemas, and the kinds there of which it says `all`."""
         bodies = self.spec.databases.values()
         objects = [line.on for body in bodies for line in body.grants]
         objects += [line.on for body in bodies for line in body.ownership]
-        return {on.name for on in objects if on.schema_ in SYSTEM and on.name}
+        there = [on for on in objects if on.schema_ in SYSTEM]
+        named = {on.name for on in there if on.name}
+        return sorted(named), sorted({f"{on.schema_} {on.kind}" for on in there if on.all})
 
 
 def load_target(file: Path, folder: Path | None = None) -> Target:

@@ -19,6 +19,7 @@ from pgdeploy.resources import (
     membership,
     ownership,
     role,
+    safeguard,
     schema,
     setting,
     superuser,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 KINDS: tuple[ModuleType, ...] = (
     version,
     setting,
+    safeguard,
     role,
     superuser,
     membership,

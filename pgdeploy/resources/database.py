@@ -17,12 +17,12 @@ from pydantic import Field
 from pgdeploy.change import Change, Stage, Statement, ident, literal, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
-from pgdeploy.resources import library
+from pgdeploy.resources import exact, library
 from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
 from pgdeploy.resources.extension import ExtensionSpec
 from pgdeploy.resources.grant import GrantSpec
 from pgdeploy.resources.ownership import OwnershipSpec
-from pgdeploy.resources.role import compare_stored, names_by_oid
+from pgdeploy.resources.role import BOOTSTRAP, compare_stored, names_by_oid
 from pgdeploy.resources.schema import SchemaSpec
 from pgdeploy.resources.setting import needs_to_store, parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, resets
@@ -122,6 +122,8 @@ class Database(Resource):
     kind: ClassVar[str] = "database"
     database: str
     spec: DatabaseSpec
+    policy: str = "drift"
+    """What the spec says of attributes that it does not write."""
 
     @property
     def address(self) -> str:
@@ -139,6 +141,8 @@ class Database(Resource):
         yield self._check(
             "undeclared_settings", self._compare_undeclared_settings, at=(), aspect="undeclared"
         )
+        if self.policy != "ignore":
+            yield self._check(exact.FIELD, self._compare_undeclared_attributes, at=(), aspect="undeclared")
 
     def _check(
         self, field: str, compare: object, at: tuple[str, ...] | None = None, aspect: str = ""
@@ -176,6 +180,26 @@ class Database(Resource):
             return _PROVIDERS.get(fact.provider, fact.provider)
         return getattr(fact, field)
 
+    def _off(self, facts: Facts) -> Mapping[str, object]:
+        """Attributes that the spec does not write and that are not as CREATE DATABASE makes them."""
+        fact = facts.once(databases).get(self.database)
+        if fact is None:
+            return {}
+        usual = {
+            "is_template": self.database in TEMPLATES,
+            "allow_connections": self.database != "template0",
+            "connection_limit": -1,
+        }
+        off = {field: getattr(fact, field) for field in usual if getattr(fact, field) != usual[field]}
+        owner = self._actual(facts, fact, "owner")
+        if owner not in (facts.about.user, facts.once(names_by_oid).get(BOOTSTRAP)):
+            off["owner"] = owner
+        return {field: value for field, value in off.items() if getattr(self.spec, field) is None}
+
+    def _compare_undeclared_attributes(self, facts: Facts) -> Outcome:
+        off = self._off(facts)
+        return exact.compared({field: _word(value) for field, value in off.items()}, self.policy)
+
     def _compare_setting(self, facts: Facts, setting: str) -> Outcome:
         return compare_stored(facts, (self.database, None), setting, self.spec.settings[setting])
 
@@ -208,6 +232,8 @@ class Database(Resource):
             )
         else:
             yield from self._alter(fields, facts)
+            if cause := fields.get(exact.FIELD):
+                yield from self._usual_again(cause, facts)
         yield from self._setting_changes(fields, facts)
 
     def _create(self, major: int) -> str:
@@ -262,6 +288,22 @@ class Database(Resource):
             causes = tuple(fields[field] for field in flags)
             yield Change(stage, statements(text), causes, acts_as=self._owner(facts))
 
+    def _usual_again(self, cause: str, facts: Facts) -> Iterator[Change]:
+        """What makes attributes that the spec does not write PostgreSQL's defaults."""
+        database, off = ident(self.database), self._off(facts)
+        words = {
+            "is_template": f"IS_TEMPLATE {_word(self.database in TEMPLATES)}",
+            "allow_connections": f"ALLOW_CONNECTIONS {_word(self.database != 'template0')}",
+            "connection_limit": "CONNECTION LIMIT -1",
+        }
+        if options := " ".join(text for field, text in words.items() if field in off):
+            text = f"ALTER DATABASE {database} WITH {options}"
+            yield Change(Stage.DATABASE, statements(text), (cause,), acts_as=self._owner(facts))
+        if "owner" in off:
+            owner = exact.usual_owner(facts, facts.once(names_by_oid).get(BOOTSTRAP, ""))
+            text = f"ALTER DATABASE {database} OWNER TO {ident(owner)}"
+            yield Change(Stage.DATABASE, statements(text), (cause,), acts_as=(owner, str(off["owner"])))
+
     def _owner(self, facts: Facts) -> tuple[str, ...]:
         """Who owns it by then: ALTER DATABASE is the owner's to do."""
         fact = facts.once(databases).get(self.database)
@@ -310,7 +352,10 @@ _SPELLED: Mapping[str, Callable[[str], str]] = {
 
 
 def _flag(spec: DatabaseSpec, field: str) -> str:
-    value = getattr(spec, field)
+    return _word(getattr(spec, field))
+
+
+def _word(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -382,5 +427,5 @@ def generation(spec: Spec, database: str) -> int:
 
 def resources(spec: Spec) -> Iterator[Resource]:
     for database, body in spec.databases.items():
-        yield Database(database, body)
+        yield Database(database, body, spec.undeclared.attributes)
     yield UndeclaredDatabases(frozenset(spec.databases), spec.undeclared.databases)

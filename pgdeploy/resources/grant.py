@@ -184,6 +184,8 @@ class Grants(Resource):
     """Declared default privileges, by kind, schema (None: any) and grantee."""
     owners: Mapping[ObjectKey, str]
     """Owners that the spec gives the database and its schemas: they have them when the grants are made."""
+    handed_over: tuple[Object, ...]
+    """What lines of `ownership:` speak of."""
     databases: frozenset[str]
     """Declared databases: each has a resource of its own that speaks of its ACL."""
     undeclared_keys: Keys
@@ -545,7 +547,7 @@ def _beyond(
     )
     if key.kind in ROUTINES:
         explained |= facts.once(_unclear, grants).get((key.schema, key.name, role), _NOTHING)
-    by_default, passed_on = _by_default(facts, grants, key, role)
+    by_default, passed_on = _by_default(facts, grants, source, key, role)
     explained, option = explained | by_default, option | passed_on
     for entry in entries:
         plain, passing_on = (
@@ -559,16 +561,37 @@ def _beyond(
 
 
 def _by_default(
-    facts: Facts, grants: Grants, key: ObjectKey, role: str
+    facts: Facts, grants: Grants, source: str | None, key: ObjectKey, role: str
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """What an object may have got when it was made: privileges, and those with grant option."""
+    """What an object may have got when it was made: privileges, and those with grant option.
+
+    The owner made it, unless the spec itself gives it its owner: then any creator may have.
+    """
     found, option = _NOTHING, _NOTHING
+    owner = facts.once(acl.owners, source)[key]
+    given = key in grants.owners or key in facts.once(_handed_over, grants)
     kind = "function" if key.kind == "procedure" else key.kind
     for schema_name in {key.schema, None}:
         for line in grants.defaults.get((kind, schema_name, role), ()):
+            if owner not in line.for_ and not given:
+                continue
             words = acl.meant(line.words, kind, facts.about.major)
             found, option = found | words, option | (words if line.grant_option else _NOTHING)
     return found, option
+
+
+def _handed_over(facts: Facts, grants: Grants) -> frozenset[ObjectKey]:
+    """Objects whose owner a line of `ownership:` names; sequences of columns go with their tables."""
+    target = grants.database or ""
+    found = {key for on in grants.handed_over for key in on.keys_in(facts, target)}
+    schemas = {key.schema for key in found if key.kind == "table"}
+    free = facts.once(acl.free_standing, target) if schemas else frozenset()
+    linked = {
+        key
+        for key in (facts.once(acl.owners, target) if schemas else ())
+        if key.kind == "sequence" and key.schema in schemas and key not in free
+    }
+    return frozenset(found | linked)
 
 
 # -- statements ----------------------------------------------------------------------------------------
@@ -666,14 +689,22 @@ def resources(spec: Spec) -> Iterator[Resource]:
     server = tuple(Line(None, line, ("grants", index)) for index, line in enumerate(spec.grants))
     objects = frozenset((line.kind, None, line.spec.on.name) for line in server)
     databases = frozenset(spec.databases)
-    yield Grants(None, server, objects, roles, {}, {}, databases, ("grants",))
+    yield Grants(None, server, objects, roles, {}, {}, (), databases, ("grants",))
     if spec.undeclared.databases != "ignore":
         yield Elsewhere(roles, databases)
     for target in spec.databases:
         lines = database.said_once(lines_of(spec, target))
         declared = frozenset(_declared_objects(spec, target, lines))
         closed = spec.databases[target].allow_connections is False
-        defaults, owners = _defaults(spec, target), _owners(spec, target)
         yield Grants(
-            target, lines, declared, roles, defaults, owners, databases, ("databases", target), closed
+            target,
+            lines,
+            declared,
+            roles,
+            _defaults(spec, target),
+            _owners(spec, target),
+            tuple(line.on for _, body in database.inherited(spec, target) for line in body.ownership),
+            databases,
+            ("databases", target),
+            closed,
         )

@@ -66,6 +66,8 @@ class Membership(Resource):
     """Whether the spec gives the grantor ADMIN OPTION."""
     made_here: bool = True
     """Whether the role is declared, or PostgreSQL's own; else somebody else keeps it, and it must be there."""
+    inherits: bool = True
+    """Whether the spec lets the member inherit: what a GRANT without the option would give it."""
 
     @property
     def address(self) -> str:
@@ -96,10 +98,29 @@ class Membership(Resource):
     def _rows(self, facts: Facts) -> list[Joined]:
         return facts.once(_by_pair).get((self.spec.role, self.member), [])
 
+    def _option(self, option: str) -> bool:
+        """INHERIT or SET as the spec says it, or as a GRANT gives it where the spec says nothing."""
+        written: bool | None = getattr(self.spec, option)
+        return {"inherit": self.inherits, "set": True}[option] if written is None else written
+
+    def _off(self, rows: Sequence[Joined], facts: Facts) -> list[str]:
+        """Options that the spec leaves to PostgreSQL and that are not as a GRANT gives them; those of several
+        grants add up."""
+        if not rows or facts.about.major < OPTIONS_SINCE:
+            return []
+        unwritten = [option for option in ("inherit", "set") if getattr(self.spec, option) is None]
+        return [o for o in unwritten if any(getattr(row, o) for row in rows) is not self._option(o)]
+
     def _compare_granted(self, facts: Facts) -> Outcome:
         rows = self._rows(facts)
         actual = "granted" if rows else "not granted"
-        return Outcome(bool(rows), "granted", actual, _grantors(rows), stuck=self._stuck(facts))
+        off = [
+            f"{option.upper()} {str(not self._option(option)).upper()}" for option in self._off(rows, facts)
+        ]
+        if off:
+            actual += f" with {', '.join(off)}"
+        conforms = bool(rows) and not off
+        return Outcome(conforms, "granted", actual, _grantors(rows), stuck=self._stuck(facts))
 
     def _compare(self, facts: Facts, option: str, desired: bool) -> Outcome:
         if option != "admin" and facts.about.major < OPTIONS_SINCE:
@@ -166,8 +187,9 @@ class Membership(Resource):
     def _options(self, facts: Facts) -> Iterator[tuple[str, bool | None]]:
         yield "admin", self.spec.admin
         if facts.about.major >= OPTIONS_SINCE:
-            yield "inherit", self.spec.inherit
-            yield "set", self.spec.set
+            off = self._off(self._rows(facts), facts)
+            for option in ("inherit", "set"):
+                yield option, self._option(option) if option in off else getattr(self.spec, option)
 
     def _is_lacking(self, field: str) -> bool:
         """Whether it takes a grant to mend this field; what is too much is taken away from each grant."""
@@ -193,7 +215,7 @@ class Membership(Resource):
         if facts.about.major < OPTIONS_SINCE:
             return None
         known = [row.grantor for row in rows if facts.about.superuser or row.grantor == facts.about.user]
-        if known and not fields & {"granted", "grantor"}:
+        if known and "grantor" not in fields:
             return known[0]
         bootstrap = facts.once(names_by_oid).get(BOOTSTRAP)
         return bootstrap if facts.about.superuser else facts.about.user
@@ -333,7 +355,14 @@ def resources(spec: Spec) -> Iterator[Resource]:
     for role in present:
         yield UndeclaredMemberships(role, by_pair, frozenset(present))
     found = [
-        Membership(role, index, entry, _may_grant(by_pair, entry), _is_made_here(present, entry.role))
+        Membership(
+            role,
+            index,
+            entry,
+            grantor_may=_may_grant(by_pair, entry),
+            made_here=_is_made_here(present, entry.role),
+            inherits=body.inherit is not False,
+        )
         for role, body in present.items()
         for index, entry in enumerate(of(body))
     ]

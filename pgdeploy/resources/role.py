@@ -18,7 +18,7 @@ from pgdeploy.change import MASK, Change, Risk, Stage, Statement, ident, literal
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import COPIED, Facts, Query
 from pgdeploy.moment import NEVER_ENDS, Moment, timestamp
-from pgdeploy.resources import library
+from pgdeploy.resources import exact, library
 from pgdeploy.resources.provider import provided
 from pgdeploy.resources.setting import loadable, needs_to_store, parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, compared, resets, same, shown
@@ -156,6 +156,8 @@ class Role(Resource):
     kind: ClassVar[str] = "role"
     role: str
     spec: RoleSpec
+    policy: str = "drift"
+    """What the spec says of attributes that it does not write."""
 
     @property
     def address(self) -> str:
@@ -177,6 +179,8 @@ class Role(Resource):
         yield self._check(
             "undeclared_settings", self._compare_undeclared_settings, at=(), aspect="undeclared"
         )
+        if self.policy != "ignore":
+            yield self._check(exact.FIELD, self._compare_undeclared_attributes, at=(), aspect="undeclared")
 
     def _check(self, field: str, compare: object, at: Keys | None = None, aspect: str = "") -> Check:
         keys = ("roles", self.role, *((field,) if at is None else at))
@@ -215,6 +219,22 @@ class Role(Resource):
         # never set and 'infinity' both mean: no end
         conforms = (actual or NEVER_ENDS) == desired and fact is not None
         return Outcome(conforms, str(desired), str(actual or "never set"))
+
+    def _off(self, facts: Facts) -> Mapping[str, str]:
+        """Attributes that the spec does not write and that are not as CREATE ROLE makes them."""
+        fact, spec = self._fact(facts), self.spec
+        off: dict[str, str] = {}
+        if fact is not None and spec.inherit is None and not fact.inherit:
+            off["inherit"] = "false"
+        if fact is not None and spec.connection_limit is None and fact.connection_limit != -1:
+            off["connection_limit"] = str(fact.connection_limit)
+        until = fact.valid_until if fact is not None else None
+        if spec.valid_until is None and until is not None and Moment.of_epoch(until) != NEVER_ENDS:
+            off["valid_until"] = str(Moment.of_epoch(until))
+        return off
+
+    def _compare_undeclared_attributes(self, facts: Facts) -> Outcome:
+        return exact.compared(self._off(facts), self.policy)
 
     def _compare_password(self, facts: Facts, reference: SecretRef) -> Outcome:
         desired = f"the secret in {reference.describe()}, as SCRAM-SHA-256"
@@ -276,6 +296,11 @@ class Role(Resource):
         options = [field for field in fields if not field.startswith(("settings", "undeclared"))]
         if options:
             yield self._attribute_change(options, fields, facts)
+        if cause := fields.get(exact.FIELD):
+            usual = {"inherit": "INHERIT", "connection_limit": "CONNECTION LIMIT -1"}
+            words = [usual.get(field, "VALID UNTIL 'infinity'") for field in self._off(facts)]
+            text = f"ALTER ROLE {ident(self.role)} {' '.join(words)}"
+            yield Change(Stage.ROLE, statements(text), (cause,), needs=("createrole",))
         yield from self._setting_changes(fields, facts)
 
     def _attribute_change(self, options: Sequence[str], fields: Mapping[str, str], facts: Facts) -> Change:
@@ -505,7 +530,8 @@ class UndeclaredRoles(Resource):
 def resources(spec: Spec) -> Iterator[Resource]:
     gone = leaving(spec)
     for role, body in spec.roles.items():
-        yield AbsentRole(role, body, gone) if body.state == "absent" else Role(role, body)
+        absent = body.state == "absent"
+        yield AbsentRole(role, body, gone) if absent else Role(role, body, spec.undeclared.attributes)
     yield UndeclaredRoles(gone)
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
     from pgdeploy.spec.place import Keys
 
-GIVEN = ("public", "pg_catalog", "information_schema")
+
+GIVEN = ("public", *acl.SYSTEM)
 """Schemas that every database has without being told."""
 
 
@@ -39,7 +40,7 @@ def owners(facts: Facts, database: str) -> Mapping[str, str]:
 
 def absent(database_name: str, schema: str, facts: Facts) -> str | None:
     """Why a check about something in this schema means nothing yet."""
-    if schema in ("pg_catalog", "information_schema"):
+    if schema in acl.SYSTEM:
         return None
     there = schema in facts.once(owners, database_name)
     return None if there else f"schema {name(schema)} does not exist in {name(database_name)}"

@@ -31,6 +31,7 @@ class Variant:
 
 
 _ROLE, _DB, _LOCATED = "role[$app]", "database[$db]", "database[$located]"
+_LANGUAGE = "{grant: [USAGE], on: {language: plpgsql}, to: [$app]}"
 
 VARIANTS = (
     Variant("another major version", f"postgres: {SERVER}", "postgres: 17", "server[postgres].major"),
@@ -73,6 +74,13 @@ VARIANTS = (
         "a setting that an embedded server cannot have",
         "work_mem: 8MB",
         "work_mem: 8MB\n  port: 5433\n  listen_addresses: '*'\n  ssl: on",
+        (),
+    ),
+    Variant(
+        "a setting that loses data, as the spec wants it",
+        "work_mem: 8MB",
+        "work_mem: 8MB\n  Zero_Damaged_Pages: on\n  fsync: off",
+        "setting[Zero_Damaged_Pages].value",
         (),
     ),
     Variant(
@@ -162,6 +170,51 @@ VARIANTS = (
         "grant[$db: USAGE on type $sky.colour from PUBLIC].revoked",
     ),
     Variant(
+        "what the system's schemas hold, all of a kind",
+        _LANGUAGE,
+        """{grant: [SELECT], on: {schema: pg_catalog, all: tables}, to: [$app]}
+      - {revoke: [EXECUTE], on: {schema: pg_catalog, all: functions}, from: [PUBLIC]}
+      - {revoke: [USAGE], on: {schema: pg_catalog, all: types}, from: [PUBLIC]}
+      - {revoke: [SELECT], on: {schema: information_schema, all: tables}, from: [PUBLIC]}
+      - {revoke: [EXECUTE], on: {schema: information_schema, all: functions}, from: [PUBLIC]}
+      - """
+        + _LANGUAGE,
+        (
+            "grant[$db: SELECT on all tables in schema pg_catalog to $app].granted",
+            "grant[$db: EXECUTE on all functions in schema pg_catalog from PUBLIC].revoked",
+            "grant[$db: USAGE on all types in schema pg_catalog from PUBLIC].revoked",
+            "grant[$db: SELECT on all tables in schema information_schema from PUBLIC].revoked",
+            "grant[$db: EXECUTE on all functions in schema information_schema from PUBLIC].revoked",
+        ),
+        (),
+    ),
+    Variant(
+        "what the system's schemas hold, by name",
+        _LANGUAGE,
+        """{revoke: [USAGE], on: {schema: information_schema}, from: [PUBLIC]}
+      - {revoke: [SELECT], on: {schema: information_schema, table: tables}, from: [PUBLIC]}
+      - {revoke: [SELECT], on: {schema: pg_catalog, table: pg_class}, from: [PUBLIC]}
+      - """
+        + _LANGUAGE,
+        (
+            "grant[$db: USAGE on schema information_schema from PUBLIC].revoked",
+            "grant[$db: SELECT on table information_schema.tables from PUBLIC].revoked",
+            "grant[$db: SELECT on table pg_catalog.pg_class from PUBLIC].revoked",
+        ),
+        (),
+    ),
+    Variant(
+        "what the system's schemas hold, as initdb made it",
+        _LANGUAGE,
+        """{grant: [EXECUTE], on: {schema: information_schema, all: functions}, to: [PUBLIC]}
+      - {grant: [USAGE], on: {schema: information_schema, all: types}, to: [PUBLIC]}
+      - {revoke: [INSERT], on: {schema: information_schema, all: tables}, from: [PUBLIC]}
+      - {revoke: [UPDATE], on: {schema: pg_catalog, all: tables}, from: [$app]}
+      - """
+        + _LANGUAGE,
+        (),
+    ),
+    Variant(
         "ownership of what is not there",
         "procedure: tidy}, owner",
         "procedure: sweep}, owner",
@@ -199,12 +252,25 @@ def test_what_is_not_declared(
 ) -> None:
     bench = benches(SERVER)
     bench.run(("CREATE ROLE $stray", "CREATE DATABASE $stray"))
-    words = "undeclared: {roles: drift, databases: drift}"
+    words = "undeclared: {roles: drift, databases: drift, attributes: drift}"
     target = bench.load(lambda text: text.replace(words, words.replace("drift", policy)))
     found = [f for f in diff(target.checks, bench.read()) if f.check.id.endswith("[others].undeclared")]
     bench.run(("DROP DATABASE $stray", "DROP ROLE $stray"))
     assert {f.verdict is Verdict.DRIFTS for f in found} == ({drifts} if drifts is not None else set())
     assert all(says in f.note for f in found)
+
+
+@pytest.mark.parametrize(("policy", "says"), [("report", "connection_limit: 3"), ("ignore", None)])
+def test_attributes_that_are_not_ours(benches: Callable[[str], Bench], policy: str, says: str | None) -> None:
+    bench = benches(SERVER)
+    bench.run("ALTER ROLE $writer CONNECTION LIMIT 3")
+    words = "attributes: drift"
+    target = bench.load(lambda text: text.replace(words, words.replace("drift", policy)))
+    (check,) = bench.ids("role[$writer].undeclared_attributes")
+    found = [f for f in diff(target.checks, bench.read()) if f.check.id == check]
+    bench.run("ALTER ROLE $writer CONNECTION LIMIT -1")
+    assert [f.verdict for f in found] == ([Verdict.CONFORMS] if says else [])
+    assert all(says in f.note for f in found if says)
 
 
 def test_by_dsn_hba_is_read_only(benches: Callable[[str], Bench]) -> None:

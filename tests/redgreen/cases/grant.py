@@ -426,6 +426,21 @@ _OTHERS = (
         _FUNCTIONS,
     ),
     _db(
+        "by hand, on what a creator made that has no default privileges",
+        "CREATE SEQUENCE $bare.odd; GRANT USAGE, SELECT ON SEQUENCE $bare.odd TO $app WITH GRANT OPTION",
+        _EXTRA,
+        cleanup="DROP SEQUENCE $bare.odd",
+        everywhere=True,
+    ),
+    _db(
+        "by default privileges, on what their creator made",
+        (
+            "CREATE SEQUENCE $bare.odd; ALTER SEQUENCE $bare.odd OWNER TO $maker",
+            "GRANT USAGE, SELECT ON SEQUENCE $bare.odd TO $app WITH GRANT OPTION",
+        ),
+        cleanup="DROP SEQUENCE $bare.odd",
+    ),
+    _db(
         "large object: to a declared role",
         "SELECT lo_create(4711); GRANT SELECT ON LARGE OBJECT 4711 TO $writer",
         _EXTRA,

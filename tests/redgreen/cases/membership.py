@@ -46,6 +46,30 @@ CASES = (
         since=16,
         everywhere=True,
     ),
+    Case(
+        "neither option left, though the spec writes none",
+        "GRANT $team TO $app WITH INHERIT FALSE, SET FALSE",
+        "membership[$app in $team].granted",
+        since=16,
+        everywhere=True,
+    ),
+    Case(
+        "granted while the member did not inherit",
+        (
+            "REVOKE $team FROM $app",
+            "ALTER ROLE $app NOINHERIT",
+            "GRANT $team TO $app",
+            "ALTER ROLE $app INHERIT",
+        ),
+        "membership[$app in $team].granted",
+        since=16,
+    ),
+    Case("set taken", "GRANT $team TO $app WITH SET FALSE", "membership[$app in $team].granted", since=16),
+    Case(
+        "both options written out, as a GRANT gives them",
+        "GRANT $team TO $app WITH INHERIT TRUE, SET TRUE",
+        since=16,
+    ),
     Case("set option given", "GRANT $crew TO $app WITH SET TRUE GRANTED BY $lead", f"{_CREW}.set", since=16),
     Case(
         "set option given by a second grantor",

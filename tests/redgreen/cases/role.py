@@ -29,6 +29,29 @@ CASES = (
         "ALTER ROLE $ops NOCREATEDB NOCREATEROLE LOGIN",
         ("role[$ops].createdb", "role[$ops].createrole", "role[$ops].login"),
     ),
+    Case(
+        "a connection limit that the spec does not write",
+        "ALTER ROLE $writer CONNECTION LIMIT 0",
+        "role[$writer].undeclared_attributes",
+        everywhere=True,
+    ),
+    Case(
+        "an end of the password that the spec does not write",
+        "ALTER ROLE $reader VALID UNTIL '2001-01-01'",
+        "role[$reader].undeclared_attributes",
+    ),
+    Case(
+        "inherit, not written, taken", "ALTER ROLE $writer NOINHERIT", "role[$writer].undeclared_attributes"
+    ),
+    Case(
+        "an end that only PostgreSQL can hold, and that the spec does not write",
+        "ALTER ROLE $reader VALID UNTIL '-infinity'",
+        "role[$reader].undeclared_attributes",
+    ),
+    Case(
+        "attributes that are PostgreSQL's defaults, written out",
+        "ALTER ROLE $writer INHERIT CONNECTION LIMIT -1 VALID UNTIL 'infinity'",
+    ),
     Case("connection limit", "ALTER ROLE $app CONNECTION LIMIT 6", "role[$app].connection_limit"),
     Case("connection limit lifted", "ALTER ROLE $app CONNECTION LIMIT -1", "role[$app].connection_limit"),
     Case("valid until", "ALTER ROLE $app VALID UNTIL '2031-05-01 01:00+00'", "role[$app].valid_until"),
@@ -170,7 +193,7 @@ CASES = (
             "CREATE SCHEMA mine AUTHORIZATION $left",
             "ALTER DATABASE $located OWNER TO $left",
         ),
-        "role[$left].absent",
+        ("role[$left].absent", "database[$located].undeclared_attributes"),
         at="copy",
         cleanup="DROP SCHEMA mine",
         destructive=True,
