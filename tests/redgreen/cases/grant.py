@@ -622,7 +622,7 @@ _THROUGH = (
         everywhere=True,
     ),
     Case(
-        "on a schema of the system, to a role that goes, by another than the owner",
+        "on a schema, to a role that goes, by another than the owner",
         (
             "CREATE ROLE $left; GRANT USAGE ON SCHEMA $bare TO $maker WITH GRANT OPTION; SET ROLE $maker",
             "GRANT USAGE ON SCHEMA $bare TO $left WITH GRANT OPTION; RESET ROLE",
