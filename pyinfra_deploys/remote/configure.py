@@ -205,6 +205,15 @@ def _load(question: dict[str, Any]) -> str:
         _sql(question, "ALTER SYSTEM RESET " + name)
     _sql(question, "SELECT pg_reload_conf()")
     _until(lambda: _sql(question, "SELECT pg_conf_load_time()") != before, 10)
+    asked = _ask(question, "SELECT 1")
+    if asked.returncode:
+        # a library for every session that is not there, or rules without our way in
+        _put_back()
+        _run(["systemctl", "reload", question["unit"]])
+        said = " ".join(asked.stderr.split())
+        raise SystemExit(
+            "PostgreSQL lets us in no more with the new files (%s); the old ones are back" % said
+        )
     pending = _sql(question, "SELECT count(*) FROM pg_settings WHERE pending_restart") != [["0"]]
     if not pending and not _limited_otherwise(question):
         return "reloaded"
@@ -301,11 +310,18 @@ def _shown(question: dict[str, Any], said: list[str]) -> str:
 
 def _sql(question: dict[str, Any], text: str) -> list[list[str]] | None:
     """Rows of a query, as the OS user postgres; None when the server does not let us in."""
+    done = _ask(question, text)
+    if done.returncode:
+        return None
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def _ask(question: dict[str, Any], text: str) -> subprocess.CompletedProcess[str]:
     words = ["psql", "-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", question["socket_folder"]]
     words += ["-p", str(question["port"]), "-d", "postgres", "-f", "-"]
     # names mean what PostgreSQL means, whatever is preset for the role or the database, or in our environment
     ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    done = subprocess.run(
+    return subprocess.run(
         ["runuser", "-u", "postgres", "--", *words],
         env={**ours, "PGOPTIONS": "-c role=none -c search_path=pg_catalog,pg_temp"},
         input=text,
@@ -314,9 +330,6 @@ def _sql(question: dict[str, Any], text: str) -> list[list[str]] | None:
         check=False,
         cwd="/",
     )
-    if done.returncode:
-        return None
-    return [line.split("\t") for line in done.stdout.splitlines()]
 
 
 def _until(true: Callable[[], bool], seconds: int) -> None:
