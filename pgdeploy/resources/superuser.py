@@ -10,7 +10,6 @@ from pgdeploy.change import Change, Risk, Stage, ident, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts
 from pgdeploy.resources.membership import memberships
-from pgdeploy.resources.provider import provided
 from pgdeploy.resources.role import BOOTSTRAP, roles
 
 if TYPE_CHECKING:
@@ -60,8 +59,7 @@ def _undeclared(facts: Facts, declared: frozenset[str]) -> list[tuple[str, ...]]
             if member not in ways:
                 ways[member] = (member, *ways[group])
                 unvisited.append(member)
-    expected = declared | facts.once(provided)
-    return [way for role, way in ways.items() if role not in expected and known[role].oid != BOOTSTRAP]
+    return [way for role, way in ways.items() if role not in declared and known[role].oid != BOOTSTRAP]
 
 
 def resources(spec: Spec) -> Iterator[Resource]:

@@ -26,7 +26,7 @@ QUIET = ("--no-probes", "-W", "error", "-p", "no:hypothesispytest", "-p", "no:be
 TOWN = """\
 postgres: 16
 settings:
-  {work_mem: 4MB, fsync: off}
+  work_mem: 4MB
 roles:
   postgres: {superuser: true}
   town_app:

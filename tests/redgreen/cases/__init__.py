@@ -14,7 +14,6 @@ from tests.redgreen.cases import (
     membership,
     ownership,
     role,
-    safeguard,
     schema,
     setting,
     superuser,
@@ -22,7 +21,6 @@ from tests.redgreen.cases import (
 
 CASES: Mapping[str, Sequence[Case]] = {
     "setting": setting.CASES,
-    "safeguard": safeguard.CASES,
     "role": role.CASES,
     "superuser": superuser.CASES,
     "membership": membership.CASES,

@@ -63,7 +63,6 @@ CASES = (
         cleanup="ALTER FUNCTION $sky.$area(text) OWNER TO postgres",
     ),
     _owner("PROCEDURE $sky.tidy()", "procedure $sky.tidy", destructive=True),
-    _owner("PROCEDURE $sky.tally(INOUT int)", "procedure $sky.tally(INOUT n integer)", destructive=True),
     _owner("TYPE $sky.$magnitude", "type $sky.$magnitude"),
     Case(
         "foreign server",
