@@ -75,32 +75,33 @@ class Ownership(Resource):
             return Outcome(False, desired, "no such object", stuck="make the object first; pgdeploy does not")
         others = self._others(facts)
         actual = listing(f"{shown(key)}: {name(owner)}" for key, owner in others.items())
-        return Outcome(not others, desired, actual if others else desired, stuck=self._stuck(facts))
+        stuck = self._stuck(self._by_strangers(others, facts), facts)
+        return Outcome(not others, desired, actual if others else desired, stuck=stuck)
 
-    def _by_strangers(self, facts: Facts) -> dict[acl.ObjectKey, str]:
-        """What a role wrote that could not act as the new owner: it would from then on.
+    def _by_strangers(self, others: Mapping[acl.ObjectKey, str], facts: Facts) -> Mapping[acl.ObjectKey, str]:
+        """Of these objects what was written by roles that could not act as the new owner, and so would gain by it.
 
         PostgreSQL's own rule for ALTER ... OWNER TO, asked of the present owner and not of who runs it.
         """
-        others = self._others(facts)
-        strangers = {owner for owner in others.values() if not _could_be(owner, self.spec.owner, facts)}
+        strangers = {owner for owner in set(others.values()) if not _could_be(owner, self.spec.owner, facts)}
         return {key: owner for key, owner in others.items() if owner in strangers and key.kind in _RUNS_CODE}
 
-    def _stuck(self, facts: Facts) -> str:
-        theirs = self._by_strangers(facts)
+    def _stuck(self, theirs: Mapping[acl.ObjectKey, str], facts: Facts) -> str:
         if not theirs or not _is_superuser(self.spec.owner, facts):
             return ""
         return f"{_who(theirs)} would become superuser by it; look at what it does, and hand it over yourself"
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         causes = tuple(drift.check.id for drift in drifts if not drift.stuck)
-        others, theirs = self._others(facts), self._by_strangers(facts)
-        if causes and (ours := {key: owner for key, owner in others.items() if key not in theirs}):
+        if not causes:
+            return
+        others = self._others(facts)
+        theirs = self._by_strangers(others, facts)
+        if ours := {key: owner for key, owner in others.items() if key not in theirs}:
             yield self._change(ours, causes)
-        if causes and theirs:
-            lost = (
-                f"that nobody else runs code with the rights of {name(self.spec.owner)}: {_who(theirs)} does"
-            )
+        if theirs:
+            who = name(self.spec.owner)
+            lost = f"control of what runs with the rights of {who}: part of it passes to {_who(theirs)}"
             yield replace(self._change(theirs, causes), risk=Risk.DESTRUCTIVE, lost=lost)
 
     def _change(self, owners: Mapping[acl.ObjectKey, str], causes: tuple[str, ...]) -> Change:
@@ -113,13 +114,18 @@ class Ownership(Resource):
 
 
 def _could_be(role: str, other: str, facts: Facts) -> bool:
-    return other in reach(facts, role, "set", "inherit", "admin") or _is_superuser(role, facts)
+    return other in _within_reach(role, facts) or _is_superuser(role, facts)
 
 
 def _is_superuser(role: str, facts: Facts) -> bool:
     known = facts.once(roles)
-    there = (known.get(other) for other in reach(facts, role, "set", "inherit", "admin"))
+    there = (known.get(other) for other in _within_reach(role, facts))
     return any(fact is not None and fact.superuser for fact in there)
+
+
+def _within_reach(role: str, facts: Facts) -> frozenset[str]:
+    """All that a role is or can make itself by its memberships."""
+    return facts.once(reach, role, "set", "inherit", "admin")
 
 
 def _who(theirs: Mapping[acl.ObjectKey, str]) -> str:

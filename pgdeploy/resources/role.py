@@ -403,7 +403,9 @@ def drop(role: str, heir: str | None, facts: Facts, cause: str) -> Iterator[Chan
 
 
 def _without_heir(role: str) -> list[str]:
-    """It owned nothing when we looked. What it made since goes to nobody: with that, no role can be dropped."""
+    """It owned nothing when the plan was made. What it has made since goes to a role that then cannot be dropped:
+    the transaction fails, and the role keeps it.
+    """
     nobody = ident("pgdeploy_nobody")
     return [
         f"CREATE ROLE {nobody}",

@@ -63,16 +63,18 @@ def shop(request: pytest.FixtureRequest) -> Iterator[Cluster]:
                 connection.execute(f"DROP ROLE IF EXISTS {role}".encode())
 
 
-def _pgdeploy(
-    server: Cluster, folder: Path, *words: str, owner: str = "keeper", others: str = "ignore"
-) -> str:
+def _spec(server: Cluster, folder: Path, *, owner: str = "keeper", others: str = "ignore") -> Path:
     with server.open() as connection:
         major = connection.info.server_version // 10000
     (folder / "specs").mkdir(exist_ok=True)
-    text = SPEC.format(major=major, owner=owner, others=others)
-    (folder / "specs/prod.yaml").write_text(text)
+    file = folder / "specs/prod.yaml"
+    file.write_text(SPEC.format(major=major, owner=owner, others=others))
+    return file
+
+
+def _apply(server: Cluster, folder: Path, *more: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "pgdeploy", *words, "--dsn", server.dsn],
+        [sys.executable, "-m", "pgdeploy", "apply", "prod", "--yes", "--dsn", server.dsn, *more],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -103,11 +105,12 @@ HELD_BACK = {
 
 
 def test_what_could_run_code_is_handed_over_on_demand_alone(shop: Cluster, tmp_path: Path) -> None:
-    said = _pgdeploy(shop, tmp_path, "apply", "prod", "--yes")
+    _spec(shop, tmp_path)
+    said = _apply(shop, tmp_path)
     assert "mallory (by function work.trick())" in said
     assert "give --allow-destructive" in said
     assert _owners(shop) == HELD_BACK
-    _pgdeploy(shop, tmp_path, "apply", "prod", "--yes", "--allow-destructive")
+    _apply(shop, tmp_path, "--allow-destructive")
     assert _owners(shop) == dict.fromkeys(HELD_BACK, "keeper")
 
 
@@ -115,7 +118,8 @@ def test_one_who_may_act_as_the_new_owner_gains_nothing(shop: Cluster, tmp_path:
     with shop.open() as connection:
         connection.execute("CREATE ROLE between IN ROLE keeper ROLE mallory")
     try:
-        _pgdeploy(shop, tmp_path, "apply", "prod", "--yes")
+        _spec(shop, tmp_path)
+        _apply(shop, tmp_path)
         assert _owners(shop) == dict.fromkeys(HELD_BACK, "keeper")
     finally:
         with shop.open() as connection:
@@ -123,7 +127,8 @@ def test_one_who_may_act_as_the_new_owner_gains_nothing(shop: Cluster, tmp_path:
 
 
 def test_nobody_elses_code_is_ever_given_to_a_superuser(shop: Cluster, tmp_path: Path) -> None:
-    said = _pgdeploy(shop, tmp_path, "apply", "prod", "--yes", "--allow-destructive", owner="postgres")
+    _spec(shop, tmp_path, owner="postgres")
+    said = _apply(shop, tmp_path, "--allow-destructive")
     assert "would become superuser by it" in said
     owners = _owners(shop)
     assert {owners["trick"], owners["seen"], owners["triggered"]} == {"mallory"}
@@ -135,8 +140,7 @@ def test_what_a_role_makes_before_it_is_dropped_goes_to_nobody(shop: Cluster, tm
     with psycopg.connect(shop.dsn, dbname="shop", autocommit=True) as connection:
         connection.execute("DROP OWNED BY mallory")
         connection.execute("GRANT USAGE, CREATE ON SCHEMA work TO mallory")
-    _pgdeploy(shop, tmp_path, "lint", "prod", others="drift")
-    gate = Gate(load_target(tmp_path / "specs/prod.yaml"), Way(dsn=shop.dsn))
+    gate = Gate(load_target(_spec(shop, tmp_path, others="drift")), Way(dsn=shop.dsn))
     planned = gate.plan()
     with psycopg.connect(shop.dsn, dbname="shop", autocommit=True) as connection:
         connection.execute("SET ROLE mallory")
