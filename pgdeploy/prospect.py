@@ -234,7 +234,7 @@ def _entry(
 ) -> AclFact:
     with_option = ",".join(sorted(grantable)) or None
     return AclFact(
-        *key, owner, False, False, grantee, owner, ",".join(sorted(plain)) or None, with_option, None
+        *key, owner, False, False, grantee, owner, ",".join(sorted(plain)) or None, with_option, None, 0
     )
 
 

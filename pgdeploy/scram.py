@@ -19,12 +19,15 @@ from functools import lru_cache
 ITERATIONS = 4096
 """PostgreSQL's own default (`scram_iterations`)."""
 
+MOST_ITERATIONS = 1_000_000
+"""More are not computed: a role may give itself a verifier of as many as it likes, and 10^9 take minutes."""
+
 SALT_BYTES = 16
 """Length of the salts that PostgreSQL itself makes."""
 
 _B64 = "[A-Za-z0-9+/]+={0,2}"
 _SCRAM = re.compile(
-    rf"SCRAM-SHA-256\$(?P<iterations>[1-9][0-9]{{0,8}}):(?P<salt>{_B64})\$(?P<keys>{_B64}:{_B64})"
+    rf"SCRAM-SHA-256\$(?P<iterations>[1-9][0-9]{{0,9}}):(?P<salt>{_B64})\$(?P<keys>{_B64}:{_B64})"
 )
 _MD5 = re.compile("md5[0-9a-f]{32}")
 _ALPHABET = frozenset(string.ascii_letters + string.digits + "+/=")
@@ -52,8 +55,13 @@ def build(password: str, salt: bytes | None = None, iterations: int = ITERATIONS
 
 
 def verify(password: str, stored: str, role: str) -> bool:
-    """Whether the stored hash, SCRAM or md5, is this password's. A hash of neither kind never is."""
+    """Whether the stored hash, SCRAM or md5, is this password's.
+
+    A hash of neither kind never is, nor is one of more iterations than MOST_ITERATIONS.
+    """
     if scram := _SCRAM.fullmatch(stored):
+        if iterations(stored) > MOST_ITERATIONS:
+            return False
         try:
             salt = b64decode(scram["salt"], validate=True)
         except ValueError:
@@ -70,6 +78,12 @@ def verify(password: str, stored: str, role: str) -> bool:
 def is_scram(stored: str) -> bool:
     """Whether a stored hash is a SCRAM-SHA-256 verifier."""
     return _SCRAM.fullmatch(stored) is not None
+
+
+def iterations(stored: str) -> int:
+    """How often the password of a SCRAM verifier is hashed; 0 where it is none."""
+    found = _SCRAM.fullmatch(stored)
+    return 0 if found is None else int(found["iterations"])
 
 
 def is_verifier(secret: str) -> bool:

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pgdeploy.errors import TargetError
+from pgdeploy.errors import SpecError, TargetError
 from pgdeploy.format.name import SSH_HOST
 from pgdeploy.resources import QUERIES, resources
 from pgdeploy.resources.spec import Spec, load_spec
@@ -146,7 +146,11 @@ class Target:
 
 def load_target(file: Path, folder: Path | None = None) -> Target:
     """Load a spec; `folder` is the folder of specs. Raises SpecError when the file is no spec."""
-    return Target(file, load_spec(file, _root(file, folder)))
+    root = _root(file, folder)
+    if no_commands() and not is_inside(file, root):
+        # a spec in a folder of somebody else's may be a link to any file of ours, whose lines an error would show
+        raise SpecError([f"{file}: a link that leads out of {root}{os.sep} (refused by --no-commands)"])
+    return Target(file, load_spec(file, root))
 
 
 def _root(file: Path, folder: Path | None) -> Path:

@@ -79,8 +79,14 @@ REFUSED = {
         spec("settings: {shared_preload_libraries: [auto_explain, /tmp/evil]}"), EMBEDDED, "preload_libraries: loads"),
     "library of a role": (
         TOP % ", app: {settings: {session_preload_libraries: [../evil]}}", EMBEDDED, "roles.app.settings.*: loads"),
+    "library that writes files": (
+        spec(
+            "databases: {d: {extensions: {basic_archive: {}}}}\n"
+            "settings: {basic_archive.archive_directory: /etc/cron.d}"
+        ),
+        EMBEDDED,
+        "basic_archive.archive_directory.*: names a file"),
     "log": (spec("settings: {log_directory: /etc/cron.d}"), EMBEDDED, "settings.log_directory: names a file"),
-    "link": ("LINK", EVERYWHERE, r"specs/x.yaml:1:1: a link that leads out of specs/"),
 }  # fmt: skip
 
 ALLOWED = {
@@ -109,12 +115,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write(folder: Path, text: str) -> None:
-    file = folder / "specs" / "x.yaml"
-    if text == "LINK":
-        (folder / "elsewhere.yaml").write_text(spec(""))
-        file.symlink_to(folder / "elsewhere.yaml")
-    else:
-        file.write_text(text)
+    (folder / "specs" / "x.yaml").write_text(text)
 
 
 def said(arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
@@ -141,6 +142,17 @@ def test_refused_at_its_place(
         assert all(line.endswith("(refused by --no-commands)") for line in answer.splitlines())
     assert re.search(message, said("lint x --no-commands", monkeypatch, capsys))
     assert not (folder / "ran").exists()
+
+
+def test_a_link_out_of_the_folder_is_not_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "specs" / "x.yaml").symlink_to(folder / "elsewhere")
+    for lines in (spec(""), "hunter2: {\n"):
+        (folder / "elsewhere").write_text(lines)
+        for named in ("x", "specs/x.yaml"):
+            answer = said(f"lint {named} --no-commands", monkeypatch, capsys)
+            assert answer == "specs/x.yaml: a link that leads out of specs/ (refused by --no-commands)\n"
 
 
 COMMANDS = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pgdeploy.connection.as_role import PATIENCE, SlowLoginError, open_as
 from pgdeploy.connection.side import closing
 from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.probes.session import APPLICATION
@@ -27,20 +28,26 @@ class Attempt:
     words: str = ""
 
 
-def attempt(server: Server, role: str, password: Secret, database: str | None) -> Attempt:
+def attempt(
+    server: Server, role: str, password: Secret, database: str | None, seconds: float = PATIENCE
+) -> Attempt:
     """Try once.
 
     Raises:
-        Unreadable: the server cannot be reached at all: no failed login.
+        Unreadable: the server cannot be reached at all, or the login does not end: no failed login.
     """
     try:
         # as any client of the role: what is preset for it may be what keeps it out
-        entered = server.open(
-            database, user=role, password=password, application_name=APPLICATION, configured=False
+        entered = open_as(
+            server, role, password, database, application_name=APPLICATION, seconds=min(seconds, PATIENCE)
         )
         with closing(entered) as connection:
             return Attempt(True, connection.pgconn.used_password)
     except TargetError as error:
+        from psycopg.errors import ConnectionTimeout
+
+        if isinstance(error, SlowLoginError) or isinstance(error.__cause__, ConnectionTimeout):
+            raise Unreadable(str(error)) from error
         pgconn = _pgconn(error)
         asked = pgconn is not None and pgconn.used_password
         if not asked:

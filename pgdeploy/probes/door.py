@@ -114,14 +114,14 @@ def _shown(facts: Facts) -> dict[str, Wrong]:
 
 
 def _wrong(facts: Facts, door: Door, database: str) -> Wrong:
-    with facts.once(budget).turn():
+    with facts.once(budget).turn() as seconds:
         password = Secret(token_urlsafe(24))
-        return Wrong(door.role, database, attempt(server_of(facts), door.role, password, database))
+        return Wrong(door.role, database, attempt(server_of(facts), door.role, password, database, seconds))
 
 
 def _right(facts: Facts, door: Door, database: str) -> Attempt:
-    with facts.once(budget).turn():
-        return attempt(server_of(facts), door.role, door.password.read(), database)
+    with facts.once(budget).turn() as seconds:
+        return attempt(server_of(facts), door.role, door.password.read(), database, seconds)
 
 
 def _may_connect(facts: Facts) -> Mapping[str, list[str]]:

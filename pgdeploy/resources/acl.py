@@ -25,7 +25,10 @@ class ObjectKey(NamedTuple):
 
 
 class AclFact(NamedTuple):
-    """One object and what one grantor gave one grantee on it; grantee None: nobody has anything."""
+    """One object and what one grantor gave one grantee on it; grantee None: nobody has anything.
+
+    `oid` is the object's own, 0 where only the plan knows of it.
+    """
 
     kind: str
     schema: str | None
@@ -39,6 +42,7 @@ class AclFact(NamedTuple):
     plain: str | None
     grantable: str | None
     initial: str | None
+    oid: int
 
 
 class Entry(NamedTuple):
@@ -106,6 +110,11 @@ def owners(facts: Facts, database: str | None) -> Mapping[ObjectKey, str]:
     """Who owns each object."""
     names = facts.once(names_by_oid)
     return {ObjectKey._make(row[:4]): names.get(row.owner, "") for row in rows(facts, database)}
+
+
+def oids(facts: Facts, database: str) -> Mapping[ObjectKey, int]:
+    """What the server knows each object by, whatever it is called."""
+    return {ObjectKey._make(row[:4]): row.oid for row in rows(facts, database)}
 
 
 def free_standing(facts: Facts, database: str) -> frozenset[ObjectKey]:

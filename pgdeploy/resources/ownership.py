@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from pgdeploy.change import Change, Risk, Stage, ident, statements
+from pgdeploy.change import Change, Risk, Stage, ident, literal, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts
 from pgdeploy.resources import acl, database, schema
@@ -27,6 +27,11 @@ _ALTER = {"foreign_server": "SERVER"}
 
 _RUNS_CODE = ("table", "function", "procedure")
 """What can run with its owner's rights what somebody wrote: views, triggers, index expressions, SECURITY DEFINER."""
+
+_CATALOGS = {"pg_class": ("rel", ("table",)), "pg_proc": ("pro", ("function", "procedure"))}
+"""Where the server keeps what can run code, and what the names of the columns there begin with."""
+
+_SWAPPED = "another object has come in the place of one that was looked at; make the plan anew"
 
 
 class OwnershipSpec(Model):
@@ -98,19 +103,42 @@ class Ownership(Resource):
         others = self._others(facts)
         theirs = self._by_strangers(others, facts)
         if ours := {key: owner for key, owner in others.items() if key not in theirs}:
-            yield self._change(ours, causes)
+            yield self._change(ours, causes, facts)
         if theirs:
             who = name(self.spec.owner)
             lost = f"control of what runs with the rights of {who}: part of it passes to {_who(theirs)}"
-            yield replace(self._change(theirs, causes), risk=Risk.DESTRUCTIVE, lost=lost)
+            yield replace(self._change(theirs, causes, facts), risk=Risk.DESTRUCTIVE, lost=lost)
 
-    def _change(self, owners: Mapping[acl.ObjectKey, str], causes: tuple[str, ...]) -> Change:
+    def _change(self, owners: Mapping[acl.ObjectKey, str], causes: tuple[str, ...], facts: Facts) -> Change:
         texts = [
             f"ALTER {_ALTER.get(key.kind, KEYWORD[key.kind])} {clause(key)} OWNER TO {ident(self.spec.owner)}"
             for key in owners
         ]
+        texts += self._proofs(owners, facts)
         roles = (self.spec.owner, *sorted(set(owners.values())))
         return Change(Stage.OWNERSHIP, statements(*texts), causes, database=self.database, acts_as=roles)
+
+    def _proofs(self, owners: Mapping[acl.ObjectKey, str], facts: Facts) -> Iterator[str]:
+        """Statements that fail unless just what was looked at was handed over.
+
+        ALTER goes by name, and who owns the schema can give the name to something else until the moment that ALTER
+        locks it.
+        """
+        known = facts.once(acl.oids, self.database)
+        for catalog, (prefix, kinds) in _CATALOGS.items():
+            found = sorted({known[key] for key in owners if key.kind in kinds})
+            if not found:
+                continue
+            handed_over = (
+                f"SELECT pg_catalog.count(*) FROM pg_catalog.{catalog} "  # noqa: S608 - names of ours, and numbers
+                f"WHERE oid IN ({', '.join(map(str, found))}) "
+                f"AND pg_catalog.pg_get_userbyid({prefix}owner) = {literal(self.spec.owner)}"
+            )
+            # a language for DO need not be there; a text that is no number ends the transaction as well
+            yield (
+                f"SELECT CASE ({handed_over}) WHEN {len(found)} THEN '0' ELSE {literal(_SWAPPED)} END"
+                "::pg_catalog.int4"
+            )
 
 
 def _could_be(role: str, other: str, facts: Facts) -> bool:

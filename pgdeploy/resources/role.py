@@ -20,6 +20,7 @@ from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
 from pgdeploy.resources.setting import parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, compared, resets, same, shown
+from pgdeploy.scram import MOST_ITERATIONS, iterations
 from pgdeploy.secret import SecretRef, is_scram, matches
 from pgdeploy.secretplace import shown_setting
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
@@ -147,6 +148,13 @@ def _passwords(facts: Facts) -> Mapping[str, str]:
     return {row.name: row.stored for row in facts.rows(PASSWORDS)}
 
 
+def _other(stored: str) -> str:
+    """What is stored, where it is not known to be the secret's."""
+    if (number := iterations(stored)) > MOST_ITERATIONS:
+        return f"a verifier of {number:,} iterations; more than {MOST_ITERATIONS:,} are not computed"
+    return "another password"
+
+
 @dataclass(frozen=True, slots=True)
 class Role(Resource):
     """One entry of `roles:` that must be there."""
@@ -221,7 +229,7 @@ class Role(Resource):
         if actual is None:
             return Outcome(False, desired, "no password")
         if not matches(secret, actual, self.role):
-            return Outcome(False, desired, "another password")
+            return Outcome(False, desired, _other(actual))
         if not is_scram(actual):
             return Outcome(False, desired, "the right password, stored as md5")
         return Outcome(True, desired, "that password")

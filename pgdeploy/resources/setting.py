@@ -47,6 +47,9 @@ _OWN_SESSION = {"client", "user", "database", "database user", "session"}
 
 _FILE = "configuration file"
 
+LONGEST = 20_000
+"""Characters of a value of ALTER ROLE or ALTER DATABASE. The server's own are read three times as far, see the SQL."""
+
 
 class SettingFact(NamedTuple):
     name: str
@@ -373,6 +376,7 @@ def problems(
     known = parameters(major)
     prefixes = set(extensions)
     spelled: dict[str, str] = {}
+    yield from _too_long(values, keys) if sessions else ()
     for setting, value in values.items():
         if isinstance(value, SecretRef) and not holds_secret(setting):
             yield Problem((*keys, setting), f"{setting} holds no secret; write its value")
@@ -396,6 +400,18 @@ def problems(
                 (*keys, setting),
                 f"{setting} is for the whole server ({parameter.context}); put it in settings:",
             )
+
+
+def _too_long(values: Mapping[str, SettingValue], keys: Keys) -> Iterator[Problem]:
+    for setting, value in values.items():
+        if _length(value) > LONGEST:
+            yield Problem((*keys, setting), f"{setting}: longer than {LONGEST:,} characters; shorten it")
+
+
+def _length(value: SettingValue) -> int:
+    """Characters, of a list with what stands between them; quoting at most doubles it."""
+    words = value if isinstance(value, tuple) else (str(value),)
+    return sum(len(word) + 2 for word in words)
 
 
 def _value_problem(setting: str, value: SettingValue, parameter: Parameter, keys: Keys) -> Iterator[Problem]:

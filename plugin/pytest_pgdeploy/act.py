@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.check import name
+from pgdeploy.connection.as_role import open_as
 from pgdeploy.errors import SecretError, TargetError
 
 if TYPE_CHECKING:
@@ -29,9 +30,7 @@ def act_as(role: str, gate: Gate, database: str | None) -> psycopg.Connection[An
     """
     password = _secret(role, gate)
     try:
-        connection = gate.server.open(
-            database, user=role, password=password, configured=_is_powerful(role, gate)
-        )
+        connection = open_as(gate.server, role, password, database, configured=_is_powerful(role, gate))
     except TargetError as error:
         raise TargetError(f"cannot act as role {name(role)}: {error}; {_advice(role, gate)}") from error
     connection.autocommit = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -206,3 +207,17 @@ def test_trust_is_known_from_the_rule_on_any_version(
     finally:
         clear(server15, target)
     assert [found[address].verdict for address in (RIGHT, WRONG)] == [Verdict.INAPPLICABLE, Verdict.DRIFTS]
+
+
+def test_a_role_cannot_hold_us_up_by_the_iterations_of_its_verifier(shop: World) -> None:
+    """The server tells libpq to hash as often as the role's verifier says; libpq hashes, and nothing stops it."""
+    key = b64encode(b"x" * 32).decode()
+    with shop.server.open() as connection:
+        row = connection.execute("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'").fetchone()
+        verifier = f"SCRAM-SHA-256$2000000:{b64encode(b'salt' * 4).decode()}${key}:{key}"
+        connection.execute(f"ALTER ROLE app PASSWORD '{verifier}'".encode())
+        try:
+            with pytest.raises(Unreadable, match=r"took longer than 0\.3 s"):
+                attempt(shop.server, "app", Secret("secret"), "shop", 0.3)
+        finally:
+            connection.execute(f"ALTER ROLE app PASSWORD '{row[0]}'".encode())  # type: ignore[index]

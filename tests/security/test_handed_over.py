@@ -152,3 +152,32 @@ def test_what_a_role_makes_before_it_is_dropped_goes_to_nobody(shop: Cluster, tm
     # the next plan sees what it owns
     stuck = [finding.stuck for finding in gate.plan().stuck]
     assert any("owns 4 objects" in reason for reason in stuck), stuck
+
+
+SWAPS = {
+    "plain": ("DROP TABLE work.plain", "CREATE VIEW work.plain AS SELECT * FROM pg_roles"),
+    "sound()": (
+        "DROP FUNCTION work.sound()",
+        "CREATE FUNCTION work.sound() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT current_user::text'",
+    ),
+}
+
+
+@pytest.mark.parametrize("swapped", SWAPS)
+def test_what_took_the_name_of_another_is_not_handed_over(
+    shop: Cluster, tmp_path: Path, swapped: str
+) -> None:
+    """The schema's owner may drop what others have in it, and mallory may make something of the same name."""
+    with psycopg.connect(shop.dsn, dbname="shop", autocommit=True) as connection:
+        connection.execute("DROP OWNED BY mallory")
+        connection.execute("GRANT USAGE, CREATE ON SCHEMA work TO mallory")
+        connection.execute("CREATE FUNCTION work.sound() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    gate = Gate(load_target(_spec(shop, tmp_path)), Way(dsn=shop.dsn))
+    planned = gate.plan()
+    dropped, made = SWAPS[swapped]
+    with psycopg.connect(shop.dsn, dbname="shop", autocommit=True) as connection:
+        connection.execute(f"SET ROLE keeper; {dropped}; SET ROLE mallory; {made}".encode())
+    with pytest.raises(ApplyError, match="another object has come in the place of one that was looked at"):
+        apply(planned, gate.server)
+    assert _owners(shop)[swapped.removesuffix("()")] == "mallory"
+    assert "keeper" not in _owners(shop).values()

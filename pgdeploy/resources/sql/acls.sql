@@ -60,7 +60,8 @@ SELECT o.kind, o.schema, o.name, o.sub, o.owner::int8,
                                    AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0),
        a.grantee::int8, a.grantor::int8, a.plain, a.grantable,
        CASE WHEN i.initprivs IS NOT NULL THEN (
-         SELECT string_agg(y.privilege_type, ',') FROM aclexplode(i.initprivs) y WHERE y.grantee = a.grantee) END
+         SELECT string_agg(y.privilege_type, ',') FROM aclexplode(i.initprivs) y WHERE y.grantee = a.grantee) END,
+       o.oid::int8
 FROM object o
 LEFT JOIN pg_init_privs i ON i.classoid = o.class AND i.objoid = o.oid AND i.objsubid = o.sub_id
 LEFT JOIN LATERAL (

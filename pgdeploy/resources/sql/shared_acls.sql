@@ -1,11 +1,11 @@
 -- ACLs of what all databases share: databases, tablespaces.
 SELECT o.kind, NULL::text, o.name, NULL::text, o.owner::int8, false, false, a.grantee::int8, a.grantor::int8,
-       a.plain, a.grantable, NULL::text
+       a.plain, a.grantable, NULL::text, o.oid::int8
 FROM (
-  SELECT 'database' AS kind, datname::text AS name, datdba AS owner,
+  SELECT oid, 'database' AS kind, datname::text AS name, datdba AS owner,
          coalesce(datacl, acldefault('d', datdba)) AS acl FROM pg_database
   UNION ALL
-  SELECT 'tablespace', spcname::text, spcowner, coalesce(spcacl, acldefault('t', spcowner)) FROM pg_tablespace
+  SELECT oid, 'tablespace', spcname::text, spcowner, coalesce(spcacl, acldefault('t', spcowner)) FROM pg_tablespace
 ) o
 LEFT JOIN LATERAL (
   SELECT x.grantee, x.grantor,
