@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,18 @@ def programs(major: int) -> Path | None:
             places.append(wheel_bin(major))
     places += [Path(f"/usr/lib/postgresql/{major}/bin"), ROOT / f".cache/postgres/{major}/bin"]
     return next((place for place in places if (place / "initdb").exists()), None)
+
+
+def copied(major: int, folder: Path) -> Path:
+    """Programs of our own in this folder, to put extensions and libraries beside them."""
+    found = programs(major)
+    if found is None:
+        pytest.skip(f"PostgreSQL {major} is not on this machine (set PGDEPLOY_POSTGRES_{major})")
+    folder.chmod(0o755)
+    shutil.copytree(found.parent, folder / "of" / "pg", symlinks=True)
+    for libraries in found.parents[2].glob("*.libs"):  # where a wheel's programs look for them
+        (folder / libraries.name).symlink_to(libraries)
+    return folder / "of" / "pg" / "bin"
 
 
 def cluster(major: int) -> Iterator[Cluster]:
