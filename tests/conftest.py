@@ -6,11 +6,12 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from pgdeploy.check import Finding, Verdict
 from pgdeploy.connection.embedded import Cluster, wheel_bin
 from pgdeploy.errors import MissingExtra
 
@@ -18,6 +19,15 @@ ROOT = Path(__file__).parent.parent
 
 FAST = ("-c fsync=off", "-c max_connections=60", "-c shared_buffers=16MB")
 """A test's cluster may be lost; it must be quick and small."""
+
+CHOSEN = ("setting[fsync].value", Verdict.INAPPLICABLE)
+"""What a gate says of the first of these options: whoever starts the server has chosen it."""
+
+
+def not_conforming(findings: Iterable[Finding]) -> list[Finding]:
+    """All but what conforms, and but what the tests' own servers cannot have."""
+    fine = Verdict.CONFORMS
+    return [one for one in findings if one.verdict is not fine and (one.check.id, one.verdict) != CHOSEN]
 
 
 def programs(major: int) -> Path | None:
@@ -43,7 +53,7 @@ def copied(major: int, folder: Path) -> Path:
     return folder / "of" / "pg" / "bin"
 
 
-def cluster(major: int) -> Iterator[Cluster]:
+def cluster(major: int, options: Sequence[str] = FAST) -> Iterator[Cluster]:
     found = programs(major)
     if found is None:
         missing = (
@@ -53,7 +63,7 @@ def cluster(major: int) -> Iterator[Cluster]:
             pytest.fail(missing)
         pytest.skip(missing)
     with tempfile.TemporaryDirectory(prefix="pgdeploy-test-") as home:
-        server = Cluster(Path(home) / "home", found, options=FAST)
+        server = Cluster(Path(home) / "home", found, options=options)
         Path(home).chmod(0o755)
         server.start()
         try:

@@ -14,7 +14,7 @@ from pgdeploy.connection.embedded import Cluster
 from pgdeploy.diff import diff
 from pgdeploy.plan import plan
 from pgdeploy.target import Target, load_target
-from tests.conftest import programs
+from tests.conftest import cluster
 
 PROTOCOL = "setting[ssl_min_protocol_version].value"
 
@@ -28,17 +28,9 @@ def _target(folder: Path, text: str = "") -> Target:
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def bare() -> Iterator[Cluster]:
     """A server without options of the tests: fsync is on."""
-    found = programs(16)
-    assert found is not None
-    home = tmp_path_factory.mktemp("bare")
-    for folder in (home, *list(home.parents)[:2]):
-        folder.chmod(0o755)
-    server = Cluster(home / "home", found)
-    server.start()
-    yield server
-    server.stop()
+    yield from cluster(16, ())
 
 
 def _run(server: Cluster, *texts: str) -> None:
