@@ -71,6 +71,7 @@ class TestGate:
         assert target.declared_host is not None
         gather = command(script(), question(target.declared_host))
         scope = {"databases": "ARRAY['shop']", "roles": "ARRAY['app']", "named": "ARRAY[]::text[]"}
+        scope["whole"] = scope["named"]
         texts = [query.text(15) for query in QUERIES if query.since <= 15]
         for name, value in scope.items():
             texts = [text.replace(f"%({name})s", value) for text in texts]

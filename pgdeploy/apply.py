@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.change import Change, Effect, Stage, Statement
+from pgdeploy.change import Change, Effect, Stage, Statement, literal
 from pgdeploy.connection.session import SEARCH_PATH, set_for_session
 from pgdeploy.connection.side import side_by_side
 from pgdeploy.connection.unlogged import Unlogged
@@ -19,6 +19,7 @@ from pgdeploy.connection.words import told, words
 from pgdeploy.errors import ApplyError, PgdeployError
 from pgdeploy.facts import SIDE_BY_SIDE
 from pgdeploy.guard import Guard, alone
+from pgdeploy.one_line import one_line
 from pgdeploy.secretplace import scrub
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ def apply(plan: Plan, server: Server, *, lock_timeout: str = LOCK_TIMEOUT) -> li
     """
     done: list[Change] = []
     with alone(server) as guard:
+        try:
+            with told(server.address):
+                _try_libraries(plan, guard)
+        except PgdeployError as error:
+            raise _stopped(error, plan, done) from error
         for wave in plan.waves:
             try:
                 with told(server.address):
@@ -63,6 +69,35 @@ def _first(change: Change) -> str:
     if change.statements:
         return change.statements[len(change.statements) // 2 if change.borrows else 0].text
     return "write pg_hba.conf" if change.hba is not None else str(change.effect)
+
+
+# -- libraries -----------------------------------------------------------------------------------------
+
+
+def _try_libraries(plan: Plan, guard: Guard) -> None:
+    """LOAD what is to be loaded at every login or start from now on, each in a session that ends with it.
+
+    Raises:
+        ApplyError: one does not load.
+    """
+    import psycopg
+
+    for library in dict.fromkeys(library for change in plan.changes for library in change.loads):
+        with guard.session() as connection:
+            set_for_session(connection, lc_messages="C")
+            try:
+                connection.execute(f"LOAD {literal(library.name)}".encode())
+            except psycopg.Error as error:
+                said = words(error)
+                # many a library says to a session that the server must load it as it starts
+                if not library.at_start or said.startswith(_NOT_LOADED) or connection.closed:
+                    raise ApplyError(
+                        f"the library {one_line(library.name)} does not load, and would end every login, or the start "
+                        f"of the server: {said}"
+                    ) from error
+
+
+_NOT_LOADED = ("could not access file", "could not load library", "incompatible library")
 
 
 # -- one wave ------------------------------------------------------------------------------------------
@@ -211,7 +246,10 @@ def _take_effect(wave: Sequence[Change], server: Server, guard: Guard) -> None:
 def _write_hba(server: Server, guard: Guard, text: str) -> None:
     """A bad file never replaces a good one: the server reads it first, and with one wrong line the old comes back."""
     before = server.write_hba(text)
-    query = "SELECT line_number, error FROM pg_catalog.pg_hba_file_rules WHERE error IS NOT NULL ORDER BY line_number"
+    # of RADIUS servers that it cannot find it says nothing
+    query = """
+        SELECT line_number, coalesce(error, 'the server cannot read it') FROM pg_catalog.pg_hba_file_rules
+        WHERE error IS NOT NULL OR type IS NULL ORDER BY line_number"""
     with guard.session() as connection:
         wrong = connection.execute(query).fetchall()
     if wrong:

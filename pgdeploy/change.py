@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from functools import lru_cache
 from re import DOTALL, escape, fullmatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
 
@@ -46,9 +46,10 @@ class Stage(IntEnum):
     DATABASE = 40
     SCHEMA = 50
     EXTENSION = 51
-    OWNERSHIP = 52
-    DEFAULT_PRIVILEGE = 53
-    GRANT = 54
+    SCHEMA_AFTER_EXTENSION = 52
+    OWNERSHIP = 53
+    DEFAULT_PRIVILEGE = 54
+    GRANT = 55
     ROLE_IN_DATABASE = 60
     HBA = 70
     DROP = 80
@@ -110,6 +111,25 @@ class HiddenText:
     read: Callable[[], str]
 
 
+class Joined(NamedTuple):
+    """A membership: one grant of a role to a member, by one grantor, with its options."""
+
+    role: str
+    member: str
+    grantor: str | None
+    """None before 16, where it means nothing."""
+    admin: bool
+    inherit: bool
+    set: bool
+
+
+class Library(NamedTuple):
+    """A library by the name that the server resolves. `at_start`: loaded by the server, not by each session."""
+
+    name: str
+    at_start: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """Statements that belong together.
@@ -120,7 +140,9 @@ class Change:
     `borrows` says that it takes a membership for that, and gives it back.
     `needs` are attributes that whoever makes it must have (superuser, createrole, createdb, replication,
     bypassrls), `ALTER SYSTEM` and a setting, or `ADMIN OPTION on` and a role. `lost` says
-    what a destructive change loses.
+    what a destructive change loses; `notes` say what else it does that one would not think of. `takes` are memberships
+    that are no more after it, `gives` those that are then. Within a stage of one database a higher `rank` comes later.
+    `loads` are libraries that are loaded from then on: each is tried before anything is changed.
     """
 
     stage: Stage
@@ -135,6 +157,11 @@ class Change:
     borrows: bool = False
     needs: tuple[str, ...] = ()
     hba: HiddenText | None = None
+    notes: tuple[str, ...] = ()
+    takes: tuple[Joined, ...] = ()
+    gives: tuple[Joined, ...] = ()
+    rank: int = 0
+    loads: tuple[Library, ...] = ()
 
 
 def statements(*texts: str) -> tuple[Statement, ...]:

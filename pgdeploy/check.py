@@ -124,7 +124,7 @@ def evaluate(check: Check, facts: Facts, *, parents: bool = True) -> Finding:
     With `parents=False` an absent parent does not block: the plan asks so, because it will make it.
     """
     if facts.lost and check.resource.layer == "server":
-        return Finding(check, Verdict.BLOCKED, reason=f"PostgreSQL does not answer: {facts.lost}")
+        return Finding(check, Verdict.BLOCKED, reason=f"PostgreSQL could not be asked: {facts.lost}")
     try:
         reason = check.resource.inapplicable(facts, check)
         if reason is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pgdeploy.secret import MASK
+from pgdeploy.masked import MASK
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)|(?P<redirection>\d?>>?(?:&\d)?|<)|(?P<operator>&&|\|\||[;|&()])|(?P<word>(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\;|&()<>])+)""",

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from pgdeploy.secret import MASK
+from pgdeploy.masked import MASK
 
 SECRETS = frozenset(
     {"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
@@ -29,6 +30,8 @@ KEYWORDS = SECRETS | frozenset({
     "target_session_attrs", "tcp_user_timeout", "tty", "user",
 })  # fmt: skip
 """The options of every libpq from 14 to 19."""
+
+_LONGEST = 30
 
 URI = re.compile("postgres(?:ql)?://")
 
@@ -103,9 +106,24 @@ def _require_known(found: Iterable[Option]) -> None:
         if option.keyword not in KEYWORDS:
             # the word may be a part of a password with a blank or & in it
             raise ConninfoError(
-                f"its {_ordinal(number)} option is not one of libpq's (not shown: it may be a part of a password); "
-                "put a value with blanks in single quotes, and write %26 for & in a URI"
+                f"its {_ordinal(number)} option is not one of libpq's (not shown: it may be a part of a password)"
+                f"; {_meant(option.keyword)}put a value with blanks in single quotes, and write %26 for & in a URI"
             )
+
+
+_OF_OTHERS = {
+    "database": "dbname", "db": "dbname", "hostname": "host", "server": "host", "username": "user", "role": "user",
+    "login": "user", "passwd": "password", "pass": "password", "pwd": "password", "ssl": "sslmode",
+    "timeout": "connect_timeout",
+}  # fmt: skip
+"""What other programs call options of libpq."""
+
+
+def _meant(keyword: str) -> str:
+    """A hint at the nearest option, which says no more of the word than that it is like that one."""
+    word = keyword.lower()[:_LONGEST]
+    near = [_OF_OTHERS[word]] if word in _OF_OTHERS else get_close_matches(word, KEYWORDS, 1, 0.75)
+    return f"did you mean {near[0]}? If it is a part of a value, " if near else ""
 
 
 def _require_clear(found: Iterable[Option]) -> None:

@@ -43,7 +43,8 @@ SIDE_BY_SIDE = 4
 class Query(Generic[T]):
     """One bulk read. `variants` name major versions from which `name@MAJOR.sql` is read instead.
 
-    A `scoped` one has parameters: what it reads depends on what the spec declares.
+    A `scoped` one has parameters: what it reads depends on what the spec declares. Nobody but
+    a `superuser` may ask a query that says so.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Query(Generic[T]):
     variants: tuple[int, ...] = ()
     since: int = 0
     scoped: bool = False
+    superuser: bool = False
 
     def text(self, major: int) -> str:
         fitting = [variant for variant in self.variants if variant <= major]
@@ -199,11 +201,25 @@ class Scope:
     databases: Collection[str]
     roles: Collection[str]
     named: Collection[str] = ()
-    """Objects of pg_catalog that it names: thousands of others there are nobody's concern."""
+    """Objects of the system's schemas that it names: thousands of others there are nobody's concern."""
+    whole: Collection[str] = ()
+    """Of which it says `all`: the schema and the kind of object, such as `pg_catalog function`."""
+    extensions: Collection[tuple[str, str | None]] = ()
+    """Extensions, and the versions that it wants."""
+    libraries: Collection[str] = ()
+    """Libraries that it wants loaded."""
 
     @property
-    def parameters(self) -> dict[str, list[str]]:
-        return {"databases": list(self.databases), "roles": list(self.roles), "named": list(self.named)}
+    def parameters(self) -> dict[str, list[str | None]]:
+        return {
+            "databases": list(self.databases),
+            "roles": list(self.roles),
+            "named": list(self.named),
+            "extensions": [extension for extension, _ in self.extensions],
+            "versions": [version for _, version in self.extensions],
+            "libraries": list(self.libraries),
+            "whole": list(self.whole),
+        }
 
 
 def read(
@@ -242,8 +258,8 @@ def read(
 
 
 def _both(error: TargetError, vm: Any) -> TargetError:
-    """Why neither the server nor Proxmox can be asked; the second is often why the first is."""
-    return TargetError(f"{error}; and of its VM: {vm}") if isinstance(vm, Unreadable) else error
+    """Why neither the server nor Proxmox can be asked; neither need be the reason of the other."""
+    return TargetError(f"{error}; nor could Proxmox be asked: {vm}") if isinstance(vm, Unreadable) else error
 
 
 def _look_at_vm(server: Server, look: Callable[[], Any] | None) -> Any:
@@ -276,7 +292,11 @@ def _read_sql(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Fa
         if about.major < 14:
             raise TooOld(f"{server.address}: PostgreSQL {about.major} is too old; 14 to 18 are supported")
         here = [
-            query for query in (IDENTITY, *queries) if not query.in_database and query.since <= about.major
+            query
+            for query in (IDENTITY, *queries)
+            if not query.in_database
+            and query.since <= about.major
+            and (about.superuser or not query.superuser)
         ]
         rows_of_server = _read_all(server, connection, here, about.major, scope)
         decode_leniently(connection)

@@ -7,7 +7,7 @@ the first check is asked, and read once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 class Way:
     """Where the spec is realised (`live`, `embedded`, `container`) and what overrides how to get there.
 
-    `budget` is how many seconds one read or probe may take.
+    `new_cluster`: `data_dir` may be a folder without a cluster, and then gets one. `budget` is how many seconds one
+    read or probe may take.
     """
 
     on: str = "live"
@@ -36,6 +37,7 @@ class Way:
     ssh_config: Path | None = None
     data_dir: Path | None = None
     budget: float = BUDGET
+    new_cluster: bool = False
 
 
 class Gate:
@@ -73,6 +75,7 @@ class Gate:
                 dsn=way.dsn,
                 ssh_config=way.ssh_config,
                 data_dir=way.data_dir,
+                new_cluster=way.new_cluster,
                 note=self._note,
             )
             self._server.budget = way.budget
@@ -103,16 +106,39 @@ class Gate:
             raise TargetError(facts.lost)
         return plan(self.target.spec, self.target.resources, facts)
 
-    def _realise(self) -> None:
-        from pgdeploy.apply import apply
+    def apply(
+        self, planned: Plan, lock_timeout: str | None = None, approve: Callable[[Plan], bool] = lambda _: True
+    ) -> Plan:
+        """Make a plan, then what could only be planned when its extensions were there. Gives all that was made.
 
+        Raises:
+            ApplyError, TargetError: as `apply.apply`.
+        """
+        from pgdeploy.apply import LOCK_TIMEOUT, apply
+
+        timeout = lock_timeout or LOCK_TIMEOUT
+        apply(planned, self.server, lock_timeout=timeout)
+        if not planned.then:
+            return planned
+        rest = self.plan().rest(planned.then)
+        if not rest.changes or not approve(rest):
+            return planned
+        apply(rest, self.server, lock_timeout=timeout)
+        return replace(
+            planned,
+            changes=planned.changes + rest.changes,
+            waves=planned.waves + rest.waves,
+            drifts={**planned.drifts, **rest.drifts},
+        )
+
+    def _realise(self) -> None:
         planned = self.plan()
         if planned.unreadable:
             first = planned.unreadable[0]
             raise PlanError(
                 f"{self.target.name} cannot be made on an embedded server: {first.check.id}: {first.reason}"
             )
-        apply(planned, self.server)
+        self.apply(planned)
 
     def evaluate(self, check: Check) -> Finding:
         return evaluate(check, self.facts)
@@ -128,6 +154,7 @@ class Gate:
         texts = [f"{statement.text};" for change in changes for statement in change.statements]
         if any(change.hba is not None for change in changes):
             texts.append("write pg_hba.conf from the spec, then reload")
+        texts += [f"note: {note}" for change in changes for note in change.notes]
         if not texts and changes:
             texts = [f"{changes[0].effect} the server"]
         return finding.stuck or "\n".join(texts)

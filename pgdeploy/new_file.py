@@ -84,6 +84,8 @@ def _replace(place: Path, text: str) -> None:
 
 def _beside(place: Path, mode: int) -> tuple[int, Path]:
     """A new file in the same folder, so that replacing is one step."""
+    if not place.parent.exists():
+        raise FileNotFoundError(errno.ENOENT, f"the folder {place.parent} does not exist", str(place))
     new = place.with_name(f".pgdeploy-{secrets.token_hex(8)}")
     return os.open(new, _NEW, mode), new
 

@@ -4,9 +4,10 @@ A path is opened one folder at a time. A link is followed only while the whole w
 user that we run as), so that nobody else could have placed it. Below the first folder that others may write to,
 nothing is followed, and a file that has a second name is not read: it may be anybody's.
 
-This goes to hosts along with the scripts of pyinfra_deploys/remote, and is merged with their text: Python 3.9, the
-standard library, names that no script has, and no `from __future__`.
+This goes to hosts along with the scripts of pyinfra_deploys/remote: Python 3.9, the standard library.
 """
+
+from __future__ import annotations
 
 import contextlib
 import errno

@@ -6,17 +6,18 @@ The same comparisons as in the gate, asked as if the parents that the plan itsel
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.change import Change, HiddenText, Stage
+from pgdeploy.change import Change, HiddenText, Risk, Stage
 from pgdeploy.check import Check, Finding, Resource, Verdict, evaluate
 from pgdeploy.errors import SecretError
 from pgdeploy.facts import Facts
 from pgdeploy.prospect import foresee
-from pgdeploy.resources.database import DatabaseSpec, databases, generation
-from pgdeploy.rights import adapt
+from pgdeploy.resources.database import DatabaseSpec, databases, generation, inherited
+from pgdeploy.resources.routine import MAKE_FIRST
+from pgdeploy.rights import Rights
 from pgdeploy.secret import Secret, slow_hash
 
 if TYPE_CHECKING:
@@ -34,6 +35,24 @@ class Plan:
     """Why: the findings behind the changes' causes, by check id."""
     waves: tuple[tuple[Change, ...], ...]
     """The changes again, in groups: one group must be whole before the next begins."""
+    then: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
+    """Databases whose extensions change, to be planned again when they have: nobody knows before what their scripts
+    make. The findings are about named objects that are not there yet.
+    """
+
+    def only(self, keep: Callable[[Change], bool]) -> Plan:
+        """The same with some of its changes."""
+        waves = (tuple(filter(keep, wave)) for wave in self.waves)
+        return replace(self, changes=tuple(filter(keep, self.changes)), waves=tuple(filter(None, waves)))
+
+    def rest(self, databases: Collection[str]) -> Plan:
+        """What a plan before this one left, as it could not know what its extensions bring: owners and privileges."""
+        kept = self.only(
+            lambda change: (
+                change.database in databases and change.stage in _ON_OBJECTS and change.risk is Risk.SAFE
+            )
+        )
+        return replace(kept, stuck=(), unreadable=(), then={})
 
     @property
     def hidden(self) -> str:
@@ -44,6 +63,16 @@ class Plan:
         hidden = [text for change in self.changes for text in _hidden(change)]
         shown = json.dumps([as_data(change) for change in self.changes])
         return slow_hash(json.dumps(hidden), shown) if hidden else ""
+
+
+_ON_OBJECTS = (
+    Stage.SCHEMA,
+    Stage.SCHEMA_AFTER_EXTENSION,
+    Stage.OWNERSHIP,
+    Stage.DEFAULT_PRIVILEGE,
+    Stage.GRANT,
+)
+"""What is made of the objects in a database, as far as it hangs on what there is."""
 
 
 def _hidden(change: Change) -> Iterator[str]:
@@ -78,55 +107,92 @@ def as_data(change: Change) -> dict[str, Any]:
         "acts_as": list(change.acts_as),
         "borrows": change.borrows,
         "needs": list(change.needs),
+        "notes": list(change.notes),
+        "rank": change.rank,
+        "loads": [library.name for library in change.loads],
     }
 
 
 def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
     """Compare everything and collect the changes in the order in which they can be made."""
     creating = {name: body for name, body in spec.databases.items() if name not in facts.once(databases)}
-    prospect = foresee(spec, facts)
-    ordered: list[tuple[tuple[int, int, int], Change]] = []
-    stuck: list[Finding] = []
+    prospect = foresee(spec, resources, facts)
+    ordered: list[_Ordered] = []
+    drifts: list[Finding] = []
     unreadable: list[Finding] = []
-    found: dict[str, Finding] = {}
     for resource in resources:
         view = prospect.for_kind(resource.kind)
         checks = [check for check in resource.checks() if not _comes_with_template(check, spec, creating)]
         findings = [evaluate(check, view, parents=False) for check in checks]
-        drifts = [finding for finding in findings if finding.verdict is Verdict.DRIFTS]
-        changes, refused = _possible(resource.changes(drifts, view) if drifts else (), facts)
-        removed = {cause for change in changes for cause in change.causes}
-        found.update((drift.check.id, drift) for drift in drifts)
-        stuck += [
-            replace(drift, stuck=refused.get(drift.check.id, drift.stuck))
-            for drift in drifts
-            if drift.check.id not in removed or drift.check.id in refused or drift.stuck
-        ]
+        off = [finding for finding in findings if finding.verdict is Verdict.DRIFTS]
+        drifts += off
         unreadable += [finding for finding in findings if finding.verdict is Verdict.UNREADABLE]
+        changes = resource.changes(off, view) if off else ()
         ordered += [(_order(spec, resource, change), change) for change in changes]
-    ordered.sort(key=lambda pair: pair[0])
+    ordered.sort(key=lambda pair: (pair[0], pair[1].stage, pair[1].rank))
+    possible, refused = _possible(ordered, Rights(prospect.staying))
     waves: dict[tuple[int, int, int], list[Change]] = {}
-    for wave, change in ordered:
+    for wave, change in possible:
         waves.setdefault(wave, []).append(change)
+    stuck = tuple(_stuck(drifts, possible, refused))
+    then = _then(spec, creating, possible, stuck)
+    waiting = {finding.check.id for findings in then.values() for finding in findings}
     return Plan(
-        tuple(change for _, change in ordered),
-        tuple(stuck),
+        tuple(change for _, change in possible),
+        tuple(finding for finding in stuck if finding.check.id not in waiting),
         tuple(unreadable),
-        found,
-        tuple(tuple(sorted(wave, key=lambda change: change.stage)) for wave in waves.values()),
+        {drift.check.id: drift for drift in drifts},
+        tuple(map(tuple, waves.values())),
+        then,
     )
 
 
-def _possible(changes: Iterable[Change], facts: Facts) -> tuple[list[Change], dict[str, str]]:
+_Ordered = tuple[tuple[int, int, int], Change]
+"""A change and its wave."""
+
+
+def _then(
+    spec: Spec,
+    creating: Collection[str],
+    possible: Iterable[_Ordered],
+    stuck: Sequence[Finding],
+) -> Mapping[str, tuple[Finding, ...]]:
+    """Databases in which an extension is made or updated, and what waits for the objects that it may bring."""
+    changed = {change.database for _, change in possible if change.stage is Stage.EXTENSION}
+    # copies are made before the privileges in their template are whole
+    sources = {name: {source for source, _ in inherited(spec, name)} for name in creating}
+    known = [
+        name for name in spec.databases if name in changed or not changed.isdisjoint(sources.get(name, ()))
+    ]
+    found: dict[str, list[Finding]] = {database: [] for database in known}
+    for finding in stuck:
+        database = getattr(finding.check.resource, "database", None)
+        if database in found and finding.stuck.endswith(MAKE_FIRST):
+            found[database].append(finding)
+    return {database: tuple(findings) for database, findings in found.items()}
+
+
+def _possible(ordered: Iterable[_Ordered], rights: Rights) -> tuple[list[_Ordered], dict[str, str]]:
     """The changes that this user may make, and why not for the causes of the others."""
-    possible, refused = [], {}
-    for change in changes:
-        adapted = adapt(change, facts)
+    possible: list[_Ordered] = []
+    refused: dict[str, str] = {}
+    for wave, change in ordered:
+        adapted = rights.adapt(change)
         if isinstance(adapted, str):
             refused.update(dict.fromkeys(change.causes, adapted))
         else:
-            possible.append(adapted)
+            possible.append((wave, adapted))
     return possible, refused
+
+
+def _stuck(
+    drifts: Iterable[Finding], possible: Iterable[_Ordered], refused: Mapping[str, str]
+) -> Iterator[Finding]:
+    """What no change removes, or not all of it."""
+    removed = {cause for _, change in possible for cause in change.causes}
+    for drift in drifts:
+        if drift.check.id not in removed or drift.check.id in refused or drift.stuck:
+            yield replace(drift, stuck=refused.get(drift.check.id, drift.stuck))
 
 
 def _order(spec: Spec, resource: Resource, change: Change) -> tuple[int, int, int]:

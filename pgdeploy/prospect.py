@@ -8,6 +8,7 @@ owner takes the old one's place in an object's ACL.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,14 +16,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pgdeploy.errors import Unreadable
 from pgdeploy.facts import COPIED, Facts, Rows
 from pgdeploy.privilege import privileges
-from pgdeploy.resources import acl, default_privilege, extension, schema
+from pgdeploy.resources import acl, default_privilege, extension, grant, schema
 from pgdeploy.resources.acl import AclFact, ObjectKey
 from pgdeploy.resources.database import Database, databases, generation, inherited
 from pgdeploy.resources.default_privilege import DEFAULT_PRIVILEGES, Given, Scope
-from pgdeploy.resources.membership import MEMBERSHIPS, of
-from pgdeploy.resources.role import ROLES, RoleFact, others, roles
+from pgdeploy.resources.grantchain import Along
+from pgdeploy.resources.membership import MEMBERSHIPS, lost, of
+from pgdeploy.resources.role import ROLES, RoleFact, leaving, names_by_oid, roles
 
 if TYPE_CHECKING:
+    from pgdeploy.check import Resource
     from pgdeploy.resources.spec import Spec
 
 Owners = Mapping[ObjectKey, str]
@@ -34,13 +37,15 @@ class Prospect(NamedTuple):
 
     now: Facts
     staying: Facts
-    """Without the memberships whose grantor will be dropped, as they go with it."""
+    """Without the memberships that go as their grantor will be dropped, or will lose ADMIN OPTION."""
     made: Facts
     """The databases and roles of the spec are there."""
     housed: Facts
     """Their schemas, too, and both have their owners."""
     owned: Facts
     """So have the objects in them."""
+    kept: Facts
+    """Without the privileges that go along with others that the plan takes away."""
 
     def for_kind(self, kind: str) -> Facts:
         match kind:
@@ -50,19 +55,22 @@ class Prospect(NamedTuple):
                 return self.made
             case "ownership":
                 return self.housed
-            case "grant" | "default_privilege":
+            case "default_privilege":
                 return self.owned
+            case "grant":
+                return self.kept
         return self.now
 
 
-def foresee(spec: Spec, facts: Facts) -> Prospect:
+def foresee(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Prospect:
     """What each part of the plan will find."""
-    return _Seer(spec, facts).prospect()
+    return _Seer(spec, resources, facts).prospect()
 
 
 class _Seer:
-    def __init__(self, spec: Spec, facts: Facts) -> None:
+    def __init__(self, spec: Spec, resources: Sequence[Resource], facts: Facts) -> None:
         self._spec = spec
+        self._grants = [resource for resource in resources if isinstance(resource, grant.Grants)]
         self._facts = facts
         known = facts.once(roles)
         absent = [role for role, body in spec.roles.items() if role not in known and body.state == "present"]
@@ -89,27 +97,60 @@ class _Seer:
             }
             there = there.assuming(made, shared)
         later = self._moved_databases(there)
-        return Prospect(self._facts, self._staying(), there, _with(later, housed), _with(later, owned))
+        moved = _with(later, owned)
+        return Prospect(
+            self._facts, self._staying(), there, _with(later, housed), moved, self._granted(moved)
+        )
 
     @cached_property
     def _new(self) -> frozenset[str]:
         return frozenset(self._spec.databases) - self._facts.once(databases).keys()
 
+    @cached_property
+    def _leaving(self) -> frozenset[str]:
+        """Roles that the plan will drop."""
+        return leaving(self._spec).names(self._facts)
+
     def _staying(self) -> Facts:
         spec, rows = self._spec, self._facts.rows_of_server[MEMBERSHIPS.name]
         if isinstance(rows, Unreadable):
             return self._facts
-        leaving = {role for role, body in spec.roles.items() if body.state == "absent"}
-        if spec.undeclared.roles == "drift":
-            leaving |= set(self._facts.once(others, frozenset(spec.roles)))
         declared = {(entry.role, role) for role, body in spec.roles.items() for entry in of(body)}
+        gone = lost(spec, self._facts)
         kept = tuple(
-            row for row in rows if row.grantor not in leaving or (row.role, row.member) not in declared
+            row
+            for row in rows
+            if (row.role, row.member) not in declared or not (row.grantor in self._leaving or row in gone)
         )
         if len(kept) == len(rows):
             return self._facts
         return replace(
             self._facts, rows_of_server={**self._facts.rows_of_server, MEMBERSHIPS.name: kept}, _memo={}
+        )
+
+    def _granted(self, facts: Facts) -> Facts:
+        gone: dict[str | None, Along] = {}
+        for grants in self._grants:
+            with suppress(Unreadable):
+                for source, lost in grants.lost(facts, self._leaving).items():
+                    gone.setdefault(source, {}).update(lost)
+        if not gone:
+            return facts
+        names = facts.once(names_by_oid)
+        left = {
+            source: tuple(_without(acl.rows(facts, source), lost, names)) for source, lost in gone.items()
+        }
+        databases = {
+            database: {**facts.rows_of_databases[database], acl.ACLS.name: rows}
+            for database, rows in left.items()
+            if database is not None
+        }
+        shared = left.get(None, facts.rows_of_server[acl.SHARED_ACLS.name])
+        return replace(
+            facts,
+            rows_of_server={**facts.rows_of_server, acl.SHARED_ACLS.name: shared},
+            rows_of_databases={**facts.rows_of_databases, **databases},
+            _memo={},
         )
 
     # -- databases ---------------------------------------------------------------------------------
@@ -219,6 +260,24 @@ class _Seer:
         return 0 if role == "PUBLIC" else self._oids.get(role or self._facts.about.user, -1)
 
 
+def _without(rows: Iterable[AclFact], lost: Along, names: Mapping[int, str]) -> Iterator[AclFact]:
+    for row in rows:
+        who = names.get(row.grantee or 0, ""), names.get(row.grantor or 0, "")
+        words = lost.get((ObjectKey._make(row[:4]), *who)) if row.grantee is not None else None
+        if words is None:
+            yield row
+            continue
+        plain, grantable = acl.split(row.plain) - words, acl.split(row.grantable) - words
+        if plain or grantable:
+            yield row._replace(plain=_joined(plain), grantable=_joined(grantable))
+        else:
+            yield row._replace(grantee=None, grantor=None, plain=None, grantable=None, initial=None)
+
+
+def _joined(words: Iterable[str]) -> str | None:
+    return ",".join(sorted(words)) or None
+
+
 def _with(facts: Facts, rows: Mapping[str, Rows]) -> Facts:
     """These facts where nothing differs, as what was computed from them stays with them."""
     same = all(facts.rows_of_databases.get(name, {}) == known for name, known in rows.items())
@@ -256,7 +315,7 @@ def _pristine(copied: Rows) -> Iterator[tuple[str, tuple[Any, ...] | Unreadable]
         if isinstance(rows, Unreadable):
             yield query, rows
         elif query == extension.EXTENSIONS.name:
-            yield query, tuple(row if row.name == "plpgsql" else row._replace(version=None) for row in rows)
+            yield query, tuple(row for row in rows if row.name == "plpgsql")
         elif query == DEFAULT_PRIVILEGES.name:
             yield query, ()
         elif query == acl.ACLS.name:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_]+").fullmatch
 _AS_IT_IS = frozenset(ascii_letters + digits + " =_-.:/,")
 
+_THEN = "the rest of what its lines say of owners and privileges on what the extensions bring"
+
 PREPARED = ("\\encoding UTF8", "SET ROLE NONE;", f"SET search_path = {SEARCH_PATH};")
 """What psql's session must be like, whatever the database or its owner presets; as in an apply of ours."""
 
@@ -37,6 +39,9 @@ def lines(plan: Plan, gate: Gate) -> list[str]:
             shown += ["", *([] if number == 1 and change.database is None else [_connect(change)]), *PREPARED]
             database = change.database
         shown += ["", *_change_lines(number, change, plan, gate)]
+    for changed, waiting in plan.then.items():
+        shown += ["", f"-- then {one_line(changed)} is planned again: {_THEN}"]
+        shown += [f"--   {finding.check.id}: {_values(finding)}" for finding in waiting]
     for title, findings in (
         ("no change of ours removes", plan.stuck),
         ("could not be read", plan.unreadable),
@@ -74,11 +79,15 @@ def _change_lines(number: int, change: Change, plan: Plan, gate: Gate) -> Iterat
         head.append(f"takes effect by {change.effect}.")
     yield " ".join(head)
     yield from _causes(change, plan, gate)
+    if change.loads:
+        tried = ", ".join(library.name for library in change.loads)
+        yield f"--   before anything is changed, LOAD is tried, each in a session of its own: {one_line(tried)}"
     texts = [f"{statement.text};" for statement in statements_of(change)]
     # outside of a transaction SET LOCAL is nothing
     yield from (
         ["BEGIN;", *texts, "COMMIT;"] if any(text.startswith("SET LOCAL ") for text in texts) else texts
     )
+    yield from (f"-- note: {one_line(note)}" for note in change.notes)
     if change.hba is not None:
         yield "-- pg_hba.conf:"
         yield from (f"--   {line}" for line in change.hba.shown.removesuffix("\n").split("\n"))
@@ -99,9 +108,9 @@ def _causes(change: Change, plan: Plan, gate: Gate) -> Iterator[str]:
 
 
 def _total(plan: Plan, gate: Gate) -> str:
-    parts = [f"{len(plan.changes)} changes" if len(plan.changes) != 1 else "1 change"]
+    parts = [_count(len(plan.changes), "change")]
     if plan.stuck:
-        parts.append(f"{len(plan.stuck)} findings that no change of ours removes")
+        parts.append(f"{_count(len(plan.stuck), 'difference')} that pgdeploy cannot remove")
     if plan.unreadable:
         parts.append(f"{len(plan.unreadable)} that could not be read")
     return f"{gate.target.name} on {report.where(gate)}: {', '.join(parts)}"
@@ -120,11 +129,10 @@ def permitted(plan: Plan, *, destructive: bool, unreadable: bool) -> Plan:
         raise PlanError("the plan would rest on what could not be read:", *listed, *more, hint)
     if destructive:
         return plan
-    kept = tuple(change for change in plan.changes if change.risk is Risk.SAFE)
+    kept = plan.only(lambda change: change.risk is Risk.SAFE)
     refused = {cause for change in plan.changes if change.risk is Risk.DESTRUCTIVE for cause in change.causes}
     stuck = tuple(_refused(plan.drifts[cause], plan) for cause in plan.drifts if cause in refused)
-    waves = tuple(wave for wave in (tuple(c for c in w if c.risk is Risk.SAFE) for w in plan.waves) if wave)
-    return replace(plan, changes=kept, waves=waves, stuck=(*plan.stuck, *stuck))
+    return replace(kept, stuck=(*plan.stuck, *stuck))
 
 
 def _refused(finding: Finding, plan: Plan) -> Finding:
@@ -138,11 +146,24 @@ def outcome(planned: Plan, after: Plan) -> list[str]:
     still = [after.drifts[cause] for cause in after.drifts if cause in causes]
     shown = [f"still drifts: {finding.check.id}: {_values(finding)}" for finding in still]
     if planned.changes:
-        shown.append(
-            f"made {len(planned.changes)} changes; {len(causes) - len(still)} of {len(causes)} causes are gone"
-        )
-    left = f"{len(after.changes)} changes left" if after.changes else "nothing is left to change"
+        shown.append(_made(len(planned.changes), len(causes), len(still)))
+    left = (
+        f"{_count(len(after.changes), 'change')} left to make"
+        if after.changes
+        else "nothing is left to change"
+    )
     return [*shown, *_rest(after.stuck), left]
+
+
+def _made(changes: int, differences: int, left: int) -> str:
+    made = f"made {_count(changes, 'change')}"
+    if not left:
+        return f"{made}: {_count(differences, 'difference')} from the spec removed"
+    return f"{made}: {differences - left} of {_count(differences, 'difference')} from the spec removed, {left} left"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _rest(stuck: Sequence[Finding]) -> list[str]:

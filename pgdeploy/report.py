@@ -93,7 +93,10 @@ def summary(name: str, where: str, numbers: dict[str, int]) -> str:
 def where(gate: Gate) -> str:
     """What was asked: the kind of server, its address and version."""
     if gate.facts.lost:
-        return f"{gate.server.address}, where PostgreSQL does not answer"
+        host = gate.facts.host
+        there = host is not None and not isinstance(host, Exception)
+        state = "where PostgreSQL does not answer" if there else "which could not be asked"
+        return f"{gate.server.address}, {state}"
     version = gate.facts.about.version
     kind = "embedded " if gate.way.on == "embedded" else ""
     place = "" if kind else f" at {gate.server.address}"

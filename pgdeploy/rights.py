@@ -7,13 +7,14 @@ before: CREATEROLE), a change takes a membership first and gives it back in the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pgdeploy.change import Change, ident, statements
+from pgdeploy.change import Change, Joined, ident, statements
 from pgdeploy.check import name
 from pgdeploy.resources import acl
-from pgdeploy.resources.membership import by_member, reach
+from pgdeploy.resources.membership import memberships
 from pgdeploy.resources.role import RoleFact, roles
 
 if TYPE_CHECKING:
@@ -23,76 +24,132 @@ ADMIN_SINCE = 16
 """From here CREATEROLE works on roles that one has ADMIN OPTION on, and no others."""
 
 
-def adapt(change: Change, facts: Facts) -> Change | str:
-    """The change as this user can make it, or why it cannot.
+class Rights:
+    """What this user may do, change by change: memberships that the plan gives and takes count from then on."""
 
-    A superuser's changes stay as they are.
-    """
-    if facts.about.superuser:
-        return change
-    me = facts.once(roles)[facts.about.user]
-    if lacking := [need for need in change.needs if _lacking(need, me, facts)]:
-        return f"{name(me.name)} may not: it needs {' and '.join(lacking)}"
-    borrowed = [role for role in dict.fromkeys(change.acts_as) if not _acts_as(role, facts)]
-    if borrowed and facts.about.major < ADMIN_SINCE and not me.inherit:
-        return (
-            f"{name(me.name)} may not: it is NOINHERIT, so membership in {name(borrowed[0])} would not help"
-        )
-    for role in borrowed:
-        if not _may_take(role, me, facts):
-            return f"{name(me.name)} may not: it needs membership in {name(role)}"
-    return _borrowing(change, borrowed, facts) if borrowed else change
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._major = facts.about.major
+        self._user = facts.about.user
+        self._joined: dict[str, dict[str, list[Joined]]] = {}
+        """By member and role."""
+        self._reached: dict[str, Mapping[str, None]] = {}
+        if not facts.about.superuser:
+            self._add(facts.once(memberships))
 
+    def adapt(self, change: Change) -> Change | str:
+        """The change as this user can make it, or why it cannot.
 
-def _borrowing(change: Change, borrowed: list[str], facts: Facts) -> Change:
-    me = ident(facts.about.user)
-    options = " WITH INHERIT TRUE, SET TRUE" if facts.about.major >= ADMIN_SINCE else ""
-    take = statements(*(f"GRANT {ident(role)} TO {me}{options}" for role in borrowed))
-    give_back = statements(*(f"REVOKE {ident(role)} FROM {me}" for role in borrowed))
-    return replace(change, statements=(*take, *change.statements, *give_back), borrows=True)
+        A superuser's changes stay as they are.
+        """
+        if self._facts.about.superuser:
+            return change
+        adapted = self._adapt(change, self._facts.once(roles)[self._user])
+        if isinstance(adapted, Change) and (change.takes or change.gives):
+            self._learn(change)
+        return adapted
 
+    def _adapt(self, change: Change, me: RoleFact) -> Change | str:
+        if lacking := [need for need in change.needs if self._lacks(need, me)]:
+            return f"{name(me.name)} may not: it needs {' and '.join(lacking)}"
+        borrowed = [role for role in dict.fromkeys(change.acts_as) if not self._acts_as(role)]
+        if borrowed and self._major < ADMIN_SINCE and not me.inherit:
+            return f"{name(me.name)} may not: it is NOINHERIT, so membership in {name(borrowed[0])} would not help"
+        for role in borrowed:
+            if not self._may_take(role, me):
+                return f"{name(me.name)} may not: it needs membership in {name(role)}"
+        return self._borrowing(change, borrowed) if borrowed else change
 
-# -- what is forbidden ---------------------------------------------------------------------------------
+    def _borrowing(self, change: Change, borrowed: Iterable[str]) -> Change:
+        """What was there before is there again afterwards, with the options that it had."""
+        me = ident(self._user)
+        take, give_back = [], []
+        for role in borrowed:
+            grantor = self._grantor(role)
+            by = f" GRANTED BY {ident(grantor)}" if grantor and grantor != self._user else ""
+            options = f" WITH INHERIT TRUE, SET TRUE{by}" if self._major >= ADMIN_SINCE else ""
+            take.append(f"GRANT {ident(role)} TO {me}{options}")
+            before = next((row for row in self._rows(self._user, role) if row.grantor == grantor), None)
+            if before is None:
+                give_back.append(f"REVOKE {ident(role)} FROM {me}{by}")
+            else:
+                options = f"INHERIT {str(before.inherit).upper()}, SET {str(before.set).upper()}"
+                give_back.append(f"GRANT {ident(role)} TO {me} WITH {options}{by}")
+        made = (*statements(*take), *change.statements, *statements(*give_back))
+        return replace(change, statements=made, borrows=True)
 
+    # -- what is forbidden -------------------------------------------------------------------------
 
-def _lacking(need: str, me: RoleFact, facts: Facts) -> bool:
-    """The server's own rules, as far as they say no before anything is tried."""
-    if need.startswith("ALTER SYSTEM "):
-        return not _may_set(need.removeprefix("ALTER SYSTEM "), facts)
-    if need.startswith("ADMIN OPTION on "):
-        return not _administers(need.removeprefix("ADMIN OPTION on "), me, facts)
-    if need in ("replication", "bypassrls") and facts.about.major < ADMIN_SINCE:
-        return True
-    return not getattr(me, need)
+    def _lacks(self, need: str, me: RoleFact) -> bool:
+        """The server's own rules, as far as they say no before anything is tried."""
+        if need.startswith("ALTER SYSTEM "):
+            return not self._may_set("ALTER SYSTEM", need.removeprefix("ALTER SYSTEM "))
+        if need.startswith("SET "):
+            return not self._may_set("SET", need.removeprefix("SET "))
+        if need.startswith("ADMIN OPTION on "):
+            return not self._administers(need.removeprefix("ADMIN OPTION on "), me)
+        if need in ("replication", "bypassrls") and self._major < ADMIN_SINCE:
+            return True
+        return not getattr(me, need)
 
+    def _may_set(self, privilege: str, setting: str) -> bool:
+        """From 15 a superuser can grant ALTER SYSTEM and SET on one setting."""
+        known = self._facts.once(acl.acls, None)
+        entries = known.get(acl.ObjectKey("parameter", None, setting), {})
+        mine = (*self._reach("inherit"), "PUBLIC")
+        return any(privilege in entry.privileges for role in mine for entry in entries.get(role, ()))
 
-def _may_set(setting: str, facts: Facts) -> bool:
-    """From 15 a superuser can grant ALTER SYSTEM on one setting."""
-    entries = facts.once(acl.acls, None).get(acl.ObjectKey("parameter", None, setting), {})
-    return any("ALTER SYSTEM" in entry.privileges for role in _mine(facts) for entry in entries.get(role, ()))
+    # -- memberships -------------------------------------------------------------------------------
 
+    def _add(self, rows: Iterable[Joined]) -> None:
+        for row in rows:
+            self._joined.setdefault(row.member, {}).setdefault(row.role, []).append(row)
 
-# -- memberships ---------------------------------------------------------------------------------------
+    def _learn(self, change: Change) -> None:
+        for row in change.takes:
+            known = self._rows(row.member, row.role)
+            if row in known:
+                known.remove(row)
+        self._add(change.gives)
+        self._reached.clear()
 
+    def _rows(self, member: str, role: str) -> list[Joined]:
+        return self._joined.get(member, {}).get(role, [])
 
-def _mine(facts: Facts) -> frozenset[str]:
-    return facts.once(reach, facts.about.user, "inherit") | {"PUBLIC"}
+    def _reach(self, kind: str) -> Mapping[str, None]:
+        """Roles whose rights are ours, the nearest first: by memberships with INHERIT, or all that SET leads to."""
+        if kind not in self._reached:
+            found: dict[str, None] = {self._user: None}
+            unvisited = [self._user]
+            for member in unvisited:
+                for role, rows in self._joined.get(member, {}).items():
+                    if role not in found and any(getattr(row, kind) for row in rows):
+                        found[role] = None
+                        unvisited.append(role)
+            self._reached[kind] = found
+        return self._reached[kind]
 
+    def _acts_as(self, role: str) -> bool:
+        return role in self._reach("inherit") and role in self._reach("set")
 
-def _acts_as(role: str, facts: Facts) -> bool:
-    me = facts.about.user
-    return role in facts.once(reach, me, "inherit") & facts.once(reach, me, "set")
+    def _may_take(self, role: str, me: RoleFact) -> bool:
+        """Whether we can make ourselves a member."""
+        return not role.startswith("pg_") and self._administers(role, me)
 
+    def _administers(self, role: str, me: RoleFact) -> bool:
+        """Whether we can grant and revoke a role. One that the plan creates is ours to administer."""
+        known = self._facts.once(roles).get(role)
+        if known is None or (self._major < ADMIN_SINCE and me.createrole):
+            return me.createrole and not (known and known.superuser)
+        return self._admin_of(role) is not None
 
-def _may_take(role: str, me: RoleFact, facts: Facts) -> bool:
-    """Whether we can make ourselves a member."""
-    return not role.startswith("pg_") and _administers(role, me, facts)
+    def _admin_of(self, role: str) -> str | None:
+        """The nearest of ours with ADMIN OPTION: the server's own choice of a grantor."""
+        mine = self._reach("inherit")
+        return next((one for one in mine if any(row.admin for row in self._rows(one, role))), None)
 
-
-def _administers(role: str, me: RoleFact, facts: Facts) -> bool:
-    """Whether we can grant and revoke a role. One that the plan creates is ours to administer."""
-    known = facts.once(roles).get(role)
-    if known is None or (facts.about.major < ADMIN_SINCE and me.createrole):
-        return me.createrole and not (known and known.superuser)
-    ours = (row for member in _mine(facts) for row in facts.once(by_member).get(member, ()))
-    return any(row.role == role and row.admin for row in ours)
+    def _grantor(self, role: str) -> str | None:
+        """In whose name we grant a role to ourselves; it means nothing before 16."""
+        if self._major < ADMIN_SINCE:
+            return None
+        return self._admin_of(role) or self._user

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pgdeploy.gate import Gate
     from pgdeploy.plan import Plan
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of a saved plan's form."""
 
 LARGEST = 64 * 1024 * 1024
@@ -34,7 +34,7 @@ LARGEST = 64 * 1024 * 1024
 _NOTHING_DONE = "nothing was done: plan again, look, and apply the new plan"
 _TEXTS, _LISTS = (
     ("pgdeploy", "target", "spec", "system", "hidden", "digest"),
-    ("changes", "stuck", "unreadable"),
+    ("changes", "stuck", "unreadable", "then"),
 )
 _KEYS = {"schema", *_TEXTS, *_LISTS}
 
@@ -51,6 +51,10 @@ def as_data(plan: Plan, gate: Gate) -> dict[str, Any]:
         "changes": [change_data(change) for change in plan.changes],
         "stuck": [_finding(finding, gate) for finding in plan.stuck],
         "unreadable": [_finding(finding, gate) for finding in plan.unreadable],
+        "then": [
+            {"database": database, "waiting": [_finding(finding, gate) for finding in findings]}
+            for database, findings in plan.then.items()
+        ],
     }
     return {**data, "digest": _digest(data)}
 
@@ -186,6 +190,7 @@ def _differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
         ("changes", "change"),
         ("stuck", "stuck finding"),
         ("unreadable", "unreadable finding"),
+        ("then", "database to be planned again"),
     ):
         if _canonical(saved[key]) == _canonical(now[key]):
             continue

@@ -27,6 +27,7 @@ from pydantic_core import PydanticCustomError
 
 from pgdeploy import scram
 from pgdeploy.errors import SecretError
+from pgdeploy.masked import MASK
 from pgdeploy.scram import ITERATIONS, is_scram, mask_hashes
 from pgdeploy.trust import no_commands
 
@@ -44,8 +45,6 @@ __all__ = [
     "stand_ins",
     "verifier",
 ]
-
-MASK = "********"
 
 SECRET_TEXT = "secret_text"  # noqa: S105
 """The pydantic error type of a bad reference. Who prints errors must not print this one's input."""

@@ -2,6 +2,8 @@
 
 Their values are compared as they are, and shown by the functions of this module only: a mask stands for each secret,
 and the rest stays readable.
+
+With the modules that it imports this goes to hosts, whose server is quoted there: Python 3.9, the standard library.
 """
 
 from __future__ import annotations
@@ -11,8 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from pgdeploy import commandmask, conninfo
-from pgdeploy.parameter import MAJORS, parameters
-from pgdeploy.secret import MASK
+from pgdeploy.masked import MASK
 
 HBA_OPTIONS = frozenset({"ldapbindpasswd", "radiussecrets"})
 """Options of pg_hba.conf that are secrets as a whole."""
@@ -26,6 +27,17 @@ _CORE: Mapping[str, Callable[[str], str]] = {
     "ssl_passphrase_command": commandmask.mask,
 }
 """PostgreSQL's own settings that can hold a secret, and how each is shown."""
+
+_CORE_PLAIN = frozenset(
+    {
+        "max_index_keys",
+        "md5_password_warnings",
+        "password_encryption",
+        "ssl_key_file",
+        "ssl_passphrase_command_supports_reload",
+    }
+)
+"""Those that only sound so."""
 
 # Settings of extensions and of applications (`app.jwt_secret`) say it by their names.
 _WHOLE = re.compile(
@@ -42,8 +54,16 @@ _NAMED = re.compile(
     r"\s*(?:=|:(?!/))\s*)(?P<value>(?P<quote>\\?[\"'])(?:\\.|(?!(?P=quote)).)*(?P=quote)?|[^\s&;,)]+)",
     re.IGNORECASE | re.DOTALL,
 )
-# The server's own words about a line that it cannot read end with the word itself.
-_QUOTED_BY_SERVER = re.compile(r"(?P<said>not in name=value format: |near token \").*", re.DOTALL)
+# The server's own words about what it cannot read end with the word itself.
+_QUOTED_BY_SERVER = re.compile(
+    r"(?P<said>not in name=value format: |near token \"|RADIUS secrets list \"|connection string syntax: ).*",
+    re.DOTALL,
+)
+_QUOTED_VALUE = re.compile(
+    r"(?P<said>parameter \"(?P<name>[^\"]+)\"(?: changed to|:) \")(?P<value>.*)(?P<end>\")", re.DOTALL
+)
+_QUOTED_COMMAND = re.compile(r"(?P<said>\bcommand \")(?P<command>.*)(?P<end>\")", re.DOTALL)
+_FAILED_COMMAND = re.compile(r"(?P<said>\bcommand was: )(?P<command>.*)", re.DOTALL)
 
 
 def holds_secret(setting: str) -> bool:
@@ -73,8 +93,18 @@ def shown_pair(pair: str) -> str:
 def scrub(text: str) -> str:
     """Any text, such as a message of the server, without the secrets that can be seen in it by their surroundings."""
     text = _QUOTED_BY_SERVER.sub(rf"\g<said>{MASK}", text)
+    text = _QUOTED_VALUE.sub(_shown_value, text)
+    text = _QUOTED_COMMAND.sub(
+        lambda found: found["said"] + commandmask.mask(found["command"]) + found["end"], text
+    )
+    text = _FAILED_COMMAND.sub(lambda found: found["said"] + commandmask.mask(found["command"]), text)
     text = _URL_USER.sub(rf"\g<scheme>{MASK}@", text)
     return _NAMED.sub(rf"\g<name>{MASK}", text)
+
+
+def _shown_value(found: re.Match[str]) -> str:
+    shower = _shower(found["name"].lower())
+    return found[0] if shower is None else found["said"] + shower(found["value"]) + found["end"]
 
 
 def shown_line(line: str) -> str:
@@ -91,16 +121,10 @@ _HBA_LINE = re.compile(rf"(?P<name>\b(?:{'|'.join(sorted(HBA_OPTIONS))})\W*=).*"
 
 @lru_cache(maxsize=4096)
 def _shower(setting: str) -> Callable[[str], str] | None:
-    if setting in _CORE or setting in _core_names():
+    if setting in _CORE or setting in _CORE_PLAIN:
         return _CORE.get(setting)
     if _WHOLE.search(setting):
         return lambda _: MASK
     if _CONNECTION.search(setting):
         return conninfo.mask
     return commandmask.mask if _COMMAND.search(setting) else None
-
-
-@lru_cache(maxsize=1)
-def _core_names() -> frozenset[str]:
-    """PostgreSQL's own settings: of these the table above says all, whatever their names sound like."""
-    return frozenset(name for major in MAJORS for name in parameters(major) if "." not in name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pgdeploy.errors import SpecError, TargetError
 from pgdeploy.format.name import SSH_HOST
 from pgdeploy.resources import QUERIES, resources
+from pgdeploy.resources.acl import SYSTEM
 from pgdeploy.resources.spec import Spec, load_spec
 from pgdeploy.spec.extends import is_inside
 from pgdeploy.spec.source import exists, is_file
@@ -126,22 +127,36 @@ class Target:
             TargetError: the server cannot be reached.
         """
         from pgdeploy.facts import Scope, read
+        from pgdeploy.resources import library
         from pgdeploy.resources.host.question import looking_at
         from pgdeploy.resources.vm.fact import looking_at_vm
 
         present = [role for role, body in self.spec.roles.items() if body.state == "present"]
-        scope = Scope(list(self.spec.databases), present, sorted(self._named()))
+        databases, (named, whole) = list(self.spec.databases), self._asked_of_the_system()
+        libraries = library.in_spec(self.spec)
+        scope = Scope(databases, present, named, whole, self._extensions(), libraries)
         host, vm = self.declared_host, self.declared_vm
         return read(
             server, QUERIES, scope, looking_at(host) if host else None, looking_at_vm(vm) if vm else None
         )
 
-    def _named(self) -> set[str]:
-        """Names that the spec has for objects of pg_catalog."""
+    def _extensions(self) -> list[tuple[str, str | None]]:
+        """Extensions and their versions, each once."""
+        bodies = self.spec.databases.values()
+        return list(
+            dict.fromkeys(
+                (extension, one.version) for body in bodies for extension, one in body.extensions.items()
+            )
+        )
+
+    def _asked_of_the_system(self) -> tuple[list[str], list[str]]:
+        """Names that the spec has for objects of the system's schemas, and the kinds there of which it says `all`."""
         bodies = self.spec.databases.values()
         objects = [line.on for body in bodies for line in body.grants]
         objects += [line.on for body in bodies for line in body.ownership]
-        return {on.name for on in objects if on.schema_ == "pg_catalog" and on.name}
+        there = [on for on in objects if on.schema_ in SYSTEM]
+        named = {on.name for on in there if on.name}
+        return sorted(named), sorted({f"{on.schema_} {on.kind}" for on in there if on.all})
 
 
 def load_target(file: Path, folder: Path | None = None) -> Target:
@@ -170,26 +185,48 @@ def specs_folder() -> Path:
     return Path(os.environ.get(SPECS, "specs"))
 
 
+def choose_folder(folder: Path) -> None:
+    """Take the specs from here, in this process and all that it starts."""
+    os.environ[SPECS] = str(folder)
+
+
 def find(pattern: str, folder: Path | None = None) -> list[Path]:
     """The spec files that a name, a glob or a path means, in order of name.
 
     Raises:
         TargetError: none fits; names near misses.
     """
+    folder = folder or specs_folder()
+    files = {file.stem: file for file in sorted(folder.glob("*.yaml")) if not file.stem.startswith("_")}
     if pattern.endswith((".yaml", ".yml")) or os.sep in pattern:
         path = Path(pattern)
         if not is_file(path):
-            what = "not a regular file; a spec is a YAML file" if exists(path) else "no such spec file"
-            raise TargetError(f"{pattern}: {what}")
+            raise TargetError(f"{pattern}: {_no_file(path, files, folder)}")
         return [path]
-    folder = folder or specs_folder()
-    files = {file.stem: file for file in sorted(folder.glob("*.yaml")) if not file.stem.startswith("_")}
     found = [file for name, file in files.items() if fnmatchcase(name, pattern)]
     if not found:
-        near = get_close_matches(pattern, files, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(files) or 'none'}"
-        raise TargetError(f"no target {pattern} in {folder}{os.sep}; {hint}")
+        raise TargetError(_no_target(pattern, files, folder))
     return found
+
+
+def _no_file(path: Path, files: Mapping[str, Path], folder: Path) -> str:
+    if exists(path):
+        return "not a regular file; a spec is a YAML file"
+    names = [name for name in files if fnmatchcase(name, path.stem)]
+    hint = f"; the targets of {folder}{os.sep} have names without .yaml: {', '.join(names)}" if names else ""
+    return f"no such spec file{hint}"
+
+
+def _no_target(pattern: str, files: Mapping[str, Path], folder: Path) -> str:
+    if not files:
+        state = "holds no spec (NAME.yaml)" if exists(folder) else "does not exist"
+        return (
+            f"no target {pattern}: the folder of specs, {folder.absolute()}, {state}; "
+            "name another one with --specs or PGDEPLOY_SPECS, or give the path of a spec file"
+        )
+    near = get_close_matches(pattern, files, 1)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(files)}"
+    return f"no target {pattern} in {folder}{os.sep}; {hint}"
 
 
 def connect(
@@ -199,28 +236,19 @@ def connect(
     dsn: str | None = None,
     ssh_config: Path | None = None,
     data_dir: Path | None = None,
+    new_cluster: bool = False,
     note: Callable[[str], None] = lambda _: None,
 ) -> Server:
     """Reach the server that `--on` names, starting it if it is ours; a container is deployed too. Close it when done.
 
-    `note` is told what the user should know of it.
+    `note` is told what the user should know of it. Without `new_cluster` there must be a cluster in `data_dir`.
 
     Raises:
         TargetError: it cannot be reached or started.
         MissingExtra: this way needs a package that is not installed.
     """
     if on == "embedded":
-        from pgdeploy.connection.embedded import start_embedded
-
-        server = start_embedded(target.spec.postgres, data_dir)
-        try:
-            made_up = server.stand_in_secrets(target.spec.secrets)
-        except BaseException:
-            server.close()
-            raise
-        if made_up:
-            note(f"not set, so the embedded server has passwords of its own for: {', '.join(made_up)}")
-        return server
+        return _embedded(target, data_dir, new_cluster, note)
     if on == "container":
         from pgdeploy.container.realise import realise
 
@@ -242,6 +270,24 @@ def connect(
             f"{target.file}: nothing says how to reach {target.name}: write `connect:` or give --dsn"
         )
     return SshServer(way.host, way.options, _socket(target.spec))
+
+
+def _embedded(target: Target, data_dir: Path | None, make: bool, note: Callable[[str], None]) -> Server:
+    from pgdeploy.connection.embedded import start_embedded
+
+    server = start_embedded(target.spec.postgres, data_dir, make=make)
+    if server.made and data_dir is not None:
+        note(f"{data_dir} held no cluster: made a new one, which is empty")
+    try:
+        made_up = server.stand_in_secrets(target.spec.secrets)
+    except BaseException:
+        server.close()
+        raise
+    if made_up:
+        note(
+            f"not set in the environment, so the embedded server uses made-up passwords: {', '.join(made_up)}"
+        )
+    return server
 
 
 class SshWay(NamedTuple):

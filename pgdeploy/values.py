@@ -15,7 +15,7 @@ from pgdeploy.parameter import Parameter
 from pgdeploy.privilege import PRIVILEGES, expand, privileges
 from pgdeploy.problem import ValueProblem, did_you_mean
 from pgdeploy.quantity import OCTAL, read_bool, read_integer, read_real, show_integer, show_real, shown_real
-from pgdeploy.spelling import encoding_name, locale_name, timestamp, type_name
+from pgdeploy.spelling import SERVER_ENCODINGS, encoding_name, icu_locale, locale_name
 from pgdeploy.textvalue import read_text
 from pgdeploy.wordlist import join, split_names, split_paths
 
@@ -23,6 +23,7 @@ __all__ = [
     "AUTO",
     "NOT_SHOWN",
     "PRIVILEGES",
+    "SERVER_ENCODINGS",
     "Canonical",
     "SettingInput",
     "ValueProblem",
@@ -31,12 +32,11 @@ __all__ = [
     "encoding_name",
     "expand",
     "from_server",
+    "icu_locale",
     "locale_name",
     "privileges",
     "show",
     "sql_elements",
-    "timestamp",
-    "type_name",
 ]
 
 SettingInput: TypeAlias = str | int | float | bool | list[str] | tuple[str, ...]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Generator, Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from re import compile as pattern
 from typing import Any
 
 from paramiko import SSHException
@@ -42,31 +42,47 @@ def settle_login() -> None:
         host.data._sudo = host.data.ssh_user != "root"
 
 
+_TAKE = """\
+import json, sys, types
+for name, text in json.loads(%r).items():
+    sys.modules.setdefault(name.partition(".")[0], types.ModuleType(name.partition(".")[0]))
+    sys.modules[name] = types.ModuleType(name)
+    exec(compile(text, name, "exec"), sys.modules[name].__dict__)
+sys.modules["pyinfra_deploys.remote.answer"].answer(sys.modules[%r].main, json.loads(%r))
+"""
+"""On the host nothing of ours is installed: what a script takes from others goes along, those first that are taken."""
+
+
 def stdin(script: str, question: object) -> str:
     """What `python3 -` reads on the host: a script of ours and its question. Nothing of it stands in argv."""
-    parts = [_TAKEN.sub("", _text(name)) for name in (script, *_shared(script))]
-    return "\n\n".join([*parts, _text("answer"), f"answer(main, json.loads({json.dumps(question)!r}))\n"])
+    name = f"{_REMOTE}{script}"
+    texts = {module: _text(module) for module in (*_taken(name), name, f"{_REMOTE}answer")}
+    return _TAKE % (json.dumps(texts), name, json.dumps(question))
 
 
-_TAKEN = pattern(
-    r"(?m)^from (?:pyinfra_deploys\.remote\.(\w+)|pgdeploy\.(nofollow)) import (?:\([^)]*\)|.*)$"
-)
+_REMOTE = "pyinfra_deploys.remote."
 
 
 @cache
-def _shared(script: str) -> tuple[str, ...]:
-    """What a script takes from others, and they in turn: on the host nothing of ours is installed."""
+def _taken(name: str) -> tuple[str, ...]:
+    """The modules of ours that a module takes something from, and those that they take from before them."""
     found: dict[str, None] = {}
-    for match in _TAKEN.finditer(_text(script)):
-        name = match[1] or match[2]
-        found.update(dict.fromkeys((name, *_shared(name))))
+    for node in ast.walk(ast.parse(_text(name))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith((_REMOTE, "pgdeploy")):
+            inside = (
+                [f"pgdeploy.{alias.name}" for alias in node.names]
+                if node.module == "pgdeploy"
+                else [node.module]
+            )
+            for module in inside:
+                found.update(dict.fromkeys((*_taken(module), module)))
     return tuple(found)
 
 
 @cache
-def _text(script: str) -> str:
-    package = "pgdeploy" if script == "nofollow" else "pyinfra_deploys.remote"
-    return (files(package) / f"{script}.py").read_text(encoding="utf-8")
+def _text(name: str) -> str:
+    package, _, module = name.rpartition(".")
+    return (files(package) / f"{module}.py").read_text(encoding="utf-8")
 
 
 def command(script: str, question: object) -> StringCommand:

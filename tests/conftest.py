@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from pgdeploy.check import Finding, Verdict
 from pgdeploy.connection.embedded import Cluster, wheel_bin
 from pgdeploy.errors import MissingExtra
 
@@ -17,6 +19,15 @@ ROOT = Path(__file__).parent.parent
 
 FAST = ("-c fsync=off", "-c max_connections=60", "-c shared_buffers=16MB")
 """A test's cluster may be lost; it must be quick and small."""
+
+CHOSEN = ("setting[fsync].value", Verdict.INAPPLICABLE)
+"""What a gate says of the first of these options: whoever starts the server has chosen it."""
+
+
+def not_conforming(findings: Iterable[Finding]) -> list[Finding]:
+    """All but what conforms, and but what the tests' own servers cannot have."""
+    fine = Verdict.CONFORMS
+    return [one for one in findings if one.verdict is not fine and (one.check.id, one.verdict) != CHOSEN]
 
 
 def programs(major: int) -> Path | None:
@@ -30,7 +41,19 @@ def programs(major: int) -> Path | None:
     return next((place for place in places if (place / "initdb").exists()), None)
 
 
-def cluster(major: int) -> Iterator[Cluster]:
+def copied(major: int, folder: Path) -> Path:
+    """Programs of our own in this folder, to put extensions and libraries beside them."""
+    found = programs(major)
+    if found is None:
+        pytest.skip(f"PostgreSQL {major} is not on this machine (set PGDEPLOY_POSTGRES_{major})")
+    folder.chmod(0o755)
+    shutil.copytree(found.parent, folder / "of" / "pg", symlinks=True)
+    for libraries in found.parents[2].glob("*.libs"):  # where a wheel's programs look for them
+        (folder / libraries.name).symlink_to(libraries)
+    return folder / "of" / "pg" / "bin"
+
+
+def cluster(major: int, options: Sequence[str] = FAST) -> Iterator[Cluster]:
     found = programs(major)
     if found is None:
         missing = (
@@ -40,7 +63,7 @@ def cluster(major: int) -> Iterator[Cluster]:
             pytest.fail(missing)
         pytest.skip(missing)
     with tempfile.TemporaryDirectory(prefix="pgdeploy-test-") as home:
-        server = Cluster(Path(home) / "home", found, options=FAST)
+        server = Cluster(Path(home) / "home", found, options=options)
         Path(home).chmod(0o755)
         server.start()
         try:

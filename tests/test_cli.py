@@ -59,8 +59,12 @@ def here() -> Iterator[tuple[str, ...]]:
 
 
 def test_from_nothing_to_conforming(run: Run, here: tuple[str, ...]) -> None:
+    assert run("check", "shop", *here).returncode == 1
+    assert not Path(here[-1]).exists()
     before = run("plan", "shop", *here)
     assert before.returncode == 2
+    assert "held no cluster: made a new one, which is empty" in before.stderr
+    assert "held no cluster" not in run("plan", "shop", *here).stderr
     assert 'CREATE ROLE "reader"' in before.stdout
     assert "setting[work_mem].value: desired 8MB, actual 4MB (specs/shop.yaml:2:12)" in before.stdout
     assert run("check", "shop", *here, "--no-probes").returncode == 2

@@ -171,6 +171,17 @@ def test_every_command_has_it(
     assert "roles.app.password: runs" in said(command, monkeypatch, capsys)
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_the_folder_of_specs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.setenv("PGDEPLOY_SPECS", "specs")
+    name, *rest = command.split(" x", 1)
+    assert f"the folder of specs, {folder}/other, does not exist" in said(
+        f"{name} x --specs other{''.join(rest)}", monkeypatch, capsys
+    )
+
+
 @pytest.mark.parametrize("case", ALLOWED)
 @pytest.mark.parametrize("on", ["live", "embedded", "container"])
 def test_what_stays_possible(folder: Path, monkeypatch: pytest.MonkeyPatch, case: str, on: str) -> None:

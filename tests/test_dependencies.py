@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
+from pyinfra_deploys.this import stdin
 from scripts.declared import BASE, ROOT, declared, name_of
 
 EXTRAS = {
@@ -148,6 +149,30 @@ def test_every_extra_is_used_by_its_own_code(extra: str) -> None:
     places = CODE if extra == BASE else [place for place, owner in EXTRAS.items() if owner == extra]
     names = {name_of(one) for one in declared()[extra]}
     assert names - used_by(*places) - NEVER_IMPORTED.keys() == set()
+
+
+SCRIPTS = sorted(
+    file.stem for file in (ROOT / REMOTE).glob("*.py") if file.stem not in ("__init__", "answer")
+)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_what_a_script_takes_goes_along_with_it(script: str) -> None:
+    """A host's Python knows nothing of ours, and no package of anybody's."""
+    text = stdin(script, {})
+    *loads, answers = text.splitlines()
+    assert f"pyinfra_deploys.remote.{script}" in answers
+    alone = [sys.executable, "-I", "-S", "-c", "\n".join(loads)]
+    done = subprocess.run(alone, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("module", ["masked", "nofollow", "secretplace", "commandmask", "conninfo"])
+def test_what_goes_along_is_of_an_older_python(module: str) -> None:
+    text = (ROOT / f"pgdeploy/{module}.py").read_text()
+    assert f'"pgdeploy.{module}"' in stdin("configure", {})
+    assert "from __future__ import annotations" in text
+    ast.parse(text, feature_version=(3, 9))
 
 
 @pytest.mark.parametrize(

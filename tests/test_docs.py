@@ -44,6 +44,24 @@ def test_the_readme_has_a_whole_spec() -> None:
     assert any("postgres: 16" in block for block in blocks(ROOT / "README.md", "yaml"))
 
 
+def test_the_spec_of_the_readme_has_no_advice_and_can_be_tried(folder: Path) -> None:
+    """Who begins by copying it begins with a good one."""
+    (folder / "specs").mkdir()
+    [text] = [block for block in blocks(ROOT / "README.md", "yaml") if "postgres: 16" in block]
+    (folder / "specs" / "shop.yaml").write_text(text)
+    for words, said in (["lint"], "no advice\n"), (["check", "--on", "embedded"], " 0 drift"):
+        done = subprocess.run(
+            [sys.executable, "-m", "pgdeploy", words[0], "shop", *words[1:]],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env=_environment(),
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert said in done.stdout
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     with TemporaryDirectory(prefix="pgdeploy-readme-") as home:

@@ -26,6 +26,24 @@ REFUSED = [
     (text(type="host", address=", address: all"), "peer is for rules of type local"),
     (text(type="host", address=", address: all", method="cert"), "cert is for rules of type hostssl"),
     (text() + "databases: {template0: {}}\n", "template0 lets nobody in"),
+    (
+        text() + "databases: {shop: {encoding: utf-16}}\n",
+        "read utf-16, which no database can have; allowed: UTF8",
+    ),
+    (text() + "databases: {shop: {encoding: shift_jis}}\n", "read shift_jis, which no database can have"),
+    (
+        text().replace("16", "17") + "databases: {shop: {locale_provider: builtin, locale: en_US}}\n",
+        "read en_US, which is no builtin locale; allowed: C, C.UTF-8, C.UTF8",
+    ),
+    (
+        text() + "databases: {a: {encoding: UTF8}, b: {from_template: a, encoding: latin1}}\n",
+        "a copy of a has its encoding",
+    ),
+    (
+        text()
+        + "databases: {a: {ownership: [{on: {schema: public, function: f, arguments: ['int[']}, owner: app}]}}\n",
+        "which is no list of arguments; allowed: types",
+    ),
 ]
 
 
@@ -43,4 +61,11 @@ def test_refused_with_its_place(spec: str, says: str, tmp_path: Path) -> None:
 def test_the_base_itself_loads(tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
     file.write_text(text(role="member_of: [pg_read_all_data]"))
+    assert load_target(file).checks
+
+
+def test_a_copy_may_spell_what_its_template_says_otherwise(tmp_path: Path) -> None:
+    file = tmp_path / "spec.yaml"
+    copy = "{from_template: a, encoding: utf-8, lc_collate: POSIX}"
+    file.write_text(text() + f"databases: {{a: {{encoding: UTF8, lc_collate: C}}, b: {copy}}}\n")
     assert load_target(file).checks

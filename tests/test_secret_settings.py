@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -16,11 +19,54 @@ from pgdeploy.change import Statement, literal
 from pgdeploy.check import Finding, Verdict, evaluate
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.errors import SpecError
+from pgdeploy.parameter import MAJORS, parameters
 from pgdeploy.plan import Plan, as_data, plan
 from pgdeploy.resources.host.file import hba_file, settings_file
 from pgdeploy.secret import Secret
-from pgdeploy.secretplace import scrub, shown_line, shown_setting
+from pgdeploy.secretplace import holds_secret, scrub, shown_line, shown_setting
 from pgdeploy.target import Target, load_target
+from pyinfra_deploys.remote import configure
+from pyinfra_deploys.remote.unsaid import without_secrets
+from tests.conftest import not_conforming
+
+FILES = (
+    r"""
+work_mem = '4MB'
+primary_conninfo = 'host=10.0.0.1 user=standby password=''canary one'''
+archive_command = 'curl -u backup:canary2 -T %p https://wal.example.org/%f'
+ssl_passphrase_command = 'printf canary3'
+app.jwt_secret = 'canary4\\x\nline'
+ssl_key_file = '/etc/ssl/private/server.key'
+""",
+    'host "all" "all" 10.0.0.0/8 radius radiusservers="10.0.0.9" radiussecrets="canary5 ""six"""\n',
+)
+"""postgresql.conf and pg_hba.conf, as pgdeploy writes them on a host."""
+
+QUOTED = [
+    (
+        'invalid value for parameter "archive_command": "curl -u backup:canary2 -T %p"',
+        'parameter "archive_command"',
+    ),
+    ('invalid value for parameter "primary_conninfo": "host=a password=\'canary one\'"', "host=a"),
+    ('parameter "app.jwt_secret" changed to "canary4\\x\nline"', "app.jwt_secret"),
+    ('syntax error in file "/etc/new.conf" line 5, near token "canary2"', "line 5"),
+    (
+        'FATAL:  invalid connection string syntax: missing "=" after "canary" in connection info string',
+        "FATAL",
+    ),
+    ('FATAL:  command "printf canary3" failed', "printf"),
+    ('FATAL:  could not execute command "printf canary3": No such file', "could not execute"),
+    ("The failed archive command was: curl -u backup:canary2 -T x https://wal.example.org/x", "curl"),
+    ("authentication option not in name=value format: canary5", "not in name=value format"),
+    ('could not parse RADIUS secrets list "canary5 "six""', "could not parse RADIUS"),
+]
+"""What a server says of them, and what of it must be left."""
+
+HARMLESS = [
+    'could not load private key file "/etc/ssl/private/server.key": bad decrypt',
+    'invalid value for parameter "work_mem": "4XB"',
+    'unrecognized configuration parameter "wrok_mem" in file "/etc/x.conf" line 3',
+]
 
 SPEC = """\
 postgres: 16
@@ -72,7 +118,7 @@ def test_references_are_written_in_clear_and_shown_nowhere(server: Cluster, targ
     with server.open() as connection:
         assert connection.execute("SHOW primary_conninfo").fetchone() == (CONNINFO,)
     found = _findings(target, server)
-    assert {one.verdict for one in found.values()} == {Verdict.CONFORMS}
+    assert not_conforming(found.values()) == []
     assert "canary" not in repr([(one.desired, one.actual) for one in found.values()])
 
 
@@ -100,7 +146,7 @@ def test_how_a_list_is_quoted_on_the_server_is_no_drift(server: Cluster, target:
     server.write_hba(file.read_text().replace(",canary3", ' , ""canary3""'), whole=True)
     with server.open() as connection:
         connection.execute("SELECT pg_catalog.pg_reload_conf(), pg_catalog.pg_sleep(0.2)")
-    assert {one.verdict for one in _findings(target, server).values()} == {Verdict.CONFORMS}
+    assert not_conforming(_findings(target, server).values()) == []
 
 
 def test_the_digest_of_a_plan_knows_the_secret_and_no_plain_hash_of_it(
@@ -212,3 +258,81 @@ def test_masking_is_linear() -> None:
 )
 def test_a_command_shows_what_is_plainly_no_secret(command: str, shown: str) -> None:
     assert shown_setting("archive_command", command) == shown
+
+
+# -- on a host -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("said", "left"), QUOTED)
+def test_a_host_quotes_its_server_without_secrets(said: str, left: str) -> None:
+    """Of the spec's own files, and by what stands around it also of files that somebody else wrote."""
+    for files in (FILES, ()):
+        shown = without_secrets(said, files)
+        assert not re.search("canary|six", shown), shown
+        assert left in shown
+
+
+def test_a_word_of_a_secret_is_known_without_anything_around_it() -> None:
+    assert without_secrets('could not resolve "one", then "canary2"', FILES) == (
+        'could not resolve "********", then "********"'
+    )
+
+
+@pytest.mark.parametrize("said", HARMLESS)
+def test_what_a_server_says_of_other_things_is_left(said: str) -> None:
+    assert without_secrets(said, FILES) == said
+
+
+def test_the_refusal_of_settings_shows_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole way: the program of the server is a script that quotes the file that it is given."""
+    server = tmp_path / "postgres"
+    server.write_text(
+        "#!/bin/sh\nfor word; do case $word in config_file=*) f=${word#*=};; esac; done\n"
+        'tr "\\n" " " <"${f%/*}/new.conf" >&2; exit 1\n'
+    )
+    server.chmod(0o755)
+    run = subprocess.run
+    monkeypatch.setattr(configure, "numbers_of", lambda *_: (os.getuid(), os.getgid()))
+    monkeypatch.setattr(subprocess, "run", lambda words, **more: run(words[4:], **more))
+    question = {
+        "files": [{"path": "/etc/pgdeploy.conf", "text": FILES[0]}, {"path": "/etc/hba", "text": FILES[1]}],
+        "config": "/etc/postgresql.conf",
+        "postgres": str(server),
+    }
+    with pytest.raises(SystemExit) as refused:
+        configure._try_settings(question)
+    assert str(refused.value).startswith(
+        "PostgreSQL refuses the settings, nothing is changed: work_mem = '4MB'"
+    )
+    assert "canary" not in str(refused.value)
+
+
+def test_the_refusal_of_files_and_of_a_start_show_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "start.log"
+    log.write_text('2026 [1] FATAL:  command "printf canary3" failed\n')
+    question = {
+        "files": [{"path": "/etc/hba", "text": FILES[1]}],
+        "start_log": str(log),
+        "unit": "none",
+    }
+    assert configure._log(question, 0) == 'FATAL:  command "printf ********" failed'
+    monkeypatch.setattr(configure, "_sql", lambda *_: [['pg_hba.conf:1: bad list "canary5 "six""']])
+    monkeypatch.setattr(configure, "_put_back", lambda: None)
+    with pytest.raises(SystemExit) as refused:
+        configure._load(question)
+    assert str(refused.value).endswith('pg_hba.conf:1: bad list "********"')
+
+
+def test_a_core_setting_that_only_sounds_secret_is_shown() -> None:
+    """The names that sound so are listed, because on a host there is no list of all settings."""
+    names = {name for major in MAJORS for name in parameters(major) if "." not in name}
+    assert {name for name in names if holds_secret(name)} == {
+        "archive_cleanup_command",
+        "archive_command",
+        "primary_conninfo",
+        "recovery_end_command",
+        "restore_command",
+        "ssl_passphrase_command",
+    }

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from pgdeploy.format.postgresql_conf import quoted
+from pgdeploy.moment import NEVER_ENDS, Moment, timestamp
 from pgdeploy.parameter import MAJORS, Parameter, parameters
 from pgdeploy.privilege import LETTERS
 from pgdeploy.values import (
@@ -24,12 +25,11 @@ from pgdeploy.values import (
     encoding_name,
     expand,
     from_server,
+    icu_locale,
     locale_name,
     privileges,
     show,
     sql_elements,
-    timestamp,
-    type_name,
 )
 
 if TYPE_CHECKING:
@@ -492,99 +492,115 @@ moments = st.datetimes(
 )
 def test_moments_mean_what_the_server_says(ruler: Connection, moment: datetime, form: str) -> None:
     text = form.format(moment)
-    query = sql.SQL("SET timezone TO 'UTC'; SELECT {}::timestamptz").format(sql.Literal(text))
-    cursor = ruler.execute(query)
+    assert timestamp(text) == _server_says(ruler, text)
+
+
+def _server_says(ruler: Connection, text: str) -> Moment:
+    query = sql.SQL("SET timezone TO 'UTC'; SELECT extract(epoch FROM {}::timestamptz)::text")
+    cursor = ruler.execute(query.format(sql.Literal(text)))
     cursor.nextset()
-    assert cursor.fetchone() == (timestamp(text),)
+    row = cursor.fetchone()
+    assert row is not None
+    return Moment.of_epoch(str(row[0]))
+
+
+FAR = (
+    "infinity",
+    "+Infinity",
+    "-infinity",
+    "9999-12-31 23:59:59-08",
+    "0001-01-01 00:00:00+14",
+    "20000-01-01",
+    "4713-02-28 BC",
+    "99999-12-31 23:59:59.999999+05:30",
+    "294276-12-31 23:59:59",
+    "4714-11-24 BC",
+    "0044-03-15 12:00 BC",
+    "0001-02-29 00:00:00+00 bc",
+    "0001-01-01 AD",
+)
+
+
+@pytest.mark.parametrize("text", FAR)
+def test_moments_that_only_postgresql_knows(ruler: Connection, text: str) -> None:
+    """And what we write of them is the same moment to the server."""
+    moment = timestamp(text)
+    assert moment == _server_says(ruler, text)
+    assert moment == _server_says(ruler, str(moment))
+
+
+@pytest.mark.parametrize(
+    "text", ["294277-01-01", "4714-11-23 BC", "999999-01-01", "0000-01-01", "0000-01-01 BC"]
+)
+def test_moments_beyond_postgresql(ruler: Connection, text: str) -> None:
+    with pytest.raises(ValueProblem, match=f"read '{text}'"):
+        timestamp(text)
+    with pytest.raises(psycopg.Error):
+        ruler.execute(sql.SQL("SELECT {}::timestamptz").format(sql.Literal(text)))
 
 
 def test_moments() -> None:
-    assert timestamp(date(2027, 1, 31)) == datetime(2027, 1, 31, tzinfo=UTC)
-    assert timestamp(datetime.fromisoformat("2027-01-31 12:00")) == datetime(2027, 1, 31, 12, tzinfo=UTC)
-    assert timestamp("2027-01-31 12:00 UTC") == datetime(2027, 1, 31, 12, tzinfo=UTC)
-    assert timestamp("Infinity") == "infinity"
+    noon = timestamp("2027-01-31 12:00:00+00")
+    assert timestamp(date(2027, 1, 31)) == timestamp("2027-01-31")
+    assert timestamp(datetime.fromisoformat("2027-01-31 12:00")) == noon
+    assert timestamp("2027-01-31 12:00 UTC") == noon
+    assert str(noon) == "2027-01-31 12:00:00+00:00"
+    assert timestamp("-infinity") < timestamp("4714-11-24 BC") < noon < timestamp("99999-01-01") < NEVER_ENDS
     with pytest.raises(ValueProblem, match="2027-13-01"):
         timestamp("2027-13-01")
 
 
-TYPES = (
-    "int",
-    "int2",
-    "int4",
-    "int8",
-    "integer",
-    "bigint",
-    "smallint",
-    "bool",
-    "boolean",
-    "float",
-    "float4",
-    "float8",
-    "float(24)",
-    "float(25)",
-    "real",
-    "varchar",
-    "varchar(9)",
-    "char(3)",
-    "text",
-    "timestamptz",
-    "timestamp",
-    "time",
-    "timetz",
-    "timestamp(3)",
-    "timestamptz(3)",
-    "numeric",
-    "numeric(9)",
-    "decimal(9,2)",
-    "dec",
-    "varbit",
-    "varbit(5)",
-    "bit(5)",
-    "bytea",
-    "int[]",
-    "int[][]",
-    "int4[3]",
-    "varchar(9)[]",
-    "timestamptz[]",
-    "uuid",
-    "jsonb",
-    "DOUBLE PRECISION",
-    "timestamp with time zone",
-    "timestamp (3) without time zone",
-    "time(2) with time zone",
-    "Int array",
-    "character varying(4)",
-    "national character varying(4)",
-    "pg_catalog.int4",
-    "pg_catalog.text",
-    "regclass",
-    "bit varying(3)[]",
-    "numeric( 9 , 2 )",
-    "int ARRAY[4]",
-    "interval",
+ENCODING_ALIASES = (
+    *(
+        "unicode",
+        "utf-8",
+        "ISO 8859-1",
+        "Windows-1252",
+        "latin1",
+        "alt",
+        "abc",
+        "win",
+        "koi8",
+        "sql-ascii",
+        "tcvn-5712",
+    ),
+    *(
+        "vscii",
+        "mskanji",
+        "shift_jis",
+        "windows932",
+        "windows936",
+        "windows949",
+        "windows950",
+        "euc-jis-2004",
+    ),
+    *(f"iso-8859-{number}" for number in (*range(1, 11), *range(13, 17))),
 )
-
-
-@pytest.mark.parametrize("spelling", TYPES)
-def test_types_are_named_as_the_server_names_them(ruler: Connection, spelling: str) -> None:
-    with ruler.transaction(force_rollback=True):
-        ruler.execute(f"CREATE TEMP TABLE typed (a {spelling})")
-        query = (
-            "SELECT format_type(atttypid, atttypmod) FROM pg_attribute "
-            "WHERE attname = 'a' AND attrelid = 'typed'::regclass"
-        )
-        assert ruler.execute(query).fetchone() == (type_name(spelling),)
-
-
-@pytest.mark.parametrize("spelling", ["", "int[", "varchar(9", "a b)", "text)"])
-def test_what_is_no_type_is_refused(spelling: str) -> None:
-    with pytest.raises(ValueProblem, match="no name of a type"):
-        type_name(spelling)
-
-
-def test_quoted_types_are_left_alone() -> None:
-    assert type_name('"Int"') == '"Int"'
-    assert type_name('app."My Kind"[]') == 'app."My Kind"[]'
+ICU_LOCALES = (
+    *(
+        "en_US",
+        "EN-us",
+        "en_US.UTF-8",
+        "en-US-u-kn-true",
+        "en-US-u-kn",
+        "de_DE@collation=phonebook",
+        "de-DE-x-icu",
+    ),
+    *(
+        "",
+        "root",
+        "und",
+        "C",
+        "c",
+        "POSIX",
+        "en_US_POSIX",
+        "zh_Hant_TW",
+        "@colStrength=secondary",
+        "iw",
+        "en_US@EURO",
+    ),
+    *("en-US-u-kn-true-kc-true", "en@colStrength=secondary;colCaseLevel=yes", "en-u-ks-level2", "sr_Latn_RS"),
+)
 
 
 def test_encodings_are_named_as_the_server_names_them(ruler: Connection) -> None:
@@ -596,9 +612,36 @@ def test_encodings_are_named_as_the_server_names_them(ruler: Connection) -> None
     for name in names:
         assert encoding_name(name) == name
         assert encoding_name(name.lower().replace("_", "-")) == name
-    for alias in ("unicode", "utf-8", "iso-8859-1", "Windows-1252", "latin1"):
+    for alias in ENCODING_ALIASES:
         row = ruler.execute("SELECT pg_encoding_to_char(pg_char_to_encoding(%s))", (alias,)).fetchone()
         assert row == (encoding_name(alias),)
+
+
+@pytest.mark.parametrize("spelling", ICU_LOCALES)
+def test_icu_locales_are_the_ones_that_the_server_stores(server17: Cluster, spelling: str) -> None:
+    with server17.open() as connection:
+        connection.execute(
+            sql.SQL("CREATE COLLATION pg_temp.made (provider = icu, locale = {})").format(spelling)
+        )
+        row = connection.execute("SELECT colllocale FROM pg_collation WHERE collname = 'made'").fetchone()
+        connection.rollback()
+    assert row is not None
+    assert icu_locale(str(row[0])) == icu_locale(spelling)
+
+
+def test_icu_locales_that_differ() -> None:
+    others = (
+        "en-US",
+        "en-GB",
+        "en",
+        "und",
+        "C",
+        "en-US-u-kn",
+        "en-US-u-kn-false",
+        "en@collation=phonebook",
+        "de-x-icu",
+    )
+    assert len({icu_locale(other) for other in others}) == len(others)
 
 
 def test_locales() -> None:

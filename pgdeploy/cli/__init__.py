@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +24,7 @@ from pgdeploy.cli.shared import (
     Name,
     Names,
     NoCommands,
+    Specs,
     SshConfig,
     Yes,
     confirmed,
@@ -31,7 +34,7 @@ from pgdeploy.cli.shared import (
     print_json,
     say,
 )
-from pgdeploy.connection.server import BUDGET
+from pgdeploy.connection.server import BUDGET, seconds
 
 if TYPE_CHECKING:
     from pgdeploy.check import Finding
@@ -71,12 +74,20 @@ class UpOn(StrEnum):
     CONTAINER = "container"
 
 
+def _seconds(text: str) -> float:
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 OnOption = Annotated[On, typer.Option("--on", help="where the spec is realised")]
 Dsn = Annotated[
     str | None, typer.Option("--dsn", help="libpq connection string instead of the spec's connect:")
 ]
 Timeout = Annotated[
-    float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="how long one read or probe may take")
+    float,
+    typer.Option("--timeout", metavar="SECONDS", parser=_seconds, help="how long one read or probe may take"),
 ]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="with --on embedded: keep the cluster here")]
 
@@ -121,7 +132,32 @@ def _run() -> None:
         say(f"pgdeploy: {place}{error.strerror or error}", err=True)
     except UsageError as error:
         # click's own 2 would say: there are changes
-        error.show()
+        if error.format_message().startswith("Usage:"):
+            error.show()  # no argument at all: the help
+        else:
+            say(*_misspelt(error), err=True)
+
+
+def _misspelt(error: Any) -> tuple[str, str]:
+    """What is wrong with the command line, and whose help to read."""
+    said = error.format_message()
+    for theirs, ours in _WORDING:
+        said = re.sub(theirs, ours, said)
+    command = error.ctx.command_path if error.ctx is not None else "pgdeploy"
+    return f"pgdeploy: {said}", f"{command} --help says what is allowed"
+
+
+_WORDING = (
+    (r"^Invalid value: ", ""),
+    (r"^Invalid value for '?(-[\w-]+)[^:]*: ", r"\1: "),
+    (r"\bValue error, ", ""),
+    (
+        r"^Got unexpected extra argument(?:s|\(s\))? \((.*)\)$",
+        r"nothing may stand behind the target, and here stands: \1",
+    ),
+    (r"^Missing argument '?(\w+)'?\.?$", r"Missing argument: \1"),
+)
+"""The wording of the library under typer, and ours."""
 
 
 def _say_ended(how: str) -> None:
@@ -152,6 +188,7 @@ def _options(
 def lint(
     targets: Annotated[list[str] | None, typer.Argument(help="targets: names, globs or paths")] = None,
     explain: Annotated[str | None, typer.Option("--explain", metavar="ID", help="what a rule means")] = None,
+    specs: Specs = None,
     no_commands: NoCommands = False,
     json: Json = False,
 ) -> None:
@@ -192,6 +229,7 @@ def plan(
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     timeout: Timeout = BUDGET,
+    specs: Specs = None,
     no_commands: NoCommands = False,
     json: Json = False,
     out: Annotated[
@@ -203,7 +241,9 @@ def plan(
     from pgdeploy.new_file import write_file
     from pgdeploy.one_line import json_text
 
-    with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout)) as gate:
+    if out is not None:
+        _require_writable("--out", out)
+    with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout, new_cluster=True)) as gate:
         planned = gate.plan()
         data = saved_plan.as_data(planned, gate)
         if out is not None:
@@ -225,6 +265,7 @@ def apply(
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     timeout: Timeout = BUDGET,
+    specs: Specs = None,
     no_commands: NoCommands = False,
     yes: Yes = False,
     saved: Annotated[
@@ -242,11 +283,10 @@ def apply(
 ) -> None:
     """Bring the server to the spec, then prove it. Exit 0: it conforms; 2: some drift stays; 1: error."""
     from pgdeploy import render_plan, saved_plan
-    from pgdeploy.apply import apply as make
 
     _require_duration("--lock-timeout", lock_timeout)
     approved = None if saved is None else saved_plan.load(saved)
-    with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout)) as gate:
+    with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout, new_cluster=True)) as gate:
         planned = gate.plan()
         if approved is not None:
             approved.require_same(planned, gate, destructive=allow_destructive)
@@ -256,9 +296,18 @@ def apply(
         if planned.changes:
             if not yes and not confirmed("Make", "change", len(planned.changes)):
                 raise typer.Exit(ERROR)
-            make(planned, gate.server, lock_timeout=lock_timeout)
+            approve = partial(_approve_rest, gate, yes=yes)
+            planned = gate.apply(planned, lock_timeout, approve)
         code = _prove(gate, planned)
     raise typer.Exit(code)
+
+
+def _approve_rest(gate: Gate, rest: Plan, *, yes: bool) -> bool:
+    """Show what was planned when the extensions were there, and ask again where the first part was asked."""
+    from pgdeploy import render_plan
+
+    say("", *render_plan.lines(rest, gate))
+    return yes or confirmed("Make", "more change", len(rest.changes))
 
 
 def _prove(gate: Gate, planned: Plan) -> int:
@@ -283,6 +332,7 @@ def check(
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     timeout: Timeout = BUDGET,
+    specs: Specs = None,
     no_commands: NoCommands = False,
     no_probes: Annotated[bool, typer.Option("--no-probes", help="the catalogue only")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="print what conforms, too")] = False,
@@ -337,6 +387,7 @@ def up(
     ssh_config: SshConfig = None,
     timeout: Timeout = BUDGET,
     allow_restart: vm.AllowRestart = False,
+    specs: Specs = None,
     no_commands: NoCommands = False,
 ) -> None:
     """Make the VM, deploy host and SQL with pyinfra, ask the gate. Exit 0: all conforms; 2: drift; 1: where it failed.
@@ -390,7 +441,15 @@ def schema() -> None:
 # -- shared --------------------------------------------------------------------------------------------
 
 
-def _way(on: On, dsn: str | None, ssh_config: Path | None, data_dir: Path | None, timeout: float) -> Way:
+def _way(
+    on: On,
+    dsn: str | None,
+    ssh_config: Path | None,
+    data_dir: Path | None,
+    timeout: float,
+    *,
+    new_cluster: bool = False,
+) -> Way:
     from pgdeploy.gate import Way
     from pgdeploy.target import ssh_config_of_environment
 
@@ -400,7 +459,18 @@ def _way(on: On, dsn: str | None, ssh_config: Path | None, data_dir: Path | None
         raise typer.BadParameter("--dsn and --ssh-config go with --on live")
     if on is On.LIVE and dsn is None and ssh_config is None:
         ssh_config = ssh_config_of_environment()
-    return Way(str(on), dsn, ssh_config, data_dir, timeout)
+    return Way(str(on), dsn, ssh_config, data_dir, timeout, new_cluster)
+
+
+def _require_writable(option: str, file: Path) -> None:
+    """Before a server is asked."""
+    from pgdeploy.errors import PgdeployError
+    from pgdeploy.new_file import require_writable
+
+    try:
+        require_writable(file)
+    except OSError as error:
+        raise PgdeployError(f"{option} {file}: {error.strerror}") from None
 
 
 def _require_duration(option: str, text: str) -> None:

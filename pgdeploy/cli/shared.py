@@ -43,6 +43,24 @@ NoCommands = Annotated[
         help="refuse a spec that would run a command here or read files beyond its folder",
     ),
 ]
+
+
+def _choose_folder(given: Path | None) -> None:
+    if given is not None:
+        from pgdeploy.target import choose_folder
+
+        choose_folder(given)
+
+
+Specs = Annotated[
+    Path | None,
+    typer.Option(
+        "--specs",
+        metavar="DIR",
+        callback=_choose_folder,
+        help="the folder of specs (default: $PGDEPLOY_SPECS or specs)",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
 
 
@@ -86,10 +104,10 @@ def load_one(name: str) -> Target:
 
 def confirmed(verb: str, noun: str, number: int) -> bool:
     """Whether somebody who is there says yes."""
-    if not sys.stdin.isatty():
-        say(f"pgdeploy: nobody to ask; give --yes to {verb.lower()} these {noun}s", err=True)
-        return False
     which = f"this {noun}" if number == 1 else f"these {number} {noun}s"
+    if not sys.stdin.isatty():
+        say(f"pgdeploy: not a terminal; pass --yes to {verb.lower()} {which}", err=True)
+        return False
     return typer.confirm(f"{verb} {which}?", default=False)
 
 

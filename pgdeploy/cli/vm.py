@@ -15,6 +15,7 @@ from pgdeploy.cli.shared import (
     Json,
     Name,
     NoCommands,
+    Specs,
     SshConfig,
     Yes,
     confirmed,
@@ -38,7 +39,7 @@ AllowRestart = Annotated[bool, typer.Option("--allow-restart", help="restart the
 
 
 @app.command()
-def plan(target: Name, json: Json = False, no_commands: NoCommands = False) -> None:
+def plan(target: Name, json: Json = False, specs: Specs = None, no_commands: NoCommands = False) -> None:
     """Print what would make the VM as the spec says. Exit 0: nothing to do; 2: steps, or drift; 1: error."""
     from pgdeploy.resources.vm.fact import read_vm
     from pgdeploy.vm import render
@@ -59,6 +60,7 @@ def apply(
     yes: Yes = False,
     allow_restart: AllowRestart = False,
     ssh_config: SshConfig = None,
+    specs: Specs = None,
     no_commands: NoCommands = False,
 ) -> None:
     """Make the VM as the spec says, and wait until ssh reaches it. Exit 0: it is so; 2: some drift stays; 1: error."""
@@ -107,7 +109,9 @@ def make(
 
 
 @app.command()
-def start(target: Name, ssh_config: SshConfig = None, no_commands: NoCommands = False) -> None:
+def start(
+    target: Name, ssh_config: SshConfig = None, specs: Specs = None, no_commands: NoCommands = False
+) -> None:
     """Start the VM, and wait until ssh reaches it."""
     from pgdeploy.target import ssh_way
     from pgdeploy.vm import power
@@ -127,6 +131,7 @@ def stop(
     force: Annotated[
         bool, typer.Option("--force", help="pull the plug; the server recovers at its start")
     ] = False,
+    specs: Specs = None,
     no_commands: NoCommands = False,
 ) -> None:
     """Shut the VM down, and wait until it is."""
@@ -141,8 +146,10 @@ def stop(
 def destroy(
     target: Name,
     confirm: Annotated[
-        str | None, typer.Option("--confirm", metavar="NAME", help="the VM's name, where nobody can be asked")
+        str | None,
+        typer.Option("--confirm", metavar="NAME", help="the VM's name, where there is no terminal to ask"),
     ] = None,
+    specs: Specs = None,
     no_commands: NoCommands = False,
 ) -> None:
     """Destroy the VM and its disks, after its name is typed; never one that no spec made, or that is protected."""
@@ -156,7 +163,7 @@ def destroy(
     say(f"VM {machine.id} ({machine.name}) on {machine.node} {state}. Lost with it: {lost}")
     if confirm is None:
         if not sys.stdin.isatty():
-            say("pgdeploy: nobody to ask; give --confirm and the VM's name", err=True)
+            say("pgdeploy: not a terminal; pass --confirm and the VM's name", err=True)
             raise typer.Exit(ERROR)
         confirm = typer.prompt("Type its name to destroy it", default="", show_default=False)
     if confirm != machine.name:

@@ -16,8 +16,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgdeploy.connection.libpq import isolated, take_environment
-from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
+from pgdeploy.connection.libpq import environment_of_children, isolated, take_environment
+from pgdeploy.connection.server import MAINTENANCE, Server
 from pgdeploy.errors import TargetError
 from pgdeploy.signals import finishing
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import psycopg
-
-    from pgdeploy.secret import Secret
 
 OS_USER = "postgres"
 CONNECT_TIMEOUT = 10
@@ -81,27 +79,23 @@ class BridgeServer(Server):
     def _prepare(self) -> None:
         """What comes before the first connection; raises TargetError."""
 
-    def open(
-        self,
-        database: str | None = None,
-        *,
-        user: str | None = None,
-        password: Secret | None = None,
-        application_name: str = APPLICATION,
-        configured: bool = True,
+    def _way_in(self, user: str | None, application_name: str) -> dict[str, object]:
+        return isolated(
+            {
+                "host": str(self._folder),
+                "user": user or OS_USER,
+                "dbname": MAINTENANCE,
+                "application_name": application_name,
+                "connect_timeout": 3 * CONNECT_TIMEOUT,
+            }
+        )
+
+    def _session(
+        self, options: dict[str, object], *, configured: bool
     ) -> psycopg.Connection[tuple[object, ...]]:
         self._prepare()
-        options: dict[str, object] = {
-            "host": str(self._folder),
-            "user": user or OS_USER,
-            "dbname": database or MAINTENANCE,
-            "application_name": application_name,
-            "connect_timeout": 3 * CONNECT_TIMEOUT,
-        }
-        if password is not None:
-            options["password"] = password.reveal()
         try:
-            return self._session(isolated(options), configured=configured)
+            return super()._session(options, configured=configured)
         except TargetError as error:
             # when the command or the bridge failed, theirs is the word that helps, not libpq's
             raise TargetError(
@@ -127,8 +121,11 @@ class BridgeServer(Server):
                 ours, _ = self._listener.accept()
                 with ours, self._said.open("ab") as errors:
                     end = ours.fileno()
+                    environment = environment_of_children()
                     self._sessions.append(
-                        subprocess.Popen(self._command(), stdin=end, stdout=end, stderr=errors)
+                        subprocess.Popen(
+                            self._command(), stdin=end, stdout=end, stderr=errors, env=environment
+                        )
                     )
 
     def _last_word(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pgdeploy import conninfo
 from pgdeploy.connection.libpq import service
-from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
+from pgdeploy.connection.server import MAINTENANCE, Server
 from pgdeploy.errors import TargetError
 from pgdeploy.secret import Secret, mask
 
@@ -41,16 +41,7 @@ class DsnServer(Server):
         if options.get("port"):
             self.address += f":{options['port']}"
 
-    def open(
-        self,
-        database: str | None = None,
-        *,
-        user: str | None = None,
-        password: Secret | None = None,
-        application_name: str = APPLICATION,
-        configured: bool = True,
-    ) -> psycopg.Connection[tuple[object, ...]]:
-        default = self._options.get("dbname") or os.environ.get("PGDATABASE") or MAINTENANCE
+    def _way_in(self, user: str | None, application_name: str) -> dict[str, object]:
         options: dict[str, object] = {
             "connect_timeout": CONNECT_TIMEOUT,
             "application_name": application_name,
@@ -58,14 +49,18 @@ class DsnServer(Server):
             **({"service": name} if (name := service()) is not None else {}),
             **self._options,
         }
-        options["dbname"] = database or default
+        options["dbname"] = self._options.get("dbname") or os.environ.get("PGDATABASE") or MAINTENANCE
         options["require_auth"] = self._require_auth or REQUIRE_AUTH
         if user is not None:
-            options |= {"user": user, "password": password.reveal() if password else ""}
-            if not password:
-                del options["password"]
+            options["user"] = user
+            options.pop("password", None)
+        return options
+
+    def _session(
+        self, options: dict[str, object], *, configured: bool
+    ) -> psycopg.Connection[tuple[object, ...]]:
         try:
-            return self._session(options, configured=configured)
+            return super()._session(options, configured=configured)
         except TargetError as error:
             raise type(error)(_explained(str(error), options)) from error
 

@@ -21,9 +21,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pgdeploy.connection.file_time import outlast
 from pgdeploy.connection.home import DATA, LOCK, LOG, Home
 from pgdeploy.connection.libpq import isolated, take_environment
-from pgdeploy.connection.server import APPLICATION, MAINTENANCE, Server
+from pgdeploy.connection.server import MAINTENANCE, Server
 from pgdeploy.errors import MissingExtra, TargetError
 from pgdeploy.secret import stand_ins
 from pgdeploy.signals import finishing
@@ -31,9 +32,7 @@ from pgdeploy.signals import finishing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import psycopg
-
-    from pgdeploy.secret import Secret, SecretRef
+    from pgdeploy.secret import SecretRef
 
 SERVER_USER = "nobody"
 """Who the server runs as when we are root: PostgreSQL refuses to run as root."""
@@ -91,6 +90,8 @@ class Cluster(Server):
         self.home = home
         self.data = home / DATA
         self.log = home / LOG
+        self.made = False
+        """Whether there was no cluster before `start`."""
         self.superuser = superuser
         self.address = f"embedded PostgreSQL in {home}"
         self._bin = bin
@@ -123,7 +124,8 @@ class Cluster(Server):
             self._give_to_server(self._sockets)
             if not self._home.has_data("PG_VERSION"):
                 self._initdb()
-            self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
+                self.made = True
+            self._start_or_take_back()
         except BaseException:
             self.stop()
             raise
@@ -150,38 +152,49 @@ class Cluster(Server):
             TargetError: the server refused to start with the new settings; it runs with the old ones.
         """
         self._pg_ctl("stop", "-m", "fast", check=False)
-        try:
-            self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
-        except TargetError as error:
-            if (worked := self._home.folder.read(_WORKED)) is not None:
-                self._home.write_data(_AUTO, worked.data)
-            self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
+        if (error := self._start_or_take_back()) is not None:
             raise TargetError(
                 f"the settings from before are back, because with the new ones: {error}"
             ) from error
+
+    def _start_or_take_back(self) -> TargetError | None:
+        """Start; when that fails, with the settings that the last start worked with. Gives what failed with the new.
+
+        Raises:
+            TargetError: it does not start with the old ones either, or there are none; its settings stay as they are.
+        """
+        new, worked = self._home.data(_AUTO) or b"", self._home.folder.read(_WORKED)
+        failed = None
+        try:
+            self._pg_start()
+        except TargetError as error:
+            if worked is None or worked.data == new:
+                raise
+            failed = error
+            self._home.write_data(_AUTO, worked.data)
+            try:
+                self._pg_start()
+            except TargetError:
+                self._home.write_data(_AUTO, new)
+                raise error from None
         self._home.folder.write(_WORKED, self._home.data(_AUTO) or b"", None, 0o600)
+        return failed
+
+    def _pg_start(self) -> None:
+        self._pg_ctl("start", "-l", str(self.log), "-o", self._server_options())
 
     # -- use -----------------------------------------------------------------------------------------
 
-    def open(
-        self,
-        database: str | None = None,
-        *,
-        user: str | None = None,
-        password: Secret | None = None,
-        application_name: str = APPLICATION,
-        configured: bool = True,
-    ) -> psycopg.Connection[tuple[object, ...]]:
-        options: dict[str, object] = {
-            "host": str(self._sockets),
-            "user": user or self.superuser,
-            "dbname": database or MAINTENANCE,
-            "application_name": application_name,
-            "connect_timeout": CONNECT_TIMEOUT,
-        }
-        if password is not None:
-            options["password"] = password.reveal()
-        return self._session(isolated(options), configured=configured)
+    def _way_in(self, user: str | None, application_name: str) -> dict[str, object]:
+        return isolated(
+            {
+                "host": str(self._sockets),
+                "user": user or self.superuser,
+                "dbname": MAINTENANCE,
+                "application_name": application_name,
+                "connect_timeout": CONNECT_TIMEOUT,
+            }
+        )
 
     @property
     def dsn(self) -> str:
@@ -193,6 +206,8 @@ class Cluster(Server):
         self._home.write_data(
             _HBA, (text if whole else self._own_rules() + text).encode("utf-8", "surrogateescape")
         )
+        # a reload that follows is seen to be later
+        outlast()
         return before.decode("utf-8", "surrogateescape")
 
     def inapplicable(self, kind: str, name: str, desired: str) -> str | None:
@@ -247,7 +262,9 @@ class Cluster(Server):
 
     def _server_may(self, path: Path) -> bool:
         """Whether the server's user may run this program, or pass through this directory."""
-        test = subprocess.run(["test", "-x", str(path)], check=False, cwd="/", **self._identity)
+        test = subprocess.run(
+            ["test", "-x", str(path)], check=False, cwd="/", env=_environment(), **self._identity
+        )
         return test.returncode == 0
 
     def _initdb(self) -> None:
@@ -292,8 +309,7 @@ class Cluster(Server):
                 check=False,
                 cwd="/",
                 process_group=0,
-                # nothing of ours: our environment may hold the secrets of a spec
-                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+                env=_environment(),
                 **self._identity,
             )
             output.seek(0)
@@ -321,6 +337,11 @@ _SOCKETS = "pgdeploy-"
 
 _WITH_SOCKETS = 5
 """Lines of postmaster.pid up to the one that names that folder."""
+
+
+def _environment() -> dict[str, str]:
+    """Of the server and its programs: nothing of ours, which may hold the secrets of a spec."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
 def _runs(pid: str) -> bool:
@@ -405,15 +426,17 @@ class Embedded(Cluster):
                 shutil.rmtree(self._thrown_away, ignore_errors=True)
 
 
-def start_embedded(major: int, home: Path | None) -> Embedded:
-    """Start the embedded server.
+def start_embedded(major: int, home: Path | None, *, make: bool = True) -> Embedded:
+    """Start the embedded server; without `make` only on a cluster that is there already.
 
     Raises:
         MissingExtra: the wheel is not installed.
-        TargetError: it does not start.
+        TargetError: there is no cluster, or it does not start.
     """
     if home is None:
         remove_stale(wheel_bin(major))
+    elif not make:
+        _require_cluster(home)
     server = Embedded(major, home.absolute() if home else None)
     try:
         server.start()
@@ -421,6 +444,19 @@ def start_embedded(major: int, home: Path | None) -> Embedded:
         server.close()
         raise
     return server
+
+
+def _require_cluster(home: Path) -> None:
+    """Nobody learns from a new, empty cluster what a misspelt folder holds. Raises TargetError."""
+    if os.path.lexists(home / DATA / "PG_VERSION"):
+        return
+    if os.path.lexists(home / "PG_VERSION"):
+        raise TargetError(
+            f"{home}: this is a data directory of PostgreSQL itself; --data-dir takes a folder that pgdeploy apply has "
+            "made. Start that server, and reach it with --dsn"
+        )
+    what = "holds no cluster of pgdeploy" if os.path.lexists(home) else "this folder does not exist"
+    raise TargetError(f"{home}: {what}; check the name, or make a cluster there with pgdeploy apply")
 
 
 _THROW_AWAY = "pgdeploy-embedded-"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,16 @@ from urllib.parse import quote
 
 from pgdeploy.connection import remote
 from pgdeploy.connection.bridge import last_word
+from pgdeploy.connection.libpq import foreign_variables
 from pgdeploy.errors import MissingExtra, TargetError
 
 if TYPE_CHECKING:
     from pgdeploy.connection.login import Login
+
+
+def _forget_libpq() -> str:
+    names = " ".join(name for name in foreign_variables() if re.fullmatch(r"\w+", name, re.ASCII))
+    return f"unset {names}; " if names else ""
 
 
 class Host:
@@ -52,7 +59,11 @@ class Host:
         except ImportError:
             raise MissingExtra("host", "looking at a host") from None
         self._prepare()
-        return testinfra.get_host(self._name, **self._options)
+        host = testinfra.get_host(self._name, **self._options)
+        run = host.backend.run_local
+        # testinfra has no word for the environment of its ssh and docker; it runs them by a shell
+        host.backend.run_local = lambda command, *words: run(f"{_forget_libpq()}{command}", *words)
+        return host
 
     def ask(self, script: str, question: object) -> Any:
         """The JSON that a Python script prints, run on the host as root by one command.

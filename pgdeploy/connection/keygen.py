@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
+from pgdeploy.connection.libpq import environment_of_children
 from pgdeploy.errors import TargetError
 
 
@@ -21,6 +22,7 @@ def keygen(*arguments: str, may_fail: bool = False) -> str:
             text=True,
             errors="replace",
             check=False,
+            env=environment_of_children(),
         )
     except OSError as error:
         raise TargetError(f"cannot run ssh-keygen: {error.strerror}") from None

@@ -1,7 +1,7 @@
 """What libpq takes from the environment: for a DSN as in psql, for servers of our own nothing at all.
 
 A server of our own is reached by a socket of our own. A PGPORT, a PGSERVICE or a PGREQUIREAUTH in the environment is
-meant for another one.
+meant for another one. Programs that we start get none of it: a PGPASSWORD is not ssh's business.
 """
 
 from __future__ import annotations
@@ -41,6 +41,17 @@ def take_environment() -> None:
 def service() -> str | None:
     """The service of PGSERVICE, for a connection by DSN."""
     return os.environ.get("PGSERVICE") or _taken.get("PGSERVICE") or None
+
+
+def foreign_variables() -> list[str]:
+    """What stands in the environment for libpq and is not for other programs: a password, files, addresses."""
+    return [name for name in os.environ if name.startswith("PG") and not name.startswith("PGDEPLOY_")]
+
+
+def environment_of_children() -> dict[str, str]:
+    """The environment for ssh, docker and other programs that have no use for libpq's variables."""
+    foreign = set(foreign_variables())
+    return {name: value for name, value in os.environ.items() if name not in foreign}
 
 
 def isolated(options: Mapping[str, object]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from pgdeploy.connection.bridge import CONNECT_TIMEOUT, last_word
+from pgdeploy.connection.libpq import environment_of_children
 from pgdeploy.errors import TargetError
 from pgdeploy.signals import finishing
 
@@ -77,6 +78,7 @@ class Login:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
+                env=environment_of_children(),
             ).returncode
         except OSError as error:
             raise TargetError(f"{self.address}: cannot run ssh: {error.strerror}") from error
@@ -116,6 +118,7 @@ def effective(host: str, options: Sequence[str]) -> dict[str, list[str]]:
             text=True,
             check=False,
             stdin=subprocess.DEVNULL,
+            env=environment_of_children(),
         )
     except OSError as error:
         raise TargetError(f"cannot run ssh: {error.strerror}") from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pgdeploy.check import Inapplicable
 from pgdeploy.connection.container import ContainerServer
+from pgdeploy.connection.libpq import environment_of_children
 from pgdeploy.connection.ssh import SshServer
 from pgdeploy.errors import Unreadable
 
@@ -59,7 +60,14 @@ def _resolved(host: str) -> str:
 
 def _said(command: list[str]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, check=True, stdin=subprocess.DEVNULL, timeout=10)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            timeout=10,
+            env=environment_of_children(),
+        )
     except (OSError, subprocess.SubprocessError) as error:
         raise Unreadable(f"{command[0]}: {error}") from None
     return done.stdout.decode(errors="replace")

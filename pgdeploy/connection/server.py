@@ -22,12 +22,26 @@ APPLICATION = "pgdeploy"
 BUDGET = 60.0
 """Seconds that one bulk read may take, unless --timeout says otherwise."""
 
+LONGEST = 86400
+
+
+def seconds(text: str) -> float:
+    """What --timeout says. Raises ValueError with what is allowed."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if 0.1 <= number <= LONGEST:
+        return number
+    raise ValueError(f"read {str(text)!r}; allowed: a number of seconds from 0.1 to {LONGEST}")
+
+
 MAINTENANCE = "postgres"
 """The database for work on the whole server. One name for everybody, as advisory locks are per database."""
 
 
 class Server:
-    """One running server. Subclasses open connections; what they cannot do stays refused here.
+    """One running server. Subclasses say the way in; what they cannot do stays refused here.
 
     `address` is what messages call it. `can_restart` and `can_write_hba` tell the plan which changes are
     ours to make.
@@ -63,6 +77,15 @@ class Server:
         Raises:
             TargetError: the server cannot be reached or refuses the login, or a pooler answers; one line, no secret.
         """
+        options = self._way_in(user, application_name)
+        if database:
+            options["dbname"] = database
+        if password is not None:
+            options["password"] = password.reveal()
+        return self._session(options, configured=configured)
+
+    def _way_in(self, user: str | None, application_name: str) -> dict[str, object]:
+        """libpq's options for the maintenance database; subclasses give them. As `user`, they hold no password."""
         raise NotImplementedError
 
     def _session(

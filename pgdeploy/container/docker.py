@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
+from pgdeploy.connection.libpq import environment_of_children
 from pgdeploy.errors import TargetError
 
 
@@ -27,7 +28,12 @@ def attempt(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str
     """
     try:
         return subprocess.run(
-            ["docker", *arguments], input=stdin, capture_output=True, encoding="utf-8", check=False
+            ["docker", *arguments],
+            input=stdin,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            env=environment_of_children(),
         )
     except OSError as error:
         raise TargetError(f"a container needs docker, and it cannot be run: {error.strerror}") from None

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from hashlib import sha256
 
+from pgdeploy.connection.libpq import environment_of_children
 from pgdeploy.container.docker import attempt, docker, reason, require_engine
 from pgdeploy.container.system import CODENAMES
 from pgdeploy.errors import TargetError
@@ -86,7 +87,12 @@ def _bootstrap(codename: str, tag: str) -> None:
     command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", codename, "-"]
     with (
         subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,
+            env=environment_of_children(),
         ) as making,
         ended_with_us(making),
     ):
@@ -95,6 +101,7 @@ def _bootstrap(codename: str, tag: str) -> None:
             stdin=making.stdout,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            env=environment_of_children(),
         )
         if making.stdout is not None:
             making.stdout.close()  # or mmdebstrap would wait for us when docker is gone

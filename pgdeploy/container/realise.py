@@ -34,7 +34,7 @@ def realise(target: Target, socket_path: str, note: Note) -> ContainerServer:
     try:
         made = stand_ins(spec.secrets)
         if made:
-            note(f"not set, so the container has passwords of its own for: {', '.join(made)}")
+            note(f"not set in the environment, so the container uses made-up passwords: {', '.join(made)}")
         os.environ.update(made)  # for the probes, which log in with them
         deploy(target, throw_away.ssh_config, note, throw_away=True)
         return ContainerServer(throw_away.container, socket_path, throw_away.close)

@@ -25,15 +25,46 @@ def names(words: Iterable[str], keywords: Iterable[str]) -> str:
 
 
 def name(word: str) -> str:
-    """A name in quotes; the + of a group stands before them.
+    """A name in quotes; the + of a group stands before them. A word in quotes is the name in them, whatever it is.
 
     Raises:
         ValueProblem: it cannot stand in the file.
     """
     if not word:
         raise ValueProblem("a name in pg_hba.conf cannot be empty")
+    inner = named(word)
+    if inner is not None:
+        return quoted(inner)
     prefix = "+" if word.startswith("+") and len(word) > 1 else ""
     return prefix + quoted(word.removeprefix(prefix))
+
+
+def word(name: str, keywords: Iterable[str]) -> str:
+    """How a spec says this very name: in double quotes where the bare word would mean something else."""
+    is_group = name.startswith("+") and len(name) > 1
+    if is_group or name in tuple(keywords) or named(name) is not None:
+        return '"' + name.replace('"', '""') + '"'
+    return name
+
+
+def named(word: str) -> str | None:
+    """The name that a word in double quotes stands for; None for a bare word."""
+    return word[1:-1].replace('""', '"') if _IN_QUOTES.fullmatch(word) else None
+
+
+def bare(said: str) -> str:
+    """The name that a word speaks of, be it a group's."""
+    inner = named(said)
+    return said.removeprefix("+") if inner is None else inner
+
+
+def one_spelling(said: str, keywords: Iterable[str]) -> str:
+    """A word of a spec without quotes that change nothing."""
+    inner = named(said)
+    return said if inner is None else word(inner, keywords)
+
+
+_IN_QUOTES = re.compile(r'"(?:[^"]|"")+"', re.DOTALL)
 
 
 def address(text: str) -> str:

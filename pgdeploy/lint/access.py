@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgdeploy.check import name
+from pgdeploy.format import pg_hba
 from pgdeploy.lint.people import superusers
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
@@ -21,7 +22,8 @@ from pgdeploy.lint.way import (
 )
 from pgdeploy.problem import near_misses
 from pgdeploy.resources.database import TEMPLATES
-from pgdeploy.resources.hba import KEYWORDS, HbaRuleSpec
+from pgdeploy.resources.hba import HbaRuleSpec
+from pgdeploy.resources.hbarule import KEYWORDS
 from pgdeploy.spec.suggest import alike
 
 _HBA = documentation("The pg_hba.conf File", "auth-pg-hba-conf")
@@ -120,7 +122,7 @@ def unknown_name(subject: Subject) -> Iterator[Hit]:
     for index, address, entry in addressed(subject.spec.hba):
         for kind, words, known in (("role", entry.user, roles), ("database", entry.database, databases)):
             for word in words:
-                plain = word.removeprefix("+")
+                plain = pg_hba.bare(word)
                 if plain in known or word.startswith("/") or plain.startswith("pg_"):
                     continue
                 compared += 1

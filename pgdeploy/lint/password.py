@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time
 
 from pgdeploy.check import name
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
 from pgdeploy.lint.way import PASSWORD_METHODS, ways
-from pgdeploy.values import timestamp
+from pgdeploy.moment import NEVER_ENDS, timestamp
 
 _PASSWORD = documentation("Password Authentication", "auth-password")
 _CREATE_ROLE = documentation("CREATE ROLE", "sql-createrole")
@@ -54,9 +53,9 @@ def expired(subject: Subject) -> Iterator[Hit]:
     false` or `state: absent`; if it is to stay, give it a new password and a new date. A role's end a few
     weeks ahead is worth an entry in somebody's calendar, too."""
     for role, body in subject.roles.items():
-        end = timestamp(body.valid_until) if body.valid_until is not None else "infinity"
-        if isinstance(end, datetime) and end <= datetime.combine(subject.today, time(), UTC):
-            message = f"its password ended on {end:%Y-%m-%d}; write a later date, or `login: false`"
+        end = timestamp(body.valid_until) if body.valid_until is not None else NEVER_ENDS
+        if end <= timestamp(subject.today):
+            message = f"its password ended on {str(end)[:10]}; write a later date, or `login: false`"
             yield Hit(f"role[{name(role)}]", ("roles", role, "valid_until"), message)
 
 

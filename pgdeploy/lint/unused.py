@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgdeploy.check import name
+from pgdeploy.format import pg_hba
 from pgdeploy.lint.privilege import own_lines
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
@@ -39,7 +40,7 @@ def _used_roles(subject: Subject) -> Iterator[str]:
     for line in own_lines(subject):
         yield from line.spec.roles
     for entry in subject.spec.hba or ():
-        yield from (word.removeprefix("+") for word in entry.user)
+        yield from map(pg_hba.bare, entry.user)
     yield from _owners(subject)
 
 
@@ -85,7 +86,7 @@ def _used_databases(subject: Subject) -> Iterator[str]:
     for role in subject.roles.values():
         yield from role.settings_in
     for entry in subject.spec.hba or ():
-        yield from entry.database
+        yield from map(pg_hba.bare, entry.database)
 
 
 RULES = (idle_role, idle_database)

@@ -12,9 +12,11 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import product
 
+from pgdeploy.format import pg_hba
 from pgdeploy.lint.people import members
 from pgdeploy.lint.subject import Subject
 from pgdeploy.resources.hba import HbaRuleSpec
+from pgdeploy.resources.hbarule import USER_KEYWORDS
 
 # What a connection's type is, by the types of rules that match it: encrypted by GSS is not by TLS.
 _TYPES = {
@@ -111,7 +113,8 @@ def _covers_address(first: HbaRuleSpec, later: HbaRuleSpec) -> bool:
 def _covers_user(subject: Subject, rule: HbaRuleSpec, user: str) -> bool:
     if user in rule.user or "all" in rule.user:
         return True
-    return user in subject.roles and matches(subject, rule, user)
+    role = pg_hba.bare(user)
+    return not user.startswith("+") and role in subject.roles and matches(subject, rule, role)
 
 
 def matches(subject: Subject, rule: HbaRuleSpec, role: str) -> bool:
@@ -160,7 +163,7 @@ def _words_of(subject: Subject, role: str) -> frozenset[str]:
     """The words of rules that speak of this role: it shares its ways in with all that have the same."""
     by_word = subject.once(_rules_by_word)
     found = [word for word in subject.once(_expressions) if _searches(word[1:], role)]
-    found += [word for word in ("all", role) if word in by_word]
+    found += [word for word in ("all", pg_hba.word(role, USER_KEYWORDS)) if word in by_word]
     return frozenset([*found, *subject.once(_words_of_groups).get(role, ())])
 
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from pgdeploy.format import pg_hba
+from pgdeploy.resources.hbarule import KEYWORDS, USER_KEYWORDS
 from pgdeploy.resources.membership import of
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.hba import HbaRuleSpec, Match
+    from pgdeploy.resources.hba import HbaRuleSpec
+    from pgdeploy.resources.hbarule import Match
     from pgdeploy.resources.spec import Spec
 
 NO_RULE = "no rule"
@@ -86,7 +89,7 @@ def _type(match: Match, login: Login) -> bool | None:
 
 
 def _database(match: Match, login: Login, groups: Collection[str]) -> bool | None:
-    if "all" in match.database or login.database in match.database:
+    if "all" in match.database or pg_hba.word(login.database, KEYWORDS) in match.database:
         return True
     if "sameuser" in match.database and login.role == login.database:
         return True
@@ -96,7 +99,7 @@ def _database(match: Match, login: Login, groups: Collection[str]) -> bool | Non
 
 
 def _user(match: Match, login: Login, groups: Collection[str]) -> bool | None:
-    if "all" in match.user or login.role in match.user:
+    if "all" in match.user or pg_hba.word(login.role, USER_KEYWORDS) in match.user:
         return True
     if {word[1:] for word in match.user if word.startswith("+")} & set(groups):
         return True

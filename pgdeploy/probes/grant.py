@@ -22,9 +22,8 @@ from pgdeploy.probes.question import Answers, answer
 from pgdeploy.probes.session import session
 from pgdeploy.probes.thing import Things, column_of, read_things, table_of
 from pgdeploy.resources import database, schema
-from pgdeploy.resources.acl import ObjectKey
+from pgdeploy.resources.acl import ObjectKey, shown
 from pgdeploy.resources.grant import Line, lines_of
-from pgdeploy.resources.object import shown
 from pgdeploy.resources.role import absent, names_by_oid, roles
 
 if TYPE_CHECKING:
@@ -69,6 +68,8 @@ class GrantProbes(Resource):
         return self._no_object(facts, line)
 
     def _no_object(self, facts: Facts, line: Line) -> str | None:
+        if unclear := line.unclear(facts):
+            return unclear.why
         there = facts.once(_things, self)
         missing = [shown(key) for key in line.keys_in(facts) if not _is_there(key, there)]
         return f"{listing(missing)} does not exist" if missing else None

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.check import Check, Inapplicable, Outcome, Resource, name
 from pgdeploy.facts import Facts
+from pgdeploy.moment import Moment, timestamp
+from pgdeploy.probes import admission
+from pgdeploy.probes.admission import Undecided, deciding
 from pgdeploy.probes.attempt import Attempt
 from pgdeploy.probes.door import Door, doors
 from pgdeploy.probes.session import server_of, session, sql
+from pgdeploy.probes.way_in import TRUST, way
 from pgdeploy.resources.role import RoleSpec, absent, roles
-from pgdeploy.values import timestamp
 
 if TYPE_CHECKING:
+    from pgdeploy.resources.hba import HbaRuleSpec
     from pgdeploy.resources.spec import Spec
 
 
@@ -26,6 +29,7 @@ class Login(Resource):
     kind: ClassVar[str] = "role"
     spec: RoleSpec
     door: Door
+    whole: Spec
 
     def checks(self) -> Iterator[Check]:
         address, keys = f"role[{name(self.door.role)}]", ("roles", self.door.role, "password")
@@ -48,6 +52,10 @@ class Login(Resource):
 
     def _compare_wrong(self, facts: Facts) -> Outcome:
         desired = "refused with a wrong password"
+        if trusting := self._trusting(facts):
+            raise Inapplicable(
+                f"the spec itself trusts {name(self.door.role)} here: hba[{trusting.match.text}]"
+            )
         role, database, wrong = self.door.wrong(facts)
         if role != self.door.role:
             desired += f" (tried once, as {name(role)}: the same method decides)"
@@ -55,6 +63,16 @@ class Login(Resource):
             why = "" if wrong.asked else ": pg_hba.conf trusts it"
             return Outcome(False, desired, f"let in to {name(database)} with a wrong password{why}")
         return Outcome(True, desired, _text(wrong))
+
+    def _trusting(self, facts: Facts) -> HbaRuleSpec | None:
+        """The rule of the spec that lets it in without a password on our way, where the server does so too."""
+        database, how = self.door.place(facts)
+        here = facts.once(way)
+        try:
+            rule = deciding(self.whole, admission.Login(self.door.role, database, here.client, here.tls))
+        except Undecided:
+            return None
+        return rule if how == TRUST and rule is not None and rule.method == TRUST else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +117,7 @@ def _text(tried: Attempt) -> str:
 
 
 def _is_past(valid_until: str | None) -> bool:
-    end = timestamp(valid_until) if valid_until is not None else None
-    return end == "-infinity" or (isinstance(end, datetime) and end <= datetime.now(UTC))
+    return valid_until is not None and timestamp(valid_until) <= Moment.now()
 
 
 def _full(facts: Facts, role: str, database: str) -> bool:
@@ -114,6 +131,6 @@ def probes(spec: Spec) -> Iterator[Resource]:
     known = doors(spec)
     for role, body in spec.roles.items():
         if body.state == "present" and body.login and role in known:
-            yield Login(body, known[role])
+            yield Login(body, known[role], spec)
         elif body.state == "present" and body.login is False:
             yield NoLogin(role, known.get(role))

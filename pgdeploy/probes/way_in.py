@@ -15,7 +15,8 @@ from pgdeploy.check import Inapplicable, name
 from pgdeploy.errors import Unreadable
 from pgdeploy.probes.admission import Login, all_groups, methods
 from pgdeploy.probes.session import session, sql
-from pgdeploy.resources.hba import HBA, HBA_LOADED, Match
+from pgdeploy.resources.hbafile import changed_since, rules
+from pgdeploy.resources.hbarule import Match
 from pgdeploy.resources.membership import memberships
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def method(facts: Facts, role: str, database: str) -> str:
     groups = all_groups(facts.once(_direct), role)
     # libpq tries again in plain text where TLS is refused
     ways = (True, False) if here.tls else (False,)
-    rules = facts.once(loaded_rules)
-    found = [methods(rules, Login(role, database, here.client, tls), groups) for tls in ways]
+    loaded = facts.once(loaded_rules)
+    found = [methods(loaded, Login(role, database, here.client, tls), groups) for tls in ways]
     possible = {one for each in found for one in each}
     if directories := sorted(possible & ELSEWHERE):
         raise Inapplicable(
@@ -75,16 +76,17 @@ def loaded_rules(facts: Facts) -> Sequence[tuple[Match, str]]:
         Inapplicable: we may not read them, or they are not those of the file.
     """
     try:
-        rows, loaded = facts.rows(HBA), facts.rows(HBA_LOADED)
+        known = facts.once(rules)
+        changed = changed_since(facts)
     except Unreadable as error:
         raise Inapplicable(
             f"no password is tried, as it might lock an account: who decides on a login is not known: {error}"
         ) from None
-    if loaded[0].changed_since or any(row.error for row in rows):
+    if changed or any(rule.error for rule in known):
         raise Inapplicable(
             "no password is tried: pg_hba.conf is not what the server has loaded, so who decides is not known"
         )
-    return [(row.match, row.method or "") for row in rows]
+    return [(rule.match, rule.auth.meaning(rule.match.type)[0]) for rule in known]
 
 
 def _direct(facts: Facts) -> Mapping[str, list[str]]:

@@ -15,9 +15,11 @@ from pgdeploy.resources import (
     extension,
     grant,
     hba,
+    library,
     membership,
     ownership,
     role,
+    safeguard,
     schema,
     setting,
     superuser,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 KINDS: tuple[ModuleType, ...] = (
     version,
     setting,
+    safeguard,
     role,
     superuser,
     membership,
@@ -45,7 +48,7 @@ KINDS: tuple[ModuleType, ...] = (
 )
 
 QUERIES: tuple[Query[Any], ...] = tuple(
-    query for module in (*KINDS, acl) for query in getattr(module, "QUERIES", ())
+    query for module in (*KINDS, acl, library) for query in getattr(module, "QUERIES", ())
 )
 
 

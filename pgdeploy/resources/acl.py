@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
+from pgdeploy.check import name
 from pgdeploy.facts import Facts, Query
 from pgdeploy.parameter import MAJORS
 from pgdeploy.privilege import expand, privileges
@@ -22,6 +23,18 @@ class ObjectKey(NamedTuple):
     schema: str | None
     name: str
     sub: str | None = None
+
+
+def shown(key: ObjectKey) -> str:
+    """An object as messages show it."""
+    place = f"{name(key.schema)}." if key.schema is not None else ""
+    sub = (
+        f"({key.sub})"
+        if key.sub is not None and key.kind != "column"
+        else (f".{name(key.sub)}" if key.sub else "")
+    )
+    kind = key.kind.replace("_", " ")
+    return f"{kind} {place}{name(key.name)}{sub}"
 
 
 class AclFact(NamedTuple):
@@ -71,6 +84,12 @@ _BUILTIN = {
     "type": frozenset({"USAGE"}),
 }
 _NOTHING: frozenset[str] = frozenset()
+
+SYSTEM = ("pg_catalog", "information_schema")
+"""Schemas that initdb makes; of what stands in them only what the spec names is read whole."""
+
+_NOT_PUBLIC = ("sql_parts", "transforms")
+"""Of information_schema what PUBLIC may not read, beside its helpers, which are called _pg_..."""
 
 
 @cache
@@ -135,8 +154,17 @@ def in_schema(facts: Facts, database: str) -> Mapping[tuple[str, str], list[Obje
 
 def builtin(facts: Facts, database: str | None, key: ObjectKey, grantee: str) -> frozenset[str]:
     """What a grantee has on an object without anybody's doing."""
-    given = _BUILTIN.get(key.kind, _NOTHING) if grantee == "PUBLIC" else _NOTHING
+    given = _BUILTIN.get(key.kind, _NOTHING) | _by_initdb(key) if grantee == "PUBLIC" else _NOTHING
     return given | facts.once(_initial, database).get((key, grantee), _NOTHING)
+
+
+def _by_initdb(key: ObjectKey) -> frozenset[str]:
+    """What PUBLIC has in information_schema, of which pg_init_privs knows nothing."""
+    if key == ObjectKey("schema", None, "information_schema"):
+        return frozenset({"USAGE"})
+    hidden = key.name in _NOT_PUBLIC or key.name.startswith("_pg_")
+    readable = key.kind == "table" and key.schema == "information_schema" and not hidden
+    return frozenset({"SELECT"}) if readable else _NOTHING
 
 
 def _initial(facts: Facts, database: str | None) -> Mapping[tuple[ObjectKey, str], frozenset[str]]:

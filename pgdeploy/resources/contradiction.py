@@ -7,6 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.check import name
+from pgdeploy.resources.routine import KINDS, types
 from pgdeploy.spec.problem import Problem
 from pgdeploy.values import ValueProblem
 
@@ -78,8 +79,8 @@ def _parts(on: Any) -> Iterator[Hashable]:
     """What tells two objects of one name apart: columns, or the arguments of a routine; None is all of them."""
     if on.kind == "column":
         yield from on.columns
-    elif on.kind in ("function", "procedure") and on.arguments is not None:
-        yield ("arguments", on.arguments)
+    elif on.kind in KINDS and on.arguments is not None:
+        yield ("arguments", types(on.arguments))
     else:
         yield None
 

@@ -7,26 +7,28 @@ carries what the template's spec says of the first group, and nothing of the sec
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Protocol, TypeVar
 
 from pydantic import Field
 
-from pgdeploy.change import Change, Stage, ident, literal, statements
+from pgdeploy.change import Change, Stage, Statement, ident, literal, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
+from pgdeploy.resources import exact, library
 from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
 from pgdeploy.resources.extension import ExtensionSpec
 from pgdeploy.resources.grant import GrantSpec
 from pgdeploy.resources.ownership import OwnershipSpec
-from pgdeploy.resources.role import compare_stored, names_by_oid
+from pgdeploy.resources.role import BOOTSTRAP, compare_stored, names_by_oid
 from pgdeploy.resources.schema import SchemaSpec
-from pgdeploy.resources.setting import parameter_of, stored
+from pgdeploy.resources.setting import needs_to_store, parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, resets
 from pgdeploy.secretplace import shown_setting
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
+from pgdeploy.values import encoding_name, icu_locale, locale_name
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -120,6 +122,8 @@ class Database(Resource):
     kind: ClassVar[str] = "database"
     database: str
     spec: DatabaseSpec
+    policy: str = "drift"
+    """What the spec says of attributes that it does not write."""
 
     @property
     def address(self) -> str:
@@ -137,6 +141,8 @@ class Database(Resource):
         yield self._check(
             "undeclared_settings", self._compare_undeclared_settings, at=(), aspect="undeclared"
         )
+        if self.policy != "ignore":
+            yield self._check(exact.FIELD, self._compare_undeclared_attributes, at=(), aspect="undeclared")
 
     def _check(
         self, field: str, compare: object, at: tuple[str, ...] | None = None, aspect: str = ""
@@ -164,9 +170,8 @@ class Database(Resource):
             if field in (*_FIXED, "locale")
             else ""
         )
-        return Outcome(
-            _alike(field, desired, actual), _text(desired), _text(actual), stuck=stuck if fact else ""
-        )
+        conforms = alike(field, desired, actual, self.spec.locale_provider)
+        return Outcome(conforms, _text(desired), _text(actual), stuck=stuck if fact else "")
 
     def _actual(self, facts: Facts, fact: DatabaseFact, field: str) -> object:
         if field == "owner":
@@ -174,6 +179,26 @@ class Database(Resource):
         if field == "locale_provider":
             return _PROVIDERS.get(fact.provider, fact.provider)
         return getattr(fact, field)
+
+    def _off(self, facts: Facts) -> Mapping[str, object]:
+        """Attributes that the spec does not write and that are not as CREATE DATABASE makes them."""
+        fact = facts.once(databases).get(self.database)
+        if fact is None:
+            return {}
+        usual = {
+            "is_template": self.database in TEMPLATES,
+            "allow_connections": self.database != "template0",
+            "connection_limit": -1,
+        }
+        off = {field: getattr(fact, field) for field in usual if getattr(fact, field) != usual[field]}
+        owner = self._actual(facts, fact, "owner")
+        if owner not in (facts.about.user, facts.once(names_by_oid).get(BOOTSTRAP)):
+            off["owner"] = owner
+        return {field: value for field, value in off.items() if getattr(self.spec, field) is None}
+
+    def _compare_undeclared_attributes(self, facts: Facts) -> Outcome:
+        off = self._off(facts)
+        return exact.compared({field: _word(value) for field, value in off.items()}, self.policy)
 
     def _compare_setting(self, facts: Facts, setting: str) -> Outcome:
         return compare_stored(facts, (self.database, None), setting, self.spec.settings[setting])
@@ -207,6 +232,8 @@ class Database(Resource):
             )
         else:
             yield from self._alter(fields, facts)
+            if cause := fields.get(exact.FIELD):
+                yield from self._usual_again(cause, facts)
         yield from self._setting_changes(fields, facts)
 
     def _create(self, major: int) -> str:
@@ -261,6 +288,22 @@ class Database(Resource):
             causes = tuple(fields[field] for field in flags)
             yield Change(stage, statements(text), causes, acts_as=self._owner(facts))
 
+    def _usual_again(self, cause: str, facts: Facts) -> Iterator[Change]:
+        """What makes attributes that the spec does not write PostgreSQL's defaults."""
+        database, off = ident(self.database), self._off(facts)
+        words = {
+            "is_template": f"IS_TEMPLATE {_word(self.database in TEMPLATES)}",
+            "allow_connections": f"ALLOW_CONNECTIONS {_word(self.database != 'template0')}",
+            "connection_limit": "CONNECTION LIMIT -1",
+        }
+        if options := " ".join(text for field, text in words.items() if field in off):
+            text = f"ALTER DATABASE {database} WITH {options}"
+            yield Change(Stage.DATABASE, statements(text), (cause,), acts_as=self._owner(facts))
+        if "owner" in off:
+            owner = exact.usual_owner(facts, facts.once(names_by_oid).get(BOOTSTRAP, ""))
+            text = f"ALTER DATABASE {database} OWNER TO {ident(owner)}"
+            yield Change(Stage.DATABASE, statements(text), (cause,), acts_as=(owner, str(off["owner"])))
+
     def _owner(self, facts: Facts) -> tuple[str, ...]:
         """Who owns it by then: ALTER DATABASE is the owner's to do."""
         fact = facts.once(databases).get(self.database)
@@ -273,12 +316,17 @@ class Database(Resource):
             if cause := fields.get(f"settings[{name(setting, dotted=True)}]"):
                 parameter = parameter_of(facts, setting)
                 statement = assignment(f"ALTER DATABASE {database}", setting, clear(value), parameter)
-                yield Change(Stage.ROLE_IN_DATABASE, (statement,), (cause,), acts_as=self._owner(facts))
+                change = self._setting_change(facts, statement, [setting], cause)
+                yield replace(change, loads=tuple(library.loads(setting, value, facts.about.major)))
         if cause := fields.get("undeclared_settings"):
             extra = [setting for setting, _ in self._undeclared(facts)]
             known = partial(parameter_of, facts)
             for statement in resets(f"ALTER DATABASE {database}", extra, self.spec.settings, known):
-                yield Change(Stage.ROLE_IN_DATABASE, (statement,), (cause,), acts_as=self._owner(facts))
+                yield self._setting_change(facts, statement, extra, cause)
+
+    def _setting_change(self, facts: Facts, statement: Statement, names: Sequence[str], cause: str) -> Change:
+        needs, owner = needs_to_store(facts, names), self._owner(facts)
+        return Change(Stage.ROLE_IN_DATABASE, (statement,), (cause,), acts_as=owner, needs=needs)
 
 
 def _require_provider(provider: str | None, facts: Facts) -> None:
@@ -287,26 +335,27 @@ def _require_provider(provider: str | None, facts: Facts) -> None:
         raise Inapplicable(f"PostgreSQL {facts.about.major} has no {provider} provider; {since} brought it")
 
 
-def _alike(field: str, desired: object, actual: object) -> bool:
-    if (
-        field in ("lc_collate", "lc_ctype", "encoding", "locale")
-        and isinstance(desired, str)
-        and isinstance(actual, str)
-    ):
-        return _folded(desired) == _folded(actual)
-    return desired == actual
+def alike(field: str, desired: object, actual: object, provider: str | None) -> bool:
+    """Whether both are the same to PostgreSQL; `provider` tells whose locale it is."""
+    if not (isinstance(desired, str) and isinstance(actual, str)):
+        return desired == actual
+    spelled = icu_locale if field == "locale" and provider == "icu" else _SPELLED.get(field, str)
+    return spelled(desired) == spelled(actual)
 
 
-def _folded(locale: str) -> str:
-    """en_US.UTF-8 and en_US.utf8 are one locale, UTF8 and utf-8 one encoding."""
-    place, dot, codeset = locale.rpartition(".")
-    if not dot and "-" not in locale and "_" not in locale:
-        return locale.lower()
-    return place + dot + codeset.lower().replace("-", "") if dot else locale.lower().replace("-", "")
+_SPELLED: Mapping[str, Callable[[str], str]] = {
+    "encoding": encoding_name,
+    "lc_collate": locale_name,
+    "lc_ctype": locale_name,
+    "locale": locale_name,
+}
 
 
 def _flag(spec: DatabaseSpec, field: str) -> str:
-    value = getattr(spec, field)
+    return _word(getattr(spec, field))
+
+
+def _word(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -339,6 +388,28 @@ class UndeclaredDatabases(Resource):
         return Outcome(not found, "no database beyond the spec", actual, stuck=stuck)
 
 
+class _Line(Protocol):
+    """A line of grants or default privileges, in one database."""
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def spec(self) -> GrantSpec | DefaultPrivilegeSpec: ...
+
+
+_AnyLine = TypeVar("_AnyLine", bound=_Line)
+
+
+def said_once(lines: Iterable[_AnyLine]) -> tuple[_AnyLine, ...]:
+    """A copy may say again what its template says: that is one line, the nearest, or the one that says grant option."""
+    known: dict[tuple[str, bool], _AnyLine] = {}
+    for line in lines:
+        key = line.address, line.spec.to is not None
+        if key not in known or (line.spec.grant_option and not known[key].spec.grant_option):
+            known[key] = line
+    return tuple(known.values())
+
+
 def inherited(spec: Spec, database: str) -> Iterator[tuple[str, DatabaseSpec]]:
     """The database itself, then the declared templates that its contents come from, nearest first."""
     seen: set[str] = set()
@@ -356,5 +427,5 @@ def generation(spec: Spec, database: str) -> int:
 
 def resources(spec: Spec) -> Iterator[Resource]:
     for database, body in spec.databases.items():
-        yield Database(database, body)
+        yield Database(database, body, spec.undeclared.attributes)
     yield UndeclaredDatabases(frozenset(spec.databases), spec.undeclared.databases)

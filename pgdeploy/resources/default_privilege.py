@@ -373,6 +373,4 @@ def resources(spec: Spec) -> Iterator[Resource]:
             for source, body in database.inherited(spec, target)
             for index, line in enumerate(body.default_privileges)
         ]
-        # a copy may say again what its template says: that is one line, and its own
-        known = {(line.address, line.spec.to is not None): line for line in reversed(lines)}
-        yield DefaultPrivileges(target, tuple(reversed(known.values())))
+        yield DefaultPrivileges(target, database.said_once(lines))

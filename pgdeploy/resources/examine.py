@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 
 from pgdeploy import conninfo
 from pgdeploy.check import name
+from pgdeploy.moment import timestamp
 from pgdeploy.privilege import expand
-from pgdeploy.resources import contradiction, setting
+from pgdeploy.resources import contradiction, provider, setting
 from pgdeploy.resources.circle import circles, rings
-from pgdeploy.resources.database import TEMPLATES, inherited
+from pgdeploy.resources.database import TEMPLATES, alike, inherited
 from pgdeploy.resources.grant import Line, lines_of
 from pgdeploy.resources.host import problem as host
 from pgdeploy.resources.membership import of
 from pgdeploy.resources.schema import GIVEN
 from pgdeploy.resources.vm import problem as vm
+from pgdeploy.spec import suggest
 from pgdeploy.spec.problem import Problem
-from pgdeploy.spec.suggest import alike
-from pgdeploy.values import ValueProblem, timestamp
+from pgdeploy.values import SERVER_ENCODINGS, ValueProblem, encoding_name
 
 if TYPE_CHECKING:
     from pgdeploy.resources.hba import HbaRuleSpec
@@ -88,7 +89,7 @@ def _unknown(kind: str, text: str, known: Collection[str], keys: Keys, of: str =
 
 
 def _meant(kind: str, text: str, known: Collection[str], of: str) -> str:
-    near = get_close_matches(text, alike(text, known), 1)
+    near = get_close_matches(text, suggest.alike(text, known), 1)
     return f"; did you mean {name(near[0])}?{of}" if near else f"; declare it under {kind}s{of or ':'}"
 
 
@@ -117,7 +118,7 @@ def _predefined(spec: Spec, role: str, keys: Keys) -> Iterator[Problem]:
 
 
 def _meant_predefined(role: str, known: Sequence[str]) -> str:
-    near = get_close_matches(role, alike(role, known), 1)
+    near = get_close_matches(role, suggest.alike(role, known), 1)
     return f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}"
 
 
@@ -135,7 +136,8 @@ def _schema(known: Collection[str], database: str, schema: str | None, keys: Key
 
 def _settings(spec: Spec) -> Iterator[Problem]:
     extensions = {extension for body in spec.databases.values() for extension in body.extensions}
-    extensions |= {"plpgsql"}
+    extensions |= {"plpgsql", *setting.libraries(spec)}
+    extensions |= {prefix for prefix, library in setting.PREFIXES.items() if library in extensions}
     yield from setting.problems(spec.settings, spec.postgres, extensions, ("settings",))
     for role, body in spec.roles.items():
         keys: Keys = ("roles", role)
@@ -183,7 +185,8 @@ def _memberships(spec: Spec) -> Iterator[Problem]:
         seen = set()
         for index, entry in enumerate(of(body)):
             keys: Keys = ("roles", role, "member_of", index)
-            yield from _role(spec, entry.role, keys)
+            if not _is_kept_elsewhere(spec, entry.role):
+                yield from _role(spec, entry.role, keys)
             if entry.role in seen:
                 yield Problem(keys, f"{name(role)} is a member of {name(entry.role)} twice")
             seen.add(entry.role)
@@ -194,6 +197,12 @@ def _memberships(spec: Spec) -> Iterator[Problem]:
                     yield Problem((*keys, "grantor"), message)
         if path := ways.get(role):
             yield Problem(("roles", role, "member_of"), f"membership goes round in a circle: {_way(path)}")
+
+
+def _is_kept_elsewhere(spec: Spec, role: str) -> bool:
+    """A group that others keep: a provider, or where undeclared roles are none of ours anybody."""
+    named = role not in spec.roles and not role.startswith("pg_") and role not in NO_ROLE
+    return named and (spec.undeclared.roles == "ignore" or role in provider.NAMES)
 
 
 def _groups(spec: Spec, role: str) -> Iterator[str]:
@@ -334,6 +343,13 @@ def _locale(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
             (*keys, "locale"),
             "locale belongs to `locale_provider: icu` or `builtin`; for libc use lc_collate",
         )
+    if body.encoding is not None and encoding_name(body.encoding) not in SERVER_ENCODINGS:
+        allowed = f"allowed: UTF8, or one of {', '.join(SERVER_ENCODINGS)}"
+        yield Problem((*keys, "encoding"), f"read {body.encoding}, which no database can have; {allowed}")
+    known = ("C", "C.UTF-8", "C.UTF8", *(("PG_UNICODE_FAST",) if spec.postgres >= 18 else ()))
+    if body.locale_provider == "builtin" and body.locale not in (None, *known):
+        message = f"read {body.locale}, which is no builtin locale; allowed: {', '.join(known)}"
+        yield Problem((*keys, "locale"), message)
     since = {"icu": 15, "builtin": 17}.get(body.locale_provider or "", 14)
     if spec.postgres < since:
         yield Problem(
@@ -343,7 +359,8 @@ def _locale(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
     if body.from_template in spec.databases:
         for field in ("encoding", "locale_provider", "locale", "lc_collate", "lc_ctype"):
             written = getattr(body, field)
-            if written is not None and written != getattr(spec.databases[body.from_template or ""], field):
+            copied_from = getattr(spec.databases[body.from_template or ""], field)
+            if written is not None and not alike(field, written, copied_from, body.locale_provider):
                 copied = f"a copy of {name(body.from_template or '')} has its {field}"
                 yield Problem((*keys, field), f"{field}: {copied}; write it there, or use template0")
 
@@ -423,12 +440,12 @@ def _hba(spec: Spec) -> Iterator[Problem]:
     seen: dict[object, int] = {}
     for index, rule in enumerate(spec.hba or ()):
         yield from _method(spec, rule, ("hba", index, "method"))
-        if rule.match in seen:
-            first = seen[rule.match] + 1
+        if (meaning := rule.match.meaning) in seen:
+            first = seen[meaning] + 1
             yield Problem(
                 ("hba", index), f"rule {first} matches the same and comes first; this one never counts"
             )
-        seen.setdefault(rule.match, index)
+        seen.setdefault(meaning, index)
 
 
 def _method(spec: Spec, rule: HbaRuleSpec, keys: Keys) -> Iterator[Problem]:

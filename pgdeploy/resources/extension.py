@@ -1,4 +1,8 @@
-"""Extensions: `extensions:` of a database, their version and schema."""
+"""Extensions: `extensions:` of a database, their version and schema.
+
+What can be installed, moved and updated is known before anything is tried: the files on the server say which versions
+there are, what each requires, where it must stand and which update scripts lead where.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,11 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from pydantic import Field
 
 from pgdeploy.change import Change, Stage, ident, literal, statements
-from pgdeploy.check import Check, Finding, Outcome, Resource, name
+from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
 from pgdeploy.resources import database
+from pgdeploy.resources.role import names_by_oid
+from pgdeploy.spec.frozenmap import FrozenMap
 from pgdeploy.spec.model import Identifier, Model
 
 if TYPE_CHECKING:
@@ -27,20 +33,102 @@ class ExtensionSpec(Model):
 
 
 class ExtensionFact(NamedTuple):
-    """`version` and `schema` are None while it is only available; `default` is None when its files are gone."""
+    """One that is installed. `reached` are declared versions that it can be updated to, when they were looked for."""
 
     name: str
-    version: str | None
+    version: str
+    schema: str
+    relocatable: bool
+    owner: int
+    reached: list[str] | None
+
+
+class Available(NamedTuple):
+    """A version of an extension whose files are on the server.
+
+    `superuser`: nobody else may install it. `schema` is the only one that it can stand in.
+    """
+
+    name: str
+    version: str
+    default: bool | None
+    superuser: bool
     schema: str | None
-    default: str | None
+    requires: list[str]
 
 
-EXTENSIONS = Query("extensions", ExtensionFact._make, in_database=True)
-QUERIES = (EXTENSIONS,)
+EXTENSIONS = Query("extensions", ExtensionFact._make, in_database=True, scoped=True)
+AVAILABLE = Query("available_extensions", Available._make, scoped=True)
+QUERIES = (EXTENSIONS, AVAILABLE)
+
+Declared = Mapping[str, ExtensionSpec]
+
+_NOTHING = ExtensionSpec()
+_NO_FILES = "its files are not on the server: install its package there"
+_OF_PROVIDERS = frozenset(
+    {"rds_superuser", "cloudsqlsuperuser", "alloydbsuperuser", "azure_pg_admin", "neon_superuser"}
+)
+"""Managed servers have these roles, and let their members install what elsewhere takes a superuser."""
 
 
 def extensions(facts: Facts, database: str) -> Mapping[str, ExtensionFact]:
+    """What is installed in a database."""
     return {row.name: row for row in facts.rows(EXTENSIONS, database)}
+
+
+def available(facts: Facts) -> Mapping[str, Mapping[str, Available]]:
+    """What could be installed, by name and version."""
+    found: dict[str, dict[str, Available]] = {}
+    for row in facts.rows(AVAILABLE):
+        found.setdefault(row.name, {})[row.version] = row
+    return found
+
+
+def moving(facts: Facts, database: str, declared: Declared) -> bool:
+    """Whether an extension is still to be installed or updated here: its script may make schemas, and more."""
+    known = facts.once(extensions, database)
+    return any(
+        one not in known or spec.version not in (None, known[one].version) for one, spec in declared.items()
+    )
+
+
+def chosen(facts: Facts, extension: str, spec: ExtensionSpec) -> Available | None:
+    """The version that CREATE EXTENSION would install."""
+    versions = facts.once(available).get(extension, {})
+    if spec.version is not None:
+        return versions.get(spec.version)
+    return next((row for row in versions.values() if row.default), None)
+
+
+def cannot_install(
+    facts: Facts, database: str, extension: str, declared: Declared, below: tuple[str, ...] = ()
+) -> str:
+    """Why CREATE EXTENSION would fail, as far as the server's files say so."""
+    spec, versions = declared.get(extension, _NOTHING), facts.once(available).get(extension)
+    if not versions:
+        return _NO_FILES
+    version = chosen(facts, extension, spec)
+    if version is None and spec.version is not None:
+        return f"the server has no files of version {spec.version}, only of {listing(versions)}"
+    if version is None:
+        return f"its files name no default version; declare `version:`, one of {listing(versions)}"
+    if spec.schema_ is not None and version.schema not in (None, spec.schema_):
+        return f"it can stand in the schema {name(version.schema)} only; declare that, or leave `schema:` out"
+    return lacking(facts, database, version, declared, (*below, extension))
+
+
+def lacking(
+    facts: Facts, database: str, version: Available, declared: Declared, below: tuple[str, ...]
+) -> str:
+    """Why something that a version requires can be neither found nor installed."""
+    for other in version.requires:
+        if other in below:
+            return f"it and {name(other)} require each other"
+        if other not in facts.once(extensions, database) and (
+            why := cannot_install(facts, database, other, declared, below)
+        ):
+            return f"it requires {name(other)}, which cannot be installed: {why}"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +140,8 @@ class Extension(Resource):
     extension: str
     spec: ExtensionSpec
     keys: Keys
+    declared: FrozenMap[str, ExtensionSpec]
+    """All that the spec declares in this database, as they require each other."""
 
     @property
     def address(self) -> str:
@@ -66,54 +156,86 @@ class Extension(Resource):
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         missing = database.absent(self.database, facts)
-        if missing is None and check.field != "installed" and self._fact(facts).version is None:
+        if missing is None and check.field != "installed" and self._fact(facts) is None:
             missing = f"extension {name(self.extension)} is not installed"
         return missing
 
     def inapplicable(self, facts: Facts, check: Check) -> str | None:
-        if (
-            facts.server is None
-            or facts.server.kind != "embedded"
-            or self.database not in facts.rows_of_databases
-        ):
+        if facts.server is None or facts.server.kind != "embedded":
             return None
-        missing = self.extension not in facts.once(extensions, self.database)
+        missing = self.extension not in facts.once(available)
         return f"the embedded server does not ship {name(self.extension)}" if missing else None
 
-    def _fact(self, facts: Facts) -> ExtensionFact:
-        return facts.once(extensions, self.database).get(
-            self.extension, ExtensionFact(self.extension, None, None, None)
-        )
+    def _fact(self, facts: Facts) -> ExtensionFact | None:
+        return facts.once(extensions, self.database).get(self.extension)
+
+    # -- compare -----------------------------------------------------------------------------------
+
+    def _cannot_install(self, facts: Facts) -> str:
+        return cannot_install(facts, self.database, self.extension, self.declared)
 
     def _compare_installed(self, facts: Facts) -> Outcome:
-        fact = self._fact(facts)
-        stuck = (
-            ""
-            if fact.version or fact.default
-            else "its files are not on the server: install its package there"
-        )
-        there = fact.version is not None
+        there = self._fact(facts) is not None
+        stuck = "" if there else self._cannot_install(facts)
         return Outcome(there, "installed", "installed" if there else "not installed", stuck=stuck)
 
     def _compare_version(self, facts: Facts) -> Outcome:
-        actual = self._fact(facts).version
-        return Outcome(actual == self.spec.version, self.spec.version or "", actual or "none")
+        fact, desired = self._fact(facts), self.spec.version or ""
+        if fact is None:
+            return Outcome(False, desired, "none", stuck=self._cannot_install(facts))
+        there = fact.version == desired
+        stuck = "" if there else self._cannot_update(facts, fact, desired)
+        return Outcome(there, desired, fact.version, stuck=stuck)
+
+    def _cannot_update(self, facts: Facts, fact: ExtensionFact, desired: str) -> str:
+        versions = facts.once(available).get(self.extension)
+        if not versions:
+            return _NO_FILES
+        if desired not in (fact.reached or ()):
+            known = "" if desired in versions else f"; the server has the files of {listing(versions)}"
+            return (
+                f"no update script leads from {fact.version} to {desired}{known}; to drop and create the extension, "
+                "which loses what depends on it, is not ours"
+            )
+        version = versions.get(desired)
+        return lacking(facts, self.database, version, self.declared, (self.extension,)) if version else ""
 
     def _compare_schema(self, facts: Facts) -> Outcome:
-        actual = self._fact(facts).schema
-        return Outcome(
-            actual == self.spec.schema_, name(self.spec.schema_ or ""), name(actual) if actual else "none"
+        fact, desired = self._fact(facts), name(self.spec.schema_ or "")
+        if fact is None:
+            return Outcome(False, desired, "none", stuck=self._cannot_install(facts))
+        stuck = (
+            ""
+            if fact.relocatable
+            else "it is not relocatable: to drop it and create it there, which loses what depends on it, is not ours"
         )
+        there = fact.schema == self.spec.schema_
+        return Outcome(there, desired, name(fact.schema), stuck="" if there else stuck)
+
+    # -- changes -----------------------------------------------------------------------------------
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        causes = tuple(drift.check.id for drift in drifts if not drift.stuck)
-        texts = list(self._texts({drift.check.field for drift in drifts}, facts))
-        if causes:
-            yield Change(Stage.EXTENSION, statements(*texts), causes, database=self.database)
+        fields = {drift.check.field: drift.check.id for drift in drifts if not drift.stuck}
+        if not fields:
+            return
+        fact, version = self._fact(facts), chosen(facts, self.extension, self.spec)
+        runs = version if fact is None or "version" in fields else None
+        required = list(self._required(facts, runs))
+        superuser = any(one.superuser for one in (runs, *required) if one) and not _provided(facts)
+        owner = facts.once(names_by_oid).get(fact.owner) if fact else None
+        yield Change(
+            Stage.EXTENSION,
+            statements(*map(self._create_required, required), *self._texts(fields, fact)),
+            tuple(fields.values()),
+            database=self.database,
+            acts_as=(owner,) if owner else (),
+            needs=("superuser",) if superuser else (),
+            rank=self._rank(facts, self.extension, ()),
+        )
 
-    def _texts(self, fields: set[str], facts: Facts) -> Iterator[str]:
+    def _texts(self, fields: Mapping[str, str], fact: ExtensionFact | None) -> Iterator[str]:
         extension = ident(self.extension)
-        if self._fact(facts).version is None:
+        if fact is None:
             schema = f" SCHEMA {ident(self.spec.schema_)}" if self.spec.schema_ else ""
             version = f" VERSION {literal(self.spec.version)}" if self.spec.version else ""
             yield f"CREATE EXTENSION {extension}{schema}{version}"
@@ -123,14 +245,45 @@ class Extension(Resource):
         if "schema" in fields:
             yield f"ALTER EXTENSION {extension} SET SCHEMA {ident(self.spec.schema_ or '')}"
 
+    def _required(self, facts: Facts, version: Available | None) -> Iterator[Available]:
+        """What it requires and nobody declares, as CASCADE would install it; one that is declared comes before it."""
+        for other in version.requires if version else ():
+            if other in self.declared or other in facts.once(extensions, self.database):
+                continue
+            if further := chosen(facts, other, _NOTHING):
+                yield from self._required(facts, further)
+                yield further
+
+    def _create_required(self, version: Available) -> str:
+        free = self.spec.schema_ is not None and version.schema is None
+        schema = f" SCHEMA {ident(self.spec.schema_ or '')}" if free else ""
+        return f"CREATE EXTENSION IF NOT EXISTS {ident(version.name)}{schema}"
+
+    def _rank(self, facts: Facts, extension: str, below: tuple[str, ...]) -> int:
+        """How many generations of others it requires: those come first."""
+        version = chosen(facts, extension, self.declared.get(extension, _NOTHING))
+        others = [other for other in (version.requires if version else ()) if other not in below]
+        return max((1 + self._rank(facts, other, (*below, extension)) for other in others), default=0)
+
+
+def _provided(facts: Facts) -> bool:
+    """Whether this is a managed server, whose own rules say who may install what."""
+    known = frozenset(facts.once(names_by_oid).values())
+    return not known.isdisjoint(_OF_PROVIDERS)
+
+
+def declared_in(spec: Spec, target: str) -> Mapping[str, tuple[ExtensionSpec, Keys]]:
+    """Extensions of a database, its own and those that its templates bring; the nearest word counts."""
+    found: dict[str, tuple[ExtensionSpec, Keys]] = {}
+    for source, body in database.inherited(spec, target):
+        for extension, extension_spec in body.extensions.items():
+            found.setdefault(extension, (extension_spec, ("databases", source, "extensions", extension)))
+    return found
+
 
 def resources(spec: Spec) -> Iterator[Resource]:
     for target in spec.databases:
-        seen: set[str] = set()
-        for source, body in database.inherited(spec, target):
-            for extension, extension_spec in body.extensions.items():
-                if extension not in seen:
-                    seen.add(extension)
-                    yield Extension(
-                        target, extension, extension_spec, ("databases", source, "extensions", extension)
-                    )
+        found = declared_in(spec, target)
+        declared = FrozenMap({extension: body for extension, (body, _) in found.items()})
+        for extension, (body, keys) in found.items():
+            yield Extension(target, extension, body, keys, declared)

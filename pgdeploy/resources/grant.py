@@ -24,9 +24,13 @@ from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, list
 from pgdeploy.facts import Facts
 from pgdeploy.privilege import privileges
 from pgdeploy.resources import acl, database, schema
-from pgdeploy.resources.acl import Acls, Entry, ObjectKey
-from pgdeploy.resources.object import KEYWORD, Object, clause, privilege_list, shown
+from pgdeploy.resources.acl import Acls, Entry, ObjectKey, shown
+from pgdeploy.resources.grantchain import Along, Taken, along, furthest_first
+from pgdeploy.resources.leaving import in_the_name_of, revoke
+from pgdeploy.resources.object import KEYWORD, Object, clause, privilege_list
 from pgdeploy.resources.role import HELD, absent
+from pgdeploy.resources.routine import KINDS as ROUTINES
+from pgdeploy.resources.routine import Unclear
 from pgdeploy.spec.model import Identifier, Model
 
 if TYPE_CHECKING:
@@ -138,6 +142,10 @@ class Line:
     def keys_in(self, facts: Facts) -> Iterable[ObjectKey]:
         return self.spec.on.keys_in(facts, self.database or "")
 
+    def unclear(self, facts: Facts) -> Unclear | None:
+        """Why the function or procedure is not the one that is meant."""
+        return None if self.database is None else self.spec.on.unclear(facts, self.database)
+
 
 def _where(database: str | None) -> str:
     """The scope for an id; a database called server is quoted."""
@@ -176,6 +184,8 @@ class Grants(Resource):
     """Declared default privileges, by kind, schema (None: any) and grantee."""
     owners: Mapping[ObjectKey, str]
     """Owners that the spec gives the database and its schemas: they have them when the grants are made."""
+    handed_over: tuple[Object, ...]
+    """What lines of `ownership:` speak of."""
     databases: frozenset[str]
     """Declared databases: each has a resource of its own that speaks of its ACL."""
     undeclared_keys: Keys
@@ -223,16 +233,16 @@ class Grants(Resource):
     def _compare_granted(self, facts: Facts, line: Line) -> Outcome:
         self._require_version(facts, line)
         desired = "granted" + (" with grant option" if line.spec.grant_option else "")
-        if why := self._no_object(facts, line):
-            return Outcome(False, desired, why, stuck="make the object first; pgdeploy does not")
+        if no := self._no_object(facts, line):
+            return Outcome(False, desired, no.why, stuck=no.mend)
         lacking = self._missing(facts, line)
         actual = "missing " + listing(_lack(item) for item in lacking.items()) if lacking else desired
         return Outcome(not lacking, desired, actual)
 
     def _compare_revoked(self, facts: Facts, line: Line) -> Outcome:
         self._require_version(facts, line)
-        if why := self._no_object(facts, line):
-            return Outcome(False, "not granted", why, stuck="make the object first; pgdeploy does not")
+        if no := self._no_object(facts, line):
+            return Outcome(False, "not granted", no.why, stuck=no.mend)
         held = facts.once(_held, self, line)
         actual = listing(
             f"{_lack(((key, role), entry.privileges & words))}" for key, role, entry, words in held
@@ -253,19 +263,19 @@ class Grants(Resource):
         if "MAINTAIN" in newer:
             raise Inapplicable(f"PostgreSQL {facts.about.major} has no MAINTAIN; 17 brought it")
 
-    def _no_object(self, facts: Facts, line: Line) -> str:
+    def _no_object(self, facts: Facts, line: Line) -> Unclear | None:
         """Why a named object cannot hold the privilege: it is not there. Schemas have a check of their own."""
         if line.spec.on.all or line.kind in ("schema", "database", "parameter"):
-            return ""
+            return None
+        if line.kind in ROUTINES:
+            return line.unclear(facts)
         known = facts.once(acl.owners, line.source)
         keys = [
             key._replace(kind="table", sub=None) if key.kind == "column" else key
             for key in line.keys_in(facts)
         ]
         missing = [shown(key) for key in keys if key not in known]
-        return (
-            f"{', '.join(missing)} does not exist" if missing else ("" if keys else f"no {line.spec.on.text}")
-        )
+        return Unclear(f"{', '.join(missing)} does not exist") if missing else None
 
     def _missing(self, facts: Facts, line: Line) -> Lacking:
         known: Acls = facts.once(acl.acls, line.source)
@@ -302,11 +312,7 @@ class Grants(Resource):
             if line is None:
                 yield self._revocation(facts, facts.once(_undeclared, self), drift.check.id)
             elif drift.check.field == "revoked":
-                held = [
-                    (key, role, Entry(entry.grantor, entry.privileges & words, _NOTHING))
-                    for key, role, entry, words in facts.once(_held, self, line)
-                ]
-                yield self._revocation(facts, held, drift.check.id)
+                yield self._revocation(facts, self._unwanted(facts, line), drift.check.id)
             else:
                 self._collect(to_grant, facts, line, drift.check.id)
         for (words, keyword, objects, option), batch in to_grant.items():
@@ -327,20 +333,64 @@ class Grants(Resource):
             batch.causes.append(cause)
             batch.owners += self._owners(facts, keys)
 
-    def _revocation(self, facts: Facts, extra: Iterable[tuple[ObjectKey, str, Entry]], cause: str) -> Change:
-        """REVOKE acts on what one grantor gave; on a table it takes the columns' privileges along."""
-        extra = list(extra)
+    def _revocation(self, facts: Facts, extra: Iterable[Taken], cause: str) -> Change:
+        """REVOKE acts on what one grantor gave."""
         texts = []
-        for key, role, entry in extra:
+        acts_as = []
+        for key, role, entry in self._in_order(facts, extra):
             owner = facts.once(acl.owners, self._source(key)).get(_owned(key), entry.grantor)
-            statement = _revoke(key, role, entry)
+            statement = revoke(key, role, entry)
             if entry.grantor not in (owner, ""):
-                texts += [f"SET LOCAL ROLE {ident(entry.grantor)}", statement, "RESET ROLE"]
+                texts += in_the_name_of(entry.grantor, statement)
+                acts_as.append(entry.grantor)
             else:
                 texts.append(statement)
-        texts += self._columns_again(facts, extra)
-        owners = tuple(dict.fromkeys(self._owners(facts, [key for key, *_ in extra])))
+                acts_as += self._owners(facts, [key])
+        owners = tuple(dict.fromkeys(acts_as))
         return Change(Stage.GRANT, statements(*texts), (cause,), database=self._place(facts), acts_as=owners)
+
+    def _in_order(self, facts: Facts, extra: Iterable[Taken]) -> Iterator[Taken]:
+        by_source: dict[str | None, list[Taken]] = defaultdict(list)
+        for taken in extra:
+            by_source[self._source(taken[0])].append(taken)
+        for source, listed in by_source.items():
+            yield from furthest_first(facts.once(acl.acls, source), listed)
+
+    def lost(self, facts: Facts, leaving: frozenset[str]) -> Mapping[str | None, Along]:
+        """Declared privileges that go along with what the plan takes, or with roles that leave; where they stand."""
+        taken = list(facts.once(_undeclared, self))
+        for line in self.lines:
+            if line.spec.to is None:
+                taken += self._unwanted(facts, line)
+        for source in self.sources if leaving else ():
+            taken += [
+                (key, role, Entry(entry.grantor, entry.privileges, _NOTHING))
+                for key, grantees in facts.once(acl.acls, source).items()
+                if source is not None or _is_ours(self, key)
+                for role in leaving & grantees.keys()
+                for entry in grantees[role]
+            ]
+        if not taken:
+            return {}
+        declared = facts.once(_declared, self)
+        found: dict[str | None, Along] = {}
+        for source in self.sources:
+            owners = facts.once(acl.owners, source)
+            here = [one for one in taken if self._source(one[0]) == source]
+            gone = along(facts.once(acl.acls, source), owners, here) if here else {}
+            found[source] = {
+                place: both
+                for place, words in gone.items()
+                if (both := words & declared.get(place[0], {}).get(place[1], (_NOTHING, _NOTHING))[0])
+            }
+        return {source: gone for source, gone in found.items() if gone}
+
+    def _unwanted(self, facts: Facts, line: Line) -> list[Taken]:
+        """What a line that revokes takes."""
+        return [
+            (key, role, Entry(entry.grantor, entry.privileges & words, _NOTHING))
+            for key, role, entry, words in facts.once(_held, self, line)
+        ]
 
     def _source(self, key: ObjectKey) -> str | None:
         """Where its ACL stands."""
@@ -360,17 +410,6 @@ class Grants(Resource):
                 _owned(key)
             ):
                 yield owner
-
-    def _columns_again(self, facts: Facts, extra: Iterable[tuple[ObjectKey, str, Entry]]) -> Iterator[str]:
-        taken = {
-            (key.schema, key.name, role): entry.plain for key, role, entry in extra if key.kind == "table"
-        }
-        for key, grantees in facts.once(_declared, self).items() if taken else ():
-            for role, (words, option) in grantees.items():
-                again = taken.get((key.schema, key.name, role), _NOTHING) & words
-                if key.kind == "column" and again:
-                    text = privilege_list(again, key, [key.sub or ""])
-                    yield _grant(text, "TABLE", clause(key), [role], option=bool(again & option))
 
 
 def _owned(key: ObjectKey) -> ObjectKey:
@@ -452,6 +491,20 @@ def _revoked(facts: Facts, grants: Grants) -> Mapping[tuple[ObjectKey, str], fro
     return found
 
 
+def _unclear(facts: Facts, grants: Grants) -> Mapping[tuple[str | None, str | None, str], frozenset[str]]:
+    """What lines grant on a routine that they do not name clearly, by schema, name and grantee.
+
+    Their own checks are red; what the grantee has on a routine of that name may be just what is meant.
+    """
+    found: dict[tuple[str | None, str | None, str], frozenset[str]] = {}
+    for line in grants.lines:
+        if line.spec.to is not None and line.kind in ROUTINES and line.unclear(facts):
+            for role in line.spec.to:
+                key = (line.spec.on.schema_, line.spec.on.name, role)
+                found[key] = found.get(key, _NOTHING) | line.privileges(facts.about.major)
+    return found
+
+
 def _undeclared(facts: Facts, grants: Grants) -> list[tuple[ObjectKey, str, Entry]]:
     """Entries, or the part of them, that the spec does not explain."""
     found: list[tuple[ObjectKey, str, Entry]] = []
@@ -492,7 +545,9 @@ def _beyond(
         | acl.builtin(facts, source, key, role)
         | facts.once(_revoked, grants).get((key, role), _NOTHING)
     )
-    by_default, passed_on = _by_default(facts, grants, key, role)
+    if key.kind in ROUTINES:
+        explained |= facts.once(_unclear, grants).get((key.schema, key.name, role), _NOTHING)
+    by_default, passed_on = _by_default(facts, grants, source, key, role)
     explained, option = explained | by_default, option | passed_on
     for entry in entries:
         plain, passing_on = (
@@ -506,16 +561,37 @@ def _beyond(
 
 
 def _by_default(
-    facts: Facts, grants: Grants, key: ObjectKey, role: str
+    facts: Facts, grants: Grants, source: str | None, key: ObjectKey, role: str
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """What an object may have got when it was made: privileges, and those with grant option."""
+    """What an object may have got when it was made: privileges, and those with grant option.
+
+    The owner made it, unless the spec itself gives it its owner: then any creator may have.
+    """
     found, option = _NOTHING, _NOTHING
+    owner = facts.once(acl.owners, source)[key]
+    given = key in grants.owners or key in facts.once(_handed_over, grants)
     kind = "function" if key.kind == "procedure" else key.kind
     for schema_name in {key.schema, None}:
         for line in grants.defaults.get((kind, schema_name, role), ()):
+            if owner not in line.for_ and not given:
+                continue
             words = acl.meant(line.words, kind, facts.about.major)
             found, option = found | words, option | (words if line.grant_option else _NOTHING)
     return found, option
+
+
+def _handed_over(facts: Facts, grants: Grants) -> frozenset[ObjectKey]:
+    """Objects whose owner a line of `ownership:` names; sequences of columns go with their tables."""
+    target = grants.database or ""
+    found = {key for on in grants.handed_over for key in on.keys_in(facts, target)}
+    schemas = {key.schema for key in found if key.kind == "table"}
+    free = facts.once(acl.free_standing, target) if schemas else frozenset()
+    linked = {
+        key
+        for key in (facts.once(acl.owners, target) if schemas else ())
+        if key.kind == "sequence" and key.schema in schemas and key not in free
+    }
+    return frozenset(found | linked)
 
 
 # -- statements ----------------------------------------------------------------------------------------
@@ -540,12 +616,6 @@ def _clauses(
 def _grant(words: str, keyword: str, objects: str, roles: Iterable[str], *, option: bool) -> str:
     tail = " WITH GRANT OPTION" if option else ""
     return f"GRANT {words} ON {keyword} {objects} TO {', '.join(map(grantee, roles))}{tail}"
-
-
-def _revoke(key: ObjectKey, role: str, entry: Entry) -> str:
-    only_option = "GRANT OPTION FOR " if entry.grantable else ""
-    words = privilege_list(entry.privileges, key, [key.sub or ""])
-    return f"REVOKE {only_option}{words} ON {KEYWORD[key.kind]} {clause(key)} FROM {grantee(role)} CASCADE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -619,14 +689,22 @@ def resources(spec: Spec) -> Iterator[Resource]:
     server = tuple(Line(None, line, ("grants", index)) for index, line in enumerate(spec.grants))
     objects = frozenset((line.kind, None, line.spec.on.name) for line in server)
     databases = frozenset(spec.databases)
-    yield Grants(None, server, objects, roles, {}, {}, databases, ("grants",))
+    yield Grants(None, server, objects, roles, {}, {}, (), databases, ("grants",))
     if spec.undeclared.databases != "ignore":
         yield Elsewhere(roles, databases)
     for target in spec.databases:
-        lines = tuple(lines_of(spec, target))
+        lines = database.said_once(lines_of(spec, target))
         declared = frozenset(_declared_objects(spec, target, lines))
         closed = spec.databases[target].allow_connections is False
-        defaults, owners = _defaults(spec, target), _owners(spec, target)
         yield Grants(
-            target, lines, declared, roles, defaults, owners, databases, ("databases", target), closed
+            target,
+            lines,
+            declared,
+            roles,
+            _defaults(spec, target),
+            _owners(spec, target),
+            tuple(line.on for _, body in database.inherited(spec, target) for line in body.ownership),
+            databases,
+            ("databases", target),
+            closed,
         )

@@ -7,27 +7,27 @@ Over a database connection the rules are read only; an embedded server's file is
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import ip_network
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pgdeploy.change import Change, Effect, HiddenText, Stage
-from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
-from pgdeploy.facts import Facts, Query
+from pgdeploy.check import Check, Finding, Outcome, Resource, listing
+from pgdeploy.facts import Facts
 from pgdeploy.format import pg_hba
-from pgdeploy.problem import ValueProblem
+from pgdeploy.one_line import one_line
+from pgdeploy.resources import hbafile
+from pgdeploy.resources.hbafile import HbaRule, changed_since, main_file
+from pgdeploy.resources.hbarule import KEYWORDS, LISTS, USER_KEYWORDS, Auth, Match, Meaning, element, network
 from pgdeploy.resources.settingvalue import compared
 from pgdeploy.secret import MASK, SecretRef
-from pgdeploy.secretplace import HBA_OPTIONS, scrub, shown_option, shown_pair
+from pgdeploy.secretplace import HBA_OPTIONS, scrub, shown_option
 from pgdeploy.spec.model import FrozenMap, Model
 from pgdeploy.spec.text import checked, shaped
-from pgdeploy.wordlist import split_paths
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -36,8 +36,6 @@ METHODS = (
     "trust", "reject", "scram-sha-256", "md5", "password", "gss", "sspi", "ident", "peer", "ldap", "radius", "cert",
     "pam", "bsd", "oauth",
 )  # fmt: skip
-KEYWORDS = ("all", "sameuser", "samerole", "samegroup", "replication")
-ADDRESS_WORDS = ("all", "samehost", "samenet")
 Method = Literal[
     "trust", "reject", "scram-sha-256", "md5", "password", "gss", "sspi", "ident", "peer", "ldap", "radius", "cert",
     "pam", "bsd", "oauth",
@@ -50,8 +48,6 @@ OptionWord = Annotated[str, checked(pg_hba.quoted)] | SecretRef
 OptionValue = OptionWord | tuple[OptionWord, ...]
 """The value of an option; where it holds a secret, a reference; a list for the options of several RADIUS servers."""
 
-_LISTS = ("radiusservers", "radiussecrets", "radiusports", "radiusidentifiers")
-
 
 class HbaRuleSpec(Model):
     """One rule: who may come to which database from where, and how they prove who they are."""
@@ -60,9 +56,12 @@ class HbaRuleSpec(Model):
         description="local: the Unix socket; host: TCP with or without TLS; hostssl: TCP with TLS only"
     )
     database: tuple[HbaName, ...] = Field(
-        min_length=1, description="names, or all, sameuser, samerole, replication"
+        min_length=1,
+        description="names, or all, sameuser, samerole, replication; a name that is such a word in double quotes",
     )
-    user: tuple[HbaName, ...] = Field(min_length=1, description="names, +group, or all")
+    user: tuple[HbaName, ...] = Field(
+        min_length=1, description="names, +group, or all; a name that looks so in double quotes"
+    )
     address: Annotated[str, checked(pg_hba.address)] | None = Field(
         None, description="a network such as 10.0.0.0/8, a host name, samehost, samenet or all"
     )
@@ -95,17 +94,27 @@ class HbaRuleSpec(Model):
     def _secrets_where_they_belong(cls, options: Mapping[str, OptionValue]) -> Mapping[str, OptionValue]:
         for key, value in options.items():
             words = value if isinstance(value, tuple) else (value,)
-            if isinstance(value, tuple) and key not in _LISTS:
+            if isinstance(value, tuple) and key not in LISTS:
                 text = "{key} takes one value; lists are for {lists}"
-                raise PydanticCustomError("hba", text, {"key": key, "lists": ", ".join(_LISTS)})
+                raise PydanticCustomError("hba", text, {"key": key, "lists": ", ".join(LISTS)})
             if key not in HBA_OPTIONS and any(isinstance(word, SecretRef) for word in words):
                 text = "{key} holds no secret; write its value"
                 raise PydanticCustomError("hba", text, {"key": key})
         return options
 
+    @field_validator("database")
+    @classmethod
+    def _databases_in_one_spelling(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(pg_hba.one_spelling(word, KEYWORDS) for word in words)
+
+    @field_validator("user")
+    @classmethod
+    def _users_in_one_spelling(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(pg_hba.one_spelling(word, USER_KEYWORDS) for word in words)
+
     @property
     def match(self) -> Match:
-        return Match(self.type, self.database, self.user, _network(self.address) if self.address else None)
+        return Match(self.type, self.database, self.user, network(self.address) if self.address else None)
 
     def auth(self) -> Auth:
         """How they prove who they are, with its secrets.
@@ -113,85 +122,7 @@ class HbaRuleSpec(Model):
         Raises:
             SecretError: a reference gives none.
         """
-        options = {key: clear_option(value) for key, value in self.options.items()}
-        return Auth(self.method, frozenset(map(_one_spelling, _as_shown(self.method, options))))
-
-
-class Match(NamedTuple):
-    """What a rule matches: its identity."""
-
-    type: str
-    database: tuple[str, ...]
-    user: tuple[str, ...]
-    address: str | None
-
-    @property
-    def text(self) -> str:
-        words = [self.type, ",".join(map(name, self.database)), ",".join(map(name, self.user)), self.address]
-        return " ".join(word for word in words if word)
-
-
-class Auth(NamedTuple):
-    """A method and its options as `key=value`. It holds secrets: only `text` is for people."""
-
-    method: str
-    options: frozenset[str]
-
-    @property
-    def text(self) -> str:
-        return " ".join([self.method, *sorted(map(shown_pair, self.options))])
-
-
-class HbaFact(NamedTuple):
-    line: int
-    type: str | None
-    database: list[str] | None
-    user: list[str] | None
-    address: str | None
-    netmask: str | None
-    method: str | None
-    options: list[str] | None
-    error: str | None
-
-    @property
-    def match(self) -> Match:
-        address = f"{self.address}/{self.netmask}" if self.address and self.netmask else self.address
-        network = _network(address) if address else None
-        return Match(self.type or "", tuple(self.database or ()), tuple(self.user or ()), network)
-
-    def auth(self) -> Auth:
-        return Auth(self.method or "", frozenset(map(_one_spelling, self.options or ())))
-
-
-class HbaLoadedFact(NamedTuple):
-    changed_since: bool
-    file: str
-
-
-HBA = Query("hba", HbaFact._make)
-HBA_LOADED = Query("hba_loaded", HbaLoadedFact._make)
-QUERIES = (HBA, HBA_LOADED)
-
-
-# What the server takes for granted, and shows.
-_IMPLIED = {
-    "cert": {"clientcert": "verify-full"},
-    "gss": {"include_realm": "1"},
-    "sspi": {"include_realm": "1"},
-    "ldap": {"ldapscope": "2"},
-}
-# Shown as true when 1, and not at all else; never shown.
-_FLAGS = ("include_realm", "ldaptls")
-_NOT_SHOWN = ("compat_realm", "upn_username")
-
-
-def _as_shown(method: str, options: Mapping[str, str]) -> Iterator[str]:
-    """Options as pg_hba_file_rules will show them."""
-    for key, value in {**_IMPLIED.get(method, {}), **options}.items():
-        if key not in (*_FLAGS, *_NOT_SHOWN):
-            yield f"{key}={value}"
-        elif key in _FLAGS and value == "1":
-            yield f"{key}=true"
+        return Auth(self.method, tuple(f"{key}={clear_option(value)}" for key, value in self.options.items()))
 
 
 def clear_option(value: OptionValue) -> str:
@@ -201,48 +132,26 @@ def clear_option(value: OptionValue) -> str:
         SecretError: a reference gives no secret.
     """
     if isinstance(value, tuple):
-        return ",".join(_element(clear_option(word)) for word in value)
+        return ",".join(element(clear_option(word)) for word in value)
     return value.read().reveal() if isinstance(value, SecretRef) else value
 
 
-def _element(text: str) -> str:
-    return text if _PLAIN_ELEMENT.fullmatch(text) else '"' + text.replace('"', '""') + '"'
+QUERIES = hbafile.QUERIES
 
 
-_PLAIN_ELEMENT = re.compile(r"[\w.:/+-]+")
+def rules(facts: Facts) -> tuple[HbaRule, ...]:
+    """The server's rules, without the lines by which pgdeploy itself comes into an embedded server."""
+    own, file = facts.server.own_hba_lines if facts.server else 0, main_file(facts)
+    return tuple(rule for rule in facts.once(hbafile.rules) if rule.line > own or rule.file != file)
 
 
-def _one_spelling(pair: str) -> str:
-    """Of `key=value`: elements of a list may be quoted or not, with blanks between them."""
-    key, _, value = pair.partition("=")
-    if key not in _LISTS:
-        return pair
-    try:
-        return f"{key}={','.join(map(_element, split_paths(value)))}"
-    except ValueProblem:
-        return pair
-
-
-def _network(address: str) -> str:
-    """One spelling of a network: the server shows address and mask apart."""
-    if address in ADDRESS_WORDS:
-        return address
-    try:
-        return str(ip_network(address, strict=False))
-    except ValueError:
-        pass
-    host, _, mask = address.partition("/")
-    if ":" in host and mask:
-        from ipaddress import IPv6Address
-
-        return str(ip_network(f"{host}/{int(IPv6Address(mask)).bit_count()}", strict=False))
-    return address
-
-
-def rules(facts: Facts) -> tuple[HbaFact, ...]:
-    """The rules of the file, without the lines by which pgdeploy itself comes into an embedded server."""
-    own = facts.server.own_hba_lines if facts.server else 0
-    return tuple(row for row in facts.rows(HBA) if row.line > own)
+def _by_meaning(facts: Facts) -> Mapping[Meaning, HbaRule]:
+    """Of rules that match the same, the first wins."""
+    found: dict[Meaning, HbaRule] = {}
+    for rule in facts.once(rules):
+        if not rule.error:
+            found.setdefault(rule.match.meaning, rule)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,40 +181,42 @@ class Hba(Resource):
 
     def _compare_rule(self, rule: HbaRuleSpec, facts: Facts) -> Outcome:
         auth = rule.auth()
-        # of two rules that match the same, the first wins
-        found = next((row for row in facts.once(rules) if row.match == rule.match and not row.error), None)
-        actual = found.auth().text if found else "no such rule"
-        origin = f"{_file(facts)}:{found.line}" if found else _file(facts)
-        return compared(found is not None and found.auth() == auth, auth.text, actual, origin, _stuck(facts))
+        found = facts.once(_by_meaning).get(rule.match.meaning)
+        if found is None:
+            return Outcome(False, auth.text, "no such rule", main_file(facts), stuck=_stuck(facts))
+        conforms = found.auth.meaning(rule.type) == auth.meaning(rule.type)
+        return compared(conforms, auth.text, found.auth.text, found.place, _stuck(facts))
 
     def _compare_order(self, facts: Facts) -> Outcome:
-        declared = [rule.match for rule in self._applicable(facts)]
-        actual = list(dict.fromkeys(row.match for row in facts.once(rules) if row.match in set(declared)))
-        desired = [match for match in declared if match in set(actual)]
-        return Outcome(actual == desired, _order(desired), _order(actual), _file(facts), stuck=_stuck(facts))
+        known = facts.once(_by_meaning)
+        declared = [rule.match for rule in self._applicable(facts) if rule.match.meaning in known]
+        words = {match.meaning: match for match in declared}
+        actual = [words[meaning] for meaning in known if meaning in words]
+        return Outcome(
+            actual == declared, _order(declared), _order(actual), main_file(facts), stuck=_stuck(facts)
+        )
 
     def _compare_undeclared(self, facts: Facts) -> Outcome:
-        declared = {rule.match for rule in self.rules}
-        seen: set[Match] = set()
+        declared = {rule.match.meaning for rule in self.rules}
+        seen: set[Meaning] = set()
         extra = []
-        for row in facts.once(rules):
-            if not row.error and (row.match not in declared or row.match in seen):
-                extra.append(f"{row.match.text} {row.method} (line {row.line})")
-            seen.add(row.match)
+        for rule in facts.once(rules):
+            meaning = rule.match.meaning
+            if not rule.error and (meaning not in declared or meaning in seen):
+                extra.append(f"{rule.match.text} {rule.auth.method} ({_line_of(rule, facts)})")
+            seen.add(meaning)
         desired = "no rule beyond the spec"
-        return Outcome(not extra, desired, listing(extra), _file(facts), stuck=_stuck(facts))
+        return Outcome(not extra, desired, listing(extra), main_file(facts), stuck=_stuck(facts))
 
     def _compare_loaded(self, facts: Facts) -> Outcome:
-        wrong = [f"line {row.line}: {scrub(row.error)}" for row in facts.once(rules) if row.error]
-        changed = facts.rows(HBA_LOADED)[0].changed_since
-        actual = (
-            listing(wrong)
-            if wrong
-            else ("the file was changed since the server read it" if changed else "loaded")
-        )
+        wrong = [f"{_line_of(rule, facts)}: {scrub(rule.error)}" for rule in facts.once(rules) if rule.error]
+        desired, file = "loaded, without errors", main_file(facts)
+        if wrong:
+            return Outcome(False, desired, listing(wrong), file, stuck=_stuck(facts))
+        changed = changed_since(facts)
+        actual = f"{_named(changed, facts)} was changed since the server read it" if changed else "loaded"
         # for a file that only waits, a reload is enough, and that is ours to ask for
-        stuck = _stuck(facts) if wrong else ""
-        return Outcome(not wrong and not changed, "loaded, without errors", actual, _file(facts), stuck=stuck)
+        return Outcome(not changed, desired, actual, changed or file)
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         causes = tuple(drift.check.id for drift in drifts if not drift.stuck)
@@ -314,20 +225,36 @@ class Hba(Resource):
         only_waits = all(drift.check.field == "loaded" for drift in drifts if not drift.stuck)
         waiting = only_waits and not any(row.error for row in facts.once(rules))
         text = None if waiting else _file_text(tuple(self._applicable(facts)))
-        yield Change(Stage.HBA, (), causes, effect=Effect.RELOAD, hba=text)
+        notes = () if waiting else _taken_out(facts)
+        yield Change(Stage.HBA, (), causes, effect=Effect.RELOAD, hba=text, notes=notes)
 
 
 def _stuck(facts: Facts) -> str:
     if facts.server is not None and facts.server.can_write_hba:
         return ""
     if facts.has_host:
-        return "pyinfra_deploys/pg01.py writes pg_hba.conf from the spec, then reloads"
+        return "; ".join(
+            ["pyinfra_deploys/pg01.py writes pg_hba.conf from the spec, then reloads", *_taken_out(facts)]
+        )
     return "pg_hba.conf is not ours to write over a database connection; edit it on the server, then reload"
 
 
-def _file(facts: Facts) -> str:
-    loaded = facts.rows(HBA_LOADED)
-    return loaded[0].file if loaded else "pg_hba.conf"
+def _taken_out(facts: Facts) -> tuple[str, ...]:
+    """What goes when the file is written anew, as the spec's rules have all in them."""
+    return tuple(
+        one_line(
+            f"line {found.line} of pg_hba.conf goes ({found.text}); {found.target} stays, and is read no more"
+        )
+        for found in hbafile.references(facts)
+    )
+
+
+def _line_of(rule: HbaRule, facts: Facts) -> str:
+    return f"line {rule.line}" if rule.file == main_file(facts) else f"{rule.place}"
+
+
+def _named(file: str, facts: Facts) -> str:
+    return "the file" if file == main_file(facts) else file
 
 
 def _order(matches: Iterable[Match]) -> str:
@@ -348,7 +275,7 @@ def _file_text(rules: tuple[HbaRuleSpec, ...]) -> HiddenText:
 
 
 def _line(rule: HbaRuleSpec, *, reveal: bool) -> str:
-    words = [rule.type, pg_hba.names(rule.database, KEYWORDS), pg_hba.names(rule.user, ("all",))]
+    words = [rule.type, pg_hba.names(rule.database, KEYWORDS), pg_hba.names(rule.user, USER_KEYWORDS)]
     words += [pg_hba.address(rule.match.address)] if rule.match.address is not None else []
     options = [
         pg_hba.option(key, clear_option(value) if reveal else _masked(key, value))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.change import Change, Stage, ident, statements
+from pgdeploy.change import Change, Joined, Stage, ident, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
 from pgdeploy.resources.role import BOOTSTRAP, MembershipSpec, RoleSpec, absent, names_by_oid, roles
@@ -18,34 +19,25 @@ OPTIONS_SINCE = 16
 """INHERIT and SET options and a meaningful grantor."""
 
 
-class MembershipFact(NamedTuple):
-    role: str
-    member: str
-    grantor: str | None
-    admin: bool
-    inherit: bool
-    set: bool
-
-
-MEMBERSHIPS = Query("memberships", MembershipFact._make, variants=(16,))
+MEMBERSHIPS = Query("memberships", Joined._make, variants=(16,))
 QUERIES = (MEMBERSHIPS,)
 
 
-def memberships(facts: Facts) -> tuple[MembershipFact, ...]:
+def memberships(facts: Facts) -> tuple[Joined, ...]:
     return facts.rows(MEMBERSHIPS)
 
 
-def _by_pair(facts: Facts) -> Mapping[tuple[str, str], list[MembershipFact]]:
+def _by_pair(facts: Facts) -> Mapping[tuple[str, str], list[Joined]]:
     """The grants of each (role, member): several when several grantors made them."""
-    found: dict[tuple[str, str], list[MembershipFact]] = {}
+    found: dict[tuple[str, str], list[Joined]] = {}
     for row in facts.rows(MEMBERSHIPS):
         found.setdefault((row.role, row.member), []).append(row)
     return found
 
 
-def by_member(facts: Facts) -> Mapping[str, list[MembershipFact]]:
+def _by_member(facts: Facts) -> Mapping[str, list[Joined]]:
     """The memberships that each role has."""
-    found: dict[str, list[MembershipFact]] = {}
+    found: dict[str, list[Joined]] = {}
     for row in facts.rows(MEMBERSHIPS):
         found.setdefault(row.member, []).append(row)
     return found
@@ -55,7 +47,7 @@ def reach(facts: Facts, member: str, *options: str) -> frozenset[str]:
     """The role itself, and all where memberships lead it that have one of these options (admin, inherit, set)."""
     found, unvisited = {member}, [member]
     while unvisited:
-        for row in facts.once(by_member).get(unvisited.pop(), ()):
+        for row in facts.once(_by_member).get(unvisited.pop(), ()):
             if row.role not in found and any(getattr(row, option) for option in options):
                 found.add(row.role)
                 unvisited.append(row.role)
@@ -72,6 +64,10 @@ class Membership(Resource):
     spec: MembershipSpec
     grantor_may: bool = True
     """Whether the spec gives the grantor ADMIN OPTION."""
+    made_here: bool = True
+    """Whether the role is declared, or PostgreSQL's own; else somebody else keeps it, and it must be there."""
+    inherits: bool = True
+    """Whether the spec lets the member inherit: what a GRANT without the option would give it."""
 
     @property
     def address(self) -> str:
@@ -92,28 +88,55 @@ class Membership(Resource):
             yield Check(self, self.address, "grantor", (*keys, "grantor"), self._compare_grantor)
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
-        missing = absent(self.member, facts) or absent(self.spec.role, facts)
+        missing = absent(self.member, facts)
+        if missing is None and (self.made_here or check.field != "granted"):
+            missing = absent(self.spec.role, facts)
         if missing is None and check.field != "granted" and not self._rows(facts):
             return "the membership does not exist"
         return missing
 
-    def _rows(self, facts: Facts) -> list[MembershipFact]:
+    def _rows(self, facts: Facts) -> list[Joined]:
         return facts.once(_by_pair).get((self.spec.role, self.member), [])
+
+    def _option(self, option: str) -> bool:
+        """INHERIT or SET as the spec says it, or as a GRANT gives it where the spec says nothing."""
+        written: bool | None = getattr(self.spec, option)
+        return {"inherit": self.inherits, "set": True}[option] if written is None else written
+
+    def _off(self, rows: Sequence[Joined], facts: Facts) -> list[str]:
+        """Options that the spec leaves to PostgreSQL and that are not as a GRANT gives them; those of several
+        grants add up."""
+        if not rows or facts.about.major < OPTIONS_SINCE:
+            return []
+        unwritten = [option for option in ("inherit", "set") if getattr(self.spec, option) is None]
+        return [o for o in unwritten if any(getattr(row, o) for row in rows) is not self._option(o)]
 
     def _compare_granted(self, facts: Facts) -> Outcome:
         rows = self._rows(facts)
         actual = "granted" if rows else "not granted"
-        return Outcome(bool(rows), "granted", actual, _grantors(rows), stuck=self._stuck(facts))
+        off = [
+            f"{option.upper()} {str(not self._option(option)).upper()}" for option in self._off(rows, facts)
+        ]
+        if off:
+            actual += f" with {', '.join(off)}"
+        conforms = bool(rows) and not off
+        return Outcome(conforms, "granted", actual, _grantors(rows), stuck=self._stuck(facts))
 
     def _compare(self, facts: Facts, option: str, desired: bool) -> Outcome:
         if option != "admin" and facts.about.major < OPTIONS_SINCE:
             raise Inapplicable(
                 f"PostgreSQL {facts.about.major} has no {option.upper()} option; 16 brought it"
             )
-        rows = [row for row in self._rows(facts) if getattr(row, option)]
+        rows = [row for row in self._rows(facts) if self._counts(row, option, desired, facts)]
         actual = str(bool(rows)).lower()
         stuck = self._stuck(facts)
         return Outcome(bool(rows) is desired, str(desired).lower(), actual, _grantors(rows), stuck=stuck)
+
+    def _counts(self, row: Joined, option: str, desired: bool, facts: Facts) -> bool:
+        """Whether this grant gives an option; without a word on `admin`, what the server gave the creator stays."""
+        if option == "admin" and not desired and "admin" not in self.spec.model_fields_set:
+            return row.admin and not _creators_own(row, facts)
+        return bool(getattr(row, option))
 
     def _compare_grantor(self, facts: Facts) -> Outcome:
         if facts.about.major < OPTIONS_SINCE:
@@ -124,51 +147,111 @@ class Membership(Resource):
 
     def _stuck(self, facts: Facts) -> str:
         """From 16 even a superuser needs ADMIN OPTION to stand as grantor, unless initdb made it."""
+        if not self.made_here and (missing := absent(self.spec.role, facts)):
+            return f"{missing}, and this spec does not make it"
         grantor = self.spec.grantor
         bootstrap = facts.once(names_by_oid).get(BOOTSTRAP)
         if grantor in (None, bootstrap) or self.grantor_may or facts.about.major < OPTIONS_SINCE:
             return ""
         return f"{name(grantor or '')} cannot grant it: even a superuser needs `admin: true` in {name(self.spec.role)}"
 
+    def demoted(self, facts: Facts) -> list[Joined]:
+        """Grants that will lose their ADMIN OPTION."""
+        if self._stuck(facts):
+            return []
+        return [row for row, option in self._too_much(self._rows(facts), facts) if option == "admin"]
+
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         if any(drift.stuck for drift in drifts):
             return
-        fields = {drift.check.field for drift in drifts}
-        causes = tuple(drift.check.id for drift in drifts)
         rows = self._rows(facts)
-        texts = list(self._without(rows, facts))
-        if fields & {"granted", "grantor"} or not rows:
-            texts.append(self._grant(facts, self.spec.grantor))
-        elif fields - {"admin"} or self.spec.admin:
-            texts.append(self._grant(facts, self.spec.grantor or rows[0].grantor))
-        needs = (f"ADMIN OPTION on {self.spec.role}",)
+        taking = list(self._too_much(rows, facts))
+        left = [_with(row, {option: False for taken, option in taking if taken == row}) for row in rows]
+        texts = [_revoke_option(row, option, facts) for row, option in taking]
+        grantors = [row.grantor for row, _ in taking]
+        if not rows or any(self._is_lacking(drift.check.field) for drift in drifts):
+            given = self._given(left, frozenset(drift.check.field for drift in drifts), facts)
+            texts.append(self._grant(given, facts))
+            left = [*(row for row in left if row.grantor != given.grantor), given]
+            grantors.append(given.grantor)
         yield Change(
-            Stage.MEMBERSHIP, statements(*texts), causes, needs=needs, acts_as=_grantor_of(rows, facts)
+            Stage.MEMBERSHIP,
+            statements(*texts),
+            tuple(drift.check.id for drift in drifts),
+            needs=(f"ADMIN OPTION on {self.spec.role}",),
+            acts_as=_others(grantors, facts),
+            takes=tuple(rows),
+            gives=tuple(left),
         )
 
-    def _without(self, rows: Sequence[MembershipFact], facts: Facts) -> Iterator[str]:
-        """Take options away from every grant that gives them, as they add up."""
-        for row in rows:
-            by = _granted_by(row.grantor, facts)
-            for option, desired in (
-                ("admin", self.spec.admin),
-                ("inherit", self.spec.inherit),
-                ("set", self.spec.set),
-            ):
-                if (
-                    desired is False
-                    and getattr(row, option)
-                    and (option == "admin" or facts.about.major >= OPTIONS_SINCE)
-                ):
-                    yield f"REVOKE {option.upper()} OPTION FOR {ident(row.role)} FROM {ident(row.member)}{by} CASCADE"
+    def _options(self, facts: Facts) -> Iterator[tuple[str, bool | None]]:
+        yield "admin", self.spec.admin
+        if facts.about.major >= OPTIONS_SINCE:
+            off = self._off(self._rows(facts), facts)
+            for option in ("inherit", "set"):
+                yield option, self._option(option) if option in off else getattr(self.spec, option)
 
-    def _grant(self, facts: Facts, grantor: str | None) -> str:
+    def _is_lacking(self, field: str) -> bool:
+        """Whether it takes a grant to mend this field; what is too much is taken away from each grant."""
+        return field in ("granted", "grantor") or getattr(self.spec, field) is True
+
+    def _too_much(self, rows: Sequence[Joined], facts: Facts) -> Iterator[tuple[Joined, str]]:
+        """Options that grants give and should not: they add up, so every grant loses them."""
+        for row in rows:
+            for option, desired in self._options(facts):
+                if desired is False and self._counts(row, option, desired, facts):
+                    yield row, option
+
+    def _given(self, rows: Sequence[Joined], fields: frozenset[str], facts: Facts) -> Joined:
+        """The grant as it will be: a new one, or one of ours with other options."""
+        grantor = self.spec.grantor or self._usual_grantor(rows, fields, facts)
+        member = facts.once(roles).get(self.member)
+        new = Joined(self.spec.role, self.member, grantor, False, member is None or member.inherit, True)
+        before = next((row for row in rows if row.grantor == grantor), new)
+        return _with(before, dict(self._options(facts)))
+
+    def _usual_grantor(self, rows: Sequence[Joined], fields: frozenset[str], facts: Facts) -> str | None:
+        """Whoever granted it already, if we can speak for them; else the server takes the user of the session."""
+        if facts.about.major < OPTIONS_SINCE:
+            return None
+        known = [row.grantor for row in rows if facts.about.superuser or row.grantor == facts.about.user]
+        if known and "grantor" not in fields:
+            return known[0]
+        bootstrap = facts.once(names_by_oid).get(BOOTSTRAP)
+        return bootstrap if facts.about.superuser else facts.about.user
+
+    def _grant(self, given: Joined, facts: Facts) -> str:
         text = f"GRANT {ident(self.spec.role)} TO {ident(self.member)}"
         if facts.about.major < OPTIONS_SINCE:
             return text + (" WITH ADMIN OPTION" if self.spec.admin else "")
-        wanted = (("ADMIN", self.spec.admin or None), ("INHERIT", self.spec.inherit), ("SET", self.spec.set))
-        options = [f"{option} {str(value).upper()}" for option, value in wanted if value is not None]
-        return text + (" WITH " + ", ".join(options) if options else "") + _granted_by(grantor, facts)
+        wanted = [
+            f"{option.upper()} {str(desired).upper()}"
+            for option, desired in self._options(facts)
+            if desired is not None and (option != "admin" or (desired and not self._made_admin(facts)))
+        ]
+        said = given.grantor in {self.spec.grantor, *(row.grantor for row in self._rows(facts))}
+        by = _granted_by(given.grantor, facts) if said else ""
+        return text + (" WITH " + ", ".join(wanted) if wanted else "") + by
+
+    def _made_admin(self, facts: Facts) -> bool:
+        """Whether the server makes us, who create the role, its administrator; then nobody may do it again (0LP01)."""
+        made = self.spec.role not in facts.once(roles) and not facts.about.superuser
+        own = made or any(_creators_own(row, facts) for row in self._rows(facts))
+        return own and self.member == facts.about.user
+
+
+def _with(row: Joined, options: Mapping[str, bool | None]) -> Joined:
+    """With these options; None leaves one as it is."""
+    admin, inherit, set_ = (
+        getattr(row, option) if options.get(option) is None else bool(options[option])
+        for option in ("admin", "inherit", "set")
+    )
+    return row._replace(admin=admin, inherit=inherit, set=set_)
+
+
+def _revoke_option(row: Joined, option: str, facts: Facts) -> str:
+    by = _granted_by(row.grantor, facts)
+    return f"REVOKE {option.upper()} OPTION FOR {ident(row.role)} FROM {ident(row.member)}{by} CASCADE"
 
 
 def _granted_by(grantor: str | None, facts: Facts) -> str:
@@ -177,14 +260,14 @@ def _granted_by(grantor: str | None, facts: Facts) -> str:
     return f" GRANTED BY {ident(grantor)}"
 
 
-def _grantor_of(rows: Iterable[MembershipFact], facts: Facts) -> tuple[str, ...]:
-    """From 16 only whoever has the grantor's rights can take a membership back."""
+def _others(grantors: Iterable[str | None], facts: Facts) -> tuple[str, ...]:
+    """From 16 only whoever has the grantor's rights can grant and take back as they did."""
     if facts.about.major < OPTIONS_SINCE:
         return ()
-    return tuple(dict.fromkeys(row.grantor for row in rows if row.grantor is not None))
+    return tuple(dict.fromkeys(grantor for grantor in grantors if grantor is not None))
 
 
-def _grantors(rows: Sequence[MembershipFact]) -> str:
+def _grantors(rows: Sequence[Joined]) -> str:
     known = sorted({row.grantor for row in rows if row.grantor})
     return f"granted by {', '.join(map(name, known))}" if known else ""
 
@@ -210,10 +293,10 @@ class UndeclaredMemberships(Resource):
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         return absent(self.role, facts)
 
-    def _extra(self, facts: Facts) -> list[MembershipFact]:
+    def found(self, facts: Facts) -> list[Joined]:
         return [row for row in facts.once(_touching).get(self.role, ()) if self._is_extra(row, facts)]
 
-    def _is_extra(self, row: MembershipFact, facts: Facts) -> bool:
+    def _is_extra(self, row: Joined, facts: Facts) -> bool:
         if row.member != self.role and row.member in self.members_known:
             return False
         declared = self.declared.get((row.role, row.member))
@@ -222,12 +305,12 @@ class UndeclaredMemberships(Resource):
         return not _creators_own(row, facts)
 
     def _compare(self, facts: Facts) -> Outcome:
-        extra = self._extra(facts)
+        extra = self.found(facts)
         actual = listing(f"{name(row.member)} in {name(row.role)}" for row in extra)
         return Outcome(not extra, "no memberships beyond the spec", actual, _grantors(extra))
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        for row in self._extra(facts) if drifts else ():
+        for row in self.found(facts) if drifts else ():
             text = (
                 f"REVOKE {ident(row.role)} FROM {ident(row.member)}{_granted_by(row.grantor, facts)} CASCADE"
             )
@@ -237,20 +320,21 @@ class UndeclaredMemberships(Resource):
                 statements(text),
                 (drifts[0].check.id,),
                 needs=needs,
-                acts_as=_grantor_of([row], facts),
+                acts_as=_others([row.grantor], facts),
+                takes=(row,),
             )
 
 
-def _touching(facts: Facts) -> Mapping[str, list[MembershipFact]]:
+def _touching(facts: Facts) -> Mapping[str, list[Joined]]:
     """Memberships by each of the two roles they join."""
-    found: dict[str, list[MembershipFact]] = {}
+    found: dict[str, list[Joined]] = {}
     for row in facts.rows(MEMBERSHIPS):
         for role in {row.role, row.member}:
             found.setdefault(role, []).append(row)
     return found
 
 
-def _creators_own(row: MembershipFact, facts: Facts) -> bool:
+def _creators_own(row: Joined, facts: Facts) -> bool:
     """From 16 the server itself gives whoever creates a role ADMIN on it, and nothing else."""
     bootstrap = facts.once(names_by_oid).get(BOOTSTRAP)
     creator = facts.once(roles).get(row.member)
@@ -271,11 +355,58 @@ def resources(spec: Spec) -> Iterator[Resource]:
     for role in present:
         yield UndeclaredMemberships(role, by_pair, frozenset(present))
     found = [
-        Membership(role, index, entry, _may_grant(by_pair, entry))
+        Membership(
+            role,
+            index,
+            entry,
+            grantor_may=_may_grant(by_pair, entry),
+            made_here=_is_made_here(present, entry.role),
+            inherits=body.inherit is not False,
+        )
         for role, body in present.items()
         for index, entry in enumerate(of(body))
     ]
     yield from sorted(found, key=lambda resource: _depth(by_pair, resource.spec))
+
+
+def lost(spec: Spec, facts: Facts) -> frozenset[Joined]:
+    """Memberships that go along when the plan takes ADMIN OPTION away from whoever granted them."""
+    revoked: list[Joined] = []
+    demoted: list[Joined] = []
+    for resource in resources(spec):
+        if isinstance(resource, UndeclaredMemberships):
+            revoked += resource.found(facts)
+        elif isinstance(resource, Membership):
+            demoted += resource.demoted(facts)
+    return _cascade(facts.rows(MEMBERSHIPS), revoked, demoted) if revoked or demoted else frozenset()
+
+
+def _cascade(
+    rows: Iterable[Joined], revoked: Collection[Joined], demoted: Iterable[Joined]
+) -> frozenset[Joined]:
+    """The server's own rule: without ADMIN OPTION from anybody, all that one granted goes, and so on."""
+    of_member: dict[tuple[str, str | None], list[Joined]] = defaultdict(list)
+    by_grantor: dict[tuple[str, str | None], list[Joined]] = defaultdict(list)
+    for row in rows:
+        of_member[row.role, row.member].append(row)
+        by_grantor[row.role, row.grantor].append(row)
+    gone: set[Joined] = set()
+    no_admin: set[Joined] = set()
+    work = [*((row, True) for row in revoked), *((row, False) for row in demoted)]
+    while work:
+        row, whole = work.pop()
+        if whole:
+            gone.add(row)
+        if not row.admin or row in no_admin:
+            continue
+        no_admin.add(row)
+        if not any(other.admin and other not in no_admin for other in of_member[row.role, row.member]):
+            work += [(granted, True) for granted in by_grantor[row.role, row.member]]
+    return frozenset(gone.difference(revoked))
+
+
+def _is_made_here(present: Collection[str], role: str) -> bool:
+    return role in present or role.startswith("pg_")
 
 
 def _depth(by_pair: Mapping[tuple[str, str], MembershipSpec], entry: MembershipSpec | None) -> int:

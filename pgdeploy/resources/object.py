@@ -5,7 +5,8 @@ on: {schema: sky}                              a schema
 on: {schema: sky, table: galaxy}               a table, view, materialized view or foreign table
 on: {schema: sky, table: galaxy, columns: [id]}
 on: {schema: sky, sequence: galaxy_id_seq}
-on: {schema: sky, function: area, arguments: [integer, text]}   or procedure; no arguments: every overload
+on: {schema: sky, function: area, arguments: [integer, text]}   or procedure; no arguments: every overload;
+                                               arguments as psql shows them are understood, too
 on: {schema: sky, type: magnitude}             a type or domain
 on: {schema: sky, all: tables}                 or sequences, functions, procedures, types
 on: {language: plpgsql}   {foreign_server: archive}   {foreign_data_wrapper: postgres_fdw}
@@ -22,10 +23,11 @@ from pydantic_core import PydanticCustomError
 from pgdeploy.change import ident, idents
 from pgdeploy.check import name
 from pgdeploy.facts import Facts
-from pgdeploy.resources import acl
+from pgdeploy.resources import acl, routine
 from pgdeploy.resources.acl import ObjectKey
+from pgdeploy.signature import split_arguments
 from pgdeploy.spec.model import Identifier, Model
-from pgdeploy.values import type_name
+from pgdeploy.values import ValueProblem
 
 ALL = {
     "tables": "table",
@@ -43,8 +45,8 @@ KEYWORD = {
     "table": "TABLE",
     "column": "TABLE",
     "sequence": "SEQUENCE",
-    "function": "ROUTINE",
-    "procedure": "ROUTINE",
+    "function": "FUNCTION",
+    "procedure": "PROCEDURE",
     "type": "TYPE",
     "schema": "SCHEMA",
     "database": "DATABASE",
@@ -72,7 +74,9 @@ class Object(Model):
     sequence: Identifier | None = Field(None, description="a sequence")
     function: Identifier | None = Field(None, description="a function, aggregate or window function")
     procedure: Identifier | None = Field(None, description="a procedure")
-    arguments: tuple[str, ...] | None = Field(None, description="argument types; left out: every overload")
+    arguments: tuple[str, ...] | None = Field(
+        None, description="argument types, or arguments as psql shows them; left out: every overload"
+    )
     type: Identifier | None = Field(None, description="a type or domain")
     all: Literal["tables", "sequences", "functions", "procedures", "types"] | None = Field(
         None, description="every object of a kind in the schema"
@@ -99,7 +103,14 @@ class Object(Model):
             raise _wrong("columns need a table, and at least one name")
         if self.arguments is not None and not (self.function or self.procedure):
             raise _wrong("arguments belong to a function or procedure")
+        self._check_arguments()
         return self
+
+    def _check_arguments(self) -> None:
+        try:
+            routine.types(self.arguments or ())
+        except ValueProblem as error:
+            raise PydanticCustomError("arguments", "{what}", {"what": str(error)}) from None
 
     @property
     def kind(self) -> str:
@@ -143,16 +154,24 @@ class Object(Model):
             return facts.once(acl.in_schema, database).get((self.kind, self.schema_ or ""), [])
         if self.columns:
             return [ObjectKey("column", self.schema_, self.table or "", column) for column in self.columns]
-        if self.kind in ("function", "procedure"):
+        if self.kind in routine.KINDS:
             return self._routines(facts, database)
         return [ObjectKey(self.kind, None if self.kind == "schema" else self.schema_, self.name or "")]
 
     def _routines(self, facts: Facts, database: str) -> list[ObjectKey]:
-        if self.arguments is not None:
-            types = ", ".join(type_name(argument) for argument in self.arguments)
-            return [ObjectKey(self.kind, self.schema_, self.name or "", types)]
-        there = facts.once(acl.in_schema, database).get((self.kind, self.schema_ or ""), [])
-        return [key for key in there if key.name == self.name]
+        """None where the name fits several: what is done to one would be done to another, too."""
+        found = routine.named(facts, database, *self._routine)
+        return found if self.arguments is None or len(found) == 1 else []
+
+    def unclear(self, facts: Facts, database: str) -> routine.Unclear | None:
+        """Why a function or procedure is not the one that is meant."""
+        if self.all or self.kind not in routine.KINDS:
+            return None
+        return routine.unclear(facts, database, *self._routine)
+
+    @property
+    def _routine(self) -> tuple[str, str, str, tuple[str, ...] | None]:
+        return self.kind, self.schema_ or "", self.name or "", self.arguments
 
 
 def _wrong(what: str) -> PydanticCustomError:
@@ -168,23 +187,18 @@ def clause(key: ObjectKey) -> str:
     if key.kind == "large_object":
         return key.name
     place = f"{ident(key.schema)}." if key.schema is not None else ""
-    arguments = f"({key.sub})" if key.kind in ("function", "procedure") else ""
+    arguments = f"({_arguments(key)})" if key.kind in routine.KINDS else ""
     return f"{place}{ident(key.name)}{arguments}"
+
+
+def _arguments(key: ObjectKey) -> str:
+    """Of a procedure with their mode: without, PostgreSQL compares them with OUT arguments, too."""
+    if key.kind == "procedure" and key.sub:
+        return ", ".join(f"IN {argument}" for argument in split_arguments(key.sub))
+    return key.sub or ""
 
 
 def privilege_list(privileges: Iterable[str], key: ObjectKey, columns: Iterable[str] = ()) -> str:
     """Privileges as GRANT lists them; on columns each carries the column list."""
     tail = f" ({idents(columns)})" if key.kind == "column" else ""
     return ", ".join(f"{privilege}{tail}" for privilege in sorted(privileges))
-
-
-def shown(key: ObjectKey) -> str:
-    """An object as messages show it."""
-    place = f"{name(key.schema)}." if key.schema is not None else ""
-    sub = (
-        f"({key.sub})"
-        if key.sub is not None and key.kind != "column"
-        else (f".{name(key.sub)}" if key.sub else "")
-    )
-    kind = key.kind.replace("_", " ")
-    return f"{kind} {place}{name(key.name)}{sub}"

@@ -12,9 +12,11 @@ from pgdeploy.change import Change, Risk, Stage, ident, literal, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts
 from pgdeploy.resources import acl, database, schema
+from pgdeploy.resources.acl import shown
 from pgdeploy.resources.membership import reach
-from pgdeploy.resources.object import KEYWORD, Object, clause, shown
+from pgdeploy.resources.object import KEYWORD, Object, clause
 from pgdeploy.resources.role import absent, roles
+from pgdeploy.resources.routine import MAKE_FIRST
 from pgdeploy.spec.model import Identifier, Model
 
 if TYPE_CHECKING:
@@ -74,10 +76,12 @@ class Ownership(Resource):
 
     def _compare(self, facts: Facts) -> Outcome:
         desired = name(self.spec.owner)
+        if unclear := self.spec.on.unclear(facts, self.database):
+            return Outcome(False, desired, unclear.why, stuck=unclear.mend)
         if not self.spec.on.all and not any(
             key in facts.once(acl.owners, self.database) for key in self.spec.on.keys_in(facts, self.database)
         ):
-            return Outcome(False, desired, "no such object", stuck="make the object first; pgdeploy does not")
+            return Outcome(False, desired, "no such object", stuck=MAKE_FIRST)
         others = self._others(facts)
         actual = listing(f"{shown(key)}: {name(owner)}" for key, owner in others.items())
         stuck = self._stuck(self._by_strangers(others, facts), facts)

@@ -7,9 +7,8 @@ there they are checked only when written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
@@ -17,14 +16,17 @@ from pydantic import Field
 
 from pgdeploy.change import MASK, Change, Risk, Stage, Statement, ident, literal, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
-from pgdeploy.facts import Facts, Query
-from pgdeploy.resources.setting import parameter_of, stored
+from pgdeploy.facts import COPIED, Facts, Query
+from pgdeploy.moment import NEVER_ENDS, Moment, timestamp
+from pgdeploy.resources import exact, library
+from pgdeploy.resources.provider import provided
+from pgdeploy.resources.setting import loadable, needs_to_store, parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, compared, resets, same, shown
 from pgdeploy.scram import MOST_ITERATIONS, iterations
 from pgdeploy.secret import SecretRef, is_scram, matches
 from pgdeploy.secretplace import shown_setting
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
-from pgdeploy.values import timestamp
+from pgdeploy.values import sql_elements
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -75,7 +77,7 @@ class RoleSpec(Model):
         None, description="-1: no limit"
     )
     valid_until: str | None = Field(
-        None, description="end of the password: a date, a time (UTC) or `infinity`"
+        None, description="end of the password: a date, a time (UTC), `infinity` or `-infinity`"
     )
     password: SecretRef | None = Field(None, description="a reference, never text")
     settings: FrozenMap[str, SettingValue] = Field(
@@ -162,6 +164,8 @@ class Role(Resource):
     kind: ClassVar[str] = "role"
     role: str
     spec: RoleSpec
+    policy: str = "drift"
+    """What the spec says of attributes that it does not write."""
 
     @property
     def address(self) -> str:
@@ -183,6 +187,8 @@ class Role(Resource):
         yield self._check(
             "undeclared_settings", self._compare_undeclared_settings, at=(), aspect="undeclared"
         )
+        if self.policy != "ignore":
+            yield self._check(exact.FIELD, self._compare_undeclared_attributes, at=(), aspect="undeclared")
 
     def _check(self, field: str, compare: object, at: Keys | None = None, aspect: str = "") -> Check:
         keys = ("roles", self.role, *((field,) if at is None else at))
@@ -217,10 +223,26 @@ class Role(Resource):
     def _compare_valid_until(self, facts: Facts) -> Outcome:
         fact = self._fact(facts)
         desired = timestamp(self.spec.valid_until or "")
-        actual = None if fact is None or fact.valid_until is None else _moment(fact.valid_until)
+        actual = None if fact is None or fact.valid_until is None else Moment.of_epoch(fact.valid_until)
         # never set and 'infinity' both mean: no end
-        conforms = (actual or "infinity") == desired and fact is not None
-        return Outcome(conforms, _time_text(desired), _time_text(actual) if actual else "never set")
+        conforms = (actual or NEVER_ENDS) == desired and fact is not None
+        return Outcome(conforms, str(desired), str(actual or "never set"))
+
+    def _off(self, facts: Facts) -> Mapping[str, str]:
+        """Attributes that the spec does not write and that are not as CREATE ROLE makes them."""
+        fact, spec = self._fact(facts), self.spec
+        off: dict[str, str] = {}
+        if fact is not None and spec.inherit is None and not fact.inherit:
+            off["inherit"] = "false"
+        if fact is not None and spec.connection_limit is None and fact.connection_limit != -1:
+            off["connection_limit"] = str(fact.connection_limit)
+        until = fact.valid_until if fact is not None else None
+        if spec.valid_until is None and until is not None and Moment.of_epoch(until) != NEVER_ENDS:
+            off["valid_until"] = str(Moment.of_epoch(until))
+        return off
+
+    def _compare_undeclared_attributes(self, facts: Facts) -> Outcome:
+        return exact.compared(self._off(facts), self.policy)
 
     def _compare_password(self, facts: Facts, reference: SecretRef) -> Outcome:
         desired = f"the secret in {reference.describe()}, as SCRAM-SHA-256"
@@ -282,6 +304,11 @@ class Role(Resource):
         options = [field for field in fields if not field.startswith(("settings", "undeclared"))]
         if options:
             yield self._attribute_change(options, fields, facts)
+        if cause := fields.get(exact.FIELD):
+            usual = {"inherit": "INHERIT", "connection_limit": "CONNECTION LIMIT -1"}
+            words = [usual.get(field, "VALID UNTIL 'infinity'") for field in self._off(facts)]
+            text = f"ALTER ROLE {ident(self.role)} {' '.join(words)}"
+            yield Change(Stage.ROLE, statements(text), (cause,), needs=("createrole",))
         yield from self._setting_changes(fields, facts)
 
     def _attribute_change(self, options: Sequence[str], fields: Mapping[str, str], facts: Facts) -> Change:
@@ -301,7 +328,7 @@ class Role(Resource):
         if field == "connection_limit":
             return f"CONNECTION LIMIT {self.spec.connection_limit}"
         if field == "valid_until":
-            return f"VALID UNTIL {literal(_time_text(timestamp(self.spec.valid_until or '')))}"
+            return f"VALID UNTIL {literal(str(timestamp(self.spec.valid_until or '')))}"
         return f"PASSWORD {MASK}" if field == "password" else ""
 
     def _setting_changes(self, fields: Mapping[str, str], facts: Facts) -> Iterator[Change]:
@@ -313,7 +340,8 @@ class Role(Resource):
                 if field in fields:
                     before, parameter = self._alter(database), parameter_of(facts, setting)
                     statement = assignment(before, setting, clear(value), parameter)
-                    yield self._setting_change(database, statement, fields[field])
+                    change = self._setting_change(facts, database, statement, [setting], fields[field])
+                    yield replace(change, loads=tuple(library.loads(setting, value, facts.about.major)))
         if "undeclared_settings" in fields:
             extra: dict[str | None, list[str]] = {}
             for database, setting, _ in self._undeclared(facts):
@@ -321,14 +349,18 @@ class Role(Resource):
             known = partial(parameter_of, facts)
             for database, names in extra.items():
                 for statement in resets(self._alter(database), names, self._desired(database), known):
-                    yield self._setting_change(database, statement, fields["undeclared_settings"])
+                    yield self._setting_change(
+                        facts, database, statement, names, fields["undeclared_settings"]
+                    )
 
     def _alter(self, database: str | None) -> str:
         return f"ALTER ROLE {ident(self.role)}" + (f" IN DATABASE {ident(database)}" if database else "")
 
-    def _setting_change(self, database: str | None, statement: Statement, cause: str) -> Change:
+    def _setting_change(
+        self, facts: Facts, database: str | None, statement: Statement, names: Sequence[str], cause: str
+    ) -> Change:
         stage = Stage.ROLE_IN_DATABASE if database else Stage.ROLE
-        return Change(stage, (statement,), (cause,), needs=("createrole",))
+        return Change(stage, (statement,), (cause,), needs=("createrole", *needs_to_store(facts, names)))
 
 
 def compare_stored(
@@ -338,8 +370,44 @@ def compare_stored(
     row = facts.once(stored).get(scope, {}).get(setting.lower())
     parameter, known = parameter_of(facts, setting), clear(value)
     actual = shown(setting, row.value, parameter) if row else "not set"
-    conforms = row is not None and same(known, row.value, parameter)
-    return compared(conforms, shown(setting, known, parameter), actual)
+    # an empty list of libraries cannot be stored, a RESET is what is meant: see `assignment`
+    nothing = row is None and not sql_elements(known, parameter)
+    conforms = nothing or (row is not None and same(known, row.value, parameter))
+    return loadable(facts, setting, value, compared(conforms, shown(setting, known, parameter), actual))
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """The roles that a plan drops."""
+
+    absent: frozenset[str]
+    declared: frozenset[str]
+    policy: str
+    """What `undeclared:` says of roles."""
+    templates: Mapping[str, str]
+    """What each declared database is a copy of."""
+
+    def copies(self, places: Collection[str], facts: Facts) -> Iterator[str]:
+        """Databases that the plan makes as copies of these: what a role has there it has in them, too."""
+        there = {*facts.rows_of_databases, *facts.closed}
+        holding = set(places)
+        new = {copy: template for copy, template in self.templates.items() if copy not in there}
+        while found := [copy for copy, template in new.items() if template in holding]:
+            yield from found
+            holding |= set(found)
+            new = {copy: template for copy, template in new.items() if copy not in holding}
+
+    def names(self, facts: Facts) -> frozenset[str]:
+        more = facts.once(others, self.declared) if self.policy == "drift" else ()
+        return (self.absent & facts.once(roles).keys()) | frozenset(more)
+
+
+def leaving(spec: Spec) -> Leaving:
+    absent = frozenset(role for role, body in spec.roles.items() if body.state == "absent")
+    templates = {name: body.from_template or COPIED for name, body in spec.databases.items()}
+    groups = (entry for body in spec.roles.values() for entry in body.member_of)
+    named = {entry if isinstance(entry, str) else entry.role for entry in groups}
+    return Leaving(absent, frozenset(spec.roles) | named, spec.undeclared.roles, templates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +417,7 @@ class AbsentRole(Resource):
     kind: ClassVar[str] = "role"
     role: str
     spec: RoleSpec
+    leaving: Leaving
 
     def checks(self) -> Iterator[Check]:
         yield Check(self, f"role[{name(self.role)}]", "absent", ("roles", self.role, "state"), self._compare)
@@ -360,7 +429,7 @@ class AbsentRole(Resource):
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         if drifts and not drifts[0].stuck:
-            yield from drop(self.role, self.spec.reassign_owned_to, facts, drifts[0].check.id)
+            yield from drop(self.role, self.spec.reassign_owned_to, self.leaving, facts, drifts[0].check.id)
 
 
 def cannot_drop(role: str, heir: str | None, facts: Facts) -> str:
@@ -376,8 +445,10 @@ def cannot_drop(role: str, heir: str | None, facts: Facts) -> str:
     return ""
 
 
-def drop(role: str, heir: str | None, facts: Facts, cause: str) -> Iterator[Change]:
+def drop(role: str, heir: str | None, leaving: Leaving, facts: Facts, cause: str) -> Iterator[Change]:
     """REASSIGN OWNED and DROP OWNED act on one database and on what is shared: so in each, then DROP ROLE."""
+    from pgdeploy.resources.leaving import take_back  # it stands on this module
+
     held = [row for row in facts.rows(HELD) if row.role == role]
     lost = f"role {name(role)}, its password and its privileges on {sum(row.granted for row in held)} objects"
     if heir:
@@ -385,10 +456,11 @@ def drop(role: str, heir: str | None, facts: Facts, cause: str) -> Iterator[Chan
         texts = [f"REASSIGN OWNED BY {ident(role)} TO {ident(heir)}", f"DROP OWNED BY {ident(role)}"]
     else:
         texts = _without_heir(role)
+    yield from take_back(role, leaving.names(facts), facts, cause, lost)
     places = {row.database for row in held if row.database is not None}
     if any(row.database is None for row in held) and not places:
         places = {None}  # type: ignore[arg-type]
-    acts_as = (role, heir) if heir else (role,)
+    places |= set(leaving.copies({place for place in places if place}, facts))
     for database in sorted(places, key=str):
         yield Change(
             Stage.DROP,
@@ -397,7 +469,7 @@ def drop(role: str, heir: str | None, facts: Facts, cause: str) -> Iterator[Chan
             database=database,
             risk=Risk.DESTRUCTIVE,
             lost=lost,
-            acts_as=acts_as,
+            acts_as=(role, heir) if heir else (role,),
             needs=("createrole",),
         )
     yield Change(
@@ -426,10 +498,11 @@ def _without_heir(role: str) -> list[str]:
 
 def others(facts: Facts, declared: frozenset[str]) -> list[str]:
     """Roles that somebody made beyond the declared ones."""
+    expected = declared | facts.once(provided)
     return [
         row.name
         for row in facts.once(roles).values()
-        if row.name not in declared and not row.name.startswith("pg_") and row.oid != BOOTSTRAP
+        if row.name not in expected and not row.name.startswith("pg_") and row.oid != BOOTSTRAP
     ]
 
 
@@ -438,8 +511,11 @@ class UndeclaredRoles(Resource):
     """What the server has beyond `roles:`: reported, drift or ignored, as `undeclared:` says."""
 
     kind: ClassVar[str] = "role"
-    declared: frozenset[str]
-    policy: str
+    leaving: Leaving
+
+    @property
+    def policy(self) -> str:
+        return self.leaving.policy
 
     def checks(self) -> Iterator[Check]:
         if self.policy != "ignore":
@@ -448,7 +524,7 @@ class UndeclaredRoles(Resource):
             )
 
     def _compare(self, facts: Facts) -> Outcome:
-        found = facts.once(others, self.declared)
+        found = facts.once(others, self.leaving.declared)
         actual = listing(map(name, found))
         if self.policy == "report":
             return Outcome(True, "reported", actual, note=f"undeclared roles: {actual}" if found else "")
@@ -456,28 +532,18 @@ class UndeclaredRoles(Resource):
         return Outcome(not found, "no role beyond the spec", actual, stuck=stuck)
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        for role in facts.once(others, self.declared) if drifts else ():
+        for role in facts.once(others, self.leaving.declared) if drifts else ():
             if not cannot_drop(role, None, facts):
-                yield from drop(role, None, facts, drifts[0].check.id)
+                yield from drop(role, None, self.leaving, facts, drifts[0].check.id)
 
 
 def resources(spec: Spec) -> Iterator[Resource]:
+    gone = leaving(spec)
     for role, body in spec.roles.items():
-        yield AbsentRole(role, body) if body.state == "absent" else Role(role, body)
-    yield UndeclaredRoles(frozenset(spec.roles), spec.undeclared.roles)
+        absent = body.state == "absent"
+        yield AbsentRole(role, body, gone) if absent else Role(role, body, spec.undeclared.attributes)
+    yield UndeclaredRoles(gone)
 
 
 def _word(value: bool | None) -> str:
     return "absent" if value is None else ("yes" if value else "no")
-
-
-def _moment(epoch: str) -> datetime | str:
-    from datetime import UTC
-
-    if epoch.lower().startswith("inf"):
-        return "infinity"
-    return datetime.fromtimestamp(float(epoch), UTC)
-
-
-def _time_text(moment: datetime | str) -> str:
-    return moment if isinstance(moment, str) else moment.isoformat(sep=" ")

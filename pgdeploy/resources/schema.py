@@ -11,14 +11,17 @@ from pydantic import Field
 from pgdeploy.change import Change, Stage, ident, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, name
 from pgdeploy.facts import Facts
-from pgdeploy.resources import acl, database
+from pgdeploy.resources import acl, database, extension
+from pgdeploy.spec.frozenmap import FrozenMap
 from pgdeploy.spec.model import Identifier, Model
 
 if TYPE_CHECKING:
+    from pgdeploy.resources.extension import ExtensionSpec
     from pgdeploy.resources.spec import Spec
     from pgdeploy.spec.place import Keys
 
-GIVEN = ("public", "pg_catalog", "information_schema")
+
+GIVEN = ("public", *acl.SYSTEM)
 """Schemas that every database has without being told."""
 
 
@@ -37,7 +40,7 @@ def owners(facts: Facts, database: str) -> Mapping[str, str]:
 
 def absent(database_name: str, schema: str, facts: Facts) -> str | None:
     """Why a check about something in this schema means nothing yet."""
-    if schema in ("pg_catalog", "information_schema"):
+    if schema in acl.SYSTEM:
         return None
     there = schema in facts.once(owners, database_name)
     return None if there else f"schema {name(schema)} does not exist in {name(database_name)}"
@@ -52,6 +55,8 @@ class Schema(Resource):
     schema: str
     spec: SchemaSpec
     keys: Keys
+    extensions: FrozenMap[str, ExtensionSpec]
+    """Those of this database: one of them may make this schema itself."""
 
     @property
     def address(self) -> str:
@@ -81,21 +86,32 @@ class Schema(Resource):
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         causes = tuple(drift.check.id for drift in drifts)
         owner = ident(self.spec.owner) if self.spec.owner else None
-        if self.schema not in facts.once(owners, self.database):
-            text = f"CREATE SCHEMA {ident(self.schema)}" + (f" AUTHORIZATION {owner}" if owner else "")
-        else:
-            text = f"ALTER SCHEMA {ident(self.schema)} OWNER TO {owner}"
+        moved = f"ALTER SCHEMA {ident(self.schema)} OWNER TO {owner}"
+        made = f"{ident(self.schema)}" + (f" AUTHORIZATION {owner}" if owner else "")
+        stage, texts = Stage.SCHEMA, [f"CREATE SCHEMA {made}"]
+        if self.schema in facts.once(owners, self.database):
+            texts = [moved]
+        elif self._may_be_brought(facts):
+            stage = Stage.SCHEMA_AFTER_EXTENSION
+            texts = [f"CREATE SCHEMA IF NOT EXISTS {made}", *([moved] if owner else [])]
         roles = tuple(
             role for role in (self.spec.owner, facts.once(owners, self.database).get(self.schema)) if role
         )
-        yield Change(Stage.SCHEMA, statements(text), causes, database=self.database, acts_as=roles)
+        yield Change(stage, statements(*texts), causes, database=self.database, acts_as=roles)
+
+    def _may_be_brought(self, facts: Facts) -> bool:
+        """Whether the script of an extension may make it, and would fail where it is already there."""
+        homes = {"public", *(one.schema_ for one in self.extensions.values())}
+        return self.schema not in homes and extension.moving(facts, self.database, self.extensions)
 
 
 def resources(spec: Spec) -> Iterator[Resource]:
     for target in spec.databases:
         seen: set[str] = set()
+        extensions = FrozenMap({one: body for one, (body, _) in extension.declared_in(spec, target).items()})
         for source, body in database.inherited(spec, target):
             for schema, schema_spec in body.schemas.items():
                 if schema not in seen:
                     seen.add(schema)
-                    yield Schema(target, schema, schema_spec, ("databases", source, "schemas", schema))
+                    keys = ("databases", source, "schemas", schema)
+                    yield Schema(target, schema, schema_spec, keys, extensions)

@@ -8,7 +8,7 @@ of nobody in particular; the finding says which of the truths is off.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -19,6 +19,7 @@ from pgdeploy.errors import SecretError, Unreadable
 from pgdeploy.facts import Facts, Query
 from pgdeploy.format import postgresql_conf
 from pgdeploy.parameter import MAJORS, Parameter, parameters, suggest
+from pgdeploy.resources import library
 from pgdeploy.resources.settingvalue import (
     PlainValue,
     SettingValue,
@@ -33,7 +34,16 @@ from pgdeploy.resources.settingvalue import (
 from pgdeploy.secret import SecretRef
 from pgdeploy.secretplace import holds_secret, scrub, shown_setting
 from pgdeploy.spec.problem import Problem
-from pgdeploy.values import AUTO, NOT_SHOWN, ValueProblem, canonical, conf_text, from_server, show
+from pgdeploy.values import (
+    AUTO,
+    NOT_SHOWN,
+    ValueProblem,
+    canonical,
+    conf_text,
+    from_server,
+    show,
+    sql_elements,
+)
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -112,19 +122,26 @@ def stored(facts: Facts) -> Mapping[tuple[str | None, str | None], Mapping[str, 
 
 
 def parameter_of(facts: Facts, setting: str) -> Parameter | None:
-    """What this server knows of a setting; None for one it does not know (its extension is not loaded).
+    """What this server knows of a setting; None for one of an extension that is not loaded, or of nobody."""
+    row = facts.once(settings).get(setting.lower())
+    return parameters(facts.about.major).get(setting.lower()) or (_foreign(row) if row else None)
 
-    Raises:
-        Unreadable: the server knows it, and hides it from us.
+
+def needs_to_store(facts: Facts, names: Iterable[str]) -> tuple[str, ...]:
+    """What ALTER ROLE and ALTER DATABASE take beside the role or database: a superuser's setting the right to SET it.
+
+    PostgreSQL counts what no loaded library knows among these: it may turn out to be one.
     """
-    known = parameters(facts.about.major).get(setting.lower())
-    if setting.lower() in facts.once(settings):
-        return known or _foreign(facts.once(settings)[setting.lower()])
-    if known is not None and "." not in setting:
-        raise Unreadable(
-            f"{setting} is hidden from {facts.about.user}: it needs membership in pg_read_all_settings"
-        )
-    return None
+    shown_here = facts.once(settings)
+    return tuple(
+        f"SET {setting.lower()}" for setting in names if _is_superusers(facts, setting.lower(), shown_here)
+    )
+
+
+def _is_superusers(facts: Facts, setting: str, shown_here: Collection[str]) -> bool:
+    parameter = parameter_of(facts, setting)
+    foreign = "." in setting and setting not in shown_here
+    return foreign or (parameter is not None and parameter.context == "superuser")
 
 
 def _foreign(row: SettingFact) -> Parameter:
@@ -154,6 +171,13 @@ def _text_of(row: SettingFact, parameter: Parameter) -> str:
 
 def _server_lacks(facts: Facts, setting: str, value: SettingValue) -> str | None:
     return facts.server.inapplicable("setting", setting, str(value)) if facts.server else None
+
+
+def loadable(facts: Facts, setting: str, value: SettingValue, found: Outcome) -> Outcome:
+    """What a comparison found, and whether a library stands in the way of mending it."""
+    if found.conforms or found.stuck or not (why := library.cannot_load(facts, setting, value)):
+        return found
+    return replace(found, stuck=why)
 
 
 # -- the resources -------------------------------------------------------------------------------------
@@ -195,21 +219,39 @@ class Setting(Resource):
         return resolved
 
     def _compare(self, facts: Facts) -> Outcome:
-        return self._resolved(facts)._compare_value(facts)
+        return loadable(facts, self.setting, self.value, self._resolved(facts)._compare_value(facts))
 
     def _compare_value(self, facts: Facts) -> Outcome:
         row = facts.once(settings).get(self.setting.lower())
         parameter = parameter_of(facts, self.setting)
         desired = shown(self.setting, self._value, parameter)
         if row is None or parameter is None:
-            if facts.server and facts.server.kind == "embedded" and "." in self.setting:
-                raise Inapplicable("an embedded server does not have the extension of this setting")
-            return Outcome(False, desired, "unknown to this server", stuck=self._unknown(facts))
+            return self._compare_unknown(facts, parameter, desired)
         override = facts.once(stored).get((None, None), {}).get(self.setting.lower())
         if override is not None and not same(self._value, override.value, parameter):
             actual = shown(self.setting, override.value, parameter)
             return compared(False, desired, actual, "ALTER ROLE ALL SET")
         return self._compare_row(facts, row, parameter, desired)
+
+    def _compare_unknown(self, facts: Facts, parameter: Parameter | None, desired: str) -> Outcome:
+        """The server does not show it: hidden, of a library that sessions load on demand, or unknown."""
+        if "." not in self.setting:
+            if parameter is not None and not facts.about.superuser:
+                hidden = f"{self.setting} is hidden from {facts.about.user}"
+                raise Unreadable(f"{hidden}: it needs membership in pg_read_all_settings")
+            return Outcome(False, desired, "unknown to this server", stuck=self._unknown(facts))
+        found = facts.once(in_files).get(self.setting.lower())
+        if found is not None and found.setting is not None:
+            origin, actual = (
+                f"{found.sourcefile}:{found.sourceline}",
+                shown(self.setting, found.setting, parameter),
+            )
+            if same(self._value, found.setting, parameter) and found.applied:
+                return Outcome(True, desired, actual, origin)
+            return compared(False, desired, actual, origin, stuck=self._unknown(facts))
+        if facts.server and facts.server.kind == "embedded":
+            raise Inapplicable("an embedded server does not have the extension of this setting")
+        return Outcome(False, desired, "unknown to this server", stuck=self._unknown(facts))
 
     def _compare_row(self, facts: Facts, row: SettingFact, parameter: Parameter, desired: str) -> Outcome:
         automatic = self._is_automatic(row, parameter) and row.source != _FILE
@@ -218,13 +260,16 @@ class Setting(Resource):
         actual = _text_of(row, parameter)
         origin = f"{row.sourcefile}:{row.sourceline}" if row.sourcefile else row.source
         if from_server(row.setting, parameter) == canonical(self._value, parameter):
+            if row.source == "command line":
+                # where the files say otherwise the server marks it as pending, but it beats them at the next start, too
+                return Outcome(True, desired, actual, origin)
             if row.pending_restart:
                 return self._leaving(facts, parameter, desired, "restart")
             if self._edited(facts, row, parameter):
                 when = "restart" if row.context == "postmaster" else "reload"
                 return self._leaving(facts, parameter, desired, when)
             return Outcome(True, desired, actual, origin)
-        waiting = row.pending_restart and same(self._value, self._file_value(facts), parameter)
+        waiting = row.pending_restart and same(self._value, self._file_value(facts, row), parameter)
         text = actual + (f" ({desired} waits for a restart)" if waiting else "")
         return compared(False, desired, text, origin, stuck=self._stuck(facts, row, waiting))
 
@@ -262,21 +307,37 @@ class Setting(Resource):
         taken = found.applied or (row.context == "postmaster" and found.error is not None)
         return taken and not same(self._value, found.setting, parameter)
 
-    def _file_value(self, facts: Facts) -> str | None:
+    def _file_value(self, facts: Facts, row: SettingFact) -> str | None:
+        """What the next start takes: without a line in the files it is the built-in default."""
         try:
             found = facts.once(in_files).get(self.setting.lower())
         except Unreadable:
             return None
-        return found.setting if found else None
+        return found.setting if found else row.boot_val
 
     def _stuck(self, facts: Facts, row: SettingFact, waiting: bool) -> str:
         if row.context == "internal" or row.name in _NOT_BY_SQL:
             return "PostgreSQL does not let SQL set it; set it in postgresql.conf"
+        if elsewhere := self._empty_beaten_by(facts, row):
+            return f"ALTER SYSTEM cannot write an empty list; take the line out of {elsewhere}"
         if row.source == "command line":
             return "it stands on the server's command line, which beats every file"
         if waiting and not (facts.server and facts.server.can_restart):
             return "the file is right and waits for a restart of the server"
         return self._in_deploy(facts)
+
+    def _empty_beaten_by(self, facts: Facts, row: SettingFact) -> str:
+        """The line that stays where an empty list is desired: a RESET takes back what ALTER SYSTEM wrote alone."""
+        if sql_elements(self._value, parameter_of(facts, row.name)):
+            return ""
+        try:
+            lines = facts.rows(FILE_SETTINGS)
+        except Unreadable:
+            return ""
+        others = (
+            line for line in lines if line.name == row.name.lower() and not _is_auto(line) and line.setting
+        )
+        return next((f"{line.sourcefile}:{line.sourceline}" for line in others), "")
 
     def _in_deploy(self, facts: Facts) -> str:
         """Where pyinfra writes the settings, ALTER SYSTEM would be a second truth; but only it mends its own file."""
@@ -286,7 +347,7 @@ class Setting(Resource):
             found = facts.once(in_files).get(self.setting.lower())
         except Unreadable:
             return ""
-        if found is not None and (found.sourcefile or "").endswith("/postgresql.auto.conf"):
+        if found is not None and _is_auto(found):
             return ""
         return "pyinfra_deploys/pg01.py writes it into conf.d, and reloads or restarts as it takes"
 
@@ -313,18 +374,26 @@ class Setting(Resource):
         row = facts.once(settings)[self.setting.lower()]
         parameter = parameter_of(facts, self.setting)
         causes = tuple(drift.check.id for drift in drifts)
+        loads = tuple(library.loads(self.setting, self._value, facts.about.major))
         override = facts.once(stored).get((None, None), {}).get(self.setting.lower())
         if override is not None and not same(self._value, override.value, parameter):
             text = f"ALTER ROLE ALL RESET {quoted(self.setting)}"
             yield Change(Stage.SETTING, statements(text), causes, needs=("superuser",))
-        if row.pending_restart and same(self._value, self._file_value(facts), parameter):
-            yield Change(Stage.SETTING, (), causes, effect=Effect.RESTART)
+        if row.pending_restart and same(self._value, self._file_value(facts, row), parameter):
+            yield Change(Stage.SETTING, (), causes, effect=Effect.RESTART, loads=loads)
             return
         runs = parameter is not None and self._runs(row, parameter)
         effect = Effect.RESTART if row.context == "postmaster" and not runs else Effect.RELOAD
         statement = assignment("ALTER SYSTEM", self.setting, self._value, parameter)
         needs = (f"ALTER SYSTEM {self.setting.lower()}",)
-        yield Change(Stage.SETTING, (statement,), causes, effect=effect, transactional=False, needs=needs)
+        yield Change(
+            Stage.SETTING, (statement,), causes, effect=effect, transactional=False, needs=needs, loads=loads
+        )
+
+
+def _is_auto(line: FileSetting) -> bool:
+    """Whether ALTER SYSTEM wrote it."""
+    return (line.sourcefile or "").endswith("/postgresql.auto.conf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +417,9 @@ class ConfigurationFiles(Resource):
 
     def _waits(self, facts: Facts, line: FileSetting) -> bool:
         """A good value that a running server cannot take: it waits for a restart, or the command line beats it."""
+        if line.sourcefile is None and line.name is None:
+            # no line at all: one of a setting that takes a restart was taken out
+            return True
         known = facts.once(settings).get(line.name or "")
         if known is None or known.context != "postmaster" or line.setting is None:
             return False
@@ -362,6 +434,28 @@ def resources(spec: Spec) -> Iterator[Resource]:
 
 
 # -- what the loader asks ------------------------------------------------------------------------------
+
+
+PREFIXES: Mapping[str, str] = {
+    "cron": "pg_cron",
+    "hnsw": "vector",
+    "ivfflat": "vector",
+    "pltclu": "pltcl",
+    "plperlu": "plperl",
+}
+"""How settings begin whose extension or library has another name."""
+
+
+def libraries(spec: Spec) -> Iterator[str]:
+    """The libraries that a spec preloads, by their names without folders."""
+    known: list[Mapping[str, SettingValue]] = [spec.settings]
+    known += [role.settings for role in spec.roles.values()]
+    known += [database.settings for database in spec.databases.values()]
+    for values in known:
+        for setting, value in values.items():
+            if setting.lower().endswith("_preload_libraries") and not isinstance(value, SecretRef):
+                listed = value if isinstance(value, (list, tuple)) else str(value).split(",")
+                yield from (library.strip(' "').rpartition("/")[2].removesuffix(".so") for library in listed)
 
 
 def problems(
@@ -384,7 +478,7 @@ def problems(
             yield Problem((*keys, setting), f"{setting} is {first} once more; leave one out")
         parameter = known.get(setting.lower())
         if parameter is None:
-            if setting.partition(".")[0] not in prefixes or "." not in setting:
+            if "." not in setting or not (sessions or setting.partition(".")[0] in prefixes):
                 hint = partial(_meant, setting, major)
                 yield Problem((*keys, setting), _unknown_setting(setting, major), about_key=True, hint=hint)
             else:
@@ -443,7 +537,10 @@ def _foreign_problems(setting: str, value: SettingValue, keys: Keys, sessions: b
 def _unknown_setting(setting: str, major: int) -> str:
     if "." in setting:
         extension = setting.partition(".")[0]
-        return f"{setting} belongs to the extension {extension}, which no database of this spec declares"
+        return (
+            f"{setting} is for the whole server, and nothing in this spec brings settings that begin with {extension}: "
+            "no extension, no preloaded library; those of your own are for roles and databases"
+        )
     return f"{setting} is no setting of PostgreSQL {major}"
 
 

@@ -99,6 +99,10 @@ class Undeclared(Model):
     databases: Literal["report", "drift", "ignore"] = Field(
         "report", description="databases are never dropped"
     )
+    attributes: Literal["report", "drift", "ignore"] = Field(
+        "drift",
+        description="attributes and owners of what is named here that are not PostgreSQL's defaults, without a word",
+    )
 
 
 class Waiver(Model):

@@ -10,6 +10,7 @@ from pgdeploy.change import Change, Risk, Stage, ident, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts
 from pgdeploy.resources.membership import memberships
+from pgdeploy.resources.provider import provided
 from pgdeploy.resources.role import BOOTSTRAP, roles
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def _undeclared(facts: Facts, declared: frozenset[str]) -> list[tuple[str, ...]]
             if member not in ways:
                 ways[member] = (member, *ways[group])
                 unvisited.append(member)
-    return [way for role, way in ways.items() if role not in declared and known[role].oid != BOOTSTRAP]
+    expected = declared | facts.once(provided)
+    return [way for role, way in ways.items() if role not in expected and known[role].oid != BOOTSTRAP]
 
 
 def resources(spec: Spec) -> Iterator[Resource]:

@@ -63,7 +63,8 @@ def pure_events(text: str, file: str) -> Iterator[Event]:
         where = place if mark is None else place_of(mark, file)
         raise FaultError(Fault(where, f"this is not YAML: {_explain(error)}")) from None
     except Exception as error:  # noqa: BLE001 - odd input meets whatever Python raises: chr() of a huge escape
-        raise FaultError(Fault(place, f"this is not YAML ({type(error).__name__})")) from None
+        reason = "something behind this place cannot be read, such as an escape that names no character"
+        raise FaultError(Fault(place, f"this is not YAML: {reason} ({type(error).__name__})")) from None
 
 
 def place_of(mark: Any, file: str) -> Place:
@@ -76,23 +77,39 @@ def _is_open_quote(error: MarkedYAMLError) -> bool:
     return "unexpected end of stream" in str(error.problem)
 
 
+_OUT_OF_PLACE = (
+    "this line does not go on with what stands before it: indent it like the lines that it belongs to, "
+    "and put quotes around a text with special characters"
+)
+_BRACKET = {"parsing a flow sequence": ("[", "]"), "parsing a flow mapping": ("{", "}")}
 _ADVICE = {
     "unexpected end of stream": "this quote is never closed",
-    "<block end>": "this line does not go on with what stands before it; is the indentation off?",
+    "<block end>": _OUT_OF_PLACE,
+    "<document start>": _OUT_OF_PLACE,
     "'\\t'": "a tab; indent with spaces",
     "'@'": "a text may not start with @; quote it",
     "'`'": "a text may not start with a backquote; quote it",
     "'%'": "a text may not start with %; quote it",
     "mapping values are not allowed here": "a text with ': ' in it needs quotes, or the indentation is off",
+    "sequence entries are not allowed": "a list does not begin beside its key: write `- ` on the lines below it",
+    "could not find expected ':'": "a key needs `: ` behind it, and a text of several lines needs quotes",
+    "expected the node content": "nothing is open here that this sign could close; quote a text that starts with it",
+    "scanning a double-quoted scalar": r"in double quotes a \ begins an escape: write \\ for it, or use single quotes",
+    "scanning an anchor": "a text may not start with &; quote it",
+    "scanning an alias": "a text may not start with *; quote it",
+    "scanning a block scalar": "behind | or > stands nothing more, and the text begins on the next line",
     "tag": "a tag (!...) is not used in specs; quote a text that starts with !",
 }
 
 
 def _explain(error: MarkedYAMLError) -> str:
-    """What the parser says; never its excerpt of the text, which may be a secret."""
-    problem = str(error.problem or error.context or "unreadable")
+    """What is wrong and what to do, in our words; never the parser's excerpt of the text, which may be a secret."""
+    problem, context = str(error.problem or ""), str(error.context or "")
+    for what, (opening, closing) in _BRACKET.items():
+        if what in context and error.context_mark is not None:
+            line = error.context_mark.line + 1
+            return f"the {opening} of line {line} is not closed: a {closing} or a comma is missing before this place"
     for part, advice in _ADVICE.items():
-        if part in problem:
+        if part in problem or part in context:
             return advice
-    context = f" {error.context}" if error.context and error.problem else ""
-    return f"{problem}{context}"
+    return "it cannot be read on from here: is a quote or a bracket missing, or the indentation off?"

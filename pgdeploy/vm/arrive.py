@@ -152,6 +152,9 @@ def _errors(result: str) -> list[str]:
     return [" ".join(str(error).split()) for error in found]
 
 
+_NO_NAME = "; this machine has no address for the name: look at its DNS, or at the host in `connect: ssh:`"
+
+
 def _log_in(way: SshWay, deadline: Deadline, hint: str) -> None:
     login = Login(way.host, way.options)
 
@@ -161,7 +164,8 @@ def _log_in(way: SshWay, deadline: Deadline, hint: str) -> None:
         except TargetError as error:
             if _FINAL.search(str(error)):
                 raise
-            raise NotYet(f"{error}{hint}") from None
+            nameless = "Could not resolve hostname" in str(error)
+            raise NotYet(f"{error}{_NO_NAME if nameless else hint}") from None
 
     try:
         deadline.until(f"ssh to {way.host}", reached)

@@ -11,7 +11,7 @@ import pytest
 from pgdeploy.errors import SpecError
 from pgdeploy.trust import no_commands
 from pytest_pgdeploy.item import CheckItem
-from pytest_pgdeploy.node_id import text_id
+from pytest_pgdeploy.node_id import file_id, text_id
 
 if TYPE_CHECKING:
     from pytest_pgdeploy.visit import Visit, Visits
@@ -43,7 +43,17 @@ class Collection:
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> SpecFile | None:
         visit = self._visits.of_file(file_path)
-        return None if visit is None else SpecFile.from_parent(parent, path=file_path, visit=visit)
+        if visit is None:
+            return None
+        nodeid = file_id(parent.config, file_path)
+        return SpecFile.from_parent(parent, path=file_path, nodeid=nodeid, visit=visit)
+
+    def pytest_pycollect_makemodule(
+        self, module_path: Path, parent: pytest.Collector
+    ) -> pytest.Module | None:
+        """Users' tests beside specs that are not below rootdir."""
+        nodeid = file_id(parent.config, module_path)
+        return None if nodeid is None else pytest.Module.from_parent(parent, path=module_path, nodeid=nodeid)
 
 
 class SpecFile(pytest.File):

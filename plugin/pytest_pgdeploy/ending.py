@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pgdeploy.signals import ENDING, Ending
+from pytest_pgdeploy.failure import Crash, Failure
 
 
 class Ends:
@@ -26,8 +27,17 @@ class Ends:
             self._workers.append(gateway._rinfo().pid)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """pytest would show the name of our class."""
         if self._ending.number in ENDING:
+            said = Failure(self._ending.name, Crash("", 0, self._ending.name))
+            excinfo.getrepr = lambda *_, **__: said  # type: ignore[method-assign,assignment]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self._ending.number in ENDING:
+            # as a shell has it of any program that a signal ends, and as the commands of pgdeploy end
+            session.exitstatus = 128 + self._ending.number
             for worker in self._workers:
                 with suppress(ProcessLookupError):
                     os.kill(worker, self._ending.number)

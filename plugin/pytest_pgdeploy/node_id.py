@@ -7,10 +7,22 @@ puts a `]` at the end. Ids that are texts from the start are at least always man
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pytest
+
+
+def file_id(config: pytest.Config, file: Path) -> str | None:
+    """The id of a file for `from_parent(nodeid=...)`; None below rootdir, where pytest makes the right one.
+
+    Elsewhere pytest gives every file that it is told to run the same empty id, and xdist loses items with equal ids.
+    """
+    if file.is_relative_to(config.rootpath):
+        return None
+    return Path(os.path.relpath(file, config.rootpath)).as_posix()
 
 
 def text_id(parent: pytest.Collector, name: str) -> str:

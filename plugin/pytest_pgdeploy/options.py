@@ -66,7 +66,7 @@ def add_options(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager
     group.addoption(
         "--pgdeploy-timeout",
         dest="pgdeploy_timeout",
-        type=float,
+        type=_seconds,
         metavar="SECONDS",
         help="how long one read or probe may take (default: 60)",
     )
@@ -88,6 +88,15 @@ def add_options(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager
         metavar="DIR",
         help="the folder of specs (default: $PGDEPLOY_SPECS or specs)",
     )
+
+
+def _seconds(text: str) -> float:
+    from pgdeploy.connection.server import seconds
+
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 class NoCommands(argparse.Action):

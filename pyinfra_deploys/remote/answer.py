@@ -1,8 +1,9 @@
 """The end of every script of ours: the question is asked; changes one at a time, failures in one line.
 
-A run that was killed here may be at work there still: who comes next waits for it. (No `from __future__`: this stands
-after the text of another script.)
+A run that was killed here may be at work there still: who comes next waits for it.
 """
+
+from __future__ import annotations
 
 import fcntl
 import json

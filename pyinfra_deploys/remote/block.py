@@ -1,7 +1,9 @@
 """What is on a disk, and whether it may become what the spec says. Nothing here changes anything.
 
-A disk is `{name, device, mount, label}`. (No `from __future__`: this goes along with another script.)
+A disk is `{name, device, mount, label}`.
 """
+
+from __future__ import annotations
 
 import os
 import stat

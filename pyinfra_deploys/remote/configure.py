@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pgdeploy.nofollow import read_file
+from pyinfra_deploys.remote.unsaid import without_secrets
 from pyinfra_deploys.remote.whole import (
     desired_state,
     entry_of,
@@ -117,6 +118,8 @@ def _make(question: dict[str, Any]) -> dict[str, Any]:
     _keep(question)
     for file in question["files"]:
         write_whole(file)
+    # PostgreSQL tells times of files in whole seconds: so the gate sees that these were there before they were read
+    time.sleep(1.02 - time.time() % 1)
     running = _unit(question["unit"])["ActiveState"] == "active"
     did = _load(question) if running else _start(question)
     shutil.rmtree(JOURNAL, ignore_errors=True)
@@ -150,7 +153,8 @@ def _try_settings(question: dict[str, Any]) -> None:
         if done.returncode:
             said = done.stderr.strip().replace(folder + "/new.conf", question["files"][0]["path"])
             raise SystemExit(
-                "PostgreSQL refuses the settings, nothing is changed: " + "; ".join(said.splitlines()[:3])
+                "PostgreSQL refuses the settings, nothing is changed: "
+                + _shown(question, said.splitlines()[:3])
             )
 
 
@@ -191,7 +195,7 @@ def _load(question: dict[str, Any]) -> str:
     wrong = _refused(question)
     if wrong:
         _put_back()
-        raise SystemExit("PostgreSQL refuses the new files, so the old ones stay: " + "; ".join(wrong))
+        raise SystemExit("PostgreSQL refuses the new files, so the old ones stay: " + _shown(question, wrong))
     before = _sql(question, "SELECT pg_conf_load_time()")
     if before is None:
         # nobody lets us in to ask: the new rules may be what lets us in
@@ -201,6 +205,15 @@ def _load(question: dict[str, Any]) -> str:
         _sql(question, "ALTER SYSTEM RESET " + name)
     _sql(question, "SELECT pg_reload_conf()")
     _until(lambda: _sql(question, "SELECT pg_conf_load_time()") != before, 10)
+    asked = _ask(question, "SELECT 1")
+    if asked.returncode:
+        # a library for every session that is not there, or rules without our way in
+        _put_back()
+        _run(["systemctl", "reload", question["unit"]])
+        said = " ".join(asked.stderr.split())
+        raise SystemExit(
+            "PostgreSQL lets us in no more with the new files (%s); the old ones are back" % said
+        )
     pending = _sql(question, "SELECT count(*) FROM pg_settings WHERE pending_restart") != [["0"]]
     if not pending and not _limited_otherwise(question):
         return "reloaded"
@@ -218,7 +231,8 @@ def _refused(question: dict[str, Any]) -> list[str]:
            FROM pg_file_settings f LEFT JOIN pg_settings s USING (name)
            WHERE f.error IS NOT NULL AND f.sourcefile IS NOT NULL AND coalesce(s.context, '') <> 'postmaster'
            UNION ALL
-           SELECT 'pg_hba.conf:' || line_number || ': ' || error FROM pg_hba_file_rules WHERE error IS NOT NULL
+           SELECT 'pg_hba.conf:' || line_number || ': ' || coalesce(error, 'the server cannot read it')
+           FROM pg_hba_file_rules WHERE error IS NOT NULL OR type IS NULL
            LIMIT 3""",
     )
     return [row[0] for row in rows or []]
@@ -282,7 +296,13 @@ def _log(question: dict[str, Any], since: float) -> str:
             "20",
         ]
         said = [line for line in _run(words).splitlines() if "FATAL" in line or "rror" in line]
-    return "; ".join(said[-2:]) or "see journalctl -u " + question["unit"]
+    return _shown(question, said[-2:]) or "see journalctl -u " + question["unit"]
+
+
+def _shown(question: dict[str, Any], said: list[str]) -> str:
+    """Lines of the server's in one, without the secrets of its files."""
+    texts = [file["text"] for file in question.get("files", [])]
+    return "; ".join(without_secrets(line, texts) for line in said)
 
 
 # -- asking --------------------------------------------------------------------------------------------
@@ -290,11 +310,18 @@ def _log(question: dict[str, Any], since: float) -> str:
 
 def _sql(question: dict[str, Any], text: str) -> list[list[str]] | None:
     """Rows of a query, as the OS user postgres; None when the server does not let us in."""
+    done = _ask(question, text)
+    if done.returncode:
+        return None
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def _ask(question: dict[str, Any], text: str) -> subprocess.CompletedProcess[str]:
     words = ["psql", "-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", question["socket_folder"]]
     words += ["-p", str(question["port"]), "-d", "postgres", "-f", "-"]
     # names mean what PostgreSQL means, whatever is preset for the role or the database, or in our environment
     ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    done = subprocess.run(
+    return subprocess.run(
         ["runuser", "-u", "postgres", "--", *words],
         env={**ours, "PGOPTIONS": "-c role=none -c search_path=pg_catalog,pg_temp"},
         input=text,
@@ -303,9 +330,6 @@ def _sql(question: dict[str, Any], text: str) -> list[list[str]] | None:
         check=False,
         cwd="/",
     )
-    if done.returncode:
-        return None
-    return [line.split("\t") for line in done.stdout.splitlines()]
 
 
 def _until(true: Callable[[], bool], seconds: int) -> None:

@@ -1,8 +1,9 @@
 """Files whole or not at all, for the scripts that write them; what lies in a folder of another user is not trusted.
 
-A file is `{path, text, owner, group, mode}`, the mode in octal. (No `from __future__`: this goes along with another
-script.)
+A file is `{path, text, owner, group, mode}`, the mode in octal.
 """
+
+from __future__ import annotations
 
 import grp
 import os

@@ -1,4 +1,4 @@
-"""libpq's environment is for connection strings: our own servers get nothing of it. Passwords go by SCRAM only."""
+"""libpq's environment is for connection strings: our servers and programs get nothing. Passwords go by SCRAM only."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 import pwd
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,17 @@ from psycopg.pq import Conninfo
 
 from pgdeploy.connection import libpq
 from pgdeploy.connection.bridge import BridgeServer, bridge
+from pgdeploy.connection.container import ContainerServer
 from pgdeploy.connection.dsn import DsnServer
 from pgdeploy.connection.embedded import Cluster
+from pgdeploy.connection.host import Host
+from pgdeploy.connection.keygen import keygen
+from pgdeploy.connection.login import Login, effective
+from pgdeploy.connection.outside import network_address
 from pgdeploy.connection.server import Server
-from pgdeploy.errors import TargetError
+from pgdeploy.container.docker import docker
+from pgdeploy.container.image import _bootstrap
+from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.secret import Secret
 from tests.conftest import FAST, programs
 
@@ -196,3 +203,50 @@ def test_a_host_of_somebody_else_does_not_get_pgpassword(monkeypatch: pytest.Mon
         DsnServer(f"host=127.0.0.1 port={port} user=u").open()
     assert stolen
     assert b"canary" not in stolen[0]
+
+
+# -- programs that we start ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where each ssh, ssh-keygen and docker that is started writes what of libpq it has in its environment."""
+    told = tmp_path / "told"
+    for program in ("ssh", "ssh-keygen", "docker", "mmdebstrap"):
+        file = tmp_path / "bin" / program
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f'#!/bin/sh\necho "${{0##*/}}:" "$(env | grep -c canary)" >>{told}\nexit 1\n')
+        file.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    for variable in VARIABLES:
+        if variable.startswith("PG"):
+            monkeypatch.setenv(variable, "canary")
+    return told
+
+
+def _ask_testinfra(host: Host) -> None:
+    host._prepare = lambda: None
+    host.testinfra.run("true")
+
+
+CHILDREN: dict[str, tuple[str, Callable[[], object]]] = {
+    "login": ("ssh", lambda: Login("db1", []).open()),
+    "what ssh makes of its options": ("ssh", lambda: effective("db1", [])),
+    "commands over ssh": ("ssh", lambda: _ask_testinfra(Host.over_ssh(Login("db1", [])))),
+    "commands in a container": ("docker", lambda: _ask_testinfra(Host.in_container("c"))),
+    "a database over a bridge": ("docker", lambda: ContainerServer("c", "/x").open()),
+    "the address of a container": ("docker", lambda: network_address(ContainerServer("c", "/x"))),
+    "ssh-keygen": ("ssh-keygen", lambda: keygen("-l")),
+    "docker": ("docker", lambda: docker("version")),
+    "a root file system": ("mmdebstrap", lambda: _bootstrap("bookworm", "tag")),
+}
+
+
+@pytest.mark.parametrize("child", CHILDREN)
+def test_programs_get_nothing_that_is_for_libpq(seen: Path, child: str) -> None:
+    program, start = CHILDREN[child]
+    with suppress(TargetError, Unreadable, RuntimeError):
+        start()
+    lines = seen.read_text().splitlines()
+    assert f"{program}: 0" in lines
+    assert {line.partition(": ")[2] for line in lines} == {"0"}

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from pgdeploy.apply import apply
-from pgdeploy.check import Verdict
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.diff import diff
 from pgdeploy.errors import TargetError
 from pgdeploy.plan import plan
 from pgdeploy.target import Target, connect, load_target
+from tests.conftest import not_conforming
 
 SPEC = """
 postgres: 16
@@ -42,7 +42,7 @@ def test_plan_apply_and_check(target: Target) -> None:
         assert ["over_ssh" in change.statements[0].text for change in first.changes] == [True]
         apply(first, server)
         facts = target.read(server)
-        assert {finding.verdict for finding in diff(target.checks, facts)} <= {Verdict.CONFORMS}
+        assert not_conforming(diff(target.checks, facts)) == []
     finally:
         server.close()
 

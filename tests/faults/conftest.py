@@ -12,12 +12,11 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from pgdeploy.apply import apply
-from pgdeploy.check import Verdict
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.diff import diff
 from pgdeploy.plan import Plan, plan
 from pgdeploy.target import Target, load_target
-from tests.conftest import cluster
+from tests.conftest import cluster, not_conforming
 from tests.faults.site import Site
 
 SPEC = """\
@@ -103,7 +102,7 @@ def converges(target: Target, server: Cluster) -> None:
     apply(planned(target, server), server)
     again = planned(target, server)
     assert (again.changes, again.stuck) == ((), ())
-    assert {finding.verdict for finding in diff(target.checks, target.read(server))} == {Verdict.CONFORMS}
+    assert not_conforming(diff(target.checks, target.read(server))) == []
 
 
 @pytest.fixture

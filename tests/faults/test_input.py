@@ -21,6 +21,15 @@ CASES: list[tuple[str, str]] = [
     ("plan godo", "did you mean good"),
     ("check no*", r"no target no\* in specs/"),
     ("plan nosuch.yaml", "nosuch.yaml: no such spec file"),
+    ("plan good.yaml", "good.yaml: no such spec file; the targets of specs/ have names without .yaml: good"),
+    ("plan other/good.yml", "other/good.yml: no such spec file; the targets of specs/ .*: good"),
+    (
+        "plan good --specs nowhere",
+        r"no target good: the folder of specs, /\S+/nowhere, does not exist; .*--specs",
+    ),
+    ("vm plan good --specs folder", r"no target good: the folder of specs, /\S+/folder, holds no spec"),
+    ("lint good --specs=file", r"no target good: the folder of specs, /\S+/file, holds no spec"),
+    ("plan godo --specs specs", "no target godo in specs/; did you mean good"),
     ("plan folder/", "folder"),
     ("plan specs", "no target specs"),
     ("plan goo*", r"goo\* means \d+ targets; name one"),
@@ -34,7 +43,21 @@ CASES: list[tuple[str, str]] = [
     ("plan", "Missing argument"),
     ("lint", "name a target"),
     ("lint --explain nope", "there is no rule nope"),
-    ("plan good --on moon", "'moon' is not one of 'live', 'embedded'"),
+    ("plan good --on moon", "^pgdeploy: --on: 'moon' is not one of 'live', 'embedded', 'container'"),
+    (
+        "plan good --timeout abc",
+        "^pgdeploy: --timeout: read 'abc'; allowed: a number of seconds from 0.1 to 86400\n",
+    ),
+    ("plan good --timeout 0", "^pgdeploy: --timeout: read '0'; allowed"),
+    ("check good --timeout nan", "^pgdeploy: --timeout: read 'nan'; allowed"),
+    (
+        "plan good more",
+        "^pgdeploy: nothing may stand behind the target, and here stands: more\npgdeploy plan --help",
+    ),
+    (
+        "plan good --on embedded --out nosuch/plan.json",
+        "^pgdeploy: --out nosuch/plan.json: the folder nosuch does not",
+    ),
     ("plan good --data-dir x", "--data-dir goes with --on embedded"),
     ("plan good --on embedded --dsn x", "--dsn and --ssh-config go with --on live"),
     ("apply good --dsn host=x --lock-timeout banana", "--lock-timeout: read 'banana'"),
@@ -43,8 +66,15 @@ CASES: list[tuple[str, str]] = [
     ("plan good --on embedded --data-dir folder", "folder: holds something else"),
     ("plan good --on embedded --data-dir file", "file: cannot make the data directory"),
     ("plan good --on embedded --data-dir file/x", "file/x: cannot make the data directory"),
+    ("check good --on embedded --data-dir nosuch", "nosuch: this folder does not exist; .* pgdeploy apply"),
+    ("check good --on embedded --data-dir specs", "specs: holds no cluster of pgdeploy; check the name"),
+    ("check good --on embedded --data-dir pgdata", "pgdata: this is a data directory of PostgreSQL itself"),
     # addresses; each has a password in it
     ("plan good --dsn garbage=hunter2", NO_DSN),
+    ("plan good --dsn host=/nonexistent+pasword=hunter2", NO_DSN + r".*did you mean password\? "),
+    ("plan good --dsn hots=a+password=hunter2", r"--dsn: its 1st option .*did you mean host\? "),
+    ("plan good --dsn postgresql://u:hunter2@a/x?sslmod=require", r"--dsn: its .*did you mean sslmode\? "),
+    ("plan good --dsn database=hunter2", r"did you mean dbname\? "),
     ("plan good --dsn postgresql://u:hunter2@[::1/x", NO_DSN),
     ("plan good --dsn postgresql://u:hunter2@127.0.0.1:1/x", "127.0.0.1:1: .*Connection refused"),
     ("plan good --dsn postgresql://u:hunter2@nosuch.invalid/x", "nosuch.invalid: .*resolve"),
@@ -59,7 +89,7 @@ CASES: list[tuple[str, str]] = [
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("PGDEPLOY_SPECS", raising=False)
+    monkeypatch.setenv("PGDEPLOY_SPECS", "specs")  # restored in the end, whatever --specs says
     specs = tmp_path / "specs"
     specs.mkdir()
     for name in ("good", "goose"):
@@ -70,6 +100,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "photo.jpg").touch()
     (tmp_path / "file").touch()
+    (tmp_path / "pgdata").mkdir()
+    (tmp_path / "pgdata" / "PG_VERSION").write_text("16\n")
     return tmp_path
 
 

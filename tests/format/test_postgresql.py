@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import chain
 from typing import TypeAlias
 
 import psycopg
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgdeploy.connection.embedded import Cluster
-from pgdeploy.format import pg_hba, postgresql_conf
+from pgdeploy.format import hba_text, pg_hba, postgresql_conf
 from pgdeploy.resources.hba import HbaRuleSpec, render
 from tests.format.texts import law, takes, text
 
@@ -76,6 +77,30 @@ def test_the_server_reads_the_rules_of_the_spec(
 
 def options_of(rule: HbaRuleSpec) -> list[str] | None:
     return [f"{key}={value}" for key, value in rule.options.items()] or None
+
+
+marks = st.text('ab+@", \t\r#\\', max_size=9)
+ends = st.sampled_from(["", " ", "\\", "\r", " # x", ' map="a b"'])
+lines = st.builds("local {} {} peer{}".format, marks, marks, ends)
+
+
+@law
+@given(written=st.lists(st.one_of(lines, marks), min_size=1, max_size=40))
+def test_the_words_of_a_file_are_those_that_the_server_reads(
+    server: tuple[Cluster, Connection], written: list[str]
+) -> None:
+    cluster, connection = server
+    content = "\n".join(written)
+    write(cluster, "pg_hba.conf", content)
+    read = connection.execute(
+        "SELECT line_number, database, user_name, options, error FROM pg_hba_file_rules ORDER BY line_number"
+    ).fetchall()
+    ours = list(hba_text.lines(content))
+    assert [row[0] for row in read] == [line.number for line in ours]
+    words = [[[word.text for word in field] for field in line.fields] for line in ours]
+    rules = [(row, fields) for row, fields in zip(read, words, strict=True) if row[4] is None]
+    assert [fields[1:3] for _, fields in rules] == [list(row[1:3]) for row, _ in rules]
+    assert [[*chain(*fields[4:])] or None for _, fields in rules] == [row[3] for row, _ in rules]
 
 
 settings_names = st.from_regex(r"plpgsql\.[A-Za-z_ü][A-Za-z0-9_ü]{0,8}", fullmatch=True)

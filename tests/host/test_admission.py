@@ -19,6 +19,7 @@ SPEC = {
         {"type": "hostssl", "database": "shop", "user": "+staff", "address": "10.0.0.0/8", "method": "md5"},
         {"type": "hostnossl", "database": "sameuser", "user": "all", "address": "fd00::/8", "method": "md5"},
         {"type": "host", "database": "far", "user": "all", "address": "samenet", "method": "md5"},
+        {"type": "host", "database": '"all"', "user": '"all"', "address": "12.0.0.0/8", "method": "md5"},
     ],
     "roles": {"postgres": {}, "staff": {}, "clerk": {"member_of": ["staff"]}, "app": {}},
     "databases": {"shop": {}, "app": {}, "far": {}},
@@ -43,6 +44,10 @@ def spec(tmp_path: Path) -> Spec:
         (Login("app", "shop", "10.1.1.1", True), None),
         (Login("app", "app", "fd00::1", False), 3),
         (Login("app", "app", "fd00::1", True), None),
+        # in quotes a keyword is a name
+        (Login("all", "all", "12.1.1.1", True), 5),
+        (Login("app", "all", "12.1.1.1", True), None),
+        (Login("all", "shop", "12.1.1.1", True), None),
     ],
 )
 def test_the_first_rule_that_matches_decides(spec: Spec, login: Login, index: int | None) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ruamel.yaml import YAML
 
 from pgdeploy.check import Finding, Inapplicable, Verdict, evaluate
 from pgdeploy.facts import NO_HOST, Facts
+from pgdeploy.report import where
 from pgdeploy.resources.host.declared import DeclaredHost
 from pgdeploy.resources.host.file import exporter_files
 from pgdeploy.target import Target, load_target
@@ -207,6 +209,8 @@ def test_server_lost(tmp_path: Path) -> None:
     target = load(tmp_path, pg15())
     read = facts(declared(target), lost="no answer")
     assert of(gate(target, read), Verdict.DRIFTS) == {"server[postgres].answers"}
+    asked: Any = SimpleNamespace(facts=read, server=SimpleNamespace(address="db1 (ssh)"))
+    assert where(asked) == "db1 (ssh), where PostgreSQL does not answer"
     assert {evaluate(check, read).verdict for check in (*target.checks, *target.probes)} == {Verdict.BLOCKED}
 
 

@@ -257,6 +257,18 @@ def test_a_restart_that_fails(server: Machine, line: str, reason: str) -> None:
     assert server.sql("SHOW max_wal_senders") == "7"
 
 
+def test_a_library_that_would_end_every_login(server: Machine) -> None:
+    good = server.run(f"cat {SETTINGS}")
+    server.spec(with_setting("session_preload_libraries: nowhere"))
+    told = failed(server)
+    assert "PostgreSQL lets us in no more with the new files" in told
+    assert 'could not access file "nowhere"' in told
+    assert "the old ones are back" in told
+    assert (server.run(f"cat {SETTINGS}"), server.sql("SELECT 1")) == (good, "1")
+    server.spec(pg15())
+    converges(server)
+
+
 def test_all_is_killed_while_the_server_gets_its_files(server: Machine) -> None:
     """The next run finds the journal, and begins with what was good."""
     server.spec(with_setting("max_connections: 60").replace("  max_connections: 50\n", "", 1))

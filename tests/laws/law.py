@@ -1,7 +1,11 @@
-"""How often a law is tried: a little in `make test`, much more among the long tests."""
+"""How often a law is tried: a little in `make test`, much more among the long tests, and by hand as often as one likes.
+
+`PGDEPLOY_LAW_EXAMPLES=1000 pytest tests/laws -k from_any_spec` tries these laws a thousand times.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +15,13 @@ from hypothesis import HealthCheck, settings
 Test = Callable[..., Any]
 
 _HEALTH = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+_BY_HAND = os.environ.get("PGDEPLOY_LAW_EXAMPLES")
 
 
 def law(examples: int) -> Callable[[Test], Test]:
     """A law with so many examples; what one takes depends on the machine, so there is no deadline."""
-    return settings(max_examples=examples, deadline=None, suppress_health_check=_HEALTH)
+    tried = int(_BY_HAND) if _BY_HAND else examples
+    return settings(max_examples=tried, deadline=None, suppress_health_check=_HEALTH)
 
 
 def long_law(examples: int) -> Callable[[Test], Test]:

@@ -10,7 +10,7 @@ from typing import LiteralString
 
 from pgdeploy.apply import apply
 from pgdeploy.change import ident, idents
-from pgdeploy.check import Finding, Verdict
+from pgdeploy.check import Finding
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.connection.side import closing
 from pgdeploy.diff import diff
@@ -18,6 +18,7 @@ from pgdeploy.plan import Plan, plan
 from pgdeploy.resources.spec import Spec
 from pgdeploy.spec.render import render
 from pgdeploy.target import Target, load_target
+from tests.conftest import not_conforming
 from tests.laws.strategy import PASSWORDS
 
 _OTHER_DATABASES = """
@@ -64,11 +65,7 @@ def said(made: Plan) -> list[str]:
 
 def wrong(target: Target, server: Cluster) -> list[str]:
     """Every check that does not conform, asked of facts read anew."""
-    return [
-        _said(finding)
-        for finding in diff(target.checks, target.read(server))
-        if finding.verdict is not Verdict.CONFORMS
-    ]
+    return [_said(finding) for finding in not_conforming(diff(target.checks, target.read(server)))]
 
 
 def _said(finding: Finding) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from pgdeploy.connection.embedded import Cluster
@@ -71,8 +71,24 @@ def test_one_apply_is_enough(server16: Cluster, spec: Spec) -> None:
     one_apply_is_enough(server16, spec)
 
 
+def said_again(*, of_template: bool, of_copy: bool) -> Spec:
+    """A copy says what its template says, but for the grant option."""
+
+    def body(option: bool) -> dict[str, object]:
+        words = {"grant": ["USAGE"], "to": ["pg_monitor"], "grant_option": option}
+        default = {"for": ["postgres"], "on": "types", **words}
+        return {"grants": [{"on": {"language": "plpgsql"}, **words}], "default_privileges": [default]}
+
+    databases = {"a": body(of_template), "b": {"from_template": "a", **body(of_copy)}}
+    return Spec.model_validate(
+        {"postgres": 15, "roles": {"postgres": {"superuser": True}}, "databases": databases}
+    )
+
+
 @law(15)
 @given(spec=specs(15))
+@example(spec=said_again(of_template=False, of_copy=True))
+@example(spec=said_again(of_template=True, of_copy=False))
 def test_one_apply_is_enough_on_15(server15: Cluster, spec: Spec) -> None:
     one_apply_is_enough(server15, spec)
 

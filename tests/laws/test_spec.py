@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def test_anything_in_any_place_loads_or_is_refused_with_its_place(file: Path, da
     plain = spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
     for _ in range(data.draw(st.integers(1, 3))):
         where, key = data.draw(st.sampled_from(nodes(plain)))
-        where[key] = data.draw(JUNK)
+        where[key] = deepcopy(data.draw(JUNK))  # or the second could be put into the first, which is itself
     problems: list[str] = []
     checks: list[Check] = []
     try:

@@ -26,7 +26,7 @@ QUIET = ("--no-probes", "-W", "error", "-p", "no:hypothesispytest", "-p", "no:be
 TOWN = """\
 postgres: 16
 settings:
-  work_mem: 4MB
+  {work_mem: 4MB, fsync: off}
 roles:
   postgres: {superuser: true}
   town_app:

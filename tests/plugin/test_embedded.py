@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from pgdeploy.connection.embedded import start_embedded
 from tests.plugin.site import QUIET, Site, lines
 
 pytest_plugins = ["pytester"]
@@ -68,7 +69,7 @@ def test_the_spec_is_made_so_first(site: Site, folder: Path) -> None:
     result.stdout.fnmatch_lines(
         [
             f"town on embedded PostgreSQL 16.*: {outcomes['passed']} conform, 0 drift, 1 inapplicable",
-            "  not set, so the embedded server has passwords of its own for: TOWN_SECRET_NOT_SET",
+            "  not set in the environment, so the embedded server uses made-up passwords: TOWN_SECRET_NOT_SET",
             "  1 skipped, an embedded server listens on a private socket only: setting[[]port[]].value",
         ]
     )
@@ -77,11 +78,20 @@ def test_the_spec_is_made_so_first(site: Site, folder: Path) -> None:
 
 
 def test_kept_data_is_only_looked_at(site: Site, folder: Path) -> None:
+    start_embedded(16, folder / "data").close()
     result = run(site, "--data-dir", str(folder / "data"), "-k", "role[app]")
     assert result.parseoutcomes()["failed"] == 1
     assert "FAILED specs/town.yaml::role[app].exists - desired present, actual absent" in result.outlines
     assert not servers(folder)
-    assert (folder / "data/data/PG_VERSION").exists()
+
+
+def test_a_folder_without_a_cluster_is_one_error_and_stays_so(site: Site, folder: Path) -> None:
+    result = run(site, "--data-dir", str(folder / "tpyo"))
+    assert result.parseoutcomes()["errors"] == 1
+    assert (
+        len(lines(result, f"town: target town could not be used: {folder}/tpyo: this folder does not")) == 1
+    )
+    assert not (folder / "tpyo").exists()
 
 
 def test_a_spec_that_cannot_be_made_is_one_error(site: Site, folder: Path) -> None:

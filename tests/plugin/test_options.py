@@ -28,7 +28,17 @@ def refused(site: Site, *arguments: str) -> str:
         (["--target", "twon"], "no target twon in specs/; did you mean town?"),
         (["--target", "specs/twon.yaml"], "specs/twon.yaml: no such spec file"),
         (["--target", "specs/"], "specs/: not a regular file; a spec is a YAML file"),
-        (["--target", "town", "--specs", "nowhere"], "no target town in nowhere/; there are: none"),
+        (
+            ["--target", "town", "--specs", "nowhere"],
+            (
+                "no target town: the folder of specs, {here}/nowhere, does not exist; name another one with --specs "
+                "or PGDEPLOY_SPECS, or give the path of a spec file"
+            ),
+        ),
+        (
+            ["--target", "town.yaml"],
+            "town.yaml: no such spec file; the targets of specs/ have names without .yaml: town",
+        ),
         (["--target", "t*", "--dsn", "host=a"], "--dsn is for one target, --target gives 2: town, tree"),
         (
             ["--target", "t*", "--on", "embedded", "--data-dir", "d"],
@@ -52,7 +62,16 @@ def refused(site: Site, *arguments: str) -> str:
 def test_usage_errors(site: Site, arguments: list[str], message: str) -> None:
     site.write("specs/tree.yaml", TOWN)
     site.write("other/town.yaml", TOWN)
-    assert refused(site, *arguments) == message
+    assert refused(site, *arguments) == message.format(here=site.pytester.path)
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "-3", "inf"])
+def test_a_time_that_is_none(site: Site, text: str) -> None:
+    result = site.pytester.runpytest_inprocess(*QUIET, "--target", "town", f"--pgdeploy-timeout={text}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        [f"*--pgdeploy-timeout: read '{text}'; allowed: a number of seconds from 0.1 to*"]
+    )
 
 
 @pytest.mark.parametrize("file", ["nowhere/report.json", "specs"])

@@ -23,7 +23,7 @@ NO_LOGIN = "ALTER ROLE town_app NOLOGIN"
 def test_each_target_has_a_line(site: Site, arguments: tuple[str, ...]) -> None:
     site.execute(NO_LOGIN)
     result = site.run(*arguments)
-    result.stdout.fnmatch_lines(["=* pgdeploy =*", "town on PostgreSQL 16.* at *: 30 conform, 1 drift"])
+    result.stdout.fnmatch_lines(["=* pgdeploy =*", "town on PostgreSQL 16.* at *: 40 conform, 1 drift"])
 
 
 def test_notes(site: Site) -> None:
@@ -36,8 +36,8 @@ def test_what_was_not_answered_is_counted_by_reason_and_not_as_passed(site: Site
     result = site.run()
     result.stdout.fnmatch_lines(
         [
-            "town on PostgreSQL 16.* at *: 21 conform, 1 drift, 9 blocked",
-            "  9 skipped, role town_app does not exist: *, role[[]town_app[]].bypassrls, *, and 1 more",
+            "town on PostgreSQL 16.* at *: 30 conform, 1 drift, 10 blocked",
+            "  10 skipped, role town_app does not exist: *, role[[]town_app[]].bypassrls, *, and 2 more",
         ]
     )
 
@@ -47,7 +47,7 @@ def test_many_reasons_are_cut(site: Site) -> None:
     site.write("specs/town.yaml", TOWN + roles)
     shown = [line for line in site.run().outlines if " skipped" in line and line.startswith("  ")]
     assert len(shown) == 11
-    assert shown[-1] == "  14 skipped for 2 more reasons"
+    assert shown[-1] == "  16 skipped for 2 more reasons"
 
 
 def test_a_target_of_which_nothing_was_asked(site: Site) -> None:
@@ -75,7 +75,7 @@ def test_the_report_is_that_of_pgdeploy_check(site: Site) -> None:
 def test_what_was_skipped_is_in_the_report(site: Site) -> None:
     site.execute("DROP ROLE town_app")
     (target,) = site.report()
-    assert target["counts"]["blocked"] == 9
+    assert target["counts"]["blocked"] == 10
     reasons = {finding["reason"] for finding in target["findings"] if finding["verdict"] == "blocked"}
     assert reasons == {"role town_app does not exist"}
 
@@ -83,7 +83,7 @@ def test_what_was_skipped_is_in_the_report(site: Site) -> None:
 def test_a_report_of_a_part_is_known_as_one(site: Site) -> None:
     (target,) = site.report("-k", "town_app and login")
     assert [finding["id"] for finding in target["findings"]] == ["role[town_app].login"]
-    assert target["checks"] == 31
+    assert target["checks"] == 41
 
 
 def test_every_target_is_in_the_report(site: Site) -> None:

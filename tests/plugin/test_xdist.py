@@ -58,6 +58,32 @@ def test_each_target_has_one_worker(two: Site, dist: tuple[str, ...]) -> None:
     assert not lines(result, "@")
 
 
+def test_specs_outside_of_rootdir_are_as_others(two: Site) -> None:
+    """pytest gives each of their files the same empty id; with equal ids of two files items would be lost."""
+    two.write("specs/test_other.py", OWN)
+    two.write("proj/pytest.ini", "[pytest]\n")
+    outside = ("--rootdir", "proj", "-c", "proj/pytest.ini")
+    alone = run(two, "--collect-only", "-q", *outside)
+    ids = [line for line in alone.outlines if "::" in line]
+    assert {line.partition("::")[0] for line in ids} == {
+        f"../specs/{name}" for name in ("town.yaml", "town-2.yaml", "test_own.py", "test_other.py")
+    }
+    assert len(set(ids)) == len(ids)
+    result = run(two, "-n2", "-v", *outside)
+    assert result.parseoutcomes() == {"passed": len(ids)}
+    found = workers(result)
+    assert found.keys() == {"town", "town-2", ""}
+    assert len(found["town"]) == len(found["town-2"]) == 1
+
+
+def test_a_bad_spec_outside_of_rootdir_is_one_error(site: Site) -> None:
+    site.write("proj/pytest.ini", "[pytest]\n")
+    site.write("specs/town.yaml", "postgres: 5\n")
+    result = site.run_apart("-n2", "--rootdir", "proj", "-c", "proj/pytest.ini")
+    assert result.parseoutcomes()["errors"] == 1
+    result.stdout.fnmatch_lines(["town: specs/town.yaml:1:11: *"])
+
+
 @pytest.mark.parametrize("dist", ["loadgroup", "each"])
 def test_what_the_user_says_holds(two: Site, dist: str) -> None:
     assert run(two, "-n2", "--dist", dist).ret == pytest.ExitCode.OK

@@ -221,3 +221,24 @@ def test_a_role_cannot_hold_us_up_by_the_iterations_of_its_verifier(shop: World)
                 attempt(shop.server, "app", Secret("secret"), "shop", 0.3)
         finally:
             connection.execute(f"ALTER ROLE app PASSWORD '{row[0]}'".encode())  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("rule", "verdict"),
+    [
+        ("{type: local, database: shop, user: app, method: trust}", Verdict.INAPPLICABLE),
+        ("{type: local, database: all, user: [reader, app], method: trust}", Verdict.INAPPLICABLE),
+        # the spec wants a password, or says nothing of this way
+        ("{type: local, database: all, user: all, method: scram-sha-256}", Verdict.DRIFTS),
+        ("{type: host, database: all, user: all, address: all, method: trust}", Verdict.DRIFTS),
+    ],
+)
+def test_trust_that_the_spec_declares_is_no_drift(
+    shop: World, load: Callable[[str, int], Target], rule: str, verdict: Verdict
+) -> None:
+    world = World(load(f"{SPEC}hba: [{rule}]\n", 16), shop.server)
+    with world.hba("local all app trust\n"):
+        found = world.probe()[WRONG]
+    assert found.verdict is verdict, found
+    if verdict is Verdict.INAPPLICABLE:
+        assert found.reason.startswith("the spec itself trusts app here: hba[local ")

@@ -31,11 +31,13 @@ class Variant:
 
 
 _ROLE, _DB, _LOCATED = "role[$app]", "database[$db]", "database[$located]"
+_LANGUAGE = "{grant: [USAGE], on: {language: plpgsql}, to: [$app]}"
 
 VARIANTS = (
     Variant("another major version", f"postgres: {SERVER}", "postgres: 17", "server[postgres].major"),
-    Variant("encoding", "encoding: UTF8", "encoding: SQL_ASCII", f"{_DB}.encoding"),
-    Variant("the spelling of an encoding", "encoding: UTF8", "encoding: utf-8", ()),
+    Variant("encoding", "encoding: unicode", "encoding: SQL_ASCII", f"{_DB}.encoding"),
+    Variant("the spelling of an encoding", "encoding: unicode", "encoding: utf-8", ()),
+    Variant("the spelling of a locale", "lc_collate: C, lc_ctype: C", "lc_collate: POSIX, lc_ctype: C", ()),
     Variant("tablespace", "tablespace: pg_default", "tablespace: $disk", f"{_DB}.tablespace"),
     Variant(
         "locale of libc",
@@ -75,6 +77,13 @@ VARIANTS = (
         (),
     ),
     Variant(
+        "a setting that loses data, as the spec wants it",
+        "work_mem: 8MB",
+        "work_mem: 8MB\n  Zero_Damaged_Pages: on\n  fsync: off",
+        "setting[Zero_Damaged_Pages].value",
+        (),
+    ),
+    Variant(
         "a setting of an extension that is not loaded",
         "work_mem: 8MB",
         "work_mem: 8MB\n  plpgsql.extra_warnings: all",
@@ -98,14 +107,112 @@ VARIANTS = (
         "an overload that is not there",
         "function: $area, arguments: [int4]",
         "function: $area, arguments: [float8]",
-        ("grant[$db: EXECUTE on function $sky.$area(float8) to $app].granted", "grant[$db].undeclared"),
         "grant[$db: EXECUTE on function $sky.$area(float8) to $app].granted",
+    ),
+    Variant(
+        "a procedure called a function",
+        "procedure: tidy}, to: [$writer]",
+        "function: tidy}, to: [$writer]",
+        "grant[$db: EXECUTE on function $sky.tidy to $writer].granted",
+    ),
+    *(
+        Variant(
+            f"a function as others spell it: {spelling}",
+            "arguments: [int4]}, to: [$app]",
+            f"arguments: {spelling}}}, to: [$app]",
+            (),
+        )
+        for spelling in (
+            "[INT]",
+            "[pg_catalog.int4]",
+            "['radius integer DEFAULT 1']",
+            "['IN r int, OUT x text']",
+        )
+    ),
+    *(
+        Variant(f"a variadic function: {spelling}", "[prefix text, 'VARIADIC names _text']", spelling, ())
+        for spelling in (
+            "[text, 'text[]']",
+            "['pg_catalog.text, text ARRAY']",
+            "['prefix text, VARIADIC names text[] DEFAULT ''{}''::text[]']",
+        )
+    ),
+    *(
+        Variant(
+            f"a type in a schema: {spelling}", "['kind kind, OUT x integer, OUT y integer']", spelling, ()
+        )
+        for spelling in ("[kind]", "['kind sky.kind']", "['kind sky.kind', 'OUT x int', 'OUT y int']")
+    ),
+    *(
+        Variant(
+            f"what initdb gave on an object of the system: {line}",
+            "      - {grant: [USAGE], on: {language: plpgsql}, to: [$app]}\n",
+            f"      - {{{line}}}\n      - {{grant: [USAGE], on: {{language: plpgsql}}, to: [$app]}}\n",
+            (),
+        )
+        for line in (
+            "grant: [SELECT], on: {schema: information_schema, table: tables}, to: [PUBLIC]",
+            "grant: [USAGE], on: {schema: information_schema}, to: [PUBLIC]",
+            "revoke: [INSERT], on: {schema: information_schema, table: columns}, from: [$app]",
+            "revoke: [SELECT], on: {schema: information_schema, table: _pg_user_mappings}, from: [PUBLIC]",
+            "grant: [USAGE], on: {schema: information_schema, type: sql_identifier}, to: [PUBLIC]",
+            "grant: [EXECUTE], on: {schema: information_schema, function: _pg_truetypid}, to: [PUBLIC]",
+            "grant: [USAGE], on: {schema: pg_catalog, type: point}, to: [PUBLIC]",
+            "grant: [SELECT], on: {schema: pg_catalog, table: pg_class}, to: [PUBLIC]",
+            "grant: [EXECUTE], on: {schema: pg_catalog, function: lower, arguments: [text]}, to: [PUBLIC]",
+            "revoke: [EXECUTE], on: {schema: pg_catalog, function: pg_read_file}, from: [PUBLIC]",
+        )
     ),
     Variant(
         "a revoke on what is not there",
         "{revoke: [USAGE], on: {schema: $sky, type: $magnitude}",
         "{revoke: [USAGE], on: {schema: $sky, type: colour}",
         "grant[$db: USAGE on type $sky.colour from PUBLIC].revoked",
+    ),
+    Variant(
+        "what the system's schemas hold, all of a kind",
+        _LANGUAGE,
+        """{grant: [SELECT], on: {schema: pg_catalog, all: tables}, to: [$app]}
+      - {revoke: [EXECUTE], on: {schema: pg_catalog, all: functions}, from: [PUBLIC]}
+      - {revoke: [USAGE], on: {schema: pg_catalog, all: types}, from: [PUBLIC]}
+      - {revoke: [SELECT], on: {schema: information_schema, all: tables}, from: [PUBLIC]}
+      - {revoke: [EXECUTE], on: {schema: information_schema, all: functions}, from: [PUBLIC]}
+      - """
+        + _LANGUAGE,
+        (
+            "grant[$db: SELECT on all tables in schema pg_catalog to $app].granted",
+            "grant[$db: EXECUTE on all functions in schema pg_catalog from PUBLIC].revoked",
+            "grant[$db: USAGE on all types in schema pg_catalog from PUBLIC].revoked",
+            "grant[$db: SELECT on all tables in schema information_schema from PUBLIC].revoked",
+            "grant[$db: EXECUTE on all functions in schema information_schema from PUBLIC].revoked",
+        ),
+        (),
+    ),
+    Variant(
+        "what the system's schemas hold, by name",
+        _LANGUAGE,
+        """{revoke: [USAGE], on: {schema: information_schema}, from: [PUBLIC]}
+      - {revoke: [SELECT], on: {schema: information_schema, table: tables}, from: [PUBLIC]}
+      - {revoke: [SELECT], on: {schema: pg_catalog, table: pg_class}, from: [PUBLIC]}
+      - """
+        + _LANGUAGE,
+        (
+            "grant[$db: USAGE on schema information_schema from PUBLIC].revoked",
+            "grant[$db: SELECT on table information_schema.tables from PUBLIC].revoked",
+            "grant[$db: SELECT on table pg_catalog.pg_class from PUBLIC].revoked",
+        ),
+        (),
+    ),
+    Variant(
+        "what the system's schemas hold, as initdb made it",
+        _LANGUAGE,
+        """{grant: [EXECUTE], on: {schema: information_schema, all: functions}, to: [PUBLIC]}
+      - {grant: [USAGE], on: {schema: information_schema, all: types}, to: [PUBLIC]}
+      - {revoke: [INSERT], on: {schema: information_schema, all: tables}, from: [PUBLIC]}
+      - {revoke: [UPDATE], on: {schema: pg_catalog, all: tables}, from: [$app]}
+      - """
+        + _LANGUAGE,
+        (),
     ),
     Variant(
         "ownership of what is not there",
@@ -120,7 +227,7 @@ VARIANTS = (
 def test_variant(benches: Callable[[str], Bench], variant: Variant) -> None:
     bench = benches(SERVER)
     target = bench.load(lambda text: _replaced(text, variant))
-    facts = bench.read()
+    facts = target.read(bench.cluster)
     found = diff(target.checks, facts)
     assert {f.check.id: f.actual for f in found if not well(f)}.keys() == bench.ids(variant.red)
     planned = bench.plan(facts, target)
@@ -145,12 +252,25 @@ def test_what_is_not_declared(
 ) -> None:
     bench = benches(SERVER)
     bench.run(("CREATE ROLE $stray", "CREATE DATABASE $stray"))
-    words = "undeclared: {roles: drift, databases: drift}"
+    words = "undeclared: {roles: drift, databases: drift, attributes: drift}"
     target = bench.load(lambda text: text.replace(words, words.replace("drift", policy)))
     found = [f for f in diff(target.checks, bench.read()) if f.check.id.endswith("[others].undeclared")]
     bench.run(("DROP DATABASE $stray", "DROP ROLE $stray"))
     assert {f.verdict is Verdict.DRIFTS for f in found} == ({drifts} if drifts is not None else set())
     assert all(says in f.note for f in found)
+
+
+@pytest.mark.parametrize(("policy", "says"), [("report", "connection_limit: 3"), ("ignore", None)])
+def test_attributes_that_are_not_ours(benches: Callable[[str], Bench], policy: str, says: str | None) -> None:
+    bench = benches(SERVER)
+    bench.run("ALTER ROLE $writer CONNECTION LIMIT 3")
+    words = "attributes: drift"
+    target = bench.load(lambda text: text.replace(words, words.replace("drift", policy)))
+    (check,) = bench.ids("role[$writer].undeclared_attributes")
+    found = [f for f in diff(target.checks, bench.read()) if f.check.id == check]
+    bench.run("ALTER ROLE $writer CONNECTION LIMIT -1")
+    assert [f.verdict for f in found] == ([Verdict.CONFORMS] if says else [])
+    assert all(says in f.note for f in found if says)
 
 
 def test_by_dsn_hba_is_read_only(benches: Callable[[str], Bench]) -> None:

@@ -81,7 +81,8 @@ def test_a_link_of_ones_own_leads_to_the_home(shared: Path) -> None:
 
 def test_all_but_the_data_is_ours(home: Path) -> None:
     owners = {file.name: file.owner() for file in home.iterdir()}
-    assert owners == {"data": "nobody", "lock": "root", "server.log": "nobody"}
+    ours = {"lock": "root", "postgresql.auto.conf.worked": "root"}
+    assert owners == {"data": "nobody", "server.log": "nobody", **ours}
     assert home.owner() == "root"
     with pytest.raises(subprocess.CalledProcessError):
         as_nobody("touch", home / "secrets.json.new")

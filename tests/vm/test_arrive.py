@@ -229,7 +229,15 @@ def test_nobody_at_the_port(made: Site, sshd: Way) -> None:
     _with(made, sshd.guest)
     text = error_of(lambda: _arrive(made))
     assert f"waiting for ssh to {sshd.address} took longer than" in text
-    assert "Connection refused" in text
+    assert "Connection refused; the guest agent has the address, so look at the way there" in text
+
+
+def test_a_name_that_does_not_resolve_is_no_fault_of_the_vm(made: Site, sshd: Way) -> None:
+    made.change(f"ssh: {{host: {sshd.address}", "ssh: {host: nosuch.invalid")
+    _with(made, sshd.guest)
+    text = error_of(lambda: _arrive(made))
+    assert "this machine has no address for the name: look at its DNS" in text
+    assert "VLAN" not in text
 
 
 def test_no_ssh_here(made: Site, sshd: Way, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

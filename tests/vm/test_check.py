@@ -9,6 +9,7 @@ import base64
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ from pgdeploy.connection.host import Host
 from pgdeploy.connection.server import Server
 from pgdeploy.errors import TargetError
 from pgdeploy.facts import NOBODY, Facts
+from pgdeploy.report import where
 from pgdeploy.vm.step import VmPlan
 from tests.proxmox.cluster import Machine
 from tests.proxmox.guest import AgentError
@@ -623,6 +625,28 @@ def test_the_vm_is_asked_where_nothing_else_answers(full: Site) -> None:
     facts = full.target.read(Silent())
     found = {check.id: evaluate(check, facts) for check in full.target.vm_checks}
     assert by_verdict(found, Verdict.DRIFTS) == {whole("running")}
+
+
+def test_a_name_that_does_not_resolve_is_told_of_nobody_else(
+    full: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The VM runs and conforms, so neither it nor PostgreSQL is what the headline names."""
+    nameless = "pg01 (ssh): ssh: Could not resolve hostname pg01: Name or service not known"
+
+    def unresolved(*_: Any, **__: Any) -> Any:
+        raise TargetError(nameless)
+
+    monkeypatch.setattr(Silent, "open", unresolved)
+    server = Silent()
+    facts = full.target.read(server)
+    gate: Any = SimpleNamespace(facts=facts, server=server, way=SimpleNamespace(on="live"))
+    assert where(gate) == "pg01, which could not be asked"
+    found = evaluate(full.target.checks[0], facts)
+    assert (found.verdict, found.reason) == (Verdict.BLOCKED, f"PostgreSQL could not be asked: {nameless}")
+    monkeypatch.delenv(SECRET)
+    with pytest.raises(TargetError) as refused:
+        full.target.read(server)
+    assert str(refused.value).startswith(f"{nameless}; nor could Proxmox be asked: ")
 
 
 @pytest.mark.usefixtures("_impatient")

@@ -128,7 +128,7 @@ def test_json_of_nothing(made: Site) -> None:
 def test_nobody_to_ask(led: Site) -> None:
     done = _vm(led, "apply")
     assert done.returncode == 1
-    assert "nobody to ask; give --yes to take these steps" in done.stderr
+    assert "not a terminal; pass --yes to take these " in done.stderr
     require_untouched(led.proxmox)
 
 
@@ -251,7 +251,7 @@ def test_destroy_by_another_name(name: str, made: Site) -> None:
 def test_destroy_with_nobody_to_ask(made: Site) -> None:
     done = _vm(made, "destroy")
     assert (done.returncode, done.stdout) == (1, LOST)
-    assert "nobody to ask; give --confirm and the VM's name" in done.stderr
+    assert "not a terminal; pass --confirm and the VM's name" in done.stderr
     require_whole(made)
 
 

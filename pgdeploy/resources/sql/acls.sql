@@ -1,7 +1,7 @@
 -- Every object of this database that can hold an ACL: its owner, and one row a grantee and grantor.
--- Of the system schemas' objects those are here that the spec names, and of the others what their ACLs hold beyond
--- the ones they were made with.
--- What PUBLIC holds in information_schema is left out, too: there is no record of its first ACLs.
+-- Of the system schemas' objects those are here whole that the spec asks for, by name or by all of a kind, and of the
+-- others what their ACLs hold beyond the ones they were made with.
+-- Of the first ACLs of information_schema there is no record: PUBLIC reads all in it but its helpers, _pg_... .
 -- member: belongs to an extension; linked: a sequence that belongs to a column. The last column is what the
 -- grantee had from the first: on the schema public, on what extensions bring.
 WITH space AS MATERIALIZED (
@@ -19,7 +19,8 @@ object AS (
          c.relname::text, NULL, c.relowner, s.ours, c.relacl,
          CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char"
   FROM pg_class c JOIN space s ON s.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S') AND (s.ours OR c.relacl IS NOT NULL OR s.name = 'pg_catalog' AND c.relname = ANY (%(named)s))
+  WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S') AND (s.ours OR c.relacl IS NOT NULL OR c.relname = ANY (%(named)s)
+    OR s.name || CASE c.relkind WHEN 'S' THEN ' sequence' ELSE ' table' END = ANY (%(whole)s))
   UNION ALL
   SELECT 'pg_class'::regclass, c.oid, t.attnum, 'column', s.name, c.relname::text, t.attname::text, c.relowner,
          s.ours, t.attacl, 'c'::"char"
@@ -30,12 +31,14 @@ object AS (
          p.proname::text, oidvectortypes(p.proargtypes), p.proowner,
          s.ours, p.proacl, 'f'::"char"
   FROM pg_proc p JOIN space s ON s.oid = p.pronamespace
-  WHERE s.ours OR p.proacl IS NOT NULL OR s.name = 'pg_catalog' AND p.proname = ANY (%(named)s)
+  WHERE s.ours OR p.proacl IS NOT NULL OR p.proname = ANY (%(named)s)
+    OR s.name || CASE p.prokind WHEN 'p' THEN ' procedure' ELSE ' function' END = ANY (%(whole)s)
   UNION ALL
   SELECT 'pg_type'::regclass, t.oid, 0, 'type', s.name, t.typname::text, NULL, t.typowner, s.ours, t.typacl,
          'T'::"char"
   FROM pg_type t JOIN space s ON s.oid = t.typnamespace
-  WHERE (s.ours OR t.typacl IS NOT NULL OR s.name = 'pg_catalog' AND t.typname = ANY (%(named)s)) AND t.typtype <> 'p' AND t.typelem = 0
+  WHERE (s.ours OR t.typacl IS NOT NULL OR t.typname = ANY (%(named)s) OR s.name || ' type' = ANY (%(whole)s))
+    AND t.typtype <> 'p' AND NOT (t.typelem <> 0 AND t.typsubscript = 'array_subscript_handler'::regproc)
     AND (t.typrelid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
     AND t.typtype <> 'm'
   UNION ALL
@@ -52,6 +55,10 @@ object AS (
   UNION ALL
   SELECT 'pg_largeobject'::regclass, oid, 0, 'large_object', NULL, oid::text, NULL, lomowner, true, lomacl, 'L'::"char"
   FROM pg_largeobject_metadata WHERE lomacl IS NOT NULL
+),
+asked AS (
+  SELECT o.*, o.ours OR o.name = ANY (%(named)s) OR o.schema || ' ' || o.kind = ANY (%(whole)s) AS whole
+  FROM object o
 )
 SELECT o.kind, o.schema, o.name, o.sub, o.owner::int8,
        EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e'),
@@ -60,19 +67,23 @@ SELECT o.kind, o.schema, o.name, o.sub, o.owner::int8,
                                    AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0),
        a.grantee::int8, a.grantor::int8, a.plain, a.grantable,
        CASE WHEN i.initprivs IS NOT NULL THEN (
-         SELECT string_agg(y.privilege_type, ',') FROM aclexplode(i.initprivs) y WHERE y.grantee = a.grantee) END,
+         SELECT string_agg(y.privilege_type, ',') FROM aclexplode(i.initprivs) y WHERE y.grantee = a.grantee)
+       WHEN a.grantee = 0 AND o.schema = 'information_schema' AND o.kind = 'table' AND o.name NOT LIKE '\_pg\_%%' THEN 'SELECT'
+       WHEN a.grantee = 0 AND o.kind = 'schema' AND o.name = 'information_schema' THEN 'USAGE' END,
        o.oid::int8
-FROM object o
+FROM asked o
 LEFT JOIN pg_init_privs i ON i.classoid = o.class AND i.objoid = o.oid AND i.objsubid = o.sub_id
 LEFT JOIN LATERAL (
   SELECT x.grantee, x.grantor,
          string_agg(x.privilege_type, ',') FILTER (WHERE NOT x.is_grantable) AS plain,
          string_agg(x.privilege_type, ',') FILTER (WHERE x.is_grantable) AS grantable
   FROM aclexplode(CASE o.letter WHEN 'c' THEN o.acl ELSE coalesce(o.acl, acldefault(o.letter, o.owner)) END) x
-  WHERE o.ours OR o.name = ANY (%(named)s) OR x.grantee <> o.owner
-    AND NOT (x.grantee = 0 AND 'information_schema' IN (coalesce(o.schema, ''), o.name)) AND NOT EXISTS (
+  WHERE o.whole IS TRUE OR x.grantee <> o.owner
+    AND NOT (x.grantee = 0 AND 'information_schema' IN (coalesce(o.schema, ''), o.name)
+             AND (x.privilege_type IN ('USAGE', 'EXECUTE') OR x.privilege_type = 'SELECT' AND o.name NOT LIKE '\_pg\_%%'))
+    AND NOT EXISTS (
     SELECT FROM aclexplode(i.initprivs) y
     WHERE (y.grantee, y.privilege_type, y.is_grantable) = (x.grantee, x.privilege_type, x.is_grantable))
   GROUP BY 1, 2
 ) a ON true
-WHERE o.ours OR o.name = ANY (%(named)s) OR (o.acl IS NOT NULL AND o.acl IS DISTINCT FROM i.initprivs AND a.grantee IS NOT NULL)
+WHERE o.whole IS TRUE OR (o.acl IS NOT NULL AND o.acl IS DISTINCT FROM i.initprivs AND a.grantee IS NOT NULL)

@@ -1,3 +1,2 @@
--- Whether pg_hba.conf was changed after the server last read its files.
-SELECT (pg_stat_file(current_setting('hba_file'))).modification > pg_conf_load_time(),
-       current_setting('hba_file')
+-- When the server last read its files, in microseconds, and which of them is pg_hba.conf.
+SELECT (extract(epoch FROM pg_conf_load_time()) * 1000000)::bigint, current_setting('hba_file')

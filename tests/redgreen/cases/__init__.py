@@ -14,6 +14,7 @@ from tests.redgreen.cases import (
     membership,
     ownership,
     role,
+    safeguard,
     schema,
     setting,
     superuser,
@@ -21,6 +22,7 @@ from tests.redgreen.cases import (
 
 CASES: Mapping[str, Sequence[Case]] = {
     "setting": setting.CASES,
+    "safeguard": safeguard.CASES,
     "role": role.CASES,
     "superuser": superuser.CASES,
     "membership": membership.CASES,

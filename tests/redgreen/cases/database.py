@@ -17,6 +17,17 @@ CASES = (
         "database[$located].allow_connections",
         unreadable=("grant[$located].undeclared", "default_privilege[$located].undeclared"),
     ),
+    Case(
+        "owner, where the spec names none",
+        "ALTER DATABASE $copy OWNER TO $writer",
+        "database[$copy].undeclared_attributes",
+        everywhere=True,
+    ),
+    Case(
+        "several attributes that the spec does not write",
+        "ALTER DATABASE $located CONNECTION LIMIT 0 IS_TEMPLATE true",
+        "database[$located].undeclared_attributes",
+    ),
     Case("connection limit", "ALTER DATABASE $db CONNECTION LIMIT 21", "database[$db].connection_limit"),
     Case(
         "several at once",

@@ -8,6 +8,7 @@ _GALAXY = "grant[$db: SELECT, INSERT on table $sky.$galaxy to $app, $writer].gra
 _COLUMNS = "grant[$db: UPDATE on table $sky.$galaxy ($label, bright) to $app].granted"
 _OPTION = "grant[$db: SELECT on table $sky.galaxies to $app].granted"
 _SURVEY = "grant[$db: ALL on table $sky.survey to $writer].granted"
+_OF = "grant[$db: EXECUTE on function $sky.of(kind kind, OUT x integer, OUT y integer) to $app].granted"
 _FUNCTIONS = "grant[$db: EXECUTE on all functions in schema $sky from PUBLIC].revoked"
 
 
@@ -242,6 +243,7 @@ _COLUMN = (
         "column: its privilege on the whole table is extra",
         "GRANT UPDATE ON $sky.$galaxy TO $app",
         _EXTRA,
+        also=_COLUMNS,
         everywhere=True,
     ),
     _db(
@@ -287,6 +289,55 @@ _ROUTINE = (
         "procedure",
         "EXECUTE on procedure $sky.tidy to $writer",
         "REVOKE EXECUTE ON PROCEDURE $sky.tidy() FROM $writer",
+    ),
+    _lost(
+        "procedure beside one that returns what this one takes",
+        "EXECUTE on procedure $sky.tally(int4) to $writer",
+        "REVOKE EXECUTE ON PROCEDURE $sky.tally(INOUT int) FROM $writer",
+    ),
+    _db(
+        "procedure: extra on another overload",
+        (
+            "GRANT EXECUTE ON PROCEDURE $sky.tally() TO $writer",
+            "GRANT EXECUTE ON PROCEDURE $sky.tally(IN text) TO $app",
+        ),
+        _EXTRA,
+    ),
+    _lost(
+        "variadic function",
+        "EXECUTE on function $sky.labels(prefix text, VARIADIC names _text) to $app",
+        "REVOKE EXECUTE ON FUNCTION $sky.labels(text, VARIADIC text[]) FROM $app",
+    ),
+    _lost(
+        "function with names and OUT arguments",
+        _OF.removeprefix("grant[$db: ").removesuffix("].granted"),
+        "REVOKE EXECUTE ON FUNCTION $sky.of FROM $app",
+    ),
+    _db(
+        "function: a name that fits two is one red line, and nothing is revoked for it",
+        (
+            "CREATE TYPE $bare.kind AS ENUM ('new')",
+            "CREATE FUNCTION $sky.of($bare.kind) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "REVOKE EXECUTE ON FUNCTION $sky.of($bare.kind) FROM PUBLIC",
+        ),
+        _OF,
+        stuck=_OF,
+        cleanup=("DROP FUNCTION $sky.of($bare.kind)", "DROP TYPE $bare.kind"),
+    ),
+    _lost(
+        "function of PostgreSQL",
+        "EXECUTE on function pg_catalog.pg_ls_dir(dirname text) to $ops",
+        "REVOKE EXECUTE ON FUNCTION pg_ls_dir(text) FROM $ops",
+    ),
+    _lost(
+        "view of information_schema",
+        "SELECT on table information_schema.sql_features to $app",
+        "REVOKE SELECT ON information_schema.sql_features FROM $app",
+    ),
+    _db(
+        "view of information_schema: extra to PUBLIC",
+        "GRANT INSERT ON information_schema.sql_features TO PUBLIC",
+        _EXTRA,
     ),
     _db("function: extra on another overload", "GRANT EXECUTE ON FUNCTION $sky.$area(text) TO $app", _EXTRA),
     _db(
@@ -375,6 +426,21 @@ _OTHERS = (
         _FUNCTIONS,
     ),
     _db(
+        "by hand, on what a creator made that has no default privileges",
+        "CREATE SEQUENCE $bare.odd; GRANT USAGE, SELECT ON SEQUENCE $bare.odd TO $app WITH GRANT OPTION",
+        _EXTRA,
+        cleanup="DROP SEQUENCE $bare.odd",
+        everywhere=True,
+    ),
+    _db(
+        "by default privileges, on what their creator made",
+        (
+            "CREATE SEQUENCE $bare.odd; ALTER SEQUENCE $bare.odd OWNER TO $maker",
+            "GRANT USAGE, SELECT ON SEQUENCE $bare.odd TO $app WITH GRANT OPTION",
+        ),
+        cleanup="DROP SEQUENCE $bare.odd",
+    ),
+    _db(
         "large object: to a declared role",
         "SELECT lo_create(4711); GRANT SELECT ON LARGE OBJECT 4711 TO $writer",
         _EXTRA,
@@ -450,4 +516,121 @@ _OTHERS = (
     ),
 )
 
-CASES = (*_DATABASE, *_SCHEMA, *_TABLE, *_ALL, *_COLUMN, *_SEQUENCE, *_ROUTINE, *_TYPE, *_OTHERS)
+
+def _through_another(on: str, word: str, who: str, line: str, at: str = "db", **more: object) -> Case:
+    """What the spec declares was granted by somebody whose own grant option is extra, and is taken away."""
+    red = _EXTRA if at == "db" else "grant[server].undeclared"
+    sql = (
+        f"GRANT USAGE ON SCHEMA $sky TO $team; GRANT {word} ON {on} TO $team WITH GRANT OPTION"
+        if at == "db"
+        else f"GRANT {word} ON {on} TO $team WITH GRANT OPTION",
+        f"REVOKE {word} ON {on} FROM {who}; SET ROLE $team; GRANT {word} ON {on} TO {who}; RESET ROLE",
+    )
+    return Case(f"through another: {line}", sql, red, at=at, also=f"grant[{line}].granted", **more)  # type: ignore[arg-type]
+
+
+_THROUGH = (
+    _through_another("DATABASE $db", "CONNECT", "$app", "$db: CONNECT, TEMP on database to $app"),
+    _through_another("SCHEMA $sky", "USAGE", "$reader", "$db: USAGE on schema $sky to $app, $reader"),
+    _through_another(
+        "$sky.survey", "DELETE", "$writer", "$db: ALL on table $sky.survey to $writer", everywhere=True
+    ),
+    _through_another(
+        "$sky.survey", "SELECT", "$reader", "$db: SELECT on all tables in schema $sky to $reader"
+    ),
+    _through_another(
+        "SEQUENCE $sky.$counter", "SELECT", "$reader", "$db: SELECT on sequence $sky.$counter to $reader"
+    ),
+    _through_another("FUNCTION $sky.total", "EXECUTE", "$app", "$db: EXECUTE on function $sky.total to $app"),
+    _through_another(
+        "PROCEDURE $sky.tidy", "EXECUTE", "$writer", "$db: EXECUTE on procedure $sky.tidy to $writer"
+    ),
+    _through_another("TYPE $sky.positive", "USAGE", "$app", "$db: USAGE on type $sky.positive to $app"),
+    _through_another("LANGUAGE plpgsql", "USAGE", "$app", "$db: USAGE on language plpgsql to $app"),
+    _through_another(
+        "FOREIGN SERVER $archive", "USAGE", "$app", "$db: USAGE on foreign server $archive to $app"
+    ),
+    _through_another(
+        "FOREIGN DATA WRAPPER $archive_fdw",
+        "USAGE",
+        "$app",
+        "$db: USAGE on foreign data wrapper $archive_fdw to $app",
+    ),
+    _through_another(
+        "TABLESPACE $disk", "CREATE", "$app", "server: CREATE on tablespace $disk to $app", at="postgres"
+    ),
+    _through_another(
+        "PARAMETER log_statement",
+        "SET",
+        "$ops",
+        "server: SET, ALTER SYSTEM on parameter log_statement to $ops",
+        at="postgres",
+        since=15,
+    ),
+    _db(
+        "through another, whose option alone is extra",
+        (
+            "GRANT INSERT ON $sky.$galaxy TO $writer WITH GRANT OPTION; REVOKE INSERT ON $sky.$galaxy FROM $app",
+            "GRANT USAGE ON SCHEMA $sky TO $writer; SET ROLE $writer",
+            "GRANT INSERT ON $sky.$galaxy TO $app; RESET ROLE; REVOKE USAGE ON SCHEMA $sky FROM $writer",
+        ),
+        _EXTRA,
+        also=_GALAXY,
+        everywhere=True,
+    ),
+    _db(
+        "through another, down a chain",
+        (
+            "GRANT USAGE ON SCHEMA $sky TO $team, $ops; REVOKE DELETE ON $sky.survey FROM $writer",
+            "GRANT DELETE ON $sky.survey TO $team WITH GRANT OPTION; SET ROLE $team",
+            "GRANT DELETE ON $sky.survey TO $ops WITH GRANT OPTION; SET ROLE $ops",
+            "GRANT DELETE ON $sky.survey TO $writer WITH GRANT OPTION; RESET ROLE",
+        ),
+        _EXTRA,
+        also=_SURVEY,
+    ),
+    _db(
+        "through another as well",
+        (
+            "GRANT USAGE ON SCHEMA $sky TO $app, $team; GRANT SELECT ON $sky.galaxies TO $team WITH GRANT OPTION",
+            "SET ROLE $team; GRANT SELECT ON $sky.galaxies TO $app WITH GRANT OPTION; RESET ROLE",
+        ),
+        _EXTRA,
+    ),
+    Case(
+        "through a role that goes",
+        (
+            "CREATE ROLE $left; GRANT USAGE ON SCHEMA $sky TO $left",
+            "GRANT DELETE ON $sky.survey TO $left WITH GRANT OPTION; REVOKE DELETE ON $sky.survey FROM $writer",
+            "SET ROLE $left; GRANT DELETE ON $sky.survey TO $writer; RESET ROLE",
+        ),
+        ("role[$left].absent", _EXTRA),
+        at="db",
+        also=_SURVEY,
+        destructive=True,
+        everywhere=True,
+    ),
+    Case(
+        "to a role that goes, by another than the owner",
+        (
+            "CREATE ROLE $left; GRANT SELECT ON $sky.galaxies TO $app WITH GRANT OPTION; SET ROLE $app",
+            "GRANT SELECT ON $sky.galaxies TO $left; RESET ROLE",
+        ),
+        ("role[$left].absent", _EXTRA),
+        at="db",
+        destructive=True,
+        everywhere=True,
+    ),
+    Case(
+        "on a schema, to a role that goes, by another than the owner",
+        (
+            "CREATE ROLE $left; GRANT USAGE ON SCHEMA $bare TO $maker WITH GRANT OPTION; SET ROLE $maker",
+            "GRANT USAGE ON SCHEMA $bare TO $left WITH GRANT OPTION; RESET ROLE",
+        ),
+        ("role[$left].absent", _EXTRA),
+        at="db",
+        destructive=True,
+    ),
+)
+
+CASES = (*_DATABASE, *_SCHEMA, *_TABLE, *_ALL, *_COLUMN, *_SEQUENCE, *_ROUTINE, *_TYPE, *_OTHERS, *_THROUGH)

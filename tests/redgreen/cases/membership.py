@@ -46,6 +46,30 @@ CASES = (
         since=16,
         everywhere=True,
     ),
+    Case(
+        "neither option left, though the spec writes none",
+        "GRANT $team TO $app WITH INHERIT FALSE, SET FALSE",
+        "membership[$app in $team].granted",
+        since=16,
+        everywhere=True,
+    ),
+    Case(
+        "granted while the member did not inherit",
+        (
+            "REVOKE $team FROM $app",
+            "ALTER ROLE $app NOINHERIT",
+            "GRANT $team TO $app",
+            "ALTER ROLE $app INHERIT",
+        ),
+        "membership[$app in $team].granted",
+        since=16,
+    ),
+    Case("set taken", "GRANT $team TO $app WITH SET FALSE", "membership[$app in $team].granted", since=16),
+    Case(
+        "both options written out, as a GRANT gives them",
+        "GRANT $team TO $app WITH INHERIT TRUE, SET TRUE",
+        since=16,
+    ),
     Case("set option given", "GRANT $crew TO $app WITH SET TRUE GRANTED BY $lead", f"{_CREW}.set", since=16),
     Case(
         "set option given by a second grantor",
@@ -85,5 +109,34 @@ CASES = (
         "admin given by a second grantor",
         "SET ROLE $boss; GRANT $team TO $app WITH ADMIN OPTION",
         "membership[$app in $team].admin",
+    ),
+    Case(
+        "admin used for what is declared",
+        (
+            "REVOKE $team FROM $app; GRANT $team TO $lead WITH ADMIN OPTION",
+            "GRANT $team TO $app GRANTED BY $lead",
+        ),
+        "membership[$lead].undeclared",
+        also="membership[$app in $team].granted",
+        since=16,
+    ),
+    Case(
+        "admin used for what is declared, down a chain",
+        (
+            "GRANT $crew TO $boss WITH ADMIN TRUE",
+            "GRANT $crew TO $lead WITH ADMIN TRUE GRANTED BY $boss",
+            "REVOKE $crew FROM $lead GRANTED BY postgres CASCADE",
+            "GRANT $crew TO $app WITH ADMIN TRUE, INHERIT TRUE, SET FALSE GRANTED BY $lead",
+        ),
+        "membership[$boss].undeclared",
+        also=(
+            "membership[$lead in $crew].granted",
+            "membership[$lead in $crew].admin",
+            f"{_CREW}.granted",
+            f"{_CREW}.admin",
+            f"{_CREW}.inherit",
+            f"{_CREW}.grantor",
+        ),
+        since=16,
     ),
 )

@@ -63,6 +63,7 @@ CASES = (
         cleanup="ALTER FUNCTION $sky.$area(text) OWNER TO postgres",
     ),
     _owner("PROCEDURE $sky.tidy()", "procedure $sky.tidy", destructive=True),
+    _owner("PROCEDURE $sky.tally(INOUT int)", "procedure $sky.tally(INOUT n integer)", destructive=True),
     _owner("TYPE $sky.$magnitude", "type $sky.$magnitude"),
     Case(
         "foreign server",

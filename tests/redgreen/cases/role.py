@@ -29,9 +29,37 @@ CASES = (
         "ALTER ROLE $ops NOCREATEDB NOCREATEROLE LOGIN",
         ("role[$ops].createdb", "role[$ops].createrole", "role[$ops].login"),
     ),
+    Case(
+        "a connection limit that the spec does not write",
+        "ALTER ROLE $writer CONNECTION LIMIT 0",
+        "role[$writer].undeclared_attributes",
+        everywhere=True,
+    ),
+    Case(
+        "an end of the password that the spec does not write",
+        "ALTER ROLE $reader VALID UNTIL '2001-01-01'",
+        "role[$reader].undeclared_attributes",
+    ),
+    Case(
+        "inherit, not written, taken", "ALTER ROLE $writer NOINHERIT", "role[$writer].undeclared_attributes"
+    ),
+    Case(
+        "an end that only PostgreSQL can hold, and that the spec does not write",
+        "ALTER ROLE $reader VALID UNTIL '-infinity'",
+        "role[$reader].undeclared_attributes",
+    ),
+    Case(
+        "attributes that are PostgreSQL's defaults, written out",
+        "ALTER ROLE $writer INHERIT CONNECTION LIMIT -1 VALID UNTIL 'infinity'",
+    ),
     Case("connection limit", "ALTER ROLE $app CONNECTION LIMIT 6", "role[$app].connection_limit"),
     Case("connection limit lifted", "ALTER ROLE $app CONNECTION LIMIT -1", "role[$app].connection_limit"),
     Case("valid until", "ALTER ROLE $app VALID UNTIL '2031-05-01 01:00+00'", "role[$app].valid_until"),
+    Case("valid until long ago", "ALTER ROLE $app VALID UNTIL '-infinity'", "role[$app].valid_until"),
+    Case(
+        "valid until before Christ", "ALTER ROLE $app VALID UNTIL '0044-03-15 BC'", "role[$app].valid_until"
+    ),
+    Case("valid until far away", "ALTER ROLE $app VALID UNTIL '99999-01-01'", "role[$app].valid_until"),
     Case("valid for ever", "ALTER ROLE $app VALID UNTIL 'infinity'", "role[$app].valid_until"),
     Case("the same moment in another zone", "ALTER ROLE $app VALID UNTIL '2031-05-01 02:00+02'"),
     Case("password changed", "ALTER ROLE $app PASSWORD 'another'", "role[$app].password", everywhere=True),
@@ -43,6 +71,32 @@ CASES = (
     ),
     Case("the same password set again", "ALTER ROLE $app PASSWORD 'a secret for the red/green tests'"),
     Case("a setting", "ALTER ROLE $app SET work_mem = '17MB'", "role[$app].settings[work_mem]"),
+    Case(
+        "a setting of nobody's", "ALTER ROLE $app SET app.tenant = 'other'", "role[$app].settings[app.tenant]"
+    ),
+    Case(
+        "a setting of nobody's reset", "ALTER ROLE $app RESET app.tenant", "role[$app].settings[app.tenant]"
+    ),
+    Case(
+        "another role at login",
+        "ALTER ROLE $app IN DATABASE $db SET role = $crew",
+        "role[$app].settings[role].in[$db]",
+        everywhere=True,
+    ),
+    Case(
+        "libraries where none are declared",
+        "ALTER ROLE $reader SET local_preload_libraries = 'plpgsql'",
+        "role[$reader].settings[local_preload_libraries]",
+    ),
+    Case(
+        "the spelling of a setting whose library is not loaded",
+        "ALTER ROLE $reader SET plpgsql.extra_errors = 'All'",
+    ),
+    Case(
+        "a setting whose library is not loaded",
+        "ALTER ROLE $reader SET plpgsql.extra_errors = 'too_many_rows'",
+        "role[$reader].settings[plpgsql.extra_errors]",
+    ),
     Case("a setting reset", "ALTER ROLE $app RESET work_mem", "role[$app].settings[work_mem]"),
     Case(
         "a list in a setting",
@@ -52,7 +106,11 @@ CASES = (
     Case(
         "every setting reset",
         "ALTER ROLE $app RESET ALL",
-        ("role[$app].settings[work_mem]", "role[$app].settings[search_path]"),
+        (
+            "role[$app].settings[work_mem]",
+            "role[$app].settings[search_path]",
+            "role[$app].settings[app.tenant]",
+        ),
     ),
     Case("the spelling of a setting", "ALTER ROLE $app SET work_mem = '16384kB'"),
     Case(
@@ -135,7 +193,7 @@ CASES = (
             "CREATE SCHEMA mine AUTHORIZATION $left",
             "ALTER DATABASE $located OWNER TO $left",
         ),
-        "role[$left].absent",
+        ("role[$left].absent", "database[$located].undeclared_attributes"),
         at="copy",
         cleanup="DROP SCHEMA mine",
         destructive=True,

@@ -27,6 +27,12 @@ CASES = (
         hand=lambda bench: bench.run_without_reload("ALTER SYSTEM SET max_locks_per_transaction = 80"),
     ),
     Case("line taken out of the file", "ALTER SYSTEM RESET work_mem", "setting[work_mem].value"),
+    Case(
+        "a restart's own taken out of the file",
+        "ALTER SYSTEM RESET max_locks_per_transaction",
+        "setting[max_locks_per_transaction].value",
+        everywhere=True,
+    ),
     Case("every line taken out", "ALTER SYSTEM RESET datestyle", "setting[DateStyle].value"),
     Case(
         "spelling is not drift",

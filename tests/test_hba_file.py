@@ -1,0 +1,138 @@
+"""pg_hba.conf over a database connection: with which rights it is read, what times tell, and what a plan takes out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pgdeploy.check import Finding, Verdict, evaluate
+from pgdeploy.connection.dsn import DsnServer
+from pgdeploy.connection.embedded import Cluster
+from pgdeploy.connection.server import Server
+from pgdeploy.connection.side import closing
+from pgdeploy.gate import Gate, Way
+from pgdeploy.plan import as_data, plan
+from pgdeploy.render_plan import lines
+from pgdeploy.resources import hbafile
+from pgdeploy.target import Target, load_target
+
+SPEC = """\
+postgres: $major
+undeclared: {roles: ignore, databases: ignore}
+hba:
+  - {type: local, database: all, user: all, method: trust}
+  - {type: host, database: [db, app], user: +team, address: 10.1.0.0/16, method: ident, options: {map: a}}
+"""
+RULES = "local all all trust\nhost app,db +team 10.1.0.0/16 ident map=a\n"
+LOADED = "hba[rules].loaded"
+
+
+@pytest.fixture(params=[14, 16, 18])
+def server(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    found: Cluster = request.getfixturevalue(f"server{request.param}")
+    yield found
+    found.write_hba("")
+    reload(found)
+
+
+@pytest.fixture
+def target(server: Cluster, tmp_path: Path) -> Target:
+    file = tmp_path / "spec.yaml"
+    file.write_text(SPEC.replace("$major", server.data.joinpath("PG_VERSION").read_text().strip()))
+    return load_target(file)
+
+
+def reload(server: Cluster) -> None:
+    """Reload, and wait until the server says that it did."""
+    when = "SELECT pg_conf_load_time()"
+    with closing(server.open()) as connection:
+        before = connection.execute(when).fetchone()
+        connection.execute("SELECT pg_reload_conf()")
+        while connection.execute(when).fetchone() == before:
+            time.sleep(0.01)
+
+
+def findings(target: Target, server: Server) -> dict[str, Finding]:
+    facts = target.read(server)
+    found = {check.id: evaluate(check, facts) for check in target.checks}
+    return {key: finding for key, finding in found.items() if key.startswith("hba[")}
+
+
+def verdicts(target: Target, server: Server) -> set[Verdict]:
+    return {finding.verdict for finding in findings(target, server).values()}
+
+
+GRANTS = (
+    "GRANT pg_read_all_settings, pg_read_server_files TO hba_monitor",
+    "GRANT SELECT ON pg_hba_file_rules TO hba_monitor",
+    "GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO hba_monitor",
+    "GRANT EXECUTE ON FUNCTION pg_read_binary_file(text), pg_stat_file(text) TO hba_monitor",
+)
+
+
+def test_what_may_not_be_read_is_unreadable_and_never_green(server: Cluster, target: Target) -> None:
+    server.write_hba(RULES, whole=True)
+    reload(server)
+    monitor = DsnServer(server.dsn.replace(f"user={server.superuser}", "user=hba_monitor"))
+    try:
+        with closing(server.open()) as connection:
+            connection.execute("CREATE ROLE hba_monitor LOGIN")
+            for grant in GRANTS:
+                assert verdicts(target, monitor) == {Verdict.UNREADABLE}
+                connection.execute(grant.encode())
+        assert verdicts(target, monitor) == {Verdict.CONFORMS}
+    finally:
+        with closing(server.open()) as connection:
+            connection.execute("DROP OWNED BY hba_monitor; DROP ROLE hba_monitor")
+
+
+def test_elsewhere_the_second_of_the_load_does_not_tell(
+    server: Cluster, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time.sleep(1.02 - time.time() % 1)
+    server.write_hba(RULES, whole=True)
+    reload(server)
+    here = DsnServer(server.dsn)
+    assert verdicts(target, here) == {Verdict.CONFORMS}
+    with monkeypatch.context() as patched:
+        patched.setattr(hbafile, "_stat", lambda path: None)
+        found = findings(target, here)[LOADED]
+        assert found.verdict is Verdict.UNREADABLE
+        assert "in the second in which the server read it" in found.reason
+        assert found.reason.endswith("SELECT pg_reload_conf() makes sure")
+        time.sleep(1.02)
+        reload(server)
+        assert verdicts(target, here) == {Verdict.CONFORMS}
+        time.sleep(1.02)
+        server.write_hba(f"# note\n{RULES}", whole=True)
+        assert findings(target, here)[LOADED].verdict is Verdict.DRIFTS
+
+
+def test_a_file_of_ours_by_the_same_name_tells_nothing(
+    server: Cluster, target: Target, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = tmp_path / "pg_hba.conf"
+    other.write_text(RULES)
+    os.utime(other, (0, 0))
+    monkeypatch.setattr(hbafile, "_stat", lambda path: other.stat())
+    time.sleep(1.02 - time.time() % 1)
+    server.write_hba(RULES, whole=True)
+    reload(server)
+    assert findings(target, DsnServer(server.dsn))[LOADED].verdict is Verdict.UNREADABLE
+
+
+def test_a_plan_says_what_it_takes_out(server: Cluster, target: Target) -> None:
+    (server.data / "names").write_text("app, db\n")
+    server.write_hba("local all all trust\nhost @names +team 10.1.0.0/16 ident\n")
+    reload(server)
+    facts = target.read(server)
+    planned = plan(target.spec, target.resources, facts)
+    note = f"line 5 of pg_hba.conf goes (@names); {server.data}/names stays, and is read no more"
+    assert [list(change.notes) for change in planned.changes] == [[note]]
+    assert as_data(planned.changes[0])["notes"] == [note]
+    assert f"-- note: {note}" in lines(planned, Gate(target, Way(dsn=server.dsn)))
+    assert [finding.actual for finding in planned.drifts.values()] == ["ident"]
