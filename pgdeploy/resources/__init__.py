@@ -23,6 +23,7 @@ from pgdeploy.resources import (
     schema,
     setting,
     superuser,
+    undeclared_owner,
     version,
 )
 
@@ -42,6 +43,7 @@ KINDS: tuple[ModuleType, ...] = (
     schema,
     extension,
     ownership,
+    undeclared_owner,
     default_privilege,
     grant,
     hba,

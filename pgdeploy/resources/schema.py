@@ -11,7 +11,8 @@ from pydantic import Field
 from pgdeploy.change import Change, Stage, ident, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, name
 from pgdeploy.facts import Facts
-from pgdeploy.resources import acl, database, extension
+from pgdeploy.resources import acl, database, exact, extension, provider
+from pgdeploy.resources.role import BOOTSTRAP, names_by_oid, roles
 from pgdeploy.spec.frozenmap import FrozenMap
 from pgdeploy.spec.model import Identifier, Model
 
@@ -26,7 +27,7 @@ GIVEN = ("public", *acl.SYSTEM)
 
 
 class SchemaSpec(Model):
-    """A schema. `{}` means: it exists, whoever owns it."""
+    """A schema. `{}` means: it exists, and belongs to a superuser, the database's owner or whoever logs in for us."""
 
     owner: Identifier | None = Field(None, description="the role that owns it")
 
@@ -57,6 +58,10 @@ class Schema(Resource):
     keys: Keys
     extensions: FrozenMap[str, ExtensionSpec]
     """Those of this database: one of them may make this schema itself."""
+    source: str
+    """The database that says so: this one, or the template that it comes from."""
+    policy: str = "drift"
+    """What the spec says of an owner that it does not write."""
 
     @property
     def address(self) -> str:
@@ -66,10 +71,12 @@ class Schema(Resource):
         yield Check(self, self.address, "exists", self.keys, self._compare_exists)
         if self.spec.owner is not None:
             yield Check(self, self.address, "owner", (*self.keys, "owner"), self._compare_owner)
+        elif self.policy != "ignore":
+            yield Check(self, self.address, exact.FIELD, self.keys, self._compare_undeclared, "undeclared")
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         missing = database.absent(self.database, facts)
-        if missing is None and check.field == "owner":
+        if missing is None and check.field != "exists":
             missing = absent(self.database, self.schema, facts)
         return missing
 
@@ -83,8 +90,26 @@ class Schema(Resource):
             actual == self.spec.owner, name(self.spec.owner or ""), name(actual) if actual else "none"
         )
 
+    def _compare_undeclared(self, facts: Facts) -> Outcome:
+        actual = facts.once(owners, self.database).get(self.schema, "")
+        off = {} if self._is_usual(actual, facts) else {"owner": name(actual)}
+        return exact.compared(off, self.policy)
+
+    def _is_usual(self, owner: str, facts: Facts) -> bool:
+        """Whether it gives nobody a right that he has not: a superuser, the database's owner, whoever makes schemas."""
+        known = facts.once(roles).get(owner)
+        if owner in {facts.about.user, "pg_database_owner", *facts.once(provider.provided)}:
+            return True
+        if known is not None and known.superuser:
+            return True
+        there = [facts.once(database.databases).get(one) for one in (self.database, self.source)]
+        return known is not None and known.oid in {one.owner for one in there if one is not None}
+
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         causes = tuple(drift.check.id for drift in drifts)
+        if [drift.check.field for drift in drifts] == [exact.FIELD]:
+            yield self._usual_again(causes, facts)
+            return
         owner = ident(self.spec.owner) if self.spec.owner else None
         moved = f"ALTER SCHEMA {ident(self.schema)} OWNER TO {owner}"
         made = f"{ident(self.schema)}" + (f" AUTHORIZATION {owner}" if owner else "")
@@ -98,6 +123,14 @@ class Schema(Resource):
             role for role in (self.spec.owner, facts.once(owners, self.database).get(self.schema)) if role
         )
         yield Change(stage, statements(*texts), causes, database=self.database, acts_as=roles)
+
+    def _usual_again(self, causes: tuple[str, ...], facts: Facts) -> Change:
+        owner = exact.usual_owner(facts, facts.once(names_by_oid).get(BOOTSTRAP, ""))
+        text = f"ALTER SCHEMA {ident(self.schema)} OWNER TO {ident(owner)}"
+        present = facts.once(owners, self.database)[self.schema]
+        return Change(
+            Stage.SCHEMA, statements(text), causes, database=self.database, acts_as=(owner, present)
+        )
 
     def _may_be_brought(self, facts: Facts) -> bool:
         """Whether the script of an extension may make it, and would fail where it is already there."""
@@ -114,4 +147,5 @@ def resources(spec: Spec) -> Iterator[Resource]:
                 if schema not in seen:
                     seen.add(schema)
                     keys = ("databases", source, "schemas", schema)
-                    yield Schema(target, schema, schema_spec, keys, extensions)
+                    policy = spec.undeclared.attributes
+                    yield Schema(target, schema, schema_spec, keys, extensions, source, policy)

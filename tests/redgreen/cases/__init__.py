@@ -18,6 +18,7 @@ from tests.redgreen.cases import (
     schema,
     setting,
     superuser,
+    undeclared_owner,
 )
 
 CASES: Mapping[str, Sequence[Case]] = {
@@ -30,6 +31,7 @@ CASES: Mapping[str, Sequence[Case]] = {
     "schema": schema.CASES,
     "extension": extension.CASES,
     "ownership": ownership.CASES,
+    "undeclared_owner": undeclared_owner.CASES,
     "default_privilege": default_privilege.CASES,
     "grant": grant.CASES,
     "hba": hba.CASES,
