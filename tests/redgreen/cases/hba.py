@@ -305,6 +305,7 @@ CASES = (
         ),
         since=16,
         everywhere=True,
+        mend=_as_written,
     ),
     Case(
         "an included line that is no rule",
