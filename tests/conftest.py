@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -70,6 +71,14 @@ def cluster(major: int, options: Sequence[str] = FAST) -> Iterator[Cluster]:
             yield server
         finally:
             server.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_reach_children() -> None:
+    """A run by nohup, or in the background of a shell script, ignores signals, and so would what the tests start."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)  # still nothing here; the default again in a new program
 
 
 @pytest.fixture(scope="session")
