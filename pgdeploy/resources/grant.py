@@ -398,7 +398,7 @@ class Grants(Resource):
 
     def _place(self, facts: Facts) -> str | None:
         """Where the statements are made: what the ACL of a database that lets nobody in says is made elsewhere."""
-        if self.database is None or self.closed:
+        if self.database is None or self.closed or self.database in facts.shut:
             return None
         there = facts.once(database.databases).get(self.database)
         return self.database if there is None or there.allow_connections else None
