@@ -235,7 +235,8 @@ def _tell(story: Story, server: Cluster, connection: psycopg.Connection[tuple[ob
     story.run("check of a drift as JSON", "check", "canary", *dsn, "--json")
     story.gate("gate-drift", *dsn)
     story.run("plan of a drift", "plan", "canary", *dsn, "--out", "drift.json")
-    with connection.transaction():  # the other's row is locked: the password statement waits, and fails
+    # the other's row is locked: the password statement waits, and fails
+    with connection.transaction(force_rollback=True):
         connection.execute("ALTER ROLE canary_env CONNECTION LIMIT 7")
         story.run("apply that fails", "apply", "canary", *dsn, "--yes", "--lock-timeout", "1s")
     story.run("apply of a saved plan", "apply", "canary", *dsn, "--yes", "--plan", "drift.json")
