@@ -14,6 +14,7 @@ from pgdeploy.change import Change, HiddenText, Risk, Stage
 from pgdeploy.check import Check, Finding, Resource, Verdict, evaluate
 from pgdeploy.errors import SecretError
 from pgdeploy.facts import Facts
+from pgdeploy.foothold import held_back
 from pgdeploy.prospect import foresee
 from pgdeploy.resources.database import DatabaseSpec, databases, generation, inherited
 from pgdeploy.resources.routine import MAKE_FIRST
@@ -129,6 +130,7 @@ def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
     creating = {name: body for name, body in spec.databases.items() if name not in facts.once(databases)}
     prospect = foresee(spec, resources, facts)
     ordered: list[_Ordered] = []
+    kept: dict[str, str] = {}
     drifts: list[Finding] = []
     unreadable: list[Finding] = []
     for resource in resources:
@@ -138,10 +140,14 @@ def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
         off = [finding for finding in findings if finding.verdict is Verdict.DRIFTS]
         drifts += off
         unreadable += [finding for finding in findings if finding.verdict is Verdict.UNREADABLE]
+        ours = held_back(resource, off, view) if off else {}
+        kept |= ours
+        off = [finding for finding in off if finding.check.id not in ours]
         changes = resource.changes(off, view) if off else ()
         ordered += [(_order(spec, resource, change), change) for change in changes]
     ordered.sort(key=lambda pair: (pair[0], pair[1].stage, pair[1].rank))
     possible, refused = _possible(ordered, Rights(prospect.staying))
+    refused |= kept
     waves: dict[tuple[int, int, int], list[Change]] = {}
     for wave, change in possible:
         waves.setdefault(wave, []).append(change)
