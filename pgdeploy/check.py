@@ -2,7 +2,7 @@
 
 A check is made from the spec alone. Its `compare` is called with the facts, and says in an `Outcome`
 what is desired, what is actual and where that is written. `evaluate` turns this into a `Finding`,
-after asking whether the question makes sense at all: a check whose parent is absent is blocked, one that
+after asking whether the question makes sense at all: a check whose parent is absent or shut is blocked, one that
 this kind of server cannot have is inapplicable, one whose facts could not be read is unreadable.
 """
 
@@ -16,7 +16,7 @@ from json import dumps
 from re import compile as pattern
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pgdeploy.errors import SecretError, Unreadable
+from pgdeploy.errors import SecretError, Shut, Unreadable
 from pgdeploy.one_line import escape, one_line
 
 if TYPE_CHECKING:
@@ -136,6 +136,8 @@ def evaluate(check: Check, facts: Facts, *, parents: bool = True) -> Finding:
     except Inapplicable as error:
         return Finding(check, Verdict.INAPPLICABLE, reason=str(error))
     except (Unreadable, SecretError) as error:
+        if parents and isinstance(error, Shut) and error.by != check.id:
+            return Finding(check, Verdict.BLOCKED, reason=f"{error.by}: {error}")
         return Finding(check, Verdict.UNREADABLE, reason=str(error))
     verdict = Verdict.CONFORMS if found.conforms else Verdict.DRIFTS
     return Finding(check, verdict, found.desired, found.actual, found.origin, found.note, found.stuck)

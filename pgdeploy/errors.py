@@ -6,6 +6,7 @@
     ├── MissingExtra       an optional dependency is not installed; names the extra
     ├── TargetError        the target cannot be reached, started or used
     ├── Unreadable         a fact could not be read (which is not the same as absent)
+    │   └── Shut           as a database lets nobody in, or not us
     ├── UnknownRule        `lint --explain` of a rule that there is not
     ├── PlanError          a plan is refused: facts moved, or it rests on what could not be read
     └── ApplyError         an apply stopped; says what is done and what is not
@@ -66,6 +67,14 @@ class TargetError(PgdeployError):
 
 class Unreadable(PgdeployError):
     """A fact could not be read; the message says why (a missing right, a broken connection)."""
+
+
+class Shut(Unreadable):
+    """A database lets nobody in, or not us. `by` is the id of the one check that says so: all others wait for it."""
+
+    def __init__(self, by: str, why: str) -> None:
+        super().__init__(why)
+        self.by = by
 
 
 class UnknownRule(PgdeployError):

@@ -18,7 +18,7 @@ from pgdeploy.check import Inapplicable
 from pgdeploy.connection.session import CANCELED, deadline, decode_leniently
 from pgdeploy.connection.side import closing, side_by_side
 from pgdeploy.connection.words import told
-from pgdeploy.errors import PgdeployError, TargetError, Unreadable
+from pgdeploy.errors import PgdeployError, Shut, TargetError, Unreadable
 
 if TYPE_CHECKING:
     import psycopg
@@ -119,6 +119,10 @@ class Facts:
     rows_of_databases: Mapping[str, Rows] = field(repr=False)
     closed: frozenset[str] = frozenset()
     """Databases that allow no connections."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Databases that could not be entered to read them, and why."""
+    shut: Mapping[str, Shut] = field(default_factory=dict)
+    """The same, where the spec wants to look into them: which check says so."""
     host: HostRead = None
     """What was read of the host under the server; None when the spec does not speak of it."""
     vm: Any = field(default=None, repr=False)
@@ -180,9 +184,17 @@ class Facts:
             except Unreadable as error:
                 found = error
             self._memo[key] = found
-        if type(found) is Unreadable:
+        if isinstance(found, Unreadable):
             raise found
         return found  # type: ignore[no-any-return]
+
+    def shutting(self, shut: Mapping[str, Shut]) -> Facts:
+        """These facts, where what stands in these databases is not simply unreadable."""
+        rows = {
+            name: dict.fromkeys(known, shut[name]) if name in shut else known
+            for name, known in self.rows_of_databases.items()
+        }
+        return replace(self, rows_of_databases=rows, shut=shut, _memo={})
 
     def assuming(self, databases: Mapping[str, Rows], shared: Mapping[str, Sequence[Any]]) -> Facts:
         """These facts as if there were more databases, and more rows of the server: what a plan will make."""
@@ -306,11 +318,20 @@ def _read_sql(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Fa
     if len(known) < len(set(scope.databases)):
         known.append(COPIED)
 
+    refused: dict[str, str] = {}
+
     def read_one(name: str) -> Rows:
         if not names[name].connectable:
-            return _all_unreadable(there, f"database {name} allows no connections")
+            refused[name] = f"database {name} allows no connections"
+            return _all_unreadable(there, refused[name])
         try:
-            with told(server.address), closing(server.open(name)) as connection:
+            with told(server.address):
+                opened = server.open(name)
+        except TargetError as error:
+            refused[name] = str(error)
+            return _all_unreadable(there, refused[name])
+        try:
+            with told(server.address), closing(opened) as connection:
                 return _read_all(server, connection, there, about.major, scope)
         except TargetError as error:
             return _all_unreadable(there, str(error))
@@ -318,7 +339,7 @@ def _read_sql(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Fa
     with side_by_side(SIDE_BY_SIDE) as pool:
         rows_of_databases = dict(zip(known, pool.map(read_one, known), strict=True))
     closed = frozenset(name for name, known in names.items() if not known.connectable)
-    return Facts(about, server, rows_of_server, rows_of_databases, closed)
+    return Facts(about, server, rows_of_server, rows_of_databases, closed, refused)
 
 
 def _all_unreadable(queries: Iterable[Query[Any]], reason: str) -> Rows:

@@ -143,6 +143,10 @@ class Gate:
     def evaluate(self, check: Check) -> Finding:
         return evaluate(check, self.facts)
 
+    def ask(self) -> list[Finding]:
+        """All checks asked: what `check`, `up` and `apply` prove."""
+        return [self.evaluate(check) for check in self.checks]
+
     def remedy(self, finding: Finding) -> str:
         """What removes a drift: SQL, or why no SQL of ours does."""
         if finding.verdict is not Verdict.DRIFTS:

@@ -14,6 +14,7 @@ from pgdeploy.change import Change, HiddenText, Risk, Stage
 from pgdeploy.check import Check, Finding, Resource, Verdict, evaluate
 from pgdeploy.errors import SecretError
 from pgdeploy.facts import Facts
+from pgdeploy.foothold import held_back
 from pgdeploy.prospect import foresee
 from pgdeploy.resources.database import DatabaseSpec, databases, generation, inherited
 from pgdeploy.resources.routine import MAKE_FIRST
@@ -36,8 +37,9 @@ class Plan:
     waves: tuple[tuple[Change, ...], ...]
     """The changes again, in groups: one group must be whole before the next begins."""
     then: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
-    """Databases whose extensions change, to be planned again when they have: nobody knows before what their scripts
-    make. The findings are about named objects that are not there yet.
+    """Databases to be planned again when this is made. Where extensions change nobody knows before what their scripts
+    make: the findings are about named objects that are not there yet. Where the plan opens a database that is shut they
+    are all that could not be read in it.
     """
 
     def only(self, keep: Callable[[Change], bool]) -> Plan:
@@ -45,14 +47,19 @@ class Plan:
         waves = (tuple(filter(keep, wave)) for wave in self.waves)
         return replace(self, changes=tuple(filter(keep, self.changes)), waves=tuple(filter(None, waves)))
 
-    def rest(self, databases: Collection[str]) -> Plan:
-        """What a plan before this one left, as it could not know what its extensions bring: owners and privileges."""
-        kept = self.only(
-            lambda change: (
-                change.database in databases and change.stage in _ON_OBJECTS and change.risk is Risk.SAFE
+    def rest(self, waiting: Mapping[str, Sequence[Finding]]) -> Plan:
+        """What a plan before this one left: owners and privileges, as it could not know what its extensions bring; all
+        in a database that was shut.
+        """
+
+        def is_left(change: Change) -> bool:
+            if change.database is None or change.database not in waiting or change.risk is not Risk.SAFE:
+                return False
+            return change.stage in _ON_OBJECTS or (
+                change.stage is Stage.EXTENSION and was_shut(waiting[change.database])
             )
-        )
-        return replace(kept, stuck=(), unreadable=(), then={})
+
+        return replace(self.only(is_left), stuck=(), unreadable=(), then={})
 
     @property
     def hidden(self) -> str:
@@ -73,6 +80,11 @@ _ON_OBJECTS = (
     Stage.GRANT,
 )
 """What is made of the objects in a database, as far as it hangs on what there is."""
+
+
+def was_shut(waiting: Iterable[Finding]) -> bool:
+    """Whether a database is planned again as nobody could look into it, and not for its extensions."""
+    return any(finding.verdict is Verdict.UNREADABLE for finding in waiting)
 
 
 def _hidden(change: Change) -> Iterator[str]:
@@ -118,6 +130,7 @@ def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
     creating = {name: body for name, body in spec.databases.items() if name not in facts.once(databases)}
     prospect = foresee(spec, resources, facts)
     ordered: list[_Ordered] = []
+    kept: dict[str, str] = {}
     drifts: list[Finding] = []
     unreadable: list[Finding] = []
     for resource in resources:
@@ -127,20 +140,24 @@ def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
         off = [finding for finding in findings if finding.verdict is Verdict.DRIFTS]
         drifts += off
         unreadable += [finding for finding in findings if finding.verdict is Verdict.UNREADABLE]
+        ours = held_back(resource, off, view) if off else {}
+        kept |= ours
+        off = [finding for finding in off if finding.check.id not in ours]
         changes = resource.changes(off, view) if off else ()
         ordered += [(_order(spec, resource, change), change) for change in changes]
     ordered.sort(key=lambda pair: (pair[0], pair[1].stage, pair[1].rank))
     possible, refused = _possible(ordered, Rights(prospect.staying))
+    refused |= kept
     waves: dict[tuple[int, int, int], list[Change]] = {}
     for wave, change in possible:
         waves.setdefault(wave, []).append(change)
     stuck = tuple(_stuck(drifts, possible, refused))
-    then = _then(spec, creating, possible, stuck)
+    then = {**_then(spec, creating, possible, stuck), **_opened(facts, possible, refused, unreadable)}
     waiting = {finding.check.id for findings in then.values() for finding in findings}
     return Plan(
         tuple(change for _, change in possible),
         tuple(finding for finding in stuck if finding.check.id not in waiting),
-        tuple(unreadable),
+        tuple(finding for finding in unreadable if finding.check.id not in waiting),
         {drift.check.id: drift for drift in drifts},
         tuple(map(tuple, waves.values())),
         then,
@@ -170,6 +187,20 @@ def _then(
         if database in found and finding.stuck.endswith(MAKE_FIRST):
             found[database].append(finding)
     return {database: tuple(findings) for database, findings in found.items()}
+
+
+def _opened(
+    facts: Facts, possible: Iterable[_Ordered], refused: Collection[str], unreadable: Sequence[Finding]
+) -> Mapping[str, tuple[Finding, ...]]:
+    """Databases that are shut until this plan opens them, and what waits for that."""
+    mended = {cause for _, change in possible for cause in change.causes if cause not in refused}
+    opened = [database for database, shut in facts.shut.items() if shut.by in mended]
+    return {
+        database: tuple(
+            finding for finding in unreadable if getattr(finding.check.resource, "database", None) == database
+        )
+        for database in opened
+    }
 
 
 def _possible(ordered: Iterable[_Ordered], rights: Rights) -> tuple[list[_Ordered], dict[str, str]]:

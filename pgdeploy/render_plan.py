@@ -16,7 +16,7 @@ from pgdeploy.connection.server import MAINTENANCE
 from pgdeploy.connection.session import SEARCH_PATH
 from pgdeploy.errors import PlanError
 from pgdeploy.one_line import one_line
-from pgdeploy.plan import Plan
+from pgdeploy.plan import Plan, was_shut
 
 if TYPE_CHECKING:
     from pgdeploy.gate import Gate
@@ -25,6 +25,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_]+").fullmatch
 _AS_IT_IS = frozenset(ascii_letters + digits + " =_-.:/,")
 
 _THEN = "the rest of what its lines say of owners and privileges on what the extensions bring"
+_THEN_SHUT = "nobody can look into it before"
 
 PREPARED = ("\\encoding UTF8", "SET ROLE NONE;", f"SET search_path = {SEARCH_PATH};")
 """What psql's session must be like, whatever the database or its owner presets; as in an apply of ours."""
@@ -40,8 +41,13 @@ def lines(plan: Plan, gate: Gate) -> list[str]:
             database = change.database
         shown += ["", *_change_lines(number, change, plan, gate)]
     for changed, waiting in plan.then.items():
-        shown += ["", f"-- then {one_line(changed)} is planned again: {_THEN}"]
-        shown += [f"--   {finding.check.id}: {_values(finding)}" for finding in waiting]
+        shown += [
+            "",
+            f"-- then {one_line(changed)} is planned again: {_THEN_SHUT if was_shut(waiting) else _THEN}",
+        ]
+        shown += [
+            f"--   {finding.check.id}: {one_line(finding.reason) or _values(finding)}" for finding in waiting
+        ]
     for title, findings in (
         ("no change of ours removes", plan.stuck),
         ("could not be read", plan.unreadable),

@@ -16,6 +16,7 @@ from pgdeploy.errors import SpecError, TargetError
 from pgdeploy.format.name import SSH_HOST
 from pgdeploy.resources import QUERIES, resources
 from pgdeploy.resources.acl import SYSTEM
+from pgdeploy.resources.shut import with_shut
 from pgdeploy.resources.spec import Spec, load_spec
 from pgdeploy.spec.extends import is_inside
 from pgdeploy.spec.source import exists, is_file
@@ -136,9 +137,10 @@ class Target:
         libraries = library.in_spec(self.spec)
         scope = Scope(databases, present, named, whole, self._extensions(), libraries)
         host, vm = self.declared_host, self.declared_vm
-        return read(
+        facts = read(
             server, QUERIES, scope, looking_at(host) if host else None, looking_at_vm(vm) if vm else None
         )
+        return with_shut(self.resources, facts)
 
     def _extensions(self) -> list[tuple[str, str | None]]:
         """Extensions and their versions, each once."""

@@ -56,7 +56,8 @@ def _left(plan: dict[str, Any]) -> list[str]:
 
 def _apply(state: State, host: Host) -> bool:
     options = ["--allow-destructive"] if _may_destroy() else []
-    done = _pgdeploy("apply", "--yes", *options)
+    # the host is not whole yet, and the gate comes when it is
+    done = _pgdeploy("apply", "--yes", "--no-gate", *options)
     if done.returncode not in (0, DIFFERENT):
         logger.error(f"{host.print_prefix}{done.stderr.strip() or done.stdout.strip()}")
         return False

@@ -415,8 +415,9 @@ def test_one_closed_database_is_unreadable_alone(site: Site) -> None:
     site.apply(None, TWO)
     site.root.execute("REVOKE CONNECT ON DATABASE rights_app FROM PUBLIC")
     found = site.findings(site.add_user("rights_nobody"), TWO)
-    closed = found["schema[rights_app: s].exists"]
+    closed = found["grant[rights_app].undeclared"]
     assert closed.verdict is Verdict.UNREADABLE
+    assert found["schema[rights_app: s].exists"].verdict is Verdict.BLOCKED
     assert 'permission denied for database "rights_app"' in closed.reason
     assert found["database[rights_app].exists"].verdict is Verdict.CONFORMS
     assert found["schema[rights_other: s].exists"].verdict is Verdict.CONFORMS

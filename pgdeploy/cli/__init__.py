@@ -280,13 +280,20 @@ def apply(
     lock_timeout: Annotated[
         str, typer.Option("--lock-timeout", help="how long to wait for others' locks")
     ] = "10s",
+    no_gate: Annotated[
+        bool, typer.Option("--no-gate", help="leave probes, host and VM to a check that comes later")
+    ] = False,
 ) -> None:
-    """Bring the server to the spec, then prove it. Exit 0: it conforms; 2: some drift stays; 1: error."""
+    """Bring the server to the spec, then prove it. Exit 0: it conforms; 2: some drift stays; 1: error.
+
+    What it proves is what `pgdeploy check` proves, probes too.
+    """
     from pgdeploy import render_plan, saved_plan
 
     _require_duration("--lock-timeout", lock_timeout)
     approved = None if saved is None else saved_plan.load(saved)
-    with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout, new_cluster=True)) as gate:
+    way = _way(on, dsn, ssh_config, data_dir, timeout, new_cluster=True)
+    with _gate(target, way, probes=True) as gate:
         planned = gate.plan()
         if approved is not None:
             approved.require_same(planned, gate, destructive=allow_destructive)
@@ -298,7 +305,7 @@ def apply(
                 raise typer.Exit(ERROR)
             approve = partial(_approve_rest, gate, yes=yes)
             planned = gate.apply(planned, lock_timeout, approve)
-        code = _prove(gate, planned)
+        code = _prove(gate, planned, whole=not no_gate)
     raise typer.Exit(code)
 
 
@@ -310,15 +317,35 @@ def _approve_rest(gate: Gate, rest: Plan, *, yes: bool) -> bool:
     return yes or confirmed("Make", "more change", len(rest.changes))
 
 
-def _prove(gate: Gate, planned: Plan) -> int:
-    """Read again and say what became of the causes, and of all that no change could remove."""
-    from pgdeploy import render_plan
+def _prove(gate: Gate, planned: Plan, *, whole: bool) -> int:
+    """Read again and say what became of the causes, and of all that no change could remove; then ask the gate.
+
+    Not `whole`, only what a plan can compare is asked, and what is not is named.
+    """
+    from pgdeploy import render_plan, report
 
     after = gate.plan()
     say(*render_plan.outcome(planned, after))
+    code = DIFFERENT if after.changes or after.stuck else OK
     if after.changes and planned.changes:
-        return ERROR
-    return DIFFERENT if after.changes or after.stuck else OK
+        code = ERROR
+    if not whole:
+        say(*_unasked(gate))
+        return code
+    findings = gate.ask()
+    _print_findings(gate, findings)
+    return _worse(code, report.counts(findings))
+
+
+def _unasked(gate: Gate) -> list[str]:
+    target = gate.target
+    kinds = {
+        "probes": target.probes,
+        "checks of the host": target.host_checks,
+        "checks of the VM": target.vm_checks,
+    }
+    left = [f"{kind}: {len(checks)}" for kind, checks in kinds.items() if checks]
+    return [f"not asked, `pgdeploy check` asks them: {', '.join(left)}"] if left else []
 
 
 # -- check ---------------------------------------------------------------------------------------------
@@ -344,7 +371,7 @@ def check(
     code, found = OK, []
     for target in load(targets):
         with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout), probes=not no_probes) as gate:
-            findings = [gate.evaluate(check) for check in gate.checks]
+            findings = gate.ask()
             code = _worse(code, report.counts(findings))
             if json:
                 found.append(report.report(gate, findings))
@@ -409,7 +436,7 @@ def up(
                 deploy(gate.target, ssh_config, note)
             gate.server  # noqa: B018 - starting a container deploys it
         with _step(gate.target.name, "gate"):
-            findings = [gate.evaluate(check) for check in gate.checks]
+            findings = gate.ask()
         _print_findings(gate, findings)
     raise typer.Exit(_worse(OK, report.counts(findings)))
 

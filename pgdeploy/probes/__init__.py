@@ -18,6 +18,7 @@ what all probes of a gate may take is bounded.
     attempt.py     one attempt to log in, and what its refusal means
     admission.py   which rule of pg_hba.conf decides on a login
     way_in.py      who decides on our own logins, before anything is tried
+    lockout.py     facts of the catalogue that refuse a login whatever the way in
     door.py        a role's secret, and a wrong password once for each method
     login.py grant.py default_privilege.py backup.py outside.py       the probes themselves, by what they prove
 """

@@ -66,6 +66,8 @@ class BackupProbe(Resource):
         return absent(self.role, facts)
 
     def _compare(self, facts: Facts) -> Outcome:
+        if shut := next((database for database in self.databases if database in facts.shut), None):
+            raise facts.shut[shut]
         known = facts.once(databases)
         there = [
             database for database in self.databases if database in known and known[database].allow_connections

@@ -17,7 +17,8 @@ from pgdeploy.connection.server import MAINTENANCE
 from pgdeploy.facts import Facts
 from pgdeploy.probes.attempt import Attempt, attempt
 from pgdeploy.probes.budget import budget
-from pgdeploy.probes.session import server_of, session, sql
+from pgdeploy.probes.lockout import may_connect
+from pgdeploy.probes.session import server_of
 from pgdeploy.probes.way_in import PASSWORD, TRUST, method
 from pgdeploy.secret import Secret, SecretRef, is_verifier
 
@@ -54,7 +55,7 @@ class Door:
         Raises:
             Inapplicable: there is no database to connect to, or nothing may be tried.
         """
-        known = facts.once(_may_connect).get(self.role, [])
+        known = facts.once(may_connect).get(self.role, [])
         there = [place for place in self.places if place in known][:TRIED]
         if not there:
             raise Inapplicable(
@@ -122,14 +123,6 @@ def _wrong(facts: Facts, door: Door, database: str) -> Wrong:
 def _right(facts: Facts, door: Door, database: str) -> Attempt:
     with facts.once(budget).turn() as seconds:
         return attempt(server_of(facts), door.role, door.password.read(), database, seconds)
-
-
-def _may_connect(facts: Facts) -> Mapping[str, list[str]]:
-    """Databases that let each role in, as far as privileges go."""
-    with session(facts) as connection:
-        return dict(
-            connection.execute(sql("may_connect"), [[*facts.rows_of_databases, MAINTENANCE]]).fetchall()
-        )
 
 
 def doors(spec: Spec) -> Mapping[str, Door]:

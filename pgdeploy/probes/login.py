@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Inapplicable, Outcome, Resource, name
+from pgdeploy.check import Check, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts
 from pgdeploy.moment import Moment, timestamp
 from pgdeploy.probes import admission
 from pgdeploy.probes.admission import Undecided, deciding
 from pgdeploy.probes.attempt import Attempt
 from pgdeploy.probes.door import Door, doors
+from pgdeploy.probes.lockout import Room, as_asked, lockouts, rooms
 from pgdeploy.probes.session import server_of, session, sql
 from pgdeploy.probes.way_in import TRUST, way
 from pgdeploy.resources.role import RoleSpec, absent, roles
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Login(Resource):
     """A role that logs in with its password."""
 
@@ -30,6 +31,8 @@ class Login(Resource):
     spec: RoleSpec
     door: Door
     whole: Spec
+    rooms: tuple[Room, ...]
+    """Where the spec gives it something."""
 
     def checks(self) -> Iterator[Check]:
         address, keys = f"role[{name(self.door.role)}]", ("roles", self.door.role, "password")
@@ -41,8 +44,13 @@ class Login(Resource):
         return absent(self.door.role, facts)
 
     def _compare_right(self, facts: Facts) -> Outcome:
+        if asked := as_asked(self.spec, facts.once(roles)[self.door.role]):
+            raise Inapplicable(asked)
+        if reasons := list(lockouts(facts, self.door.role, self.rooms)):
+            desired = f"logs in with the secret in {self.door.password.describe()}"
+            return Outcome(False, desired, f"locked out: {listing(reasons)}")
         database, right = self.door.right(facts)
-        if _is_past(self.spec.valid_until):
+        if _is_past(self.spec.valid_until):  # and the server's end of it is not
             desired = f"refused: its password ended on {self.spec.valid_until}"
             return Outcome(not right.entered, desired, _text(right))
         if not right.entered and self.door.is_right(facts, right) and _full(facts, self.door.role, database):
@@ -128,9 +136,9 @@ def _full(facts: Facts, role: str, database: str) -> bool:
 
 
 def probes(spec: Spec) -> Iterator[Resource]:
-    known = doors(spec)
+    known, inside = doors(spec), rooms(spec)
     for role, body in spec.roles.items():
         if body.state == "present" and body.login and role in known:
-            yield Login(body, known[role], spec)
+            yield Login(body, known[role], spec, inside[role])
         elif body.state == "present" and body.login is False:
             yield NoLogin(role, known.get(role))

@@ -51,12 +51,15 @@ def session(facts: Facts, database: str | None = None) -> Iterator[psycopg.Conne
     """A connection as pgdeploy's own user, autocommit, closed at the end.
 
     Raises:
-        Inapplicable: the database lets nobody in.
+        Inapplicable: the database lets nobody in, as the spec says.
+        Shut: it lets nobody in, or not us, and the spec wants to look into it.
         Unreadable: it cannot be reached, the connection broke, or it took too long.
     """
     import psycopg
 
     server = server_of(facts)
+    if database is not None and database in facts.shut:
+        raise facts.shut[database]
     known = facts.once(databases.databases).get(database or "")
     if known is not None and not known.allow_connections:
         raise Inapplicable(f"database {name(known.name)} allows no connections")

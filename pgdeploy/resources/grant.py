@@ -385,6 +385,17 @@ class Grants(Resource):
             }
         return {source: gone for source, gone in found.items() if gone}
 
+    def gives(self, facts: Facts, key: ObjectKey, role: str) -> frozenset[str]:
+        """What the lines give a role on an object."""
+        return facts.once(_declared, self).get(key, {}).get(role, (_NOTHING, _NOTHING))[0]
+
+    def takes(self, facts: Facts, check: Check) -> Sequence[Taken]:
+        """What is taken away to mend a check."""
+        line = facts.once(_by_keys, self).get((check.address, check.field))
+        if line is None:
+            return facts.once(_undeclared, self)
+        return self._unwanted(facts, line) if line.spec.to is None else ()
+
     def _unwanted(self, facts: Facts, line: Line) -> list[Taken]:
         """What a line that revokes takes."""
         return [
@@ -398,7 +409,7 @@ class Grants(Resource):
 
     def _place(self, facts: Facts) -> str | None:
         """Where the statements are made: what the ACL of a database that lets nobody in says is made elsewhere."""
-        if self.database is None or self.closed:
+        if self.database is None or self.closed or self.database in facts.shut:
             return None
         there = facts.once(database.databases).get(self.database)
         return self.database if there is None or there.allow_connections else None

@@ -40,8 +40,8 @@ BY_HAND = {
     'REVOKE UPDATE ON "Üni\'s ""s"."t;""\'" FROM "a""b; DROP"': {
         f'grant[shop: UPDATE on table {HOSTILE} to "a\\"b; DROP"].works'
     },
-    "REVOKE CONNECT ON DATABASE shop FROM reader": {f"{CONNECT}.works"},
-    "REVOKE CONNECT ON DATABASE shop FROM dump": {f"{CONNECT}.works", BACKUP},
+    "REVOKE CONNECT ON DATABASE shop FROM reader": {f"{CONNECT}.works", "role[reader].logs_in"},
+    "REVOKE CONNECT ON DATABASE shop FROM dump": {f"{CONNECT}.works", "role[dump].logs_in", BACKUP},
     # what nothing gives
     "GRANT UPDATE ON sky.galaxy TO app": {f"{GALAXY}.stops_there"},
     "GRANT TRUNCATE ON sky.galaxy TO app": {f"{GALAXY}.stops_there"},

@@ -83,8 +83,8 @@ def test_a_database_that_lets_nobody_in(shop: World) -> None:
         finding for key, finding in found.items() if key.startswith(("grant[shop", "default_privilege[shop"))
     ]
     assert in_shop
-    assert not {finding.verdict for finding in in_shop} & {Verdict.CONFORMS, Verdict.DRIFTS}
-    assert found["role[dump].reads_everything"].verdict is Verdict.INAPPLICABLE
+    assert {finding.verdict for finding in in_shop} == {Verdict.BLOCKED}
+    assert found["role[dump].reads_everything"].verdict is Verdict.BLOCKED
 
 
 def test_a_standby_is_asked_and_nothing_is_made_on_it(

@@ -15,7 +15,6 @@ CASES = (
         "connections refused",
         "ALTER DATABASE $located ALLOW_CONNECTIONS false",
         "database[$located].allow_connections",
-        unreadable=("grant[$located].undeclared", "default_privilege[$located].undeclared"),
     ),
     Case(
         "owner, where the spec names none",
