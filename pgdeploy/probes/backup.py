@@ -31,7 +31,7 @@ SELECT pg_catalog.has_database_privilege(%s::pg_catalog.name, pg_catalog.current
 
 
 class Relation(NamedTuple):
-    """A relation with data; `reason`: why the role could not read it."""
+    """A relation with data, or a large object that cannot be read; `reason`: why the role could not read it."""
 
     schema: str
     name: str
@@ -44,6 +44,8 @@ class Relation(NamedTuple):
 
     @property
     def shown(self) -> str:
+        if self.kind == "L":
+            return f"large object {self.name}"
         kind = {"S": "sequence", "m": "materialized view"}.get(self.kind, "table")
         return f"{kind} {name(self.schema)}.{name(self.name)}"
 

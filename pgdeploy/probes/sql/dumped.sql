@@ -1,4 +1,4 @@
--- What pg_dump reads: every relation with data, and why the role could not read it.
+-- What pg_dump reads: every relation with data and every large object, and why the role could not read it.
 -- An extension's own tables are dumped only where the extension says so.
 WITH role AS (SELECT * FROM pg_catalog.pg_roles WHERE rolname = %s),
      kept AS (
@@ -20,4 +20,13 @@ LEFT JOIN kept k ON k.objid = c.oid
 CROSS JOIN role r
 WHERE c.relkind IN ('r', 'p', 'm', 'S') AND c.relpersistence <> 't' AND coalesce(k.dumped, true)
   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+UNION ALL
+-- before 18 the server has no function that is asked, and no privileges of pg_read_all_data reach them
+SELECT '', l.oid::pg_catalog.text, 'L', 'no SELECT'
+FROM pg_catalog.pg_largeobject_metadata l
+CROSS JOIN role r
+WHERE NOT r.rolsuper AND NOT pg_catalog.current_setting('lo_compat_privileges')::pg_catalog.bool AND NOT EXISTS (
+  SELECT FROM pg_catalog.aclexplode(coalesce(l.lomacl, pg_catalog.acldefault('L', l.lomowner))) x
+  WHERE x.privilege_type = 'SELECT'
+    AND CASE x.grantee WHEN 0 THEN true ELSE pg_catalog.pg_has_role(r.oid, x.grantee, 'USAGE') END)
 ORDER BY 1, 2

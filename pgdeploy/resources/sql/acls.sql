@@ -2,9 +2,13 @@
 -- Of the system schemas' objects those are here whole that the spec asks for, by name or by all of a kind, and of the
 -- others what their ACLs hold beyond the ones they were made with.
 -- Of the first ACLs of information_schema there is no record: PUBLIC reads all in it but its helpers, _pg_... .
--- member: belongs to an extension; linked: a sequence that belongs to a column. The last column is what the
+-- member: belongs to an extension; linked: a sequence that belongs to a column. The last column but one is what the
 -- grantee had from the first: on the schema public, on what extensions bring.
-WITH space AS MATERIALIZED (
+-- Whoever owns an extension can add objects of its own to it, and then the server records their ACLs as first ones. So
+-- membership counts for objects of superusers only, and a first privilege when a superuser's object gave it; of the
+-- schema public it is known.
+WITH super AS MATERIALIZED (SELECT oid FROM pg_roles WHERE rolsuper),
+space AS MATERIALIZED (
   SELECT oid, nspname::text AS name, nspname NOT IN ('pg_catalog', 'information_schema') AS ours
   FROM pg_namespace
   WHERE nspname <> 'pg_toast' AND nspname NOT LIKE 'pg\_temp\_%%' AND nspname NOT LIKE 'pg\_toast\_temp\_%%'
@@ -61,13 +65,18 @@ asked AS (
   FROM object o
 )
 SELECT o.kind, o.schema, o.name, o.sub, o.owner::int8,
-       EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e'),
+       o.owner IN (SELECT oid FROM super)
+       AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e'),
        o.kind = 'sequence' AND EXISTS (
          SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype IN ('a', 'i')
                                    AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0),
        a.grantee::int8, a.grantor::int8, a.plain, a.grantable,
        CASE WHEN i.initprivs IS NOT NULL THEN (
-         SELECT string_agg(y.privilege_type, ',') FROM aclexplode(i.initprivs) y WHERE y.grantee = a.grantee)
+         SELECT string_agg(y.privilege_type, ',') FROM aclexplode(i.initprivs) y
+         WHERE y.grantee = a.grantee
+           AND (y.grantor IN (SELECT oid FROM super)
+                OR o.kind = 'schema' AND o.name = 'public' AND y.grantee = 0
+                   AND (y.privilege_type = 'USAGE' OR current_setting('server_version_num')::int < 150000)))
        WHEN a.grantee = 0 AND o.schema = 'information_schema' AND o.kind = 'table' AND o.name NOT LIKE '\_pg\_%%' THEN 'SELECT'
        WHEN a.grantee = 0 AND o.kind = 'schema' AND o.name = 'information_schema' THEN 'USAGE' END,
        o.oid::int8
