@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.connection.session import silence_event_triggers
+from pgdeploy.connection.session import decode_leniently, silence_event_triggers
 from pgdeploy.connection.side import closing
 from pgdeploy.connection.words import told
 from pgdeploy.errors import ApplyError
@@ -55,6 +55,7 @@ class Guard:
             ApplyError: a standby; or another apply runs, even one that came in by another database.
         """
         self._connection = self._server.open()
+        decode_leniently(self._connection)
         try:
             self._take(self._connection)
         except BaseException:
@@ -68,7 +69,10 @@ class Guard:
         others = _holders(connection, LOCK)
         if others or got != (True,):
             who = ", ".join(others) or "unknown"
-            raise ApplyError(f"another apply is running on this server ({who}); wait for it and plan again")
+            raise ApplyError(
+                f"another apply is running on this server ({who}); wait for it and plan again; if that is no apply, "
+                "as anybody can take its lock, end it with pg_terminate_backend"
+            )
         start = time.monotonic()
         while left := _holders(connection, WRITER):
             if time.monotonic() - start > PATIENCE:
@@ -88,11 +92,16 @@ class Guard:
         """
         pid = self._connection.info.backend_pid if self._connection is not None else 0
         with closing(self._server.open(database)) as connection:
+            decode_leniently(connection)
             with connection.pipeline():
                 ours = connection.execute("SELECT pg_catalog.pg_try_advisory_lock_shared(%s, %s)", WRITER)
                 held = connection.execute(_HELD, [pid, *LOCK])
             if ours.fetchone() != (True,):
-                raise ApplyError("another session holds the lock of those that write; plan again")
+                who = ", ".join(_holders(connection, WRITER)) or "unknown"
+                raise ApplyError(
+                    f"a session that is no apply's holds the lock of those that write ({who}); end it with "
+                    "pg_terminate_backend, and plan again"
+                )
             if held.fetchone() is None:
                 raise ApplyError(f"the lock of this apply is lost: backend {pid}, which held it, has ended")
             silence_event_triggers(connection, self._server.address)

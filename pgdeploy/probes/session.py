@@ -10,7 +10,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.check import Inapplicable, name
-from pgdeploy.connection.session import deadline, set_for_session
+from pgdeploy.connection.session import deadline, decode_leniently, set_for_session
 from pgdeploy.connection.side import closing
 from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.facts import Facts
@@ -71,6 +71,7 @@ def session(facts: Facts, database: str | None = None) -> Iterator[psycopg.Conne
         ):
             # who holds a lock on a table goes first: what cannot be tried then is asked
             set_for_session(connection, lock_timeout="50ms")
+            decode_leniently(connection)
             yield connection
     except TargetError as error:
         raise Unreadable(str(error)) from error
