@@ -6,6 +6,7 @@ docs/spec.md has the table. Nothing here runs or opens anything: the spec alone 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -55,6 +56,10 @@ _FILES = frozenset(
         "stats_temp_directory",
     }
 )
+
+
+_ABSOLUTE = re.compile(r"(?:^|:)/")
+"""A path from the root, or one behind a type: `FILE:/etc/krb5.keytab`."""
 
 
 class _Use(NamedTuple):
@@ -189,7 +194,7 @@ def _in(keys: Keys, settings: Mapping[str, SettingValue]) -> Iterator[_Use]:
             yield _Use((*keys, written), "runs a command on this machine where the server is embedded")
         elif setting in _LIBRARIES and any("/" in word.replace("$libdir/", "") for word in words):
             yield _Use((*keys, written), "loads a library of this machine where the server is embedded")
-        elif _names_file(setting) and any(word.startswith("/") or ".." in word for word in words):
+        elif _names_file(setting) and any(_ABSOLUTE.search(word) or ".." in word for word in words):
             yield _Use((*keys, written), "names a file of this machine where the server is embedded")
 
 

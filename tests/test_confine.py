@@ -86,6 +86,8 @@ REFUSED = {
         ),
         EMBEDDED,
         "basic_archive.archive_directory.*: names a file"),
+    "file behind a type": (
+        spec("settings: {krb_server_keyfile: 'FILE:/etc/passwd'}"), EMBEDDED, "settings.krb_server_keyfile: names"),
     "log": (spec("settings: {log_directory: /etc/cron.d}"), EMBEDDED, "settings.log_directory: names a file"),
 }  # fmt: skip
 
