@@ -35,7 +35,7 @@ def _by_pair(facts: Facts) -> Mapping[tuple[str, str], list[Joined]]:
     return found
 
 
-def _by_member(facts: Facts) -> Mapping[str, list[Joined]]:
+def by_member(facts: Facts) -> Mapping[str, list[Joined]]:
     """The memberships that each role has."""
     found: dict[str, list[Joined]] = {}
     for row in facts.rows(MEMBERSHIPS):
@@ -47,7 +47,7 @@ def reach(facts: Facts, member: str, *options: str) -> frozenset[str]:
     """The role itself, and all where memberships lead it that have one of these options (admin, inherit, set)."""
     found, unvisited = {member}, [member]
     while unvisited:
-        for row in facts.once(_by_member).get(unvisited.pop(), ()):
+        for row in facts.once(by_member).get(unvisited.pop(), ()):
             if row.role not in found and any(getattr(row, option) for option in options):
                 found.add(row.role)
                 unvisited.append(row.role)
@@ -230,7 +230,7 @@ class Membership(Resource):
             if desired is not None and (option != "admin" or (desired and not self._made_admin(facts)))
         ]
         said = given.grantor in {self.spec.grantor, *(row.grantor for row in self._rows(facts))}
-        by = _granted_by(given.grantor, facts) if said else ""
+        by = granted_by(given.grantor, facts) if said else ""
         return text + (" WITH " + ", ".join(wanted) if wanted else "") + by
 
     def _made_admin(self, facts: Facts) -> bool:
@@ -250,11 +250,12 @@ def _with(row: Joined, options: Mapping[str, bool | None]) -> Joined:
 
 
 def _revoke_option(row: Joined, option: str, facts: Facts) -> str:
-    by = _granted_by(row.grantor, facts)
+    by = granted_by(row.grantor, facts)
     return f"REVOKE {option.upper()} OPTION FOR {ident(row.role)} FROM {ident(row.member)}{by} CASCADE"
 
 
-def _granted_by(grantor: str | None, facts: Facts) -> str:
+def granted_by(grantor: str | None, facts: Facts) -> str:
+    """The clause that names whose grant is meant; before 16 there is one grant, whoever made it."""
     if grantor is None or facts.about.major < OPTIONS_SINCE:
         return ""
     return f" GRANTED BY {ident(grantor)}"
@@ -302,7 +303,8 @@ class UndeclaredMemberships(Resource):
         declared = self.declared.get((row.role, row.member))
         if declared is not None and (declared.grantor in (None, row.grantor) or row.grantor is None):
             return False
-        return not _creators_own(row, facts)
+        # who else made the role, before us, could make itself a member of it
+        return not (row.member == facts.about.user and _creators_own(row, facts))
 
     def _compare(self, facts: Facts) -> Outcome:
         extra = self.found(facts)
@@ -312,7 +314,7 @@ class UndeclaredMemberships(Resource):
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         for row in self.found(facts) if drifts else ():
             text = (
-                f"REVOKE {ident(row.role)} FROM {ident(row.member)}{_granted_by(row.grantor, facts)} CASCADE"
+                f"REVOKE {ident(row.role)} FROM {ident(row.member)}{granted_by(row.grantor, facts)} CASCADE"
             )
             needs = (f"ADMIN OPTION on {row.role}",)
             yield Change(

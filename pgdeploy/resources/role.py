@@ -110,12 +110,15 @@ class PasswordFact(NamedTuple):
 
 
 class HeldFact(NamedTuple):
-    """How much a role owns and holds privileges on in a database (None: shared objects)."""
+    """How much a role owns and holds privileges on in a database (None: shared objects), and how much of others
+    names it.
+    """
 
     role: str
     database: str | None
     owned: int
     granted: int
+    named: int
 
 
 ROLES = Query("roles", RoleFact._make)
@@ -398,8 +401,12 @@ class Leaving:
             new = {copy: template for copy, template in new.items() if copy not in holding}
 
     def names(self, facts: Facts) -> frozenset[str]:
-        more = facts.once(others, self.declared) if self.policy == "drift" else ()
-        return (self.absent & facts.once(roles).keys()) | frozenset(more)
+        return facts.once(_going, self.absent, self.declared, self.policy)
+
+
+def _going(facts: Facts, absent: frozenset[str], declared: frozenset[str], policy: str) -> frozenset[str]:
+    more = facts.once(others, declared) if policy == "drift" else ()
+    return (absent & facts.once(roles).keys()) | frozenset(more)
 
 
 def leaving(spec: Spec) -> Leaving:
@@ -432,14 +439,23 @@ class AbsentRole(Resource):
             yield from drop(self.role, self.spec.reassign_owned_to, self.leaving, facts, drifts[0].check.id)
 
 
+def _held(facts: Facts) -> Mapping[str, list[HeldFact]]:
+    """What each role holds, by its name: there may be as many roles as somebody with CREATEROLE likes."""
+    found: dict[str, list[HeldFact]] = {}
+    for row in facts.rows(HELD):
+        found.setdefault(row.role, []).append(row)
+    return found
+
+
 def cannot_drop(role: str, heir: str | None, facts: Facts) -> str:
     """Why dropping is refused: a role that owns things is never dropped without an heir."""
     if facts.once(roles)[role].oid == BOOTSTRAP:
         return "the superuser that initdb made cannot be dropped"
-    places = {row.database for row in facts.rows(HELD) if row.role == role and row.database is not None}
+    held = facts.once(_held).get(role, [])
+    places = {row.database for row in held if row.database is not None}
     if closed := places & facts.closed:
         return f"it holds something in {listing(map(name, closed))}, which lets nobody in to take it away"
-    owned = sum(row.owned for row in facts.rows(HELD) if row.role == role)
+    owned = sum(row.owned for row in held)
     if owned and heir is None:
         return f"it owns {owned} objects; name who gets them with `state: absent` and `reassign_owned_to:`"
     return ""
@@ -449,13 +465,15 @@ def drop(role: str, heir: str | None, leaving: Leaving, facts: Facts, cause: str
     """REASSIGN OWNED and DROP OWNED act on one database and on what is shared: so in each, then DROP ROLE."""
     from pgdeploy.resources.leaving import take_back  # it stands on this module
 
-    held = [row for row in facts.rows(HELD) if row.role == role]
+    held = facts.once(_held).get(role, [])
     lost = f"role {name(role)}, its password and its privileges on {sum(row.granted for row in held)} objects"
+    if named := sum(row.named for row in held):
+        lost += f", and its part in {named} policies, user mappings or first privileges"
     if heir:
         lost += f"; what it wrote runs with the rights of {name(heir)} from then on"
         texts = [f"REASSIGN OWNED BY {ident(role)} TO {ident(heir)}", f"DROP OWNED BY {ident(role)}"]
     else:
-        texts = _without_heir(role)
+        texts = _without_heir(role, facts)
     yield from take_back(role, leaving.names(facts), facts, cause, lost)
     places = {row.database for row in held if row.database is not None}
     if any(row.database is None for row in held) and not places:
@@ -482,11 +500,11 @@ def drop(role: str, heir: str | None, leaving: Leaving, facts: Facts, cause: str
     )
 
 
-def _without_heir(role: str) -> list[str]:
+def _without_heir(role: str, facts: Facts) -> list[str]:
     """It owned nothing when the plan was made. What it has made since goes to a role that then cannot be dropped:
     the transaction fails, and the role keeps it.
     """
-    nobody = ident("pgdeploy_nobody")
+    nobody = ident(facts.once(_nobody))
     return [
         f"CREATE ROLE {nobody}",
         f"GRANT {nobody} TO CURRENT_USER",
@@ -494,6 +512,15 @@ def _without_heir(role: str) -> list[str]:
         f"DROP OWNED BY {ident(role)}",
         f"DROP ROLE {nobody}",
     ]
+
+
+def _nobody(facts: Facts) -> str:
+    """A name that no role has: somebody may have taken the first."""
+    names = (
+        "pgdeploy_nobody",
+        *(f"pgdeploy_nobody_{number}" for number in range(2, len(facts.once(roles)) + 2)),
+    )
+    return next(name for name in names if name not in facts.once(roles))
 
 
 def others(facts: Facts, declared: frozenset[str]) -> list[str]:

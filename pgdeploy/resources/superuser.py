@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pgdeploy.change import Change, Risk, Stage, ident, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts
-from pgdeploy.resources.membership import memberships
+from pgdeploy.resources.membership import by_member, granted_by, memberships
 from pgdeploy.resources.provider import provided
 from pgdeploy.resources.role import BOOTSTRAP, roles
 
@@ -34,16 +34,26 @@ class Superusers(Resource):
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         for way in facts.once(_undeclared, self.declared) if drifts else ():
             role = ident(way[0])
-            text = f"REVOKE {ident(way[1])} FROM {role}" if len(way) > 1 else f"ALTER ROLE {role} NOSUPERUSER"
+            texts = _revocations(way, facts) if len(way) > 1 else [f"ALTER ROLE {role} NOSUPERUSER"]
             lost = f"superuser rights of {name(way[0])}"
             yield Change(
                 Stage.ROLE,
-                statements(text),
+                statements(*texts),
                 (drifts[0].check.id,),
                 risk=Risk.DESTRUCTIVE,
                 lost=lost,
                 needs=("superuser",),
             )
+
+
+def _revocations(way: tuple[str, ...], facts: Facts) -> list[str]:
+    """Each grantor's own grant, and what the member has passed on of it, which would keep it."""
+    member, role = way[:2]
+    return [
+        f"REVOKE {ident(role)} FROM {ident(member)}{granted_by(row.grantor, facts)} CASCADE"
+        for row in facts.once(by_member)[member]
+        if row.role == role
+    ]
 
 
 def _undeclared(facts: Facts, declared: frozenset[str]) -> list[tuple[str, ...]]:
