@@ -12,6 +12,7 @@ what all probes of a gate may take is bounded.
     ask.py         has_..._privilege for any number of roles and objects at once
     act.py         the statement that shows whether a privilege works, and runs nothing
     trying.py      many such statements in few transactions
+    rows.py        whether row level security lets a role see any row
     question.py    all questions of a database, asked and tried together
     allowance.py   what the spec lets a role do, by whatever way
     trial.py       an object that a creator makes, and what grantees hold on it

@@ -95,7 +95,8 @@ class GrantProbes(Resource):
             for word, why in answers.obstacles(question)
         ]
         desired = f"works ({answers.how(questions)})"
-        return Outcome(not failing, desired, listing(_failures(failing)) if failing else "works")
+        actual = listing(_failures(failing)) if failing else "works"
+        return Outcome(not failing, desired, actual, note=answers.rows.note(questions))
 
     def _compare_stops(self, facts: Facts, line: Line) -> Outcome:
         return self._compare_refusals(facts, line, "all else is refused")

@@ -17,6 +17,7 @@ from pgdeploy.privilege import privileges
 from pgdeploy.probes.act import PUBLIC, act_of, sort_of
 from pgdeploy.probes.ask import FUNCTION, Held, Question, ask
 from pgdeploy.probes.fence import fence
+from pgdeploy.probes.rows import NO_POLICY, RowSecurity, row_security
 from pgdeploy.probes.thing import Things, table_of
 from pgdeploy.probes.trying import Results, Try, run_tries
 from pgdeploy.resources.acl import ObjectKey
@@ -38,6 +39,7 @@ class Answers:
     things: Things
     held: Held
     tried: Results
+    rows: RowSecurity
     untried: Mapping[str, str]
     """Roles that could not be tried at all, and why."""
     obstacle: str = ""
@@ -56,6 +58,8 @@ class Answers:
                 yield word, "not held"
             elif outside:
                 yield word, f"no USAGE on schema {key.schema}"
+            elif self.rows.without_rows(question, word):
+                yield word, NO_POLICY
 
     def allowed(self, question: Question) -> frozenset[str]:
         """Privileges of which anything says that the role has them."""
@@ -117,7 +121,8 @@ def answer(
         if one.pair[0] not in untried and not (one.act.writes and barrier.obstacle)
     ]
     tried = run_tries(connection, tries, barrier.statements)
-    return Answers(things, held, tried, untried, barrier.obstacle)
+    rows = row_security(connection, things, wishes)
+    return Answers(things, held, tried, rows, untried, barrier.obstacle)
 
 
 def _firsts(questions: Iterable[Question], try_of: Callable[[Question, str], Try | None]) -> Iterator[Try]:

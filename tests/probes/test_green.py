@@ -29,7 +29,8 @@ def test_no_probe_drifts_and_few_cannot_be_made(any_shop: World) -> None:
         if f.verdict is not Verdict.CONFORMS
     }
     everything = 'grant[shop: ALL on table sky.galaxy to "a\\"b; DROP"].stops_there'
-    assert set(odd) == {"role[readers].cannot_log_in", "role[maker].cannot_log_in", everything}, odd
+    shut = {"role[readers].cannot_log_in", "role[maker].cannot_log_in", "role[ended].logs_in"}
+    assert set(odd) == {*shut, everything}, odd
     assert not any_shop.catalogue_drifts()
 
 
