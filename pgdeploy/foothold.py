@@ -64,7 +64,7 @@ def _shutting(grants: Grants, database: str, drifts: Sequence[Finding], facts: F
     """Drifts that together take the last CONNECT of ours on a database."""
     me, key = facts.about.user, acl.ObjectKey("database", None, database)
     ours = reach(facts, me, "inherit") | {_PUBLIC}
-    if any(_CONNECT in grants.gives(facts, key, role) for role in ours):
+    if any(line.lets_in(ours, facts.about.major) for line in grants.lines):
         return {}
     entries = facts.once(acl.acls, None).get(key, {})
     held = {

@@ -12,7 +12,7 @@ extension grants on its own objects), or the spec's default privileges gave it w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -141,6 +141,11 @@ class Line:
 
     def keys_in(self, facts: Facts) -> Iterable[ObjectKey]:
         return self.spec.on.keys_in(facts, self.database or "")
+
+    def lets_in(self, roles: Collection[str], major: int) -> bool:
+        """Whether it gives CONNECT to one of these roles; nothing in the database need be read for that."""
+        to = self.spec.to or () if self.spec.on.database else ()
+        return "CONNECT" in self.privileges(major) and not set(roles).isdisjoint(to)
 
     def unclear(self, facts: Facts) -> Unclear | None:
         """Why the function or procedure is not the one that is meant."""
@@ -384,10 +389,6 @@ class Grants(Resource):
                 if (both := words & declared.get(place[0], {}).get(place[1], (_NOTHING, _NOTHING))[0])
             }
         return {source: gone for source, gone in found.items() if gone}
-
-    def gives(self, facts: Facts, key: ObjectKey, role: str) -> frozenset[str]:
-        """What the lines give a role on an object."""
-        return facts.once(_declared, self).get(key, {}).get(role, (_NOTHING, _NOTHING))[0]
 
     def takes(self, facts: Facts, check: Check) -> Sequence[Taken]:
         """What is taken away to mend a check."""

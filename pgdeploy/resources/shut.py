@@ -67,9 +67,5 @@ def _fields(database: str, facts: Facts) -> tuple[str, ...]:
 def _gives_us_connect(grants: Grants, check: Check, facts: Facts) -> bool:
     ours = {*reach(facts, facts.about.user, "inherit"), _PUBLIC}
     return check.field == "granted" and any(
-        line.address == check.address
-        and line.spec.on.database
-        and "CONNECT" in line.privileges(facts.about.major)
-        and not ours.isdisjoint(line.spec.roles)
-        for line in grants.lines
+        line.address == check.address and line.lets_in(ours, facts.about.major) for line in grants.lines
     )
