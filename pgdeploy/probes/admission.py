@@ -67,6 +67,18 @@ def methods(rules: Iterable[tuple[Match, str]], login: Login, groups: Collection
     return tuple(dict.fromkeys([*found, NO_RULE]))
 
 
+def other_ways(rules: Iterable[tuple[Match, str]], login: Login, groups: Collection[str]) -> tuple[str, ...]:
+    """Rules that may let the role into this database by another way than this login's, as pg_hba.conf has them."""
+    return tuple(
+        match.text
+        for match, method in rules
+        if method != "reject"
+        and _database(match, login, groups) is not False
+        and _user(match, login, groups) is not False
+        and False in (_type(match, login), _address(match, login))
+    )
+
+
 def matches(match: Match, login: Login, groups: Collection[str]) -> bool | None:
     """Whether a rule is about this login; None: only the server knows. `groups`: the role and all it is member of."""
     answers = {

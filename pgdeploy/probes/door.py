@@ -19,7 +19,7 @@ from pgdeploy.probes.attempt import Attempt, attempt
 from pgdeploy.probes.budget import budget
 from pgdeploy.probes.lockout import may_connect
 from pgdeploy.probes.session import server_of
-from pgdeploy.probes.way_in import PASSWORD, TRUST, method
+from pgdeploy.probes.way_in import PASSWORD, TRUST, method, untried
 from pgdeploy.secret import Secret, SecretRef, is_verifier
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ class Door:
         """
         database, how = self.place(facts)
         if how not in PASSWORD:
-            raise Inapplicable(self._without(how))
+            reasons = self._without(how), untried(facts, self.role, database)
+            raise Inapplicable("; ".join(filter(None, reasons)))
         if is_verifier(self.password.read()):
             raise Inapplicable(
                 f"the secret of {name(self.role)} is a SCRAM verifier, with which nobody can log in"

@@ -15,7 +15,7 @@ from pgdeploy.probes.attempt import Attempt
 from pgdeploy.probes.door import Door, doors
 from pgdeploy.probes.lockout import Room, as_asked, lockouts, rooms
 from pgdeploy.probes.session import server_of, session, sql
-from pgdeploy.probes.way_in import TRUST, way
+from pgdeploy.probes.way_in import TRUST, untried, way
 from pgdeploy.resources.role import RoleSpec, absent, roles
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class Login(Resource):
         if not right.entered and self.door.is_right(facts, right) and _full(facts, self.door.role, database):
             raise Inapplicable(f"the secret is its password, but no connection is free: {right.words}")
         desired = f"logs in to {name(database)} with the secret in {self.door.password.describe()}"
-        return Outcome(right.entered, desired, _text(right))
+        note = untried(facts, self.door.role, database) if right.entered else ""
+        return Outcome(right.entered, desired, _text(right), note=note)
 
     def _compare_wrong(self, facts: Facts) -> Outcome:
         desired = "refused with a wrong password"

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pgdeploy.check import Inapplicable, name
+from pgdeploy.check import Inapplicable, listing, name
 from pgdeploy.errors import Unreadable
-from pgdeploy.probes.admission import Login, all_groups, methods
+from pgdeploy.probes.admission import Login, all_groups, methods, other_ways
 from pgdeploy.probes.session import session, sql
 from pgdeploy.resources.hbafile import changed_since, rules
 from pgdeploy.resources.hbarule import Match
@@ -67,6 +67,21 @@ def method(facts: Facts, role: str, database: str) -> str:
             f"only the server knows which rule of pg_hba.conf decides on {name(role)} here, so no password is tried"
         )
     return found[0][0]
+
+
+def untried(facts: Facts, role: str, database: str) -> str:
+    """By which rules else the role may come in, where we cannot show that it does; empty where there are none.
+
+    Raises:
+        Inapplicable: the rules are not known.
+    """
+    here = facts.once(way)
+    login = Login(role, database, here.client, here.tls)
+    rules = other_ways(facts.once(loaded_rules), login, all_groups(facts.once(_direct), role))
+    if not rules:
+        return ""
+    count = f"{len(rules)} rule{'s' if len(rules) > 1 else ''} of pg_hba.conf"
+    return f"not tried, as we come by another way: {count} for {name(role)}: {listing(rules)}"
 
 
 def loaded_rules(facts: Facts) -> Sequence[tuple[Match, str]]:

@@ -223,6 +223,28 @@ def test_a_role_cannot_hold_us_up_by_the_iterations_of_its_verifier(shop: World)
             connection.execute(f"ALTER ROLE app PASSWORD '{row[0]}'".encode())  # type: ignore[index]
 
 
+NETWORK = (
+    "host shop app 10.0.0.0/8 scram-sha-256\n"
+    'hostnossl all "app" 192.0.2.0/24 scram-sha-256\n'
+    "host all app 10.1.0.0/16 reject\nhost shop reader all trust\nhost other app all trust\n"
+)
+UNTRIED = (
+    "not tried, as we come by another way: 2 rules of pg_hba.conf for app: "
+    "host shop app 10.0.0.0/8, hostnossl all app 192.0.2.0/24"
+)
+
+
+def test_rules_by_which_we_do_not_come_are_named_and_counted(shop: World) -> None:
+    assert shop.probe()[RIGHT].note == ""
+    with shop.hba(NETWORK):
+        found = shop.probe()[RIGHT]
+    assert (found.verdict, found.note) == (Verdict.CONFORMS, UNTRIED)
+    with shop.hba(f"local all app reject\n{NETWORK}"):
+        found = shop.probe()[RIGHT]
+    assert found.verdict is Verdict.INAPPLICABLE
+    assert found.reason == f"app is not asked for a password here: pg_hba.conf decides by reject; {UNTRIED}"
+
+
 @pytest.mark.parametrize(
     ("rule", "verdict"),
     [
