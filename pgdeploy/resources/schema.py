@@ -58,8 +58,8 @@ class Schema(Resource):
     keys: Keys
     extensions: FrozenMap[str, ExtensionSpec]
     """Those of this database: one of them may make this schema itself."""
-    source: str
-    """The database that says so: this one, or the template that it comes from."""
+    keepers: frozenset[str]
+    """Who owns this database by the spec, or the template that the schema comes from."""
     policy: str = "drift"
     """What the spec says of an owner that it does not write."""
 
@@ -98,12 +98,8 @@ class Schema(Resource):
     def _is_usual(self, owner: str, facts: Facts) -> bool:
         """Whether it gives nobody a right that he has not: a superuser, the database's owner, whoever makes schemas."""
         known = facts.once(roles).get(owner)
-        if owner in {facts.about.user, "pg_database_owner", *facts.once(provider.provided)}:
-            return True
-        if known is not None and known.superuser:
-            return True
-        there = [facts.once(database.databases).get(one) for one in (self.database, self.source)]
-        return known is not None and known.oid in {one.owner for one in there if one is not None}
+        usual = {facts.about.user, "pg_database_owner", *facts.once(provider.provided), *self.keepers}
+        return owner in usual or (known is not None and known.superuser)
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         causes = tuple(drift.check.id for drift in drifts)
@@ -148,4 +144,5 @@ def resources(spec: Spec) -> Iterator[Resource]:
                     seen.add(schema)
                     keys = ("databases", source, "schemas", schema)
                     policy = spec.undeclared.attributes
-                    yield Schema(target, schema, schema_spec, keys, extensions, source, policy)
+                    keepers = frozenset(filter(None, (spec.databases[target].owner, body.owner)))
+                    yield Schema(target, schema, schema_spec, keys, extensions, keepers, policy)
