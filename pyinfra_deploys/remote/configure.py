@@ -73,7 +73,8 @@ def _waits(question: dict[str, Any]) -> str:
         return "restart"
     paths = [file["path"] for file in question["files"]] + question["watched"]
     entries = [known for known in map(entry_of, paths) if known is not None]
-    newest = max(known.st_mtime for known in entries)
+    # a file that was put in place with an older time, or whose mode was mended, is known to be loaded after a reload
+    newest = max(max(known.st_mtime, known.st_ctime) for known in entries)
     return "reload" if newest > float(when) else ""
 
 

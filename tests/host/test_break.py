@@ -31,6 +31,9 @@ def file(path: str, field: str) -> str:
     return f"file[{path}].{field}"
 
 
+# After chmod, chown or mv only the server knows which content it has loaded.
+LOADED = {"hba[rules].loaded", "hba[outside].refused", "hba[outside].plain_text"}
+
 BREAKS = [
     # services
     Break("postgresql stopped", f"systemctl stop {UNIT}", {f"service[{UNIT}].active"}),
@@ -47,8 +50,8 @@ BREAKS = [
     Break("firewall not at boot", "systemctl disable -q nftables", {"service[nftables].enabled"}),
     # files
     Break("data directory for all", "chmod 0755 /mnt/data/pg01", {file("/mnt/data/pg01", "mode")}),
-    Break("hba for all", f"chmod 0644 {CONF}/pg_hba.conf", {file(f"{CONF}/pg_hba.conf", "mode")}),
-    Break("hba of root", f"chown root {CONF}/pg_hba.conf", {file(f"{CONF}/pg_hba.conf", "owner")}),
+    Break("hba for all", f"chmod 0644 {CONF}/pg_hba.conf", {file(f"{CONF}/pg_hba.conf", "mode"), *LOADED}),
+    Break("hba of root", f"chown root {CONF}/pg_hba.conf", {file(f"{CONF}/pg_hba.conf", "owner"), *LOADED}),
     Break("key for all", f"chmod 0644 {CONF}/pgdeploy.key", {file(f"{CONF}/pgdeploy.key", "mode")}),
     Break(
         "exporter's password for all",
@@ -81,7 +84,7 @@ BREAKS = [
     ),
     Break(
         "a second hba line above",
-        f"sed -i '1i local nobody all trust' {CONF}/pg_hba.conf && systemctl reload {UNIT}",
+        f"sed -i '1i local nobody all trust' {CONF}/pg_hba.conf; sleep 1; systemctl reload {UNIT}",
         {file(f"{CONF}/pg_hba.conf", "content"), "hba[rules].undeclared"},
     ),
     Break(
