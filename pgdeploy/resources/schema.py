@@ -59,7 +59,7 @@ class Schema(Resource):
     extensions: FrozenMap[str, ExtensionSpec]
     """Those of this database: one of them may make this schema itself."""
     keepers: frozenset[str]
-    """Who owns this database by the spec, or the template that the schema comes from."""
+    """Who owns this database or this schema by the spec, here or in a template that it comes from."""
     policy: str = "drift"
     """What the spec says of an owner that it does not write."""
 
@@ -134,6 +134,13 @@ class Schema(Resource):
         return self.schema not in homes and extension.moving(facts, self.database, self.extensions)
 
 
+def _keepers(spec: Spec, target: str, schema: str) -> frozenset[str]:
+    found: set[str | None] = set()
+    for _, body in database.inherited(spec, target):
+        found |= {body.owner, body.schemas[schema].owner if schema in body.schemas else None}
+    return frozenset(filter(None, found))
+
+
 def resources(spec: Spec) -> Iterator[Resource]:
     for target in spec.databases:
         seen: set[str] = set()
@@ -144,5 +151,5 @@ def resources(spec: Spec) -> Iterator[Resource]:
                     seen.add(schema)
                     keys = ("databases", source, "schemas", schema)
                     policy = spec.undeclared.attributes
-                    keepers = frozenset(filter(None, (spec.databases[target].owner, body.owner)))
+                    keepers = _keepers(spec, target, schema)
                     yield Schema(target, schema, schema_spec, keys, extensions, keepers, policy)

@@ -70,8 +70,19 @@ def _closed(spec: Spec, database: str | None) -> bool:
 # -- 16, and what the other versions have otherwise ----------------------------------------------------
 
 
+def owned_in_the_template() -> Spec:
+    """A copy names a schema, whose owner its template says."""
+    databases = {
+        "a": {"schemas": {"public": {"owner": "app"}}},
+        "b": {"from_template": "a", "schemas": {"public": {}}},
+    }
+    roles: dict[str, dict[str, object]] = {"postgres": {"superuser": True}, "app": {}}
+    return Spec.model_validate({"postgres": 16, "roles": roles, "databases": databases})
+
+
 @law(40)
 @given(spec=specs(16))
+@example(spec=owned_in_the_template())
 def test_one_apply_is_enough(server16: Cluster, spec: Spec) -> None:
     one_apply_is_enough(server16, spec)
 
