@@ -17,7 +17,7 @@ from pgdeploy.errors import Unreadable
 from pgdeploy.facts import COPIED, Facts, Rows
 from pgdeploy.privilege import privileges
 from pgdeploy.resources import acl, default_privilege, extension, grant, schema
-from pgdeploy.resources.acl import AclFact, ObjectKey
+from pgdeploy.resources.acl import AclFact, ObjectKey, table_of
 from pgdeploy.resources.database import Database, databases, generation, inherited
 from pgdeploy.resources.default_privilege import DEFAULT_PRIVILEGES, Given, Scope
 from pgdeploy.resources.grantchain import Along
@@ -244,7 +244,7 @@ class _Seer:
         merged: dict[tuple[ObjectKey, int | None, int | None], AclFact] = {}
         for row in rows:
             key = ObjectKey._make(row[:4])
-            owner = moved.get(key._replace(kind="table", sub=None) if key.kind == "column" else key)
+            owner = moved.get(table_of(key))
             if owner is None:
                 yield row
                 continue
@@ -291,16 +291,13 @@ def _role(oid: int, name: str) -> RoleFact:
 def _entry(
     key: ObjectKey, owner: int, grantee: int, plain: Iterable[str], grantable: Iterable[str] = ()
 ) -> AclFact:
-    with_option = ",".join(sorted(grantable)) or None
-    return AclFact(
-        *key, owner, False, False, grantee, owner, ",".join(sorted(plain)) or None, with_option, None, 0
-    )
+    return AclFact(*key, owner, False, False, grantee, owner, _joined(plain), _joined(grantable), None, 0)
 
 
 def _merged(one: AclFact, other: AclFact) -> AclFact:
     grantable = acl.split(one.grantable) | acl.split(other.grantable)
     plain = (acl.split(one.plain) | acl.split(other.plain)) - grantable
-    return one._replace(plain=",".join(sorted(plain)) or None, grantable=",".join(sorted(grantable)) or None)
+    return one._replace(plain=_joined(plain), grantable=_joined(grantable))
 
 
 def _readable(rows: Rows) -> bool:

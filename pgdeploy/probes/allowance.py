@@ -14,9 +14,8 @@ from pgdeploy.facts import Facts
 from pgdeploy.privilege import privileges
 from pgdeploy.probes.act import PUBLIC
 from pgdeploy.probes.question import OPTION
-from pgdeploy.probes.thing import table_of
 from pgdeploy.resources import acl, database
-from pgdeploy.resources.acl import ObjectKey
+from pgdeploy.resources.acl import ObjectKey, table_of
 from pgdeploy.resources.grant import Line
 from pgdeploy.resources.membership import OPTIONS_SINCE, of
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pgdeploy.probes.thing import Things, column_of, table_of
-from pgdeploy.resources.acl import ObjectKey
+from pgdeploy.probes.thing import Things, column_of
+from pgdeploy.resources.acl import ObjectKey, table_of
 
 if TYPE_CHECKING:
     import psycopg

@@ -20,9 +20,9 @@ from pgdeploy.probes.allowance import Allowance, allowance, words_of
 from pgdeploy.probes.ask import Question
 from pgdeploy.probes.question import Answers, answer
 from pgdeploy.probes.session import session
-from pgdeploy.probes.thing import Things, column_of, read_things, table_of
+from pgdeploy.probes.thing import Things, column_of, read_things
 from pgdeploy.resources import database, schema
-from pgdeploy.resources.acl import ObjectKey, shown
+from pgdeploy.resources.acl import ObjectKey, shown, table_of
 from pgdeploy.resources.grant import Line, lines_of
 from pgdeploy.resources.role import absent, names_by_oid, roles
 

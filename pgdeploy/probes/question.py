@@ -18,9 +18,9 @@ from pgdeploy.probes.act import PUBLIC, act_of, sort_of
 from pgdeploy.probes.ask import FUNCTION, Held, Question, ask
 from pgdeploy.probes.fence import fence
 from pgdeploy.probes.rows import NO_POLICY, RowSecurity, row_security
-from pgdeploy.probes.thing import Things, table_of
+from pgdeploy.probes.thing import Things
 from pgdeploy.probes.trying import Results, Try, run_tries
-from pgdeploy.resources.acl import ObjectKey
+from pgdeploy.resources.acl import ObjectKey, table_of
 from pgdeploy.resources.role import roles
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgdeploy.check import listing, name
 from pgdeploy.probes.session import sql
-from pgdeploy.probes.thing import table_of
-from pgdeploy.resources.acl import shown
+from pgdeploy.resources.acl import shown, table_of
 
 if TYPE_CHECKING:
     import psycopg

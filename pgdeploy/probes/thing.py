@@ -53,11 +53,6 @@ def read_things(
     return found | {key: Thing(key.name, "") for key in keys if key.kind == "parameter"}
 
 
-def table_of(key: ObjectKey) -> ObjectKey:
-    """The object that a key's oid is of: a column's table, else itself."""
-    return key._replace(kind="table", sub=None) if key.kind == "column" else key
-
-
 def column_of(key: ObjectKey, thing: Thing) -> Column | None:
     """The column that a key names."""
     return next((column for column in thing.columns if column.name == key.sub), None)

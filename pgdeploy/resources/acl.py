@@ -37,6 +37,11 @@ def shown(key: ObjectKey) -> str:
     return f"{kind} {place}{name(key.name)}{sub}"
 
 
+def table_of(key: ObjectKey) -> ObjectKey:
+    """What has an owner and an oid: a column's table, else the object itself."""
+    return key._replace(kind="table", sub=None) if key.kind == "column" else key
+
+
 class AclFact(NamedTuple):
     """One object and what one grantor gave one grantee on it; grantee None: nobody has anything.
 

@@ -24,7 +24,7 @@ from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, list
 from pgdeploy.facts import Facts
 from pgdeploy.privilege import privileges
 from pgdeploy.resources import acl, database, schema
-from pgdeploy.resources.acl import Acls, Entry, ObjectKey, shown
+from pgdeploy.resources.acl import Acls, Entry, ObjectKey, shown, table_of
 from pgdeploy.resources.grantchain import Along, Taken, along, furthest_first
 from pgdeploy.resources.leaving import in_the_name_of, revoke
 from pgdeploy.resources.object import KEYWORD, Object, clause, privilege_list
@@ -275,10 +275,7 @@ class Grants(Resource):
         if line.kind in ROUTINES:
             return line.unclear(facts)
         known = facts.once(acl.owners, line.source)
-        keys = [
-            key._replace(kind="table", sub=None) if key.kind == "column" else key
-            for key in line.keys_in(facts)
-        ]
+        keys = map(table_of, line.keys_in(facts))
         missing = [shown(key) for key in keys if key not in known]
         return Unclear(f"{', '.join(missing)} does not exist") if missing else None
 
@@ -343,7 +340,7 @@ class Grants(Resource):
         texts = []
         acts_as = []
         for key, role, entry in self._in_order(facts, extra):
-            owner = facts.once(acl.owners, self._source(key)).get(_owned(key), entry.grantor)
+            owner = facts.once(acl.owners, self._source(key)).get(table_of(key), entry.grantor)
             statement = revoke(key, role, entry)
             if entry.grantor not in (owner, ""):
                 texts += in_the_name_of(entry.grantor, statement)
@@ -418,15 +415,10 @@ class Grants(Resource):
     def _owners(self, facts: Facts, keys: Iterable[ObjectKey]) -> Iterator[str]:
         """Who owns these objects by then; what nobody owns yet we make ourselves."""
         for key in keys:
-            if owner := self.owners.get(_owned(key)) or facts.once(acl.owners, self._source(key)).get(
-                _owned(key)
+            if owner := self.owners.get(table_of(key)) or facts.once(acl.owners, self._source(key)).get(
+                table_of(key)
             ):
                 yield owner
-
-
-def _owned(key: ObjectKey) -> ObjectKey:
-    """What the owner owns: the table of a column."""
-    return key._replace(kind="table", sub=None) if key.kind == "column" else key
 
 
 _Clauses = tuple[str, str, str, bool]
