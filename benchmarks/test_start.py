@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pgdeploy.connection.embedded import Cluster
+from pgdeploy.target import load_target
 
 TRIVIAL = """
 import pytest
@@ -37,7 +38,8 @@ class TestItem:
         benchmark.name = "gate of 10,000 checks"
         command = ("-m", "pytest", "-q", f"--target={spec_file}", "--dsn", full.dsn, "--no-probes")
         out = benchmark.pedantic(lambda: run(*command, cwd=tmp_path), rounds=3)
-        assert "10290 passed" in out
+        # fsync is off on the command line of this server
+        assert f"{len(load_target(spec_file).checks) - 1} passed, 1 skipped" in out
 
 
 @pytest.mark.benchmark(group="help")

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pgdeploy.check import name
-from pgdeploy.moment import Moment, timestamp
 from pgdeploy.resources import acl
 from pgdeploy.resources.grant import Grants
-from pgdeploy.resources.membership import reach
+from pgdeploy.resources.membership import ours
 from pgdeploy.resources.role import AbsentRole, Role
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from pgdeploy.resources.acl import ObjectKey
     from pgdeploy.resources.role import RoleSpec
 
-_PUBLIC = "PUBLIC"
 _CONNECT = "CONNECT"
 
 _Holding = tuple[str, str]
@@ -56,20 +54,19 @@ def _loses(resource: Role | AbsentRole, field: str, facts: Facts) -> str:
 def _ends(spec: RoleSpec, field: str, *, superuser: bool) -> str:
     if field == "connection_limit" and spec.connection_limit == 0 and not superuser:
         return "all its connections"
-    ended = field == "valid_until" and timestamp(spec.valid_until or "") <= Moment.now()
-    return "its password" if ended else ""
+    return "its password" if field == "valid_until" and spec.has_ended else ""
 
 
 def _shutting(grants: Grants, database: str, drifts: Sequence[Finding], facts: Facts) -> Mapping[str, str]:
     """Drifts that together take the last CONNECT of ours on a database."""
     me, key = facts.about.user, acl.ObjectKey("database", None, database)
-    ours = reach(facts, me, "inherit") | {_PUBLIC}
-    if any(line.lets_in(ours, facts.about.major) for line in grants.lines):
+    roles = facts.once(ours)
+    if any(line.lets_in(roles, facts.about.major) for line in grants.lines):
         return {}
     entries = facts.once(acl.acls, None).get(key, {})
     held = {
         (role, entry.grantor)
-        for role in ours & entries.keys()
+        for role in roles & entries.keys()
         for entry in entries[role]
         if _CONNECT in entry.privileges
     }

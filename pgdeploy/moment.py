@@ -47,6 +47,10 @@ class Moment:
     def now(cls) -> Moment:
         return cls.of(datetime.now(UTC))
 
+    @property
+    def is_past(self) -> bool:
+        return self <= Moment.now()
+
     @classmethod
     def of(cls, moment: datetime) -> Moment:
         """Without a zone it is meant in UTC."""

@@ -33,7 +33,6 @@ class Line(NamedTuple):
 class Include(NamedTuple):
     """A line that reads other files (from PostgreSQL 16)."""
 
-    number: int
     directive: str
     path: str
 
@@ -62,7 +61,7 @@ def include(line: Line) -> Include | None:
     """The files that this line reads; None for a rule."""
     if len(line.fields) != 2 or line.fields[0][0].text not in INCLUDES:
         return None
-    return Include(line.number, line.fields[0][0].text, line.fields[1][0].text)
+    return Include(line.fields[0][0].text, line.fields[1][0].text)
 
 
 def _fields(line: str) -> Iterator[tuple[Word, ...]]:
@@ -83,7 +82,9 @@ def _fields(line: str) -> Iterator[tuple[Word, ...]]:
 
 def _word(line: str, at: int) -> tuple[Word | None, int, bool]:
     """The next word, where it ends, and whether a comma follows at once."""
-    start = at = at + len(line[at:]) - len(line[at:].lstrip(f"{_BLANK},"))
+    while at < len(line) and line[at] in f"{_BLANK},":
+        at += 1
+    start = at
     text, inside, doubled = "", False, False
     while at < len(line) and (inside or line[at] not in f"{_BLANK},#"):
         quote = line[at] == '"'

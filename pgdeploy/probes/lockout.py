@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from pgdeploy.check import name
 from pgdeploy.connection.server import MAINTENANCE
 from pgdeploy.facts import Facts
-from pgdeploy.moment import Moment, timestamp
 from pgdeploy.probes.allowance import Allowance, allowance
 from pgdeploy.probes.session import session, sql
 from pgdeploy.resources.acl import ObjectKey
@@ -46,7 +45,7 @@ def as_asked(spec: RoleSpec, fact: RoleFact) -> str:
     """Why the role cannot log in, as the spec itself wants it; empty when it can."""
     if spec.connection_limit == 0 and fact.connection_limit == 0 and not fact.superuser:
         return "the spec gives it no connection: connection_limit: 0"
-    if spec.valid_until is not None and _is_past(timestamp(spec.valid_until)) and _is_past(_end(fact)):
+    if spec.has_ended and fact.has_ended:
         return f"the spec ended its password: valid_until: {spec.valid_until}"
     return ""
 
@@ -60,8 +59,8 @@ def lockouts(facts: Facts, role: str, rooms: tuple[Room, ...]) -> Iterator[str]:
     fact = facts.once(roles)[role]
     if not fact.login:
         yield "it has no LOGIN"
-    if _is_past(_end(fact)):
-        yield f"its password ended on {_end(fact)}"
+    if fact.has_ended:
+        yield f"its password ended on {fact.end}"
     if fact.connection_limit == 0 and not fact.superuser:
         yield "its connection limit is 0"
     for room in rooms:
@@ -78,14 +77,6 @@ def _kept_out_of(room: Room, facts: Facts, role: str) -> Iterator[str]:
         yield f"the connection limit of {name(room.database)} is 0"
     elif room.database not in facts.once(may_connect).get(role, ()):
         yield f"it has no CONNECT on {name(room.database)}"
-
-
-def _end(fact: RoleFact) -> Moment | None:
-    return None if fact.valid_until is None else Moment.of_epoch(fact.valid_until)
-
-
-def _is_past(moment: Moment | None) -> bool:
-    return moment is not None and moment <= Moment.now()
 
 
 def may_connect(facts: Facts) -> Mapping[str, list[str]]:

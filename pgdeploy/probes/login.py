@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.check import Check, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts
-from pgdeploy.moment import Moment, timestamp
 from pgdeploy.probes import admission
 from pgdeploy.probes.admission import Undecided, deciding
 from pgdeploy.probes.attempt import Attempt
@@ -50,7 +49,7 @@ class Login(Resource):
             desired = f"logs in with the secret in {self.door.password.describe()}"
             return Outcome(False, desired, f"locked out: {listing(reasons)}")
         database, right = self.door.right(facts)
-        if _is_past(self.spec.valid_until):  # and the server's end of it is not
+        if self.spec.has_ended:  # and the server's end of it is not
             desired = f"refused: its password ended on {self.spec.valid_until}"
             return Outcome(not right.entered, desired, _text(right))
         if not right.entered and self.door.is_right(facts, right) and _full(facts, self.door.role, database):
@@ -123,10 +122,6 @@ def _shut(facts: Facts) -> dict[str, Attempt]:
 
 def _text(tried: Attempt) -> str:
     return "logged in" if tried.entered else f"refused: {tried.words}"
-
-
-def _is_past(valid_until: str | None) -> bool:
-    return valid_until is not None and timestamp(valid_until) <= Moment.now()
 
 
 def _full(facts: Facts, role: str, database: str) -> bool:

@@ -22,7 +22,7 @@ from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
 from pgdeploy.resources.extension import ExtensionSpec
 from pgdeploy.resources.grant import GrantSpec
 from pgdeploy.resources.ownership import OwnershipSpec
-from pgdeploy.resources.role import BOOTSTRAP, compare_stored, names_by_oid
+from pgdeploy.resources.role import bootstrap, compare_stored, names_by_oid, usual_owner
 from pgdeploy.resources.schema import SchemaSpec
 from pgdeploy.resources.setting import needs_to_store, parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, resets
@@ -180,19 +180,23 @@ class Database(Resource):
             return _PROVIDERS.get(fact.provider, fact.provider)
         return getattr(fact, field)
 
+    @property
+    def _usual(self) -> Mapping[str, object]:
+        """Flags as CREATE DATABASE makes them, or initdb."""
+        return {
+            "is_template": self.database in TEMPLATES,
+            "allow_connections": self.database != "template0",
+            "connection_limit": -1,
+        }
+
     def _off(self, facts: Facts) -> Mapping[str, object]:
         """Attributes that the spec does not write and that are not as CREATE DATABASE makes them."""
         fact = facts.once(databases).get(self.database)
         if fact is None:
             return {}
-        usual = {
-            "is_template": self.database in TEMPLATES,
-            "allow_connections": self.database != "template0",
-            "connection_limit": -1,
-        }
-        off = {field: getattr(fact, field) for field in usual if getattr(fact, field) != usual[field]}
+        off = {field: getattr(fact, field) for field in _FLAGS if getattr(fact, field) != self._usual[field]}
         owner = self._actual(facts, fact, "owner")
-        if owner not in (facts.about.user, facts.once(names_by_oid).get(BOOTSTRAP)):
+        if owner not in (facts.about.user, bootstrap(facts)):
             off["owner"] = owner
         return {field: value for field, value in off.items() if getattr(self.spec, field) is None}
 
@@ -290,17 +294,12 @@ class Database(Resource):
 
     def _usual_again(self, cause: str, facts: Facts) -> Iterator[Change]:
         """What makes attributes that the spec does not write PostgreSQL's defaults."""
-        database, off = ident(self.database), self._off(facts)
-        words = {
-            "is_template": f"IS_TEMPLATE {_word(self.database in TEMPLATES)}",
-            "allow_connections": f"ALLOW_CONNECTIONS {_word(self.database != 'template0')}",
-            "connection_limit": "CONNECTION LIMIT -1",
-        }
-        if options := " ".join(text for field, text in words.items() if field in off):
+        database, off, usual = ident(self.database), self._off(facts), self._usual
+        if options := " ".join(f"{_FLAGS[field]} {_word(usual[field])}" for field in _FLAGS if field in off):
             text = f"ALTER DATABASE {database} WITH {options}"
             yield Change(Stage.DATABASE, statements(text), (cause,), acts_as=self._owner(facts))
         if "owner" in off:
-            owner = exact.usual_owner(facts, facts.once(names_by_oid).get(BOOTSTRAP, ""))
+            owner = usual_owner(facts)
             text = f"ALTER DATABASE {database} OWNER TO {ident(owner)}"
             yield Change(Stage.DATABASE, statements(text), (cause,), acts_as=(owner, str(off["owner"])))
 
@@ -383,7 +382,7 @@ class UndeclaredDatabases(Resource):
         found = [known for known in facts.once(databases) if known not in self.declared and known not in own]
         actual = listing(map(name, found))
         if self.policy == "report":
-            return Outcome(True, "reported", actual, note=f"undeclared databases: {actual}" if found else "")
+            return exact.reported("databases", actual, bool(found))
         stuck = "pgdeploy never drops a database; declare it, or drop it by hand"
         return Outcome(not found, "no database beyond the spec", actual, stuck=stuck)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pgdeploy.change import Change, Joined, Stage, ident, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
-from pgdeploy.resources.role import BOOTSTRAP, MembershipSpec, RoleSpec, absent, names_by_oid, roles
+from pgdeploy.resources.role import MembershipSpec, RoleSpec, absent, bootstrap, roles
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -52,6 +52,11 @@ def reach(facts: Facts, member: str, *options: str) -> frozenset[str]:
                 found.add(row.role)
                 unvisited.append(row.role)
     return frozenset(found)
+
+
+def ours(facts: Facts) -> frozenset[str]:
+    """Whose privileges this login has without doing anything: its own, those it inherits, PUBLIC's."""
+    return reach(facts, facts.about.user, "inherit") | {"PUBLIC"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +155,7 @@ class Membership(Resource):
         if not self.made_here and (missing := absent(self.spec.role, facts)):
             return f"{missing}, and this spec does not make it"
         grantor = self.spec.grantor
-        bootstrap = facts.once(names_by_oid).get(BOOTSTRAP)
-        if grantor in (None, bootstrap) or self.grantor_may or facts.about.major < OPTIONS_SINCE:
+        if grantor in (None, bootstrap(facts)) or self.grantor_may or facts.about.major < OPTIONS_SINCE:
             return ""
         return f"{name(grantor or '')} cannot grant it: even a superuser needs `admin: true` in {name(self.spec.role)}"
 
@@ -217,8 +221,7 @@ class Membership(Resource):
         known = [row.grantor for row in rows if facts.about.superuser or row.grantor == facts.about.user]
         if known and "grantor" not in fields:
             return known[0]
-        bootstrap = facts.once(names_by_oid).get(BOOTSTRAP)
-        return bootstrap if facts.about.superuser else facts.about.user
+        return bootstrap(facts) if facts.about.superuser else facts.about.user
 
     def _grant(self, given: Joined, facts: Facts) -> str:
         text = f"GRANT {ident(self.spec.role)} TO {ident(self.member)}"
@@ -338,10 +341,9 @@ def _touching(facts: Facts) -> Mapping[str, list[Joined]]:
 
 def _creators_own(row: Joined, facts: Facts) -> bool:
     """From 16 the server itself gives whoever creates a role ADMIN on it, and nothing else."""
-    bootstrap = facts.once(names_by_oid).get(BOOTSTRAP)
     creator = facts.once(roles).get(row.member)
     only_admin = row.admin and not row.inherit and not row.set
-    return only_admin and row.grantor == bootstrap and creator is not None and creator.createrole
+    return only_admin and row.grantor == bootstrap(facts) and creator is not None and creator.createrole
 
 
 def of(role: RoleSpec) -> Iterator[MembershipSpec]:

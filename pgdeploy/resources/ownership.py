@@ -27,11 +27,14 @@ if TYPE_CHECKING:
 _ALTER = {"foreign_server": "SERVER"}
 """Where ALTER names a kind of object otherwise than GRANT does."""
 
-_RUNS_CODE = ("table", "function", "procedure")
-"""What can run with its owner's rights what somebody wrote: views, triggers, index expressions, SECURITY DEFINER."""
-
-_CATALOGS = {"pg_class": ("rel", ("table",)), "pg_proc": ("pro", ("function", "procedure"))}
-"""Where the server keeps what can run code, and what the names of the columns there begin with."""
+_RUNS_CODE = {
+    "table": ("pg_class", "relowner"),
+    "function": ("pg_proc", "proowner"),
+    "procedure": ("pg_proc", "proowner"),
+}
+"""What can run with its owner's rights what somebody wrote (views, triggers, index expressions, SECURITY DEFINER), and
+where the server keeps whose it is.
+"""
 
 _SWAPPED = "another object has come in the place of one that was looked at; make the plan anew"
 
@@ -129,14 +132,15 @@ class Ownership(Resource):
         locks it.
         """
         known = facts.once(acl.oids, self.database)
-        for catalog, (prefix, kinds) in _CATALOGS.items():
-            found = sorted({known[key] for key in owners if key.kind in kinds})
-            if not found:
-                continue
+        by_catalog: dict[tuple[str, str], list[int]] = {}
+        for key in owners:
+            if key.kind in _RUNS_CODE:
+                by_catalog.setdefault(_RUNS_CODE[key.kind], []).append(known[key])
+        for (catalog, owner), found in by_catalog.items():
             handed_over = (
                 f"SELECT pg_catalog.count(*) FROM pg_catalog.{catalog} "  # noqa: S608 - names of ours, and numbers
-                f"WHERE oid IN ({', '.join(map(str, found))}) "
-                f"AND pg_catalog.pg_get_userbyid({prefix}owner) = {literal(self.spec.owner)}"
+                f"WHERE oid IN ({', '.join(map(str, sorted(found)))}) "
+                f"AND pg_catalog.pg_get_userbyid({owner}) = {literal(self.spec.owner)}"
             )
             # a language for DO need not be there; a text that is no number ends the transaction as well
             yield (

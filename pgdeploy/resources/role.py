@@ -89,6 +89,11 @@ class RoleSpec(Model):
     member_of: tuple[Identifier | MembershipSpec, ...] = Field((), description="roles it is a member of")
     purpose: Literal["backup"] | None = Field(None, description="`backup`: must be able to read every table")
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the password is to let nobody in any more."""
+        return self.valid_until is not None and timestamp(self.valid_until).is_past
+
 
 class RoleFact(NamedTuple):
     oid: int
@@ -102,6 +107,16 @@ class RoleFact(NamedTuple):
     bypassrls: bool
     connection_limit: int
     valid_until: str | None
+
+    @property
+    def end(self) -> Moment | None:
+        """Of the password; None: it was never set."""
+        return None if self.valid_until is None else Moment.of_epoch(self.valid_until)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nobody comes in with the password any more."""
+        return self.end is not None and self.end.is_past
 
 
 class PasswordFact(NamedTuple):
@@ -140,6 +155,16 @@ def roles(facts: Facts) -> Mapping[str, RoleFact]:
 def names_by_oid(facts: Facts) -> Mapping[int, str]:
     """Role names by oid; 0 is PUBLIC."""
     return {0: "PUBLIC", **{row.oid: row.name for row in facts.rows(ROLES)}}
+
+
+def bootstrap(facts: Facts) -> str | None:
+    """The superuser that initdb made, by its name of today."""
+    return facts.once(names_by_oid).get(BOOTSTRAP)
+
+
+def usual_owner(facts: Facts) -> str:
+    """Who owns what nobody else was named for: the superuser that initdb made, else who logs in."""
+    return (bootstrap(facts) or "") if facts.about.superuser else facts.about.user
 
 
 def absent(role: str, facts: Facts) -> str | None:
@@ -226,7 +251,7 @@ class Role(Resource):
     def _compare_valid_until(self, facts: Facts) -> Outcome:
         fact = self._fact(facts)
         desired = timestamp(self.spec.valid_until or "")
-        actual = None if fact is None or fact.valid_until is None else Moment.of_epoch(fact.valid_until)
+        actual = None if fact is None else fact.end
         # never set and 'infinity' both mean: no end
         conforms = (actual or NEVER_ENDS) == desired and fact is not None
         return Outcome(conforms, str(desired), str(actual or "never set"))
@@ -239,9 +264,9 @@ class Role(Resource):
             off["inherit"] = "false"
         if fact is not None and spec.connection_limit is None and fact.connection_limit != -1:
             off["connection_limit"] = str(fact.connection_limit)
-        until = fact.valid_until if fact is not None else None
-        if spec.valid_until is None and until is not None and Moment.of_epoch(until) != NEVER_ENDS:
-            off["valid_until"] = str(Moment.of_epoch(until))
+        end = fact.end if fact is not None else None
+        if spec.valid_until is None and end not in (None, NEVER_ENDS):
+            off["valid_until"] = str(end)
         return off
 
     def _compare_undeclared_attributes(self, facts: Facts) -> Outcome:
@@ -554,7 +579,7 @@ class UndeclaredRoles(Resource):
         found = facts.once(others, self.leaving.declared)
         actual = listing(map(name, found))
         if self.policy == "report":
-            return Outcome(True, "reported", actual, note=f"undeclared roles: {actual}" if found else "")
+            return exact.reported("roles", actual, bool(found))
         stuck = "; ".join(f"{name(r)}: {why}" for r in found if (why := cannot_drop(r, None, facts)))
         return Outcome(not found, "no role beyond the spec", actual, stuck=stuck)
 

@@ -12,7 +12,7 @@ from pgdeploy.change import Change, Stage, ident, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, name
 from pgdeploy.facts import Facts
 from pgdeploy.resources import acl, database, exact, extension, provider
-from pgdeploy.resources.role import BOOTSTRAP, names_by_oid, roles
+from pgdeploy.resources.role import roles, usual_owner
 from pgdeploy.spec.frozenmap import FrozenMap
 from pgdeploy.spec.model import Identifier, Model
 
@@ -121,7 +121,7 @@ class Schema(Resource):
         yield Change(stage, statements(*texts), causes, database=self.database, acts_as=roles)
 
     def _usual_again(self, causes: tuple[str, ...], facts: Facts) -> Change:
-        owner = exact.usual_owner(facts, facts.once(names_by_oid).get(BOOTSTRAP, ""))
+        owner = usual_owner(facts)
         text = f"ALTER SCHEMA {ident(self.schema)} OWNER TO {ident(owner)}"
         present = facts.once(owners, self.database)[self.schema]
         return Change(

@@ -14,13 +14,11 @@ from pgdeploy.errors import Shut
 from pgdeploy.resources import exact
 from pgdeploy.resources.database import Database, databases
 from pgdeploy.resources.grant import Grants
-from pgdeploy.resources.membership import reach
+from pgdeploy.resources.membership import ours
 
 if TYPE_CHECKING:
     from pgdeploy.check import Check, Resource
     from pgdeploy.facts import Facts
-
-_PUBLIC = "PUBLIC"
 
 
 def with_shut(resources: Iterable[Resource], facts: Facts) -> Facts:
@@ -65,7 +63,7 @@ def _fields(database: str, facts: Facts) -> tuple[str, ...]:
 
 
 def _gives_us_connect(grants: Grants, check: Check, facts: Facts) -> bool:
-    ours = {*reach(facts, facts.about.user, "inherit"), _PUBLIC}
+    roles = facts.once(ours)
     return check.field == "granted" and any(
-        line.address == check.address and line.lets_in(ours, facts.about.major) for line in grants.lines
+        line.address == check.address and line.lets_in(roles, facts.about.major) for line in grants.lines
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.check import Check, Outcome, Resource, listing, name
-from pgdeploy.resources import acl, database
+from pgdeploy.resources import acl, database, exact
+from pgdeploy.resources.acl import table_of
 from pgdeploy.resources.grant import lines_of
 from pgdeploy.resources.role import roles
 from pgdeploy.spec.frozenmap import FrozenMap
@@ -50,7 +51,7 @@ class UndeclaredOwner(Resource):
         found = self._found(facts)
         actual = listing(f"{acl.shown(key)}: {name(owner)}" for key, owner in found.items())
         if self.policy == "report":
-            return Outcome(True, "reported", actual, note=f"undeclared owners: {actual}" if found else "")
+            return exact.reported("owners", actual, bool(found))
         return Outcome(
             not found,
             "no owner beyond the spec",
@@ -64,10 +65,7 @@ class UndeclaredOwner(Resource):
         # superusers may do everything anyway
         theirs = self.roles - {role for role, fact in facts.once(roles).items() if fact.superuser}
         said = {key for on in self.handed_over for key in on.keys_in(facts, self.database)}
-        named = {
-            key._replace(kind="table", sub=None) if key.kind == "column" else key
-            for key in self._named(facts)
-        }
+        named = set(map(table_of, self._named(facts)))
         return {
             key: known[key]
             for key in sorted(named - said, key=acl.shown)
