@@ -69,8 +69,8 @@ def open_as(
     except TimeoutError:
         login.add_done_callback(_close)
         raise SlowLoginError(
-            f"{server.address}: the login took longer than {seconds:g} s; does its verifier have more than "
-            f"{MOST_ITERATIONS:,} iterations?"
+            f"{server.address}: the login took longer than {seconds:g} s; if its verifier has very many iterations "
+            f"(more than {MOST_ITERATIONS:,}), set its password anew"
         ) from None
 
 

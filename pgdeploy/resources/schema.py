@@ -27,7 +27,7 @@ GIVEN = ("public", *acl.SYSTEM)
 
 
 class SchemaSpec(Model):
-    """A schema. `{}` means: it exists, and belongs to a superuser, the database's owner or whoever logs in for us."""
+    """A schema. `{}`: it exists, owned by a superuser, the database's owner, a provider's role or pgdeploy's login."""
 
     owner: Identifier | None = Field(None, description="the role that owns it")
 

@@ -56,7 +56,7 @@ class UndeclaredOwner(Resource):
             not found,
             "no owner beyond the spec",
             actual,
-            stuck="say in `ownership:` whose it is",
+            stuck="write in `ownership:` who owns it, or change its owner",
         )
 
     def _found(self, facts: Facts) -> Mapping[ObjectKey, str]:
