@@ -8,6 +8,7 @@ import pytest
 
 from pgdeploy.connection.embedded import Cluster
 from tests.conftest import cluster
+from tests.laws.law import MAJOR
 
 
 @pytest.fixture(scope="package")
@@ -21,8 +22,8 @@ def server15() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="package")
-def server16() -> Iterator[Cluster]:
-    yield from cluster(16)
+def server() -> Iterator[Cluster]:
+    yield from cluster(MAJOR)
 
 
 @pytest.fixture(scope="package")

@@ -1,6 +1,7 @@
 """How often a law is tried: a little in `make test`, much more among the long tests, and by hand as often as one likes.
 
-`PGDEPLOY_LAW_EXAMPLES=1000 pytest tests/laws -k from_any_spec` tries these laws a thousand times.
+`PGDEPLOY_LAW_EXAMPLES=1000 pytest tests/laws -k from_any_spec` tries these laws a thousand times, with
+`PGDEPLOY_LAW_MAJOR=18` on that version of PostgreSQL.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+MAJOR = int(os.environ.get("PGDEPLOY_LAW_MAJOR", "16"))
+"""Of the server of all laws that do not name another."""
 
 Test = Callable[..., Any]
 

@@ -11,7 +11,7 @@ from pgdeploy.connection.embedded import Cluster
 from pgdeploy.resources.spec import Spec
 from pgdeploy.target import Target
 from tests.laws.extra import extras
-from tests.laws.law import law, long_law
+from tests.laws.law import MAJOR, law, long_law
 from tests.laws.making import make_objects
 from tests.laws.server import clean, load, make, planned, said, wrong
 from tests.laws.strategy import pairs, specs
@@ -67,7 +67,7 @@ def _closed(spec: Spec, database: str | None) -> bool:
     return body is not None and body.allow_connections is False
 
 
-# -- 16, and what the other versions have otherwise ----------------------------------------------------
+# -- one version, and what the other versions have otherwise ----------------------------------------------------
 
 
 def owned_in_the_template() -> Spec:
@@ -77,14 +77,14 @@ def owned_in_the_template() -> Spec:
         "b": {"from_template": "a", "schemas": {"public": {}}},
     }
     roles: dict[str, dict[str, object]] = {"postgres": {"superuser": True}, "app": {}}
-    return Spec.model_validate({"postgres": 16, "roles": roles, "databases": databases})
+    return Spec.model_validate({"postgres": MAJOR, "roles": roles, "databases": databases})
 
 
 @law(40)
-@given(spec=specs(16))
+@given(spec=specs(MAJOR))
 @example(spec=owned_in_the_template())
-def test_one_apply_is_enough(server16: Cluster, spec: Spec) -> None:
-    one_apply_is_enough(server16, spec)
+def test_one_apply_is_enough(server: Cluster, spec: Spec) -> None:
+    one_apply_is_enough(server, spec)
 
 
 def said_again(*, of_template: bool, of_copy: bool) -> Spec:
@@ -116,9 +116,9 @@ def test_one_apply_is_enough_on_18(server18: Cluster, spec: Spec) -> None:
 
 
 @law(25)
-@given(spec=pairs(16))
-def test_from_any_spec_to_any_other(server16: Cluster, spec: tuple[Spec, Spec]) -> None:
-    from_any_spec_to_any_other(server16, spec)
+@given(spec=pairs(MAJOR))
+def test_from_any_spec_to_any_other(server: Cluster, spec: tuple[Spec, Spec]) -> None:
+    from_any_spec_to_any_other(server, spec)
 
 
 @law(10)
@@ -128,25 +128,25 @@ def test_from_any_spec_to_any_other_on_15(server15: Cluster, spec: tuple[Spec, S
 
 
 @law(10)
-@given(spec=specs(16), data=st.data())
-def test_objects_that_somebody_makes_later(server16: Cluster, spec: Spec, data: st.DataObject) -> None:
+@given(spec=specs(MAJOR), data=st.data())
+def test_objects_that_somebody_makes_later(server: Cluster, spec: Spec, data: st.DataObject) -> None:
     """`all tables` means those of today: with new ones there is something to do again, once."""
-    clean(server16)
+    clean(server)
     target = load(spec)
-    make(target, server16)
-    make_objects(spec, server16, data.draw(st.sampled_from(list(spec.roles))))
-    make(target, server16)
-    assert ours(said(planned(target, server16))) == []
-    assert ours(wrong(target, server16)) == []
+    make(target, server)
+    make_objects(spec, server, data.draw(st.sampled_from(list(spec.roles))))
+    make(target, server)
+    assert ours(said(planned(target, server))) == []
+    assert ours(wrong(target, server)) == []
 
 
 # -- the same, much more often ---------------------------------------------------------------------------
 
 
 @long_law(150)
-@given(spec=specs(16))
-def test_one_apply_is_enough_often(server16: Cluster, spec: Spec) -> None:
-    one_apply_is_enough(server16, spec)
+@given(spec=specs(MAJOR))
+def test_one_apply_is_enough_often(server: Cluster, spec: Spec) -> None:
+    one_apply_is_enough(server, spec)
 
 
 @long_law(60)
@@ -162,6 +162,6 @@ def test_one_apply_is_enough_often_on_17(server17: Cluster, spec: Spec) -> None:
 
 
 @long_law(100)
-@given(spec=pairs(16))
-def test_from_any_spec_to_any_other_often(server16: Cluster, spec: tuple[Spec, Spec]) -> None:
-    from_any_spec_to_any_other(server16, spec)
+@given(spec=pairs(MAJOR))
+def test_from_any_spec_to_any_other_often(server: Cluster, spec: tuple[Spec, Spec]) -> None:
+    from_any_spec_to_any_other(server, spec)

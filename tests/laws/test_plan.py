@@ -17,41 +17,41 @@ from pgdeploy.plan import as_data
 from pgdeploy.resources.spec import Spec
 from pgdeploy.spec.render import render
 from tests.laws.breaking import breaks
-from tests.laws.law import law
+from tests.laws.law import MAJOR, law
 from tests.laws.server import clean, load, make, planned, run, said
 from tests.laws.strategy import PASSWORDS, pairs, specs
 
 
 @law(15)
-@given(spec=pairs(16))
-def test_a_plan_is_the_same_each_time(server16: Cluster, spec: tuple[Spec, Spec]) -> None:
+@given(spec=pairs(MAJOR))
+def test_a_plan_is_the_same_each_time(server: Cluster, spec: tuple[Spec, Spec]) -> None:
     before, after = map(load, spec)
-    clean(server16)
-    make(before, server16)
-    one, other = planned(after, server16), planned(after, server16)
+    clean(server)
+    make(before, server)
+    one, other = planned(after, server), planned(after, server)
     assert said(one) == said(other)
     assert list(map(as_data, one.changes)) == list(map(as_data, other.changes))
 
 
-CLOSED = Spec.model_validate({"postgres": 16, "databases": {"a": {"allow_connections": False}}})
+CLOSED = Spec.model_validate({"postgres": MAJOR, "databases": {"a": {"allow_connections": False}}})
 OPENED = Spec.model_validate(
-    {"postgres": 16, "databases": {"a": {"allow_connections": True, "schemas": {"s": {}}}}}
+    {"postgres": MAJOR, "databases": {"a": {"allow_connections": True, "schemas": {"s": {}}}}}
 )
 
 
 @law(3)
-@given(spec=pairs(16))
+@given(spec=pairs(MAJOR))
 @example(spec=(CLOSED, OPENED))
 def test_a_plan_is_the_same_in_each_process(
-    server16: Cluster, tmp_path_factory: pytest.TempPathFactory, spec: tuple[Spec, Spec]
+    server: Cluster, tmp_path_factory: pytest.TempPathFactory, spec: tuple[Spec, Spec]
 ) -> None:
     """`apply --plan` compares what one process planned with what another plans: no set may give its own order."""
     before, after = spec
-    clean(server16)
-    make(load(before), server16)
+    clean(server)
+    make(load(before), server)
     file = tmp_path_factory.mktemp("plan") / "law.yaml"
     file.write_text(render(after), encoding="utf-8")
-    digests = {planned_by_a_process(file, server16, seed) for seed in ("0", "1", "2")}
+    digests = {planned_by_a_process(file, server, seed) for seed in ("0", "1", "2")}
     assert len(digests) == 1
 
 
@@ -81,8 +81,8 @@ def what_is_broken_is_named(server: Cluster, spec: Spec, data: st.DataObject) ->
 
 
 @law(25)
-@given(spec=specs(16), data=st.data())
+@given(spec=specs(MAJOR), data=st.data())
 def test_what_is_broken_by_hand_is_named_and_nothing_else(
-    server16: Cluster, spec: Spec, data: st.DataObject
+    server: Cluster, spec: Spec, data: st.DataObject
 ) -> None:
-    what_is_broken_is_named(server16, spec, data)
+    what_is_broken_is_named(server, spec, data)
