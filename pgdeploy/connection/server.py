@@ -100,6 +100,10 @@ class Server:
         self._version = connection.info.server_version
         return connection
 
+    def by_tcp(self, host: str, port: str) -> Server:
+        """The same, but by TCP: as clients on the server's own machine come."""
+        return _ByTcp(self, host, port)
+
     def inapplicable(self, kind: str, name: str, desired: str) -> str | None:
         """Why this kind of server cannot have what the spec says, or None when it can."""
         return None
@@ -114,3 +118,15 @@ class Server:
 
     def close(self) -> None:
         """Release what `open` and the constructor took."""
+
+
+class _ByTcp(Server):
+    """A server by another address than its own way's."""
+
+    def __init__(self, server: Server, host: str, port: str) -> None:
+        self._server = server
+        self._to: dict[str, object] = {"host": host, "hostaddr": "", "port": port, "sslmode": "prefer"}
+        self.address = f"{host}:{port}"
+
+    def _way_in(self, user: str | None, application_name: str) -> dict[str, object]:
+        return {**self._server._way_in(user, application_name), **self._to}

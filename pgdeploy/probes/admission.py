@@ -67,16 +67,21 @@ def methods(rules: Iterable[tuple[Match, str]], login: Login, groups: Collection
     return tuple(dict.fromkeys([*found, NO_RULE]))
 
 
-def other_ways(rules: Iterable[tuple[Match, str]], login: Login, groups: Collection[str]) -> tuple[str, ...]:
-    """Rules that may let the role into this database by another way than this login's, as pg_hba.conf has them."""
+def other_ways(
+    rules: Iterable[tuple[Match, str]], logins: Collection[Login], groups: Collection[str]
+) -> tuple[str, ...]:
+    """Rules that may let a role into a database by another way than these logins of it, as pg_hba.conf has them."""
     return tuple(
         match.text
         for match, method in rules
-        if method != "reject"
-        and _database(match, login, groups) is not False
-        and _user(match, login, groups) is not False
-        and False in (_type(match, login), _address(match, login))
+        if method != "reject" and all(_is_elsewhere(match, login, groups) for login in logins)
     )
+
+
+def _is_elsewhere(match: Match, login: Login, groups: Collection[str]) -> bool:
+    """Whether a rule is about this login but for the way by which it comes."""
+    names = (_database(match, login, groups), _user(match, login, groups))
+    return False not in names and False in (_type(match, login), _address(match, login))
 
 
 def matches(match: Match, login: Login, groups: Collection[str]) -> bool | None:

@@ -29,9 +29,15 @@ class Attempt:
 
 
 def attempt(
-    server: Server, role: str, password: Secret, database: str | None, seconds: float = PATIENCE
+    server: Server,
+    role: str,
+    password: Secret,
+    database: str | None,
+    seconds: float = PATIENCE,
+    *,
+    known: Server | None = None,
 ) -> Attempt:
-    """Try once.
+    """Try once. `known` is the server by the way that must work; without it, this one.
 
     Raises:
         Unreadable: the server cannot be reached at all, or the login does not end: no failed login.
@@ -51,7 +57,7 @@ def attempt(
         pgconn = _pgconn(error)
         asked = pgconn is not None and pgconn.used_password
         if not asked:
-            _require_reachable(server)
+            _require_reachable(known or server)
         return Attempt(False, asked, _words(error, pgconn))
 
 

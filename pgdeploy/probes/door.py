@@ -8,6 +8,7 @@ wrong password in the name of one role shows for all of them that the method ref
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +19,7 @@ from pgdeploy.facts import Facts
 from pgdeploy.probes.attempt import Attempt, attempt
 from pgdeploy.probes.budget import budget
 from pgdeploy.probes.lockout import may_connect
+from pgdeploy.probes.network import Network, network
 from pgdeploy.probes.session import server_of
 from pgdeploy.probes.way_in import PASSWORD, TRUST, method, untried
 from pgdeploy.secret import Secret, SecretRef, is_verifier
@@ -27,6 +29,14 @@ if TYPE_CHECKING:
 
 TRIED = 3
 """Databases to look at until pg_hba.conf lets us show a password."""
+
+
+class Tried(NamedTuple):
+    """A login by TCP: to which database, by which way, and how it was met."""
+
+    database: str
+    network: Network
+    attempt: Attempt
 
 
 class Wrong(NamedTuple):
@@ -55,14 +65,17 @@ class Door:
         Raises:
             Inapplicable: there is no database to connect to, or nothing may be tried.
         """
-        known = facts.once(may_connect).get(self.role, [])
-        there = [place for place in self.places if place in known][:TRIED]
+        there = self._there(facts)
         if not there:
             raise Inapplicable(
                 f"{name(self.role)} may connect to none of {', '.join(map(name, self.places))}"
             )
         found = [(place, method(facts, self.role, place)) for place in there]
         return next((one for one in found if one[1] in PASSWORD), found[0])
+
+    def _there(self, facts: Facts) -> list[str]:
+        known = facts.once(may_connect).get(self.role, [])
+        return [place for place in self.places if place in known][:TRIED]
 
     def right(self, facts: Facts) -> tuple[str, Attempt]:
         """Where the secret was shown, and how it was met.
@@ -83,6 +96,18 @@ class Door:
             reason = right.words or "it is let in without one"
             raise Inapplicable(f"{name(self.role)} is not asked for a password here: {reason}")
         return database, right
+
+    def by_tcp(self, facts: Facts) -> Tried | None:
+        """How the secret was met by TCP, where we come by the socket; None where nobody asked for it there."""
+        reached = facts.once(network)
+        if reached is None or is_verifier(self.password.read()):
+            return None
+        for place in self._there(facts):
+            with suppress(Inapplicable):
+                if method(facts, self.role, place, reached.way) in PASSWORD:
+                    tried = facts.once(_by_tcp, self, reached, place)
+                    return Tried(place, reached, tried) if tried.asked else None
+        return None
 
     def wrong(self, facts: Facts) -> Wrong:
         """How a wrong password was met: this role's, or another's on whom the same method decides.
@@ -124,6 +149,12 @@ def _wrong(facts: Facts, door: Door, database: str) -> Wrong:
 def _right(facts: Facts, door: Door, database: str) -> Attempt:
     with facts.once(budget).turn() as seconds:
         return attempt(server_of(facts), door.role, door.password.read(), database, seconds)
+
+
+def _by_tcp(facts: Facts, door: Door, reached: Network, database: str) -> Attempt:
+    with facts.once(budget).turn() as seconds:
+        password = door.password.read()
+        return attempt(reached.server, door.role, password, database, seconds, known=server_of(facts))
 
 
 def doors(spec: Spec) -> Mapping[str, Door]:

@@ -11,7 +11,7 @@ from pgdeploy.facts import Facts
 from pgdeploy.probes import admission
 from pgdeploy.probes.admission import Undecided, deciding
 from pgdeploy.probes.attempt import Attempt
-from pgdeploy.probes.door import Door, doors
+from pgdeploy.probes.door import Door, Tried, doors
 from pgdeploy.probes.lockout import Room, as_asked, lockouts, rooms
 from pgdeploy.probes.session import server_of, session, sql
 from pgdeploy.probes.way_in import TRUST, untried, way
@@ -48,6 +48,27 @@ class Login(Resource):
         if reasons := list(lockouts(facts, self.door.role, self.rooms)):
             desired = f"logs in with the secret in {self.door.password.describe()}"
             return Outcome(False, desired, f"locked out: {listing(reasons)}")
+        try:
+            ours = self._by_our_way(facts)
+        except Inapplicable:
+            if _is_past(self.spec.valid_until) or (tcp := self.door.by_tcp(facts)) is None:
+                raise
+            return self._met(tcp, facts)
+        if not ours.conforms or _is_past(self.spec.valid_until):
+            return ours
+        tcp = self.door.by_tcp(facts)
+        return ours if tcp is None else self._met(tcp, facts)
+
+    def _met(self, tcp: Tried, facts: Facts) -> Outcome:
+        """How it was met by TCP; the way of applications counts, when it was tried."""
+        role, where = self.door.role, f"{name(tcp.database)} by TCP ({tcp.network.server.address})"
+        if not tcp.attempt.entered and _full(facts, role, tcp.database):
+            raise Inapplicable(f"no connection is free: {tcp.attempt.words}")
+        desired = f"logs in to {where} with the secret in {self.door.password.describe()}"
+        note = untried(facts, role, tcp.database, [tcp.network.way]) if tcp.attempt.entered else ""
+        return Outcome(tcp.attempt.entered, desired, _text(tcp.attempt), note=note)
+
+    def _by_our_way(self, facts: Facts) -> Outcome:
         database, right = self.door.right(facts)
         if self.spec.has_ended:  # and the server's end of it is not
             desired = f"refused: its password ended on {self.spec.valid_until}"

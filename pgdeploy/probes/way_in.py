@@ -45,13 +45,13 @@ def way(facts: Facts) -> Way:
         return Way(*connection.execute(sql("way_in")).fetchone())  # type: ignore[misc]
 
 
-def method(facts: Facts, role: str, database: str) -> str:
-    """The method by which the server decides on a login of ours.
+def method(facts: Facts, role: str, database: str, here: Way | None = None) -> str:
+    """The method by which the server decides on a login of ours, or on one by another way.
 
     Raises:
         Inapplicable: nothing may be tried, because that is not known, or because somebody else decides.
     """
-    here = facts.once(way)
+    here = here or facts.once(way)
     groups = all_groups(facts.once(_direct), role)
     # libpq tries again in plain text where TLS is refused
     ways = (True, False) if here.tls else (False,)
@@ -69,15 +69,14 @@ def method(facts: Facts, role: str, database: str) -> str:
     return found[0][0]
 
 
-def untried(facts: Facts, role: str, database: str) -> str:
-    """By which rules else the role may come in, where we cannot show that it does; empty where there are none.
+def untried(facts: Facts, role: str, database: str, tried: Sequence[Way] = ()) -> str:
+    """By which rules else the role may come in than by our way and those tried; empty where there are none.
 
     Raises:
         Inapplicable: the rules are not known.
     """
-    here = facts.once(way)
-    login = Login(role, database, here.client, here.tls)
-    rules = other_ways(facts.once(loaded_rules), login, all_groups(facts.once(_direct), role))
+    logins = [Login(role, database, one.client, one.tls) for one in (facts.once(way), *tried)]
+    rules = other_ways(facts.once(loaded_rules), logins, all_groups(facts.once(_direct), role))
     if not rules:
         return ""
     count = f"{len(rules)} rule{'s' if len(rules) > 1 else ''} of pg_hba.conf"
