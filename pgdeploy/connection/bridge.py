@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdeploy.connection.libpq import environment_of_children, isolated, take_environment
-from pgdeploy.connection.server import MAINTENANCE, Server
+from pgdeploy.connection.server import MACHINE, MAINTENANCE, ByTcp, Server
 from pgdeploy.errors import TargetError
 from pgdeploy.signals import finishing
 
@@ -30,14 +30,20 @@ OS_USER = "postgres"
 CONNECT_TIMEOUT = 10
 """Seconds until a host that does not answer is given up."""
 
-# Runs on the host: from our side of the session to the server's socket and back, until either ends.
-_BRIDGE = """
+# Runs on the host: from our side of the session to the server's socket (or its address, to which we come from that
+# very address, so that it is known by which rule the server decides) and back, until either ends.
+_BRIDGE = f"""
 import os, select, socket, sys
-s = socket.socket(socket.AF_UNIX)
+a = sys.argv[1:]
 try:
-    s.connect(sys.argv[1])
+    if len(a) == 1:
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(a[0])
+    else:
+        s = socket.create_connection((a[0], int(a[1])), {CONNECT_TIMEOUT}, (a[0], 0))
+        s.settimeout(None)
 except OSError as e:
-    sys.exit("no PostgreSQL at " + sys.argv[1] + ": " + e.strerror)
+    sys.exit("no PostgreSQL at " + ":".join(a) + ": " + (e.strerror or str(e)))
 while True:
     for r in select.select([0, s], [], [])[0]:
         d = os.read(0, 65536) if r == 0 else s.recv(65536)
@@ -57,12 +63,14 @@ _NOISE = ("ControlSocket ", "mux_client_", "Warning: Permanently added", "Shared
 class BridgeServer(Server):
     """A server behind a command that `_command` gives; subclasses say which.
 
-    `address` is what messages call it.
+    `address` is what messages call it; `place` is the server's socket there, or an address of that host and a port.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *place: str) -> None:
         take_environment()
         self.address = address
+        self._bridge = ["python3", "-c", _BRIDGE, *place]
+        self._by_tcp: list[BridgeServer] = []
         self._folder = Path(tempfile.mkdtemp(prefix="pgdeploy-bridge-"))
         self._said = self._folder / "stderr"
         self._listener = socket.socket(socket.AF_UNIX)
@@ -72,8 +80,8 @@ class BridgeServer(Server):
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
-    def _command(self) -> Sequence[str]:
-        """What bridges one connection between its stdin and stdout and the server's socket."""
+    def _command(self, there: Sequence[str]) -> Sequence[str]:
+        """What runs the command `there`, on the host as OS_USER, with its own stdin and stdout."""
         raise NotImplementedError
 
     def _prepare(self) -> None:
@@ -102,7 +110,22 @@ class BridgeServer(Server):
                 f"{self.address}: {said}" if (said := self._last_word()) else str(error)
             ) from error
 
+    def machine(self) -> str:
+        self._prepare()
+        command = self._command(["cat", *MACHINE])
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, env=environment_of_children(), check=False
+        )
+        return done.stdout.decode(errors="replace")
+
+    def by_tcp(self, host: str, port: str) -> ByTcp:
+        there = _ByTcpThere(self, host, port)
+        self._by_tcp.append(there)
+        return ByTcp(there, host, can_tls=False)  # libpq speaks TLS on no Unix socket
+
     def close(self) -> None:
+        for there in self._by_tcp:
+            there.close()
         with finishing():
             # close alone leaves the thread in accept(), on a number that the next listener may get
             with contextlib.suppress(OSError):
@@ -124,7 +147,7 @@ class BridgeServer(Server):
                     environment = environment_of_children()
                     self._sessions.append(
                         subprocess.Popen(
-                            self._command(), stdin=end, stdout=end, stderr=errors, env=environment
+                            self._command(self._bridge), stdin=end, stdout=end, stderr=errors, env=environment
                         )
                     )
 
@@ -136,14 +159,23 @@ class BridgeServer(Server):
         return ""
 
 
-def bridge(socket_path: str) -> list[str]:
-    """The bridge as a command on the host, to be run as OS_USER."""
-    return ["python3", "-c", _BRIDGE, socket_path]
+class _ByTcpThere(BridgeServer):
+    """A server as clients on its own host come to it by TCP."""
+
+    def __init__(self, server: BridgeServer, host: str, port: str) -> None:
+        self._server = server
+        super().__init__(f"{host}:{port} of {server.address}", host, port)
+
+    def _prepare(self) -> None:
+        self._server._prepare()
+
+    def _command(self, there: Sequence[str]) -> Sequence[str]:
+        return self._server._command(there)
 
 
-def bridge_over_shell(socket_path: str) -> str:
-    """The same for a shell of any user that may become OS_USER."""
-    command = shlex.join(bridge(socket_path))
+def as_os_user(there: Sequence[str]) -> str:
+    """A command of OS_USER for a shell of any user that may become OS_USER."""
+    command = shlex.join(there)
     return (
         f'if [ "$(id -un)" = {OS_USER} ]; then exec {command}; '
         f'elif [ "$(id -u)" = 0 ]; then exec runuser -u {OS_USER} -- {command}; '

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pgdeploy.connection.bridge import OS_USER, BridgeServer, bridge
+from pgdeploy.connection.bridge import OS_USER, BridgeServer
 from pgdeploy.connection.host import Host
 
 
@@ -14,13 +14,13 @@ class ContainerServer(BridgeServer):
     kind = "container"
 
     def __init__(self, name: str, socket_path: str, closing: Callable[[], None] = lambda: None) -> None:
-        self._bridge = ["docker", "exec", "-i", "-u", OS_USER, name, *bridge(socket_path)]
+        self._exec = ["docker", "exec", "-i", "-u", OS_USER, name]
         self._closing = closing
         self.host = Host.in_container(name)
-        super().__init__(f"container {name}")
+        super().__init__(f"container {name}", socket_path)
 
-    def _command(self) -> Sequence[str]:
-        return self._bridge
+    def _command(self, there: Sequence[str]) -> Sequence[str]:
+        return [*self._exec, *there]
 
     def close(self) -> None:
         super().close()

@@ -6,6 +6,9 @@ container) differ only in how a connection opens and in what is allowed beside S
 
 from __future__ import annotations
 
+import socket
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdeploy.errors import TargetError
@@ -36,8 +39,20 @@ def seconds(text: str) -> float:
     raise ValueError(f"read {str(text)!r}; allowed: a number of seconds from 0.1 to {LONGEST}")
 
 
+MACHINE = "/proc/sys/kernel/random/boot_id", "/proc/net/tcp", "/proc/net/tcp6"
+"""Files of the kernel (Linux): which boot of which machine this is, and which sockets of its network are in use."""
+
 MAINTENANCE = "postgres"
 """The database for work on the whole server. One name for everybody, as advisory locks are per database."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByTcp:
+    """A server by TCP: `client` is the address from which it sees us come."""
+
+    server: Server
+    client: str
+    can_tls: bool = True
 
 
 class Server:
@@ -100,9 +115,15 @@ class Server:
         self._version = connection.info.server_version
         return connection
 
-    def by_tcp(self, host: str, port: str) -> Server:
-        """The same, but by TCP: as clients on the server's own machine come."""
-        return _ByTcp(self, host, port)
+    def machine(self) -> str:
+        """The files MACHINE of where `by_tcp` comes from, one after the other; those that are missing are left out."""
+        there = [Path(file) for file in MACHINE]
+        return "".join(file.read_text(encoding="ascii") for file in there if file.exists())
+
+    def by_tcp(self, host: str, port: str) -> ByTcp | None:
+        """The same server, by TCP to one of its addresses; None where no way leads there."""
+        client = _source(host, int(port))
+        return ByTcp(_ByTcp(self, host, port), client) if client is not None else None
 
     def inapplicable(self, kind: str, name: str, desired: str) -> str | None:
         """Why this kind of server cannot have what the spec says, or None when it can."""
@@ -118,6 +139,17 @@ class Server:
 
     def close(self) -> None:
         """Release what `open` and the constructor took."""
+
+
+def _source(host: str, port: int) -> str | None:
+    """The address from which we come to it; nothing is sent."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as asked:
+            asked.connect((host, port))
+            return str(asked.getsockname()[0])
+    except OSError:
+        return None
 
 
 class _ByTcp(Server):

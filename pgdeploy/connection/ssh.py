@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pgdeploy.connection.bridge import OS_USER, BridgeServer, bridge_over_shell
+from pgdeploy.connection.bridge import OS_USER, BridgeServer, as_os_user
 from pgdeploy.connection.host import Host
 from pgdeploy.connection.login import Login, ssh_options
 
@@ -22,15 +22,14 @@ class SshServer(BridgeServer):
 
     def __init__(self, host: str, options: Sequence[str], socket_path: str) -> None:
         self._login = Login(host, options)
-        self._remote = bridge_over_shell(socket_path)
         self.host = Host.over_ssh(self._login)
-        super().__init__(self._login.address)
+        super().__init__(self._login.address, socket_path)
 
     def _prepare(self) -> None:
         self._login.open()
 
-    def _command(self) -> Sequence[str]:
-        return self._login.command(self._remote)
+    def _command(self, there: Sequence[str]) -> Sequence[str]:
+        return self._login.command(as_os_user(there))
 
     def close(self) -> None:
         super().close()

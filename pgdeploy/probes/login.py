@@ -51,10 +51,10 @@ class Login(Resource):
         try:
             ours = self._by_our_way(facts)
         except Inapplicable:
-            if _is_past(self.spec.valid_until) or (tcp := self.door.by_tcp(facts)) is None:
+            if self.spec.has_ended or (tcp := self.door.by_tcp(facts)) is None:
                 raise
             return self._met(tcp, facts)
-        if not ours.conforms or _is_past(self.spec.valid_until):
+        if not ours.conforms or self.spec.has_ended:
             return ours
         tcp = self.door.by_tcp(facts)
         return ours if tcp is None else self._met(tcp, facts)

@@ -1,19 +1,18 @@
-"""The way of applications: by TCP, where we ourselves come by the socket of a server on this machine.
+"""The way of applications: by TCP, where we ourselves come by the server's socket.
 
-A socket may be forwarded or mounted, and then this machine's ports are another server's. So nothing is tried before it
-is shown that the server is a process of this machine.
+A socket may be forwarded or mounted, and then the ports of the machine at its end are another server's. So nothing is
+tried before it is shown that the server listens in the very network from which we would come.
 """
 
 from __future__ import annotations
 
-import os
-import socket
-import struct
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from pgdeploy.check import Inapplicable
-from pgdeploy.errors import Unreadable
+from pgdeploy.connection.server import MACHINE
+from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.probes.session import server_of, session, sql
 from pgdeploy.probes.way_in import Way, way
 from pgdeploy.resources.setting import settings
@@ -25,7 +24,9 @@ if TYPE_CHECKING:
     from pgdeploy.facts import Facts
 
 _ANY: Mapping[str, str] = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "localhost": "127.0.0.1", "::": "::1"}  # noqa: S104
-"""Where we find a server that listens there."""
+"""Where clients on its own machine find a server that listens there."""
+_LISTENS = "0A"
+"""The kernel's word for a socket that waits for connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,48 +38,52 @@ class Network:
 
 
 def network(facts: Facts) -> Network | None:
-    """None where we come by TCP ourselves, the server listens nowhere, or it is not known to be here."""
-    address = _address(facts)
-    if facts.once(way).client is not None or address is None or not facts.once(_is_here):
+    """None where we come by TCP ourselves, it is not known where the server listens, or that is not where we can go."""
+    known, host = facts.once(settings), _host(facts)
+    if facts.once(way).client is not None or host is None or not _is_there(facts):
         return None
-    known = facts.once(settings)
+    found = server_of(facts).by_tcp(host, known["port"].setting)
     tls = "ssl" in known and known["ssl"].setting == "on"
-    port = known["port"].setting
-    client = _source(address, int(port))
-    return Network(server_of(facts).by_tcp(address, port), Way(client, tls)) if client is not None else None
+    return Network(found.server, Way(found.client, tls and found.can_tls)) if found is not None else None
 
 
-def _address(facts: Facts) -> str | None:
+def _host(facts: Facts) -> str | None:
+    """The first address at which the server listens; None where that is a name, or there is none."""
     known = facts.once(settings)
     if not {"listen_addresses", "port"} <= known.keys():
         return None
     first = known["listen_addresses"].setting.split(",")[0].strip()
-    return _ANY.get(first, first) or None
-
-
-def _source(address: str, port: int) -> str | None:
-    """The address from which we come to it; nothing is sent."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    host = _ANY.get(first, first)
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as asked:
-            asked.connect((address, port))
-            return str(asked.getsockname()[0])
-    except (OSError, OverflowError):
+        return str(ip_address(host))
+    except ValueError:
         return None
 
 
-def _is_here(facts: Facts) -> bool:
-    """Whether the process at the other end of our socket is the server, by the number that it knows itself by."""
+def _is_there(facts: Facts) -> bool:
+    """Whether the server's network is the one from which we would come to it."""
+    port = int(facts.once(settings)["port"].setting)
     try:
         with session(facts) as connection:
-            known = connection.execute(sql("postmaster")).fetchone()
-            return known is not None and known[0] == _peer(connection.fileno())
-    except (Unreadable, Inapplicable, OSError):
-        return False  # another system, or a login that may not read it
+            if connection.info.parameter_status("is_superuser") != "on":
+                return False  # and no error in the server's log
+            known = connection.execute(sql("machine"), [list(MACHINE)]).fetchone()
+        return known is not None and is_same(known[0] or "", server_of(facts).machine(), port)
+    except (Unreadable, Inapplicable, TargetError, OSError):
+        return False  # another system than Linux, or no way to look
 
 
-def _peer(descriptor: int) -> int:
-    """Who listens at the other end of a socket."""
-    with socket.socket(fileno=os.dup(descriptor)) as ours:
-        pid, _, _ = struct.unpack("3i", ours.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return int(pid)
+def is_same(one: str, other: str, port: int) -> bool:
+    """Whether two readings of MACHINE are of the same network: one boot of one machine, and a socket in common that
+    listens at this port. Containers on a machine have networks of their own.
+    """
+    boot = one.partition("\n")[0]
+    return (
+        boot != "" and other.startswith(f"{boot}\n") and bool(_listening(one, port) & _listening(other, port))
+    )
+
+
+def _listening(machine: str, port: int) -> set[str]:
+    """The numbers of the sockets that listen at a port, as the kernel counts them."""
+    rows = [line.split() for line in machine.splitlines()]
+    return {row[9] for row in rows if len(row) > 9 and row[3] == _LISTENS and row[1].endswith(f":{port:04X}")}

@@ -6,7 +6,7 @@ import os
 import pwd
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +15,6 @@ import pytest
 from psycopg.pq import Conninfo
 
 from pgdeploy.connection import libpq
-from pgdeploy.connection.bridge import BridgeServer, bridge
 from pgdeploy.connection.container import ContainerServer
 from pgdeploy.connection.dsn import DsnServer
 from pgdeploy.connection.embedded import Cluster
@@ -29,6 +28,7 @@ from pgdeploy.container.image import _bootstrap
 from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.secret import Secret
 from tests.conftest import FAST, programs
+from tests.connection.local_bridge import LocalBridge
 
 BESIDE_OPTIONS = (
     "PGSERVICEFILE",
@@ -45,20 +45,9 @@ VARIABLES = (
 )
 
 
-class Local(BridgeServer):
-    """A bridge without ssh or container: the command runs here."""
-
-    def __init__(self, socket_path: str) -> None:
-        self._path = socket_path
-        super().__init__("local bridge")
-
-    def _command(self) -> Sequence[str]:
-        return bridge(self._path)
-
-
 def _own_servers(server: Cluster) -> Iterator[Server]:
     yield server
-    yield Local(server.dsn.split()[0].removeprefix("host=") + "/.s.PGSQL.5432")
+    yield LocalBridge(server)
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +72,7 @@ def test_our_own_servers_take_nothing_from_the_environment(server16: Cluster, ho
         os.environ["PGSERVICE"] = os.environ["PGTZ"] = "hostile"
         with ThreadPoolExecutor(8) as pool:
             assert set(pool.map(_whoami, [server] * 8)) == {("postgres", "postgres")}
-        if isinstance(server, Local):
+        if isinstance(server, LocalBridge):
             server.close()
 
 
