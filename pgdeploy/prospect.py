@@ -72,6 +72,11 @@ class _Seer:
         self._spec = spec
         self._grants = [resource for resource in resources if isinstance(resource, grant.Grants)]
         self._facts = facts
+        self._databases = [one for one in resources if isinstance(one, Database)]
+        self._schemas: dict[str, list[schema.Schema]] = {}
+        for one in resources:
+            if isinstance(one, schema.Schema):
+                self._schemas.setdefault(one.database, []).append(one)
         known = facts.once(roles)
         absent = [role for role, body in spec.roles.items() if role not in known and body.state == "present"]
         # made-up oids, as names stand behind oids everywhere
@@ -171,10 +176,10 @@ class _Seer:
             yield _entry(ObjectKey("database", None, database), owner, grantee, words)
 
     def _moved_databases(self, facts: Facts) -> Facts:
-        """With the declared owners of databases that have others."""
+        """With the owners that databases get."""
         actual = facts.once(acl.owners, None)
         desired = {
-            ObjectKey("database", None, name): body.owner for name, body in self._spec.databases.items()
+            ObjectKey("database", None, one.database): one.owner_after(self._facts) for one in self._databases
         }
         moved = {key: owner for key, owner in desired.items() if owner and actual.get(key, owner) != owner}
         if not moved:
@@ -188,13 +193,11 @@ class _Seer:
     # -- schemas and what is in them ---------------------------------------------------------------
 
     def _with_schemas(self, database: str, rows: Rows) -> Rows:
-        desired: dict[str, str | None] = {}
-        for _, body in inherited(self._spec, database):
-            for name, one in body.schemas.items():
-                desired.setdefault(name, one.owner)
         facts = self._alone(database, rows)
-        if not desired or not _readable(rows):
+        schemas = self._schemas.get(database, [])
+        if not schemas or not _readable(rows):
             return rows
+        desired = {one.schema: one.owner_after(facts) for one in schemas}
         actual = facts.once(schema.owners, database)
         moved = {
             ObjectKey("schema", None, name): owner

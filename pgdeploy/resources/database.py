@@ -235,9 +235,9 @@ class Database(Resource):
                 needs=("createdb",),
             )
         else:
-            yield from self._alter(fields, facts)
             if cause := fields.get(exact.FIELD):
                 yield from self._usual_again(cause, facts)
+            yield from self._alter(fields, facts)
         yield from self._setting_changes(fields, facts)
 
     def _create(self, major: int) -> str:
@@ -295,18 +295,23 @@ class Database(Resource):
     def _usual_again(self, cause: str, facts: Facts) -> Iterator[Change]:
         """What makes attributes that the spec does not write PostgreSQL's defaults."""
         database, off, usual = ident(self.database), self._off(facts), self._usual
-        if options := " ".join(f"{_FLAGS[field]} {_word(usual[field])}" for field in _FLAGS if field in off):
-            text = f"ALTER DATABASE {database} WITH {options}"
-            yield Change(Stage.DATABASE, statements(text), (cause,), acts_as=self._owner(facts))
         if "owner" in off:
             owner = usual_owner(facts)
             text = f"ALTER DATABASE {database} OWNER TO {ident(owner)}"
             yield Change(Stage.DATABASE, statements(text), (cause,), acts_as=(owner, str(off["owner"])))
+        if options := " ".join(f"{_FLAGS[field]} {_word(usual[field])}" for field in _FLAGS if field in off):
+            text = f"ALTER DATABASE {database} WITH {options}"
+            yield Change(Stage.DATABASE, statements(text), (cause,), acts_as=self._owner(facts))
+
+    def owner_after(self, facts: Facts) -> str | None:
+        """Whom the plan makes its owner; None where it leaves that as it is."""
+        off = self.policy == "drift" and "owner" in self._off(facts)
+        return usual_owner(facts) if off else self.spec.owner
 
     def _owner(self, facts: Facts) -> tuple[str, ...]:
         """Who owns it by then: ALTER DATABASE is the owner's to do."""
         fact = facts.once(databases).get(self.database)
-        owner = self.spec.owner or (str(self._actual(facts, fact, "owner")) if fact else None)
+        owner = self.owner_after(facts) or (str(self._actual(facts, fact, "owner")) if fact else None)
         return (owner,) if owner else ()
 
     def _setting_changes(self, fields: Mapping[str, str], facts: Facts) -> Iterator[Change]:

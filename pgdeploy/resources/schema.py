@@ -101,6 +101,12 @@ class Schema(Resource):
         usual = {facts.about.user, "pg_database_owner", *facts.once(provider.provided), *self.keepers}
         return owner in usual or (known is not None and known.superuser)
 
+    def owner_after(self, facts: Facts) -> str | None:
+        """Whom the plan makes its owner; None where it leaves that as it is."""
+        actual = facts.once(owners, self.database).get(self.schema)
+        off = self.policy == "drift" and self.spec.owner is None and actual is not None
+        return usual_owner(facts) if off and not self._is_usual(actual or "", facts) else self.spec.owner
+
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         causes = tuple(drift.check.id for drift in drifts)
         if [drift.check.field for drift in drifts] == [exact.FIELD]:

@@ -115,8 +115,23 @@ def test_one_apply_is_enough_on_18(server18: Cluster, spec: Spec) -> None:
     one_apply_is_enough(server18, spec)
 
 
+def owner_left_out(*, of_database: bool) -> tuple[Spec, Spec]:
+    """Another spec names the owner no more: what it gives him anew, he had as the owner."""
+
+    def named(owner: str | None) -> Spec:
+        schemas = {"s": {} if of_database else {"owner": owner}}
+        grants = [{"grant": ["CREATE"], "on": on, "to": ["app"]} for on in ("database", {"schema": "s"})]
+        body = {"owner": owner if of_database else None, "schemas": schemas, "grants": grants}
+        roles: dict[str, dict[str, object]] = {"postgres": {"superuser": True}, "app": {}}
+        return Spec.model_validate({"postgres": MAJOR, "roles": roles, "databases": {"a": body}})
+
+    return named("app"), named(None)
+
+
 @law(25)
 @given(spec=pairs(MAJOR))
+@example(spec=owner_left_out(of_database=True))
+@example(spec=owner_left_out(of_database=False))
 def test_from_any_spec_to_any_other(server: Cluster, spec: tuple[Spec, Spec]) -> None:
     from_any_spec_to_any_other(server, spec)
 
