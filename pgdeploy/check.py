@@ -109,6 +109,10 @@ class Resource:
         """The absent parent without which the check means nothing; a parent has a check of its own."""
         return None
 
+    def roles_named(self, facts: Facts, check: Check) -> Sequence[str]:
+        """Roles without which no change of ours can remove what this check finds."""
+        return ()
+
     def inapplicable(self, facts: Facts, check: Check) -> str | None:
         """Why this kind of server cannot have it."""
         return None

@@ -17,6 +17,7 @@ from pgdeploy.facts import Facts
 from pgdeploy.foothold import held_back
 from pgdeploy.prospect import foresee
 from pgdeploy.resources.database import DatabaseSpec, databases, generation, inherited
+from pgdeploy.resources.external import missing
 from pgdeploy.resources.routine import MAKE_FIRST
 from pgdeploy.rights import Rights
 from pgdeploy.secret import Secret, slow_hash
@@ -129,6 +130,7 @@ def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
     """Compare everything and collect the changes in the order in which they can be made."""
     creating = {name: body for name, body in spec.databases.items() if name not in facts.once(databases)}
     prospect = foresee(spec, resources, facts)
+    lacking = missing(spec, facts)
     ordered: list[_Ordered] = []
     kept: dict[str, str] = {}
     drifts: list[Finding] = []
@@ -140,13 +142,14 @@ def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
         off = [finding for finding in findings if finding.verdict is Verdict.DRIFTS]
         drifts += off
         unreadable += [finding for finding in findings if finding.verdict is Verdict.UNREADABLE]
-        ours = held_back(resource, off, view) if off else {}
+        ours = dict(held_back(resource, off, view)) if off else {}
+        ours |= dict(_waiting(off, lacking, view)) if lacking else {}
         kept |= ours
         off = [finding for finding in off if finding.check.id not in ours]
         changes = resource.changes(off, view) if off else ()
         ordered += [(_order(spec, resource, change), change) for change in changes]
     ordered.sort(key=lambda pair: (pair[0], pair[1].stage, pair[1].rank))
-    possible, refused = _possible(ordered, Rights(prospect.staying))
+    possible, refused = _possible(ordered, Rights(prospect.staying), lacking)
     refused |= kept
     waves: dict[tuple[int, int, int], list[Change]] = {}
     for wave, change in possible:
@@ -203,12 +206,25 @@ def _opened(
     }
 
 
-def _possible(ordered: Iterable[_Ordered], rights: Rights) -> tuple[list[_Ordered], dict[str, str]]:
+def _waiting(
+    drifts: Iterable[Finding], lacking: Mapping[str, str], facts: Facts
+) -> Iterator[tuple[str, str]]:
+    """Of these drifts those that name a role which others must make first, and why they stay."""
+    for drift in drifts:
+        named = drift.check.resource.roles_named(facts, drift.check)
+        if not drift.stuck and (why := next((lacking[role] for role in named if role in lacking), "")):
+            yield drift.check.id, why
+
+
+def _possible(
+    ordered: Iterable[_Ordered], rights: Rights, lacking: Mapping[str, str]
+) -> tuple[list[_Ordered], dict[str, str]]:
     """The changes that this user may make, and why not for the causes of the others."""
     possible: list[_Ordered] = []
     refused: dict[str, str] = {}
     for wave, change in ordered:
-        adapted = rights.adapt(change)
+        waiting = next((lacking[role] for role in change.acts_as if role in lacking), None)
+        adapted = waiting or rights.adapt(change)
         if isinstance(adapted, str):
             refused.update(dict.fromkeys(change.causes, adapted))
         else:

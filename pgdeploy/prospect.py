@@ -78,7 +78,8 @@ class _Seer:
             if isinstance(one, schema.Schema):
                 self._schemas.setdefault(one.database, []).append(one)
         known = facts.once(roles)
-        absent = [role for role, body in spec.roles.items() if role not in known and body.state == "present"]
+        # those that others keep are counted as made, too: what names one waits for it
+        absent = [role for role, body in spec.roles.items() if role not in known and body.state != "absent"]
         # made-up oids, as names stand behind oids everywhere
         self._absent = [_role(-2 - index, role) for index, role in enumerate(absent)]
         self._oids = {role.name: role.oid for role in (*known.values(), *self._absent)}

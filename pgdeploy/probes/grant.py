@@ -23,6 +23,7 @@ from pgdeploy.probes.session import session
 from pgdeploy.probes.thing import Things, column_of, read_things
 from pgdeploy.resources import database, schema
 from pgdeploy.resources.acl import ObjectKey, shown, table_of
+from pgdeploy.resources.external import externals
 from pgdeploy.resources.grant import Line, lines_of
 from pgdeploy.resources.role import absent, names_by_oid, roles
 
@@ -38,6 +39,8 @@ class GrantProbes(Resource):
     database: str | None
     lines: tuple[Line, ...]
     allowance: Allowance
+    external: frozenset[str] = frozenset()
+    """Roles that others keep: what they have by their memberships, the spec does not know."""
 
     def checks(self) -> Iterator[Check]:
         for line in self.lines:
@@ -82,6 +85,10 @@ class GrantProbes(Resource):
             return f"PostgreSQL {facts.about.major} has no {', '.join(line.spec.words)} on a {line.kind}"
         return None
 
+    def is_open(self, role: str) -> bool:
+        """Whether it may have privileges by a role that others keep, itself or one whose privileges it has."""
+        return not self.external.isdisjoint(self.allowance.inherits.get(role, frozenset({role})))
+
     # -- compare -----------------------------------------------------------------------------------
 
     def _compare_works(self, facts: Facts, line: Line) -> Outcome:
@@ -109,6 +116,9 @@ class GrantProbes(Resource):
         known = facts.once(roles)
         superusers = [role for role in line.spec.roles if role != PUBLIC and known[role].superuser]
         said = f"{listing(map(name, superusers))}: a superuser is refused nothing" if superusers else ""
+        if line.spec.to and (others := [role for role in line.spec.roles if self.is_open(role)]):
+            theirs = f"{listing(map(name, others))}: what else an external role gives is not in the spec"
+            said = "; ".join(filter(None, [said, theirs]))
         if not questions:
             raise Inapplicable(
                 said or "all of it is theirs by another line, a membership, PUBLIC or ownership"
@@ -184,6 +194,8 @@ def _limits(facts: Facts, probes: GrantProbes, line: Line) -> list[Question]:
     """What must be refused: all that a revoke names, and beside a grant all that nothing gives."""
     major, known = facts.about.major, facts.once(roles)
     limited = [role for role in line.spec.roles if role == PUBLIC or not known[role].superuser]
+    if line.spec.to:
+        limited = [role for role in limited if not probes.is_open(role)]
     found: list[Question] = []
     for key, owner in _around(facts, probes, line):
         for role in limited:
@@ -208,4 +220,4 @@ def probes(spec: Spec) -> Iterator[Resource]:
     for target in (None, *spec.databases):
         server = (Line(None, line, ("grants", index)) for index, line in enumerate(spec.grants))
         lines = tuple(server if target is None else lines_of(spec, target))
-        yield GrantProbes(target, lines, allowance(spec, target, lines))
+        yield GrantProbes(target, lines, allowance(spec, target, lines), externals(spec))

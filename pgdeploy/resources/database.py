@@ -155,6 +155,9 @@ class Database(Resource):
 
     # -- compare -----------------------------------------------------------------------------------
 
+    def roles_named(self, facts: Facts, check: Check) -> Sequence[str]:
+        return (self.spec.owner,) if self.spec.owner and check.field in ("exists", "owner") else ()
+
     def _compare_exists(self, facts: Facts) -> Outcome:
         there = self.database in facts.once(databases)
         return Outcome(there, "present", "present" if there else "absent")

@@ -205,6 +205,10 @@ class DefaultPrivileges(Resource):
                 return missing
         return schema.absent(self.database, line.spec.in_schema, facts) if line.spec.in_schema else None
 
+    def roles_named(self, facts: Facts, check: Check) -> Sequence[str]:
+        line = facts.once(_by_address, self).get(check.address)
+        return (*line.spec.for_, *line.spec.roles) if line is not None else ()
+
     # -- compare -----------------------------------------------------------------------------------
 
     def _off(self, facts: Facts, line: Line) -> Iterator[tuple[Scope, str, frozenset[str]]]:

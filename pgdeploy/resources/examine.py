@@ -164,6 +164,18 @@ def _roles(spec: Spec) -> Iterator[Problem]:
             except ValueProblem as error:
                 yield Problem((*keys, "valid_until"), f"valid_until: {error}")
         yield from _absent_role(spec, body, keys)
+        yield from _external_role(body, keys)
+
+
+def _external_role(body: RoleSpec, keys: Keys) -> Iterator[Problem]:
+    """What pgdeploy would have to change is no part of it; memberships are compared, and others change them."""
+    written = sorted(body.model_fields_set - {"state", "member_of"})
+    if body.state == "external" and written:
+        message = (
+            f"{written[0]}: an external role is somebody else's, and pgdeploy changes nothing of it; allowed: "
+            "`member_of:`, which is compared only"
+        )
+        yield Problem((*keys, written[0]), message)
 
 
 def _absent_role(spec: Spec, body: RoleSpec, keys: Keys) -> Iterator[Problem]:
@@ -171,7 +183,7 @@ def _absent_role(spec: Spec, body: RoleSpec, keys: Keys) -> Iterator[Problem]:
     written = sorted(body.model_fields_set - {"state", "reassign_owned_to"})
     if body.state == "absent" and written:
         yield Problem((*keys, written[0]), f"{written[0]}: an absent role has nothing else")
-    if body.reassign_owned_to is not None:
+    if body.reassign_owned_to is not None and body.state != "external":
         if body.state != "absent":
             yield Problem(heir, "reassign_owned_to belongs to `state: absent`")
         yield from _role(spec, body.reassign_owned_to, heir)

@@ -228,6 +228,10 @@ class Grants(Resource):
             return schema.absent(self.database, line.spec.on.schema_, facts)
         return None
 
+    def roles_named(self, facts: Facts, check: Check) -> Sequence[str]:
+        line = facts.once(_by_keys, self).get((check.address, check.field))
+        return line.spec.roles if line is not None else ()
+
     @property
     def sources(self) -> tuple[str | None, ...]:
         """Where the ACLs stand that this resource speaks of: in its database, and in what all databases share."""

@@ -70,7 +70,11 @@ class Membership(Resource):
     grantor_may: bool = True
     """Whether the spec gives the grantor ADMIN OPTION."""
     made_here: bool = True
-    """Whether the role is declared, or PostgreSQL's own; else somebody else keeps it, and it must be there."""
+    """Whether this spec makes the role, or PostgreSQL does; else somebody else keeps it, and it must be there."""
+    declared: bool = True
+    """Whether the role has a check of its own that says whether it exists."""
+    external: bool = False
+    """Whether the member is somebody else's: who keeps it joins it to others."""
     inherits: bool = True
     """Whether the spec lets the member inherit: what a GRANT without the option would give it."""
 
@@ -94,7 +98,7 @@ class Membership(Resource):
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         missing = absent(self.member, facts)
-        if missing is None and (self.made_here or check.field != "granted"):
+        if missing is None and (self.declared or check.field != "granted"):
             missing = absent(self.spec.role, facts)
         if missing is None and check.field != "granted" and not self._rows(facts):
             return "the membership does not exist"
@@ -152,6 +156,8 @@ class Membership(Resource):
 
     def _stuck(self, facts: Facts) -> str:
         """From 16 even a superuser needs ADMIN OPTION to stand as grantor, unless initdb made it."""
+        if self.external:
+            return f"{name(self.member)} is `state: external`: who keeps it changes its memberships"
         if not self.made_here and (missing := absent(self.spec.role, facts)):
             return f"{missing}, and this spec does not make it"
         grantor = self.spec.grantor
@@ -286,6 +292,8 @@ class UndeclaredMemberships(Resource):
     """What the whole spec says, by role and member."""
     members_known: frozenset[str]
     """Roles that the spec declares: their extra memberships are found under their own name."""
+    external: frozenset[str] = frozenset()
+    """Roles that others keep: who they are members of is not ours to say."""
 
     @property
     def address(self) -> str:
@@ -298,6 +306,9 @@ class UndeclaredMemberships(Resource):
         return absent(self.role, facts)
 
     def found(self, facts: Facts) -> list[Joined]:
+        return [row for row in self._extra(facts) if row.member not in self.external]
+
+    def _extra(self, facts: Facts) -> list[Joined]:
         return [row for row in facts.once(_touching).get(self.role, ()) if self._is_extra(row, facts)]
 
     def _is_extra(self, row: Joined, facts: Facts) -> bool:
@@ -310,9 +321,10 @@ class UndeclaredMemberships(Resource):
         return not (row.member == facts.about.user and _creators_own(row, facts))
 
     def _compare(self, facts: Facts) -> Outcome:
-        extra = self.found(facts)
-        actual = listing(f"{name(row.member)} in {name(row.role)}" for row in extra)
-        return Outcome(not extra, "no memberships beyond the spec", actual, _grantors(extra))
+        extra, theirs = self.found(facts), [row for row in self._extra(facts) if row.member in self.external]
+        note = f"left alone, as the member is external: {_shown(theirs)}" if theirs else ""
+        desired = "no memberships beyond the spec"
+        return Outcome(not extra, desired, _shown(extra), _grantors(extra), note=note)
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         for row in self.found(facts) if drifts else ():
@@ -328,6 +340,10 @@ class UndeclaredMemberships(Resource):
                 acts_as=_others([row.grantor], facts),
                 takes=(row,),
             )
+
+
+def _shown(rows: Iterable[Joined]) -> str:
+    return listing(f"{name(row.member)} in {name(row.role)}" for row in rows)
 
 
 def _touching(facts: Facts) -> Mapping[str, list[Joined]]:
@@ -354,10 +370,12 @@ def of(role: RoleSpec) -> Iterator[MembershipSpec]:
 
 def resources(spec: Spec) -> Iterator[Resource]:
     present = {role: body for role, body in spec.roles.items() if body.state == "present"}
-    by_pair = {(entry.role, role): entry for role, body in present.items() for entry in of(body)}
+    external = {role: body for role, body in spec.roles.items() if body.state == "external"}
+    members = {**present, **external}
+    by_pair = {(entry.role, role): entry for role, body in members.items() for entry in of(body)}
     # what goes goes first: of two roles either can be a member of the other, but not both
     for role in present:
-        yield UndeclaredMemberships(role, by_pair, frozenset(present))
+        yield UndeclaredMemberships(role, by_pair, frozenset(present), frozenset(external))
     found = [
         Membership(
             role,
@@ -365,9 +383,11 @@ def resources(spec: Spec) -> Iterator[Resource]:
             entry,
             grantor_may=_may_grant(by_pair, entry),
             made_here=_is_made_here(present, entry.role),
+            declared=_is_made_here(members, entry.role),
+            external=role in external,
             inherits=body.inherit is not False,
         )
-        for role, body in present.items()
+        for role, body in members.items()
         for index, entry in enumerate(of(body))
     ]
     yield from sorted(found, key=lambda resource: _depth(by_pair, resource.spec))

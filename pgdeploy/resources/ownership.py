@@ -68,6 +68,9 @@ class Ownership(Resource):
             missing = schema.absent(self.database, self.spec.on.schema_, facts)
         return missing
 
+    def roles_named(self, facts: Facts, check: Check) -> Sequence[str]:
+        return (self.spec.owner,)
+
     def _others(self, facts: Facts) -> dict[acl.ObjectKey, str]:
         """Objects that somebody else owns, and who does."""
         known = facts.once(acl.owners, self.database)

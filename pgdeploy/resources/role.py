@@ -60,7 +60,10 @@ class MembershipSpec(Model):
 class RoleSpec(Model):
     """A role. Left out means not checked, except that dangerous attributes are off unless switched on."""
 
-    state: Literal["present", "absent"] = Field("present", description="`absent`: the role must not exist")
+    state: Literal["present", "absent", "external"] = Field(
+        "present",
+        description="`absent`: the role must not exist; `external`: somebody else keeps it, it must exist",
+    )
     reassign_owned_to: Identifier | None = Field(
         None, description="with `state: absent`: who gets what the role owns; without it such a role is kept"
     )
@@ -590,10 +593,16 @@ class UndeclaredRoles(Resource):
 
 
 def resources(spec: Spec) -> Iterator[Resource]:
+    from pgdeploy.resources.external import ExternalRole  # it stands on this module
+
     gone = leaving(spec)
     for role, body in spec.roles.items():
-        absent = body.state == "absent"
-        yield AbsentRole(role, body, gone) if absent else Role(role, body, spec.undeclared.attributes)
+        if body.state == "external":
+            yield ExternalRole(role)
+        elif body.state == "absent":
+            yield AbsentRole(role, body, gone)
+        else:
+            yield Role(role, body, spec.undeclared.attributes)
     yield UndeclaredRoles(gone)
 
 

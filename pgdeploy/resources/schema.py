@@ -80,6 +80,9 @@ class Schema(Resource):
             missing = absent(self.database, self.schema, facts)
         return missing
 
+    def roles_named(self, facts: Facts, check: Check) -> Sequence[str]:
+        return (self.spec.owner,) if self.spec.owner and check.field in ("exists", "owner") else ()
+
     def _compare_exists(self, facts: Facts) -> Outcome:
         there = self.schema in facts.once(owners, self.database)
         return Outcome(there, "present", "present" if there else "absent")

@@ -75,5 +75,5 @@ def _undeclared(facts: Facts, declared: frozenset[str]) -> list[tuple[str, ...]]
 
 
 def resources(spec: Spec) -> Iterator[Resource]:
-    present = (role for role, body in spec.roles.items() if body.state == "present")
-    yield Superusers(frozenset(present))
+    named = (role for role, body in spec.roles.items() if body.state != "absent")
+    yield Superusers(frozenset(named))

@@ -200,6 +200,9 @@ class Bench:
         known = EXTENSION[self.major]
         self.version = self.ask(f"SELECT default_version FROM pg_available_extensions WHERE name = '{known}'")
         self.run(("SET allow_in_place_tablespaces = on", "CREATE TABLESPACE $disk LOCATION ''"))
+        # a provider's: nothing of it is as pgdeploy would make it
+        self.run("CREATE ROLE $keeper LOGIN NOINHERIT CREATEDB CREATEROLE BYPASSRLS CONNECTION LIMIT 3")
+        self.run("ALTER ROLE $keeper SET work_mem = '5MB'")
         self.target = self.load()
         apply(self.plan(self.read()), self.cluster)
         self.run((HERE / "base.sql").read_text(), at="db")

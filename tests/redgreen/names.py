@@ -14,7 +14,10 @@ from string import Template
 from pgdeploy.change import ident
 from pgdeploy.check import name
 
-_ROLES = ("app", "reader", "writer", "boss", "ops", "team", "crew", "lead", "maker", "gone", "left", "stray")
+_ROLES = (
+    *("app", "reader", "writer", "boss", "ops", "team", "crew", "lead", "maker", "keeper"),
+    *("gone", "left", "stray"),
+)
 _DATABASES = ("db", "tpl", "copy", "closed", "located", "other")
 _OBJECTS = (
     "sky",
@@ -41,6 +44,7 @@ HOSTILE: Mapping[str, str] = {
     "crew": "it's",
     "lead": "back\\slash",
     "maker": "$body$ -- '",
+    "keeper": "{0}'$$",
     "gone": " blanks ",
     "left": "Public",
     "stray": "new\nline",

@@ -33,6 +33,18 @@ CASES = (
         destructive=True,
     ),
     Case(
+        "a member that others keep",
+        "GRANT $team TO $keeper; GRANT pg_read_all_stats TO $keeper",
+        cleanup="REVOKE $team, pg_read_all_stats FROM $keeper",
+        everywhere=True,
+    ),
+    Case(
+        "an extra membership in a role that others keep",
+        "GRANT $keeper TO $writer",
+        "membership[$writer].undeclared",
+        everywhere=True,
+    ),
+    Case(
         "admin taken by its grantor",
         "REVOKE ADMIN OPTION FOR $crew FROM $app GRANTED BY $lead",
         f"{_CREW}.admin",

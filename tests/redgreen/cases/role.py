@@ -149,6 +149,31 @@ CASES = (
         everywhere=True,
     ),
     Case(
+        "one that others keep, gone",
+        "DROP ROLE $keeper",
+        "role[$keeper].exists",
+        stuck="role[$keeper].exists",
+        cleanup="CREATE ROLE $keeper LOGIN",
+        everywhere=True,
+    ),
+    Case(
+        "one that others keep, changed by them",
+        (
+            "ALTER ROLE $keeper SUPERUSER REPLICATION NOLOGIN PASSWORD 'theirs' VALID UNTIL '2001-01-01'",
+            "ALTER ROLE $keeper SET lock_timeout = '1s'",
+            "ALTER ROLE $keeper IN DATABASE $db SET lock_timeout = '1s'",
+        ),
+        cleanup="ALTER ROLE $keeper NOSUPERUSER",
+        everywhere=True,
+    ),
+    Case(
+        "one that others keep, and what it owns and holds where the spec names nothing",
+        "CREATE TABLE public.theirs (); ALTER TABLE public.theirs OWNER TO $keeper; "
+        "GRANT SELECT ON $bare.thing TO $keeper",
+        at="db",
+        cleanup="DROP TABLE public.theirs; REVOKE ALL ON $bare.thing FROM $keeper",
+    ),
+    Case(
         "absent and holds privileges where the spec names nothing",
         "CREATE ROLE $gone; CREATE TABLE thing (); GRANT SELECT ON thing TO $gone",
         "role[$gone].absent",
