@@ -130,6 +130,23 @@ class Library(NamedTuple):
     at_start: bool
 
 
+class TakenAway(NamedTuple):
+    """How much a change takes from somebody: privileges on objects, each for one grantee; and so on."""
+
+    privileges: int = 0
+    default_privileges: int = 0
+    memberships: int = 0
+    roles: int = 0
+
+    @property
+    def rights(self) -> int:
+        """What lines of `grants:` and `default_privileges:` speak of."""
+        return self.privileges + self.default_privileges
+
+
+NOTHING = TakenAway()
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """Statements that belong together.
@@ -162,6 +179,9 @@ class Change:
     gives: tuple[Joined, ...] = ()
     rank: int = 0
     loads: tuple[Library, ...] = ()
+    taken: TakenAway = NOTHING
+    undeclared: bool = False
+    """What it takes away is beyond the spec: no line says that it must go."""
 
 
 def statements(*texts: str) -> tuple[Statement, ...]:

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.change import Change, HiddenText, Risk, Stage
+from pgdeploy.change import NOTHING, Change, HiddenText, Risk, Stage, TakenAway
 from pgdeploy.check import Check, Finding, Resource, Verdict, evaluate
-from pgdeploy.errors import SecretError
+from pgdeploy.errors import SecretError, Unreadable
 from pgdeploy.facts import Facts
 from pgdeploy.foothold import held_back
-from pgdeploy.prospect import foresee
+from pgdeploy.prospect import Prospect, foresee
 from pgdeploy.resources.database import DatabaseSpec, databases, generation, inherited
+from pgdeploy.resources.default_privilege import DefaultPrivileges
 from pgdeploy.resources.external import missing
+from pgdeploy.resources.grant import Grants
 from pgdeploy.resources.routine import MAKE_FIRST
 from pgdeploy.rights import Rights
 from pgdeploy.secret import Secret, slow_hash
@@ -61,6 +64,11 @@ class Plan:
             )
 
         return replace(self.only(is_left), stuck=(), unreadable=(), then={})
+
+    @property
+    def taken(self) -> TakenAway:
+        """How much the plan takes away."""
+        return TakenAway(*map(sum, zip(NOTHING, *(change.taken for change in self.changes), strict=True)))
 
     @property
     def hidden(self) -> str:
@@ -123,6 +131,7 @@ def as_data(change: Change) -> dict[str, Any]:
         "notes": list(change.notes),
         "rank": change.rank,
         "loads": [library.name for library in change.loads],
+        "takes_away": change.taken._asdict(),
     }
 
 
@@ -151,6 +160,7 @@ def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
     ordered.sort(key=lambda pair: (pair[0], pair[1].stage, pair[1].rank))
     possible, refused = _possible(ordered, Rights(prospect.staying), lacking)
     refused |= kept
+    possible = _guarded(possible, resources, prospect)
     waves: dict[tuple[int, int, int], list[Change]] = {}
     for wave, change in possible:
         waves.setdefault(wave, []).append(change)
@@ -230,6 +240,36 @@ def _possible(
         else:
             possible.append((wave, adapted))
     return possible, refused
+
+
+def _guarded(
+    possible: Sequence[_Ordered], resources: Sequence[Resource], prospect: Prospect
+) -> list[_Ordered]:
+    """What goes beyond the spec is destructive where it is more than all that the spec names: is the spec whole?"""
+    beyond = sum(change.taken.rights for _, change in possible if change.undeclared)
+    named = _named(resources, prospect) if beyond else 0
+    if beyond <= named:
+        return list(possible)
+    why = (
+        f"(this plan takes away {beyond} that no line says, and the spec names {named}: see whether it says all that "
+        "is to stay)"
+    )
+    return [
+        (wave, replace(change, risk=Risk.DESTRUCTIVE, lost=f"{change.taken.rights} privileges {why}"))
+        if change.undeclared and change.taken.rights
+        else (wave, change)
+        for wave, change in possible
+    ]
+
+
+def _named(resources: Sequence[Resource], prospect: Prospect) -> int:
+    """Privileges that the lines of the spec name, on the server as it will be."""
+    found = 0
+    for resource in resources:
+        if isinstance(resource, Grants | DefaultPrivileges):
+            with suppress(Unreadable):
+                found += resource.named(prospect.for_kind(resource.kind))
+    return found
 
 
 def _stuck(

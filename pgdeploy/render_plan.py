@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pgdeploy import report
 from pgdeploy.apply import statements_of
-from pgdeploy.change import Change, Effect, Risk, ident
+from pgdeploy.change import Change, Effect, Risk, TakenAway, ident
 from pgdeploy.check import Finding
 from pgdeploy.connection.server import MAINTENANCE
 from pgdeploy.connection.session import SEARCH_PATH
@@ -56,7 +56,20 @@ def lines(plan: Plan, gate: Gate) -> list[str]:
             why = finding.stuck or finding.reason
             actual = f": {_values(finding)}" if finding.actual else ""
             shown += ["", f"-- {title}: {finding.check.id}{actual}", f"--   {one_line(why)}" if why else "--"]
-    return [*shown, "", f"-- {_total(plan, gate)}"][1:]
+    taken = [f"-- {line}" for line in takes_away(plan.taken)]
+    return [*shown, "", *taken, f"-- {_total(plan, gate)}"][1:]
+
+
+def takes_away(taken: TakenAway) -> list[str]:
+    """One line that counts what goes, of a plan that takes something from somebody."""
+    counted = {
+        "privilege": taken.privileges,
+        "default privilege": taken.default_privileges,
+        "membership": taken.memberships,
+        "role": taken.roles,
+    }
+    parts = [_count(number, noun) for noun, number in counted.items() if number]
+    return [f"takes away: {', '.join(parts)}"] if parts else []
 
 
 def _connect(change: Change) -> str:

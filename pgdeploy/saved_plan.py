@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pgdeploy.gate import Gate
     from pgdeploy.plan import Plan
 
-SCHEMA = 3
+SCHEMA = 4
 """The version of a saved plan's form."""
 
 LARGEST = 64 * 1024 * 1024
@@ -36,7 +36,7 @@ _TEXTS, _LISTS = (
     ("pgdeploy", "target", "spec", "system", "hidden", "digest"),
     ("changes", "stuck", "unreadable", "then"),
 )
-_KEYS = {"schema", *_TEXTS, *_LISTS}
+_KEYS = {"schema", "takes_away", *_TEXTS, *_LISTS}
 
 
 def as_data(plan: Plan, gate: Gate) -> dict[str, Any]:
@@ -48,6 +48,7 @@ def as_data(plan: Plan, gate: Gate) -> dict[str, Any]:
         "spec": gate.target.loaded.digest,
         "system": gate.facts.system,
         "hidden": plan.hidden,
+        "takes_away": plan.taken._asdict(),
         "changes": [change_data(change) for change in plan.changes],
         "stuck": [_finding(finding, gate) for finding in plan.stuck],
         "unreadable": [_finding(finding, gate) for finding in plan.unreadable],
@@ -175,6 +176,8 @@ def _problems(data: Mapping[str, Any]) -> Iterator[str]:
     if extra := sorted(data.keys() - _KEYS):
         yield f"it has {one_line(', '.join(extra), 200)}"
     yield from (f"{key} is no text" for key in _TEXTS if not isinstance(data[key], str))
+    if not isinstance(data["takes_away"], dict):
+        yield "takes_away is no object"
     if type(data["schema"]) is not int:
         yield "schema is no number"
     for key in _LISTS:
@@ -197,6 +200,7 @@ def _differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
         for number, (one, other) in enumerate(zip(saved[key], now[key], strict=False), 1):
             yield from _fields(f"{noun} {number}", one, other)
         yield f"{_count(saved[key], noun)} saved, {_count(now[key], noun)} now, {_only_in_one(saved[key], now[key])}"
+    yield from _fields("what it takes away", saved["takes_away"], now["takes_away"])
 
 
 def _count(items: Sequence[Any], noun: str) -> str:

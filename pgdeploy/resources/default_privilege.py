@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from pgdeploy.change import Change, Stage, grantee, ident, statements
+from pgdeploy.change import Change, Stage, TakenAway, grantee, ident, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
 from pgdeploy.privilege import privileges
@@ -269,7 +269,9 @@ class DefaultPrivileges(Resource):
                 causes.append(drift.check.id)
         for (scope, text, option), (roles, causes) in grants.items():
             statement = _statement(scope, text, sorted(set(roles)), option=option)
-            yield self._change([statement], [scope.creator], *dict.fromkeys(causes))
+            made = self._change([statement], [scope.creator], *dict.fromkeys(causes))
+            number = (text.count(",") + 1) * len(set(roles)) if text.startswith("REVOKE") else 0
+            yield replace(made, taken=TakenAway(default_privileges=number))
 
     def _undo(self, facts: Facts, cause: str) -> Change:
         extra, lost = facts.once(_undeclared, self)
@@ -282,7 +284,18 @@ class DefaultPrivileges(Resource):
         for scope, role, words in lost:
             texts.append(_statement(scope, f"GRANT {', '.join(sorted(words))}", [role], option=False))
         creators = dict.fromkeys(scope.creator for scope, *_ in (*extra, *lost))
-        return self._change(texts, creators, cause)
+        taken = sum(len(given.privileges) for _, _, given in extra)
+        made = self._change(texts, creators, cause)
+        return replace(made, taken=TakenAway(default_privileges=taken), undeclared=bool(extra))
+
+    def named(self, facts: Facts) -> int:
+        """How many privileges the lines name: each for one creator and one grantee."""
+        return sum(
+            len(acl.meant(line.spec.words, line.spec.kind, facts.about.major))
+            * len(line.spec.for_)
+            * len(line.spec.roles)
+            for line in self.lines
+        )
 
     def _change(self, texts: Sequence[str], creators: Iterable[str], *causes: str) -> Change:
         made = statements(*texts)

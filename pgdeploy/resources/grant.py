@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from pgdeploy.change import Change, Stage, grantee, ident, statements
+from pgdeploy.change import Change, Stage, TakenAway, grantee, ident, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts
 from pgdeploy.privilege import privileges
@@ -316,7 +316,7 @@ class Grants(Resource):
             if drift.stuck:
                 continue
             if line is None:
-                yield self._revocation(facts, facts.once(_undeclared, self), drift.check.id)
+                yield self._revocation(facts, facts.once(_undeclared, self), drift.check.id, undeclared=True)
             elif drift.check.field == "revoked":
                 yield self._revocation(facts, self._unwanted(facts, line), drift.check.id)
             else:
@@ -339,7 +339,9 @@ class Grants(Resource):
             batch.causes.append(cause)
             batch.owners += self._owners(facts, keys)
 
-    def _revocation(self, facts: Facts, extra: Iterable[Taken], cause: str) -> Change:
+    def _revocation(
+        self, facts: Facts, extra: Sequence[Taken], cause: str, *, undeclared: bool = False
+    ) -> Change:
         """REVOKE acts on what one grantor gave."""
         texts = []
         acts_as = []
@@ -353,7 +355,15 @@ class Grants(Resource):
                 texts.append(statement)
                 acts_as += self._owners(facts, [key])
         owners = tuple(dict.fromkeys(acts_as))
-        return Change(Stage.GRANT, statements(*texts), (cause,), database=self._place(facts), acts_as=owners)
+        return Change(
+            Stage.GRANT,
+            statements(*texts),
+            (cause,),
+            database=self._place(facts),
+            acts_as=owners,
+            taken=TakenAway(privileges=_number(extra)),
+            undeclared=undeclared,
+        )
 
     def _in_order(self, facts: Facts, extra: Iterable[Taken]) -> Iterator[Taken]:
         by_source: dict[str | None, list[Taken]] = defaultdict(list)
@@ -361,6 +371,14 @@ class Grants(Resource):
             by_source[self._source(taken[0])].append(taken)
         for source, listed in by_source.items():
             yield from furthest_first(facts.once(acl.acls, source), listed)
+
+    def named(self, facts: Facts) -> int:
+        """How many privileges the lines name on this server: each for one grantee on one object."""
+        major = facts.about.major
+        return sum(
+            len(line.privileges(major)) * len(line.spec.roles) * sum(1 for _ in line.keys_in(facts))
+            for line in self.lines
+        )
 
     def lost(self, facts: Facts, leaving: frozenset[str]) -> Mapping[str | None, Along]:
         """Declared privileges that go along with what the plan takes, or with roles that leave; where they stand."""
@@ -434,6 +452,11 @@ class _Batch:
     roles: list[str]
     causes: list[str]
     owners: list[str]
+
+
+def _number(taken: Iterable[Taken]) -> int:
+    """Privileges, each for one grantee; what several gave is one."""
+    return len({(key, role, word) for key, role, entry in taken for word in entry.privileges})
 
 
 def _by_keys(facts: Facts, grants: Grants) -> Mapping[tuple[str, str], Line]:

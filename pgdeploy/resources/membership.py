@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.change import Change, Joined, Stage, ident, statements
+from pgdeploy.change import Change, Joined, Stage, TakenAway, ident, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
 from pgdeploy.resources.role import MembershipSpec, RoleSpec, absent, bootstrap, roles
@@ -339,6 +339,7 @@ class UndeclaredMemberships(Resource):
                 needs=needs,
                 acts_as=_others([row.grantor], facts),
                 takes=(row,),
+                taken=TakenAway(memberships=1),
             )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from pgdeploy.change import MASK, Change, Risk, Stage, Statement, ident, literal, statements
+from pgdeploy.change import MASK, Change, Risk, Stage, Statement, TakenAway, ident, literal, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import COPIED, Facts, Query
 from pgdeploy.moment import NEVER_ENDS, Moment, timestamp
@@ -524,6 +524,7 @@ def drop(role: str, heir: str | None, leaving: Leaving, facts: Facts, cause: str
         (cause,),
         risk=Risk.DESTRUCTIVE,
         lost=lost,
+        taken=TakenAway(roles=1),
         needs=("createrole", f"ADMIN OPTION on {role}"),
     )
 

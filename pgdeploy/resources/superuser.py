@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.change import Change, Risk, Stage, ident, statements
+from pgdeploy.change import Change, Risk, Stage, TakenAway, ident, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts
 from pgdeploy.resources.membership import by_member, granted_by, memberships
@@ -42,6 +42,7 @@ class Superusers(Resource):
                 (drifts[0].check.id,),
                 risk=Risk.DESTRUCTIVE,
                 lost=lost,
+                taken=TakenAway(memberships=len(texts) if len(way) > 1 else 0),
                 needs=("superuser",),
             )
 
