@@ -126,8 +126,8 @@ def test_more_than_the_spec_names_needs_the_flag(site: Site) -> None:
         "GRANT TRIGGER ON s.kept TO taken_app",
     )
     why = (
-        "privileges (this plan takes away 4 that no line says, and the spec names 3: see whether it says all that is to "
-        "stay)"
+        "privileges (this plan takes away 4 that no line says, and the spec names 3: see whether it says all that "
+        "is to stay)"
     )
     code, said = site.command("plan")
     assert code == 2

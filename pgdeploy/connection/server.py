@@ -125,6 +125,10 @@ class Server:
         client = _source(host, int(port))
         return ByTcp(_ByTcp(self, host, port), client) if client is not None else None
 
+    def requiring(self, how: str) -> Server:
+        """The same server, where libpq gives up unless the server asks who we are in this way."""
+        return _Requiring(self, how)
+
     def inapplicable(self, kind: str, name: str, desired: str) -> str | None:
         """Why this kind of server cannot have what the spec says, or None when it can."""
         return None
@@ -150,6 +154,18 @@ def _source(host: str, port: int) -> str | None:
             return str(asked.getsockname()[0])
     except OSError:
         return None
+
+
+class _Requiring(Server):
+    """A server to which nothing is sent but by one way to log in."""
+
+    def __init__(self, server: Server, how: str) -> None:
+        self._server = server
+        self._how = how
+        self.address = server.address
+
+    def _way_in(self, user: str | None, application_name: str) -> dict[str, object]:
+        return {**self._server._way_in(user, application_name), "require_auth": self._how}
 
 
 class _ByTcp(Server):

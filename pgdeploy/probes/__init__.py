@@ -21,6 +21,7 @@ what all probes of a gate may take is bounded.
     way_in.py      who decides on our own logins, before anything is tried
     lockout.py     facts of the catalogue that refuse a login whatever the way in
     door.py        a role's secret, and a wrong password once for each method
+    password.py    what a login shows of a password that nobody may read; asked by role.py, in plans, too
     login.py grant.py default_privilege.py backup.py outside.py       the probes themselves, by what they prove
 """
 

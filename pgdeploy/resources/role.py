@@ -16,6 +16,7 @@ from pydantic import Field
 
 from pgdeploy.change import MASK, Change, Risk, Stage, Statement, TakenAway, ident, literal, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
+from pgdeploy.errors import Unreadable
 from pgdeploy.facts import COPIED, Facts, Query
 from pgdeploy.moment import NEVER_ENDS, Moment, timestamp
 from pgdeploy.resources import exact, library
@@ -277,8 +278,11 @@ class Role(Resource):
 
     def _compare_password(self, facts: Facts, reference: SecretRef) -> Outcome:
         desired = f"the secret in {reference.describe()}, as SCRAM-SHA-256"
-        secret = reference.read()
-        actual = facts.once(_passwords).get(self.role) if self._fact(facts) else None
+        secret, fact = reference.read(), self._fact(facts)
+        try:
+            actual = facts.once(_passwords).get(self.role) if fact else None
+        except Unreadable as unread:
+            return self._shown_by_login(facts, reference, desired, unread)
         if actual is None:
             return Outcome(False, desired, "no password")
         if not matches(secret, actual, self.role):
@@ -286,6 +290,22 @@ class Role(Resource):
         if not is_scram(actual):
             return Outcome(False, desired, "the right password, stored as md5")
         return Outcome(True, desired, "that password")
+
+    def _shown_by_login(
+        self, facts: Facts, reference: SecretRef, desired: str, unread: Unreadable
+    ) -> Outcome:
+        """Nobody but a superuser reads passwords, and on a managed server nobody does."""
+        from pgdeploy.probes.password import shown_by_login  # it stands on the kinds
+
+        fact = facts.once(roles)[self.role]
+        if fact.has_ended and not self.spec.has_ended and self._mends_end:
+            return Outcome(False, desired, f"one that ended on {fact.end}, so no login shows which")
+        return shown_by_login(facts, fact, self.spec, reference, desired, unread)
+
+    @property
+    def _mends_end(self) -> bool:
+        """Whether the same plan gives the password the end that the spec says, written or not."""
+        return self.spec.valid_until is not None or self.policy == "drift"
 
     # -- settings ----------------------------------------------------------------------------------
 
