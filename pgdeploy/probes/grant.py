@@ -26,6 +26,7 @@ from pgdeploy.resources.acl import ObjectKey, shown, table_of
 from pgdeploy.resources.external import externals
 from pgdeploy.resources.grant import Line, lines_of
 from pgdeploy.resources.role import absent, names_by_oid, roles
+from pgdeploy.resources.unmanaged import LeftAlone, left_alone, roles_with
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -39,8 +40,9 @@ class GrantProbes(Resource):
     database: str | None
     lines: tuple[Line, ...]
     allowance: Allowance
-    external: frozenset[str] = frozenset()
-    """Roles that others keep: what they have by their memberships, the spec does not know."""
+    unknown: frozenset[str]
+    """Roles of which the spec does not know all that they have: others keep them, or it leaves the rest alone."""
+    left: LeftAlone
 
     def checks(self) -> Iterator[Check]:
         for line in self.lines:
@@ -86,8 +88,8 @@ class GrantProbes(Resource):
         return None
 
     def is_open(self, role: str) -> bool:
-        """Whether it may have privileges by a role that others keep, itself or one whose privileges it has."""
-        return not self.external.isdisjoint(self.allowance.inherits.get(role, frozenset({role})))
+        """Whether it may have privileges that the spec leaves alone, itself or by one whose privileges it has."""
+        return not self.unknown.isdisjoint(self.allowance.inherits.get(role, frozenset({role})))
 
     # -- compare -----------------------------------------------------------------------------------
 
@@ -117,8 +119,10 @@ class GrantProbes(Resource):
         superusers = [role for role in line.spec.roles if role != PUBLIC and known[role].superuser]
         said = f"{listing(map(name, superusers))}: a superuser is refused nothing" if superusers else ""
         if line.spec.to and (others := [role for role in line.spec.roles if self.is_open(role)]):
-            theirs = f"{listing(map(name, others))}: what else an external role gives is not in the spec"
+            theirs = f"{listing(map(name, others))}: what else it has is not in the spec"
             said = "; ".join(filter(None, [said, theirs]))
+        if line.spec.to and self.left.whole:
+            raise Inapplicable(self.left.note)
         if not questions:
             raise Inapplicable(
                 said or "all of it is theirs by another line, a membership, PUBLIC or ownership"
@@ -198,6 +202,8 @@ def _limits(facts: Facts, probes: GrantProbes, line: Line) -> list[Question]:
         limited = [role for role in limited if not probes.is_open(role)]
     found: list[Question] = []
     for key, owner in _around(facts, probes, line):
+        if line.spec.to and probes.left.covers(key.name if key.kind == "schema" else key.schema):
+            continue
         for role in limited:
             words = probes.allowance.everything(facts, key, role) if line.spec.to else line.privileges(major)
             left = words - probes.allowance.of(facts, role, key, owner)
@@ -217,7 +223,9 @@ def _around(facts: Facts, probes: GrantProbes, line: Line) -> Iterator[tuple[Obj
 
 
 def probes(spec: Spec) -> Iterator[Resource]:
+    unknown = externals(spec) | roles_with(spec, "grants") | roles_with(spec, "member_of")
     for target in (None, *spec.databases):
+        left = left_alone(spec, target, "grants")
         server = (Line(None, line, ("grants", index)) for index, line in enumerate(spec.grants))
         lines = tuple(server if target is None else lines_of(spec, target))
-        yield GrantProbes(target, lines, allowance(spec, target, lines), externals(spec))
+        yield GrantProbes(target, lines, allowance(spec, target, lines), unknown, left)

@@ -26,6 +26,7 @@ from pgdeploy.resources.role import bootstrap, compare_stored, names_by_oid, usu
 from pgdeploy.resources.schema import SchemaSpec
 from pgdeploy.resources.setting import needs_to_store, parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, resets
+from pgdeploy.resources.unmanaged import UndeclaredPrivileges
 from pgdeploy.secretplace import shown_setting
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
 from pgdeploy.values import encoding_name, icu_locale, locale_name
@@ -65,6 +66,9 @@ class DatabaseSpec(Model):
     schemas: FrozenMap[Identifier, SchemaSpec] = Field(default_factory=FrozenMap, description="schemas in it")
     extensions: FrozenMap[Identifier, ExtensionSpec] = Field(
         default_factory=FrozenMap, description="extensions in it"
+    )
+    undeclared: UndeclaredPrivileges = Field(
+        default_factory=UndeclaredPrivileges, description="privileges in it that the spec does not name"
     )
     ownership: tuple[OwnershipSpec, ...] = Field((), description="who owns objects in it")
     grants: tuple[GrantSpec, ...] = Field((), description="privileges on it and on objects in it")

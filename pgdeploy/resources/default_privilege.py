@@ -22,6 +22,7 @@ from pgdeploy.facts import Facts, Query
 from pgdeploy.privilege import privileges
 from pgdeploy.resources import acl, database, schema
 from pgdeploy.resources.role import absent
+from pgdeploy.resources.unmanaged import LeftAlone, left_alone
 from pgdeploy.spec.model import Identifier, Model
 
 if TYPE_CHECKING:
@@ -185,6 +186,8 @@ class DefaultPrivileges(Resource):
     kind: ClassVar[str] = "default_privilege"
     database: str
     lines: tuple[Line, ...]
+    left: LeftAlone
+    """Where what the spec does not name is left alone."""
 
     def checks(self) -> Iterator[Check]:
         for line in self.lines:
@@ -241,6 +244,8 @@ class DefaultPrivileges(Resource):
         return Outcome(not off, desired, f"missing {what}" if off else desired)
 
     def _compare_undeclared(self, facts: Facts) -> Outcome:
+        if self.left.whole:
+            raise Inapplicable(self.left.note)
         extra, lost = facts.once(_undeclared, self)
         actual = [
             f"{_text(scope)} gives {', '.join(sorted(g.privileges))} to {name(role)}"
@@ -250,7 +255,7 @@ class DefaultPrivileges(Resource):
             f"{_text(scope)} takes {', '.join(sorted(words))} from {name(role)}"
             for scope, role, words in lost
         ]
-        return Outcome(not actual, "nothing beyond the spec", listing(actual))
+        return Outcome(not actual, "nothing beyond the spec", listing(actual), note=self.left.note)
 
     # -- changes -----------------------------------------------------------------------------------
 
@@ -328,12 +333,16 @@ def _undeclared(
     extra, lost = [], []
     for scope, grantees in facts.once(entries, resource.database).items():
         for role, given in grantees.items():
+            if resource.left.covers(scope.schema, scope.creator, role):
+                continue
             if more := _beyond(
                 scope, role, given, granted.get((scope, role), Given(_NOTHING, _NOTHING)), revoked
             ):
                 extra.append((scope, role, more))
         for role, usual in _usual(scope, facts.about.major).items():
             present = grantees.get(role, Given(_NOTHING, _NOTHING)).privileges
+            if resource.left.covers(scope.schema, scope.creator, role):
+                continue
             if taken := usual - present - revoked.get((scope, role), _NOTHING):
                 lost.append((scope, role, taken))
     return extra, lost
@@ -390,4 +399,5 @@ def resources(spec: Spec) -> Iterator[Resource]:
             for source, body in database.inherited(spec, target)
             for index, line in enumerate(body.default_privileges)
         ]
-        yield DefaultPrivileges(target, database.said_once(lines))
+        left = left_alone(spec, target, "default_privileges")
+        yield DefaultPrivileges(target, database.said_once(lines), left)

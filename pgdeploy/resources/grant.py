@@ -31,6 +31,7 @@ from pgdeploy.resources.object import KEYWORD, Object, clause, privilege_list
 from pgdeploy.resources.role import HELD, absent
 from pgdeploy.resources.routine import KINDS as ROUTINES
 from pgdeploy.resources.routine import Unclear
+from pgdeploy.resources.unmanaged import LeftAlone, left_alone
 from pgdeploy.spec.model import Identifier, Model
 
 if TYPE_CHECKING:
@@ -194,6 +195,8 @@ class Grants(Resource):
     databases: frozenset[str]
     """Declared databases: each has a resource of its own that speaks of its ACL."""
     undeclared_keys: Keys
+    left: LeftAlone
+    """Where what the spec does not name is left alone."""
     closed: bool = False
     """The database allows no connections, as declared: only its own ACL can be read and changed."""
 
@@ -298,13 +301,16 @@ class Grants(Resource):
         return lacking
 
     def _compare_undeclared(self, facts: Facts) -> Outcome:
+        if self.left.whole:
+            raise Inapplicable(self.left.note)
         extra = facts.once(_undeclared, self)
         actual = listing(
             _lack(((key, role), entry.privileges)) + ("" if entry.plain else " with grant option")
             for key, role, entry in extra
         )
         by = listing({name(entry.grantor) for _, _, entry in extra})
-        return Outcome(not extra, "nothing beyond the spec", actual, f"granted by {by}" if extra else "")
+        origin = f"granted by {by}" if extra else ""
+        return Outcome(not extra, "nothing beyond the spec", actual, origin, note=self.left.note)
 
     # -- changes -----------------------------------------------------------------------------------
 
@@ -546,6 +552,8 @@ def _undeclared(facts: Facts, grants: Grants) -> list[tuple[ObjectKey, str, Entr
                 continue
             exact = _is_declared(grants, key)
             for role, entries in grantees.items():
+                if grants.left.covers(key.name if key.kind == "schema" else key.schema, role):
+                    continue
                 if role != owners[key] and (exact or role in grants.declared_roles or role == "PUBLIC"):
                     found += _beyond(facts, grants, source, key, role, entries)
     return found
@@ -656,6 +664,7 @@ class Elsewhere(Resource):
     kind: ClassVar[str] = "grant"
     declared_roles: frozenset[str]
     databases: frozenset[str]
+    left: LeftAlone
 
     def checks(self) -> Iterator[Check]:
         yield Check(self, "grant[other databases]", "undeclared", ("databases",), self._compare, "undeclared")
@@ -667,7 +676,8 @@ class Elsewhere(Resource):
             if row.granted and row.role in self.declared_roles and row.database not in (None, *self.databases)
         ]
         stuck = "declare that database, or take the privileges away there"
-        return Outcome(not found, "nothing beyond the spec", listing(found), stuck=stuck)
+        note = self.left.note
+        return Outcome(not found, "nothing beyond the spec", listing(found), stuck=stuck, note=note)
 
 
 # -- from the spec -------------------------------------------------------------------------------------
@@ -720,9 +730,10 @@ def resources(spec: Spec) -> Iterator[Resource]:
     server = tuple(Line(None, line, ("grants", index)) for index, line in enumerate(spec.grants))
     objects = frozenset((line.kind, None, line.spec.on.name) for line in server)
     databases = frozenset(spec.databases)
-    yield Grants(None, server, objects, roles, {}, {}, (), databases, ("grants",))
+    left = left_alone(spec, None, "grants")
+    yield Grants(None, server, objects, roles, {}, {}, (), databases, ("grants",), left)
     if spec.undeclared.databases != "ignore":
-        yield Elsewhere(roles, databases)
+        yield Elsewhere(roles - left.roles, databases, left)
     for target in spec.databases:
         lines = database.said_once(lines_of(spec, target))
         declared = frozenset(_declared_objects(spec, target, lines))
@@ -737,5 +748,6 @@ def resources(spec: Spec) -> Iterator[Resource]:
             tuple(line.on for _, body in database.inherited(spec, target) for line in body.ownership),
             databases,
             ("databases", target),
+            left_alone(spec, target, "grants"),
             closed,
         )

@@ -11,6 +11,7 @@ from pgdeploy.change import Change, Joined, Stage, TakenAway, ident, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
 from pgdeploy.resources.role import MembershipSpec, RoleSpec, absent, bootstrap, roles
+from pgdeploy.resources.unmanaged import roles_with
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -294,6 +295,10 @@ class UndeclaredMemberships(Resource):
     """Roles that the spec declares: their extra memberships are found under their own name."""
     external: frozenset[str] = frozenset()
     """Roles that others keep: who they are members of is not ours to say."""
+    free_members: frozenset[str] = frozenset()
+    """Roles whose own memberships the spec leaves alone where it does not name them."""
+    free_groups: frozenset[str] = frozenset()
+    """Roles of which it leaves alone who is a member."""
 
     @property
     def address(self) -> str:
@@ -317,12 +322,31 @@ class UndeclaredMemberships(Resource):
         declared = self.declared.get((row.role, row.member))
         if declared is not None and (declared.grantor in (None, row.grantor) or row.grantor is None):
             return False
+        if self._is_left_alone(row, facts):
+            return False
         # who else made the role, before us, could make itself a member of it
         return not (row.member == facts.about.user and _creators_own(row, facts))
+
+    def _is_left_alone(self, row: Joined, facts: Facts) -> bool:
+        """No word of the spec makes a superuser in silence."""
+        free = row.member in self.free_members or row.role in self.free_groups
+        known = facts.once(roles)
+        above = facts.once(reach, row.role, "inherit", "set", "admin") if free else frozenset()
+        return free and not any(known[role].superuser for role in above if role in known)
+
+    @property
+    def _not_looked_at(self) -> str:
+        sides = {
+            f"what {name(self.role)} is a member of": self.role in self.free_members,
+            f"who is a member of {name(self.role)}": self.role in self.free_groups,
+        }
+        said = [side for side, free in sides.items() if free]
+        return f"not looked at beyond the spec: {' and '.join(said)}" if said else ""
 
     def _compare(self, facts: Facts) -> Outcome:
         extra, theirs = self.found(facts), [row for row in self._extra(facts) if row.member in self.external]
         note = f"left alone, as the member is external: {_shown(theirs)}" if theirs else ""
+        note = "; ".join(filter(None, [note, self._not_looked_at]))
         desired = "no memberships beyond the spec"
         return Outcome(not extra, desired, _shown(extra), _grantors(extra), note=note)
 
@@ -375,8 +399,9 @@ def resources(spec: Spec) -> Iterator[Resource]:
     members = {**present, **external}
     by_pair = {(entry.role, role): entry for role, body in members.items() for entry in of(body)}
     # what goes goes first: of two roles either can be a member of the other, but not both
+    free = roles_with(spec, "member_of"), roles_with(spec, "members")
     for role in present:
-        yield UndeclaredMemberships(role, by_pair, frozenset(present), frozenset(external))
+        yield UndeclaredMemberships(role, by_pair, frozenset(present), frozenset(external), *free)
     found = [
         Membership(
             role,

@@ -23,6 +23,7 @@ from pgdeploy.resources import exact, library
 from pgdeploy.resources.provider import provided
 from pgdeploy.resources.setting import loadable, needs_to_store, parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, compared, resets, same, shown
+from pgdeploy.resources.unmanaged import UndeclaredOfRole
 from pgdeploy.scram import MOST_ITERATIONS, iterations
 from pgdeploy.secret import SecretRef, is_scram, matches
 from pgdeploy.secretplace import shown_setting
@@ -91,6 +92,9 @@ class RoleSpec(Model):
         default_factory=FrozenMap, description="ALTER ROLE ... IN DATABASE ... SET, by database"
     )
     member_of: tuple[Identifier | MembershipSpec, ...] = Field((), description="roles it is a member of")
+    undeclared: UndeclaredOfRole = Field(
+        default_factory=UndeclaredOfRole, description="what it holds and the spec does not name"
+    )
     purpose: Literal["backup"] | None = Field(None, description="`backup`: must be able to read every table")
 
     @property

@@ -13,6 +13,7 @@ from pgdeploy.check import Check, Finding, Outcome, Resource, name
 from pgdeploy.facts import Facts
 from pgdeploy.resources import acl, database, exact, extension, provider
 from pgdeploy.resources.role import roles, usual_owner
+from pgdeploy.resources.unmanaged import UndeclaredPrivileges
 from pgdeploy.spec.frozenmap import FrozenMap
 from pgdeploy.spec.model import Identifier, Model
 
@@ -30,6 +31,9 @@ class SchemaSpec(Model):
     """A schema. `{}`: it exists, owned by a superuser, the database's owner, a provider's role or pgdeploy's login."""
 
     owner: Identifier | None = Field(None, description="the role that owns it")
+    undeclared: UndeclaredPrivileges = Field(
+        default_factory=UndeclaredPrivileges, description="privileges in it that the spec does not name"
+    )
 
 
 def owners(facts: Facts, database: str) -> Mapping[str, str]:
