@@ -218,6 +218,43 @@ def test_a_membership_that_makes_a_superuser_is_drift_all_the_same(site: Site) -
     }
 
 
+def test_what_is_left_alone_does_not_go_along_with_what_a_plan_takes(site: Site) -> None:
+    site.run(
+        "GRANT INSERT ON s.t TO loose_other WITH GRANT OPTION",
+        "SET ROLE loose_other; GRANT INSERT ON s.t TO loose_app",
+    )
+    planned = site.plan(site.load(app="grants: ignore"))
+    assert (planned.changes, [(finding.check.id, finding.stuck) for finding in planned.stuck]) == (
+        (),
+        [
+            (
+                GRANTS,
+                "the spec leaves alone what would go along: INSERT on table s.t for loose_app; take it away first",
+            )
+        ],
+    )
+    assert site.plan(site.load()).taken.privileges == 2
+
+
+def test_a_membership_that_is_left_alone_does_not_go_along(site: Site) -> None:
+    if site.major < 16:
+        pytest.skip("16 brought memberships that hang on their grantor")
+    site.run(
+        "GRANT loose_group TO loose_other WITH ADMIN OPTION",
+        "SET ROLE loose_other; GRANT loose_group TO loose_app",
+    )
+    planned = site.plan(site.load(app="member_of: ignore"))
+    assert (planned.changes, [(finding.check.id, finding.stuck) for finding in planned.stuck]) == (
+        (),
+        [
+            (
+                "membership[loose_other].undeclared",
+                "the spec leaves alone what would go along: loose_app in loose_group; take it away first",
+            )
+        ],
+    )
+
+
 @pytest.mark.parametrize("wrong", ["grants: unmanaged", "grant: ignore"])
 def test_another_word_is_an_error_that_says_what_is_allowed(tmp_path: Path, wrong: str) -> None:
     file = tmp_path / "spec.yaml"

@@ -261,7 +261,11 @@ class Grants(Resource):
         )
         by = listing({name(entry.grantor) for _, _, entry, _ in held})
         return Outcome(
-            not held, "not granted", actual if held else "not granted", f"granted by {by}" if held else ""
+            not held,
+            "not granted",
+            actual if held else "not granted",
+            f"granted by {by}" if held else "",
+            stuck=self._taken_along(facts, self._unwanted(facts, line)),
         )
 
     def _require_version(self, facts: Facts, line: Line) -> None:
@@ -310,7 +314,27 @@ class Grants(Resource):
         )
         by = listing({name(entry.grantor) for _, _, entry in extra})
         origin = f"granted by {by}" if extra else ""
-        return Outcome(not extra, "nothing beyond the spec", actual, origin, note=self.left.note)
+        stuck = self._taken_along(facts, extra)
+        return Outcome(not extra, "nothing beyond the spec", actual, origin, note=self.left.note, stuck=stuck)
+
+    def _taken_along(self, facts: Facts, taken: Sequence[Taken]) -> str:
+        """Why a REVOKE ... CASCADE is not made: it would take what the spec leaves alone; empty where it would not."""
+        if not taken or not self.left.roles:
+            return ""
+        found: list[str] = []
+        for source in self.sources:
+            here = [one for one in taken if self._source(one[0]) == source]
+            gone = along(facts.once(acl.acls, source), facts.once(acl.owners, source), here)
+            found += [
+                _lack(((key, role), words))
+                for (key, role, _), words in gone.items()
+                if role in self.left.roles
+            ]
+        return (
+            f"the spec leaves alone what would go along: {listing(found)}; take it away first"
+            if found
+            else ""
+        )
 
     # -- changes -----------------------------------------------------------------------------------
 
@@ -388,10 +412,9 @@ class Grants(Resource):
 
     def lost(self, facts: Facts, leaving: frozenset[str]) -> Mapping[str | None, Along]:
         """Declared privileges that go along with what the plan takes, or with roles that leave; where they stand."""
-        taken = list(facts.once(_undeclared, self))
-        for line in self.lines:
-            if line.spec.to is None:
-                taken += self._unwanted(facts, line)
+        revocations = [facts.once(_undeclared, self)]
+        revocations += [self._unwanted(facts, line) for line in self.lines if line.spec.to is None]
+        taken = [one for some in revocations if not self._taken_along(facts, some) for one in some]
         for source in self.sources if leaving else ():
             taken += [
                 (key, role, Entry(entry.grantor, entry.privileges, _NOTHING))

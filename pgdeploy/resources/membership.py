@@ -348,10 +348,24 @@ class UndeclaredMemberships(Resource):
         note = f"left alone, as the member is external: {_shown(theirs)}" if theirs else ""
         note = "; ".join(filter(None, [note, self._not_looked_at]))
         desired = "no memberships beyond the spec"
-        return Outcome(not extra, desired, _shown(extra), _grantors(extra), note=note)
+        stuck = self.taken_along(extra, facts)
+        return Outcome(not extra, desired, _shown(extra), _grantors(extra), note=note, stuck=stuck)
+
+    def taken_along(self, extra: Sequence[Joined], facts: Facts) -> str:
+        """Why a REVOKE ... CASCADE is not made: it would take what is not ours; empty where it would not."""
+        gone = _cascade(facts.rows(MEMBERSHIPS), extra, ()) if extra else ()
+        kept = [
+            row
+            for row in gone
+            if (row.role, row.member) not in self.declared
+            and (row.member in self.external or self._is_left_alone(row, facts))
+        ]
+        return (
+            f"the spec leaves alone what would go along: {_shown(kept)}; take it away first" if kept else ""
+        )
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        for row in self.found(facts) if drifts else ():
+        for row in self.found(facts) if drifts and not drifts[0].stuck else ():
             text = (
                 f"REVOKE {ident(row.role)} FROM {ident(row.member)}{granted_by(row.grantor, facts)} CASCADE"
             )
@@ -425,7 +439,8 @@ def lost(spec: Spec, facts: Facts) -> frozenset[Joined]:
     demoted: list[Joined] = []
     for resource in resources(spec):
         if isinstance(resource, UndeclaredMemberships):
-            revoked += resource.found(facts)
+            found = resource.found(facts)
+            revoked += [] if resource.taken_along(found, facts) else found
         elif isinstance(resource, Membership):
             demoted += resource.demoted(facts)
     return _cascade(facts.rows(MEMBERSHIPS), revoked, demoted) if revoked or demoted else frozenset()
