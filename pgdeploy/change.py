@@ -22,6 +22,10 @@ MASK = f"'{_STARS}'"
 """Stands for a password in a statement, and is all that plans and messages ever show of it."""
 
 
+CREATE = "CREATE"
+"""What a change needs that makes something in its database: the privilege on that, or its owner's rights."""
+
+
 class Effect(StrEnum):
     """What the server must do before the change is in effect."""
 
@@ -156,7 +160,7 @@ class Change:
     `acts_as` are roles whose rights the statements take, when a superuser does not make them: owners, creators;
     `borrows` says that it takes a membership for that, and gives it back.
     `needs` are attributes that whoever makes it must have (superuser, createrole, createdb, replication,
-    bypassrls), `ALTER SYSTEM` and a setting, or `ADMIN OPTION on` and a role. `lost` says
+    bypassrls), `ALTER SYSTEM` and a setting, `ADMIN OPTION on` and a role, or CREATE in its database. `lost` says
     what a destructive change loses; `notes` say what else it does that one would not think of. `takes` are memberships
     that are no more after it, `gives` those that are then. Within a stage of one database a higher `rank` comes later.
     `loads` are libraries that are loaded from then on: each is tried before anything is changed.

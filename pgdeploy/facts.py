@@ -66,13 +66,14 @@ def _sql(name: str) -> str:
 
 
 class ServerFact(NamedTuple):
-    """Who answers and who asks. `version` is server_version_num."""
+    """Who answers and who asks, who may make it read its files anew. `version` is server_version_num."""
 
     version: int
     user: str
     superuser: bool
     encoding: str
     standby: bool
+    reloads: bool = True
 
     @property
     def major(self) -> int:
@@ -102,7 +103,8 @@ NO_HOST = "no host access over --dsn"
 
 _SERVER = """
 SELECT current_setting('server_version_num')::int, current_user::text, r.rolsuper,
-       current_setting('server_encoding'), pg_is_in_recovery()
+       current_setting('server_encoding'), pg_is_in_recovery(),
+       has_function_privilege('pg_catalog.pg_reload_conf()', 'EXECUTE')
 FROM pg_roles r WHERE r.rolname = current_user
 """
 _NAMES = "SELECT datname::text, datallowconn FROM pg_database"

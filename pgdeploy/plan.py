@@ -6,12 +6,13 @@ The same comparisons as in the gate, asked as if the parents that the plan itsel
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.change import NOTHING, Change, HiddenText, Risk, Stage, TakenAway
+from pgdeploy.change import NOTHING, Change, HiddenText, Risk, Stage, TakenAway, ident
 from pgdeploy.check import Check, Finding, Resource, Verdict, evaluate
 from pgdeploy.errors import SecretError, Unreadable
 from pgdeploy.facts import Facts
@@ -136,9 +137,24 @@ def as_data(change: Change) -> dict[str, Any]:
 
 
 def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
-    """Compare everything and collect the changes in the order in which they can be made."""
+    """Compare everything and collect the changes in the order in which they can be made.
+
+    What whoever plans may not do is found on the way, and then what comes after it is compared without it.
+    """
+    given_up: frozenset[str] = frozenset()
+    while True:
+        made, refused = _planned(spec, resources, facts, given_up)
+        if refused <= given_up:
+            return made
+        given_up |= refused
+
+
+def _planned(
+    spec: Spec, resources: Sequence[Resource], facts: Facts, given_up: frozenset[str]
+) -> tuple[Plan, frozenset[str]]:
+    """The plan, and the checks that are not mended as whoever plans may not."""
     creating = {name: body for name, body in spec.databases.items() if name not in facts.once(databases)}
-    prospect = foresee(spec, resources, facts)
+    prospect = foresee(spec, resources, facts, given_up)
     lacking = missing(spec, facts)
     ordered: list[_Ordered] = []
     kept: dict[str, str] = {}
@@ -158,7 +174,8 @@ def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
         changes = resource.changes(off, view) if off else ()
         ordered += [(_order(spec, resource, change), change) for change in changes]
     ordered.sort(key=lambda pair: (pair[0], pair[1].stage, pair[1].rank))
-    possible, refused = _possible(ordered, Rights(prospect.staying), lacking)
+    possible, refused = _possible(ordered, Rights(prospect.staying, prospect.housed), lacking)
+    forbidden = frozenset(refused)
     refused |= kept
     possible = _guarded(possible, resources, prospect)
     waves: dict[tuple[int, int, int], list[Change]] = {}
@@ -167,7 +184,7 @@ def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
     stuck = tuple(_stuck(drifts, possible, refused))
     then = {**_then(spec, creating, possible, stuck), **_opened(facts, possible, refused, unreadable)}
     waiting = {finding.check.id for findings in then.values() for finding in findings}
-    return Plan(
+    made = Plan(
         tuple(change for _, change in possible),
         tuple(finding for finding in stuck if finding.check.id not in waiting),
         tuple(finding for finding in unreadable if finding.check.id not in waiting),
@@ -175,6 +192,7 @@ def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
         tuple(map(tuple, waves.values())),
         then,
     )
+    return made, forbidden
 
 
 _Ordered = tuple[tuple[int, int, int], Change]
@@ -232,13 +250,19 @@ def _possible(
     """The changes that this user may make, and why not for the causes of the others."""
     possible: list[_Ordered] = []
     refused: dict[str, str] = {}
+    parts: dict[str, str] = {}
+    unmade: dict[str, str] = {}
     for wave, change in ordered:
         waiting = next((lacking[role] for role in change.acts_as if role in lacking), None)
-        adapted = waiting or rights.adapt(change)
+        adapted = waiting or _without(change, unmade) or rights.adapt(change)
         if isinstance(adapted, str):
+            unmade.update(_unmade(change))
             refused.update(dict.fromkeys(change.causes, adapted))
+            parts.update(dict.fromkeys(change.causes, change.statements[0].text if change.statements else ""))
         else:
             possible.append((wave, adapted))
+    for cause in {cause for _, change in possible for cause in change.causes if parts.get(cause)}:
+        refused[cause] += f" for {parts[cause]}"  # the rest is done
     return possible, refused
 
 
@@ -270,6 +294,26 @@ def _named(resources: Sequence[Resource], prospect: Prospect) -> int:
             with suppress(Unreadable):
                 found += resource.named(prospect.for_kind(resource.kind))
     return found
+
+
+_MAKES = re.compile(r'CREATE (ROLE|DATABASE) ("(?:[^"]|"")+")')
+
+
+def _unmade(change: Change) -> Iterator[tuple[str, str]]:
+    """The role or the database that is not there without this change, as statements name it."""
+    for statement in change.statements[:1]:
+        if made := _MAKES.match(statement.text):
+            yield made[2], made[1].lower()
+
+
+def _without(change: Change, unmade: Mapping[str, str]) -> str:
+    """Why a change cannot be made without these; empty where it can."""
+    for quoted, kind in unmade.items():
+        inside = kind == "database" and change.database is not None and ident(change.database) == quoted
+        word = f"DATABASE {quoted}" if kind == "database" else quoted
+        if inside or any(word in statement.text for statement in change.statements):
+            return f"the {kind} {quoted} does not exist, and may not be made"
+    return ""
 
 
 def _stuck(

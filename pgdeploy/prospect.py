@@ -7,7 +7,7 @@ owner takes the old one's place in an object's ACL.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pgdeploy.errors import Unreadable
 from pgdeploy.facts import COPIED, Facts, Rows
 from pgdeploy.privilege import privileges
-from pgdeploy.resources import acl, default_privilege, extension, grant, schema
+from pgdeploy.resources import acl, default_privilege, exact, extension, grant, schema
 from pgdeploy.resources.acl import AclFact, ObjectKey, table_of
-from pgdeploy.resources.database import Database, databases, generation, inherited
+from pgdeploy.resources.database import Database, databases, generation
 from pgdeploy.resources.default_privilege import DEFAULT_PRIVILEGES, Given, Scope
 from pgdeploy.resources.grantchain import Along
 from pgdeploy.resources.membership import MEMBERSHIPS, lost, of
+from pgdeploy.resources.ownership import Ownership, OwnershipSpec
 from pgdeploy.resources.role import ROLES, RoleFact, leaving, names_by_oid, roles
 
 if TYPE_CHECKING:
@@ -62,21 +63,29 @@ class Prospect(NamedTuple):
         return self.now
 
 
-def foresee(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Prospect:
-    """What each part of the plan will find."""
-    return _Seer(spec, resources, facts).prospect()
+def foresee(
+    spec: Spec, resources: Sequence[Resource], facts: Facts, given_up: Collection[str] = ()
+) -> Prospect:
+    """What each part of the plan will find. `given_up` are checks that it cannot mend, as whoever plans may not."""
+    return _Seer(spec, resources, facts, given_up).prospect()
 
 
 class _Seer:
-    def __init__(self, spec: Spec, resources: Sequence[Resource], facts: Facts) -> None:
+    def __init__(
+        self, spec: Spec, resources: Sequence[Resource], facts: Facts, given_up: Collection[str]
+    ) -> None:
         self._spec = spec
         self._grants = [resource for resource in resources if isinstance(resource, grant.Grants)]
         self._facts = facts
-        self._databases = [one for one in resources if isinstance(one, Database)]
+        self._given_up = given_up
+        self._databases = [one for one in resources if isinstance(one, Database) and self._moves(one)]
+        self._ownership: dict[str, list[OwnershipSpec]] = {}
         self._schemas: dict[str, list[schema.Schema]] = {}
         for one in resources:
             if isinstance(one, schema.Schema):
                 self._schemas.setdefault(one.database, []).append(one)
+            elif isinstance(one, Ownership) and self._moves(one):
+                self._ownership.setdefault(one.database, []).append(one.spec)
         known = facts.once(roles)
         # those that others keep are counted as made, too: what names one waits for it
         absent = [role for role, body in spec.roles.items() if role not in known and body.state != "absent"]
@@ -117,12 +126,19 @@ class _Seer:
         """Roles that the plan will drop."""
         return leaving(self._spec).names(self._facts)
 
+    def _moves(self, resource: Resource) -> bool:
+        """Whether the plan gives it the owner that it shall have."""
+        fields = ("owner", exact.FIELD)
+        return not self._given_up or not any(
+            check.id in self._given_up for check in resource.checks() if check.field in fields
+        )
+
     def _staying(self) -> Facts:
         spec, rows = self._spec, self._facts.rows_of_server[MEMBERSHIPS.name]
         if isinstance(rows, Unreadable):
             return self._facts
         declared = {(entry.role, role) for role, body in spec.roles.items() for entry in of(body)}
-        gone = lost(spec, self._facts)
+        gone = lost(spec, self._facts, self._given_up)
         kept = tuple(
             row
             for row in rows
@@ -198,7 +214,7 @@ class _Seer:
         schemas = self._schemas.get(database, [])
         if not schemas or not _readable(rows):
             return rows
-        desired = {one.schema: one.owner_after(facts) for one in schemas}
+        desired = {one.schema: one.owner_after(facts) if self._moves(one) else None for one in schemas}
         actual = facts.once(schema.owners, database)
         moved = {
             ObjectKey("schema", None, name): owner
@@ -220,7 +236,7 @@ class _Seer:
 
     def _with_owners(self, database: str, rows: Rows) -> Rows:
         """With the owners of objects that `ownership:` names."""
-        lines = [line for _, body in inherited(self._spec, database) for line in body.ownership]
+        lines = self._ownership.get(database, [])
         if not lines or not _readable(rows):
             return rows
         facts = self._alone(database, rows)

@@ -11,24 +11,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pgdeploy.change import Change, Joined, ident, statements
+from pgdeploy.change import CREATE, Change, Effect, Joined, ident, statements
 from pgdeploy.check import name
+from pgdeploy.connection.server import MAINTENANCE
 from pgdeploy.resources import acl
 from pgdeploy.resources.membership import memberships
-from pgdeploy.resources.role import RoleFact, roles
+from pgdeploy.resources.role import ADMIN_SINCE, DATABASE_OWNER, RoleFact, roles
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts
-
-ADMIN_SINCE = 16
-"""From here CREATEROLE works on roles that one has ADMIN OPTION on, and no others."""
 
 
 class Rights:
     """What this user may do, change by change: memberships that the plan gives and takes count from then on."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, later: Facts) -> None:
+        """`later`: as `facts`, with the databases and schemas of the spec, and their owners."""
         self._facts = facts
+        self._later = later
         self._major = facts.about.major
         self._user = facts.about.user
         self._joined: dict[str, dict[str, list[Joined]]] = {}
@@ -50,15 +50,33 @@ class Rights:
         return adapted
 
     def _adapt(self, change: Change, me: RoleFact) -> Change | str:
-        if lacking := [need for need in change.needs if self._lacks(need, me)]:
+        lacking = [need for need in change.needs if self._lacks(need, me)]
+        if change.effect is not Effect.NONE and not self._facts.about.reloads:
+            lacking.append("EXECUTE on function pg_reload_conf()")
+        if lacking:
             return f"{name(me.name)} may not: it needs {' and '.join(lacking)}"
-        borrowed = [role for role in dict.fromkeys(change.acts_as) if not self._acts_as(role)]
+        borrowed = [role for role in self._actors(change) if not self._acts_as(role)]
         if borrowed and self._major < ADMIN_SINCE and not me.inherit:
             return f"{name(me.name)} may not: it is NOINHERIT, so membership in {name(borrowed[0])} would not help"
         for role in borrowed:
             if not self._may_take(role, me):
                 return f"{name(me.name)} may not: it needs membership in {name(role)}"
         return self._borrowing(change, borrowed) if borrowed else change
+
+    def _actors(self, change: Change) -> Iterable[str]:
+        """Whose rights it takes: in its database the owner of that has those of pg_database_owner, and may CREATE."""
+        key = acl.ObjectKey("database", None, change.database or MAINTENANCE)
+        owner = self._later.once(acl.owners, None).get(key, DATABASE_OWNER)
+        actors = [owner if role == DATABASE_OWNER else role for role in change.acts_as]
+        if CREATE in change.needs and not self._has("CREATE", key, self._later):
+            actors.append(owner)
+        return dict.fromkeys(actors)
+
+    def _has(self, privilege: str, key: acl.ObjectKey, facts: Facts) -> bool:
+        """Whether we have a privilege on what all databases share."""
+        entries = facts.once(acl.acls, None).get(key, {})
+        mine = (*self._reach("inherit"), "PUBLIC")
+        return any(privilege in entry.privileges for role in mine for entry in entries.get(role, ()))
 
     def _borrowing(self, change: Change, borrowed: Iterable[str]) -> Change:
         """What was there before is there again afterwards, with the options that it had."""
@@ -82,6 +100,10 @@ class Rights:
 
     def _lacks(self, need: str, me: RoleFact) -> bool:
         """The server's own rules, as far as they say no before anything is tried."""
+        if need == CREATE:
+            return False  # with the rights of the database's owner, see `_actors`
+        if need.startswith("CREATE on schema "):
+            return True  # it is the new owner who needs it, and has it not
         if need.startswith("ALTER SYSTEM "):
             return not self._may_set("ALTER SYSTEM", need.removeprefix("ALTER SYSTEM "))
         if need.startswith("SET "):
@@ -94,10 +116,7 @@ class Rights:
 
     def _may_set(self, privilege: str, setting: str) -> bool:
         """From 15 a superuser can grant ALTER SYSTEM and SET on one setting."""
-        known = self._facts.once(acl.acls, None)
-        entries = known.get(acl.ObjectKey("parameter", None, setting), {})
-        mine = (*self._reach("inherit"), "PUBLIC")
-        return any(privilege in entry.privileges for role in mine for entry in entries.get(role, ()))
+        return self._has(privilege, acl.ObjectKey("parameter", None, setting), self._facts)
 
     # -- memberships -------------------------------------------------------------------------------
 
@@ -139,8 +158,10 @@ class Rights:
     def _administers(self, role: str, me: RoleFact) -> bool:
         """Whether we can grant and revoke a role. One that the plan creates is ours to administer."""
         known = self._facts.once(roles).get(role)
+        if known is not None and known.superuser:
+            return False
         if known is None or (self._major < ADMIN_SINCE and me.createrole):
-            return me.createrole and not (known and known.superuser)
+            return me.createrole
         return self._admin_of(role) is not None
 
     def _admin_of(self, role: str) -> str | None:

@@ -18,6 +18,7 @@ from pgdeploy.resources import acl, database
 from pgdeploy.resources.acl import ObjectKey, table_of
 from pgdeploy.resources.grant import Line
 from pgdeploy.resources.membership import OPTIONS_SINCE, of
+from pgdeploy.resources.role import DATABASE_OWNER
 
 if TYPE_CHECKING:
     from pgdeploy.resources.role import MembershipSpec, RoleSpec
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 _NOTHING: frozenset[str] = frozenset()
 _SHARED = ("database", "tablespace", "parameter")
-_DATABASE_OWNER = "pg_database_owner"
 
 _READ = {"table": {"SELECT"}, "column": {"SELECT"}, "sequence": {"SELECT"}, "schema": {"USAGE"}}
 _WRITE = {
@@ -73,7 +73,7 @@ class Allowance:
     def _holders(self, facts: Facts, role: str) -> frozenset[str]:
         own = self.inherits.get(role, frozenset({role})) | {PUBLIC}
         if self.database is not None and facts.once(_database_owner, self.database) in own:
-            own |= {_DATABASE_OWNER}
+            own |= {DATABASE_OWNER}
         return own
 
     def _of_holder(self, facts: Facts, holder: str, key: ObjectKey) -> frozenset[str]:

@@ -283,7 +283,9 @@ class Database(Resource):
                 self.spec.owner or "",
                 str(self._actual(facts, facts.once(databases)[self.database], "owner")),
             )
-            yield Change(Stage.DATABASE, statements(text), (fields["owner"],), acts_as=roles)
+            yield Change(
+                Stage.DATABASE, statements(text), (fields["owner"],), acts_as=roles, needs=("createdb",)
+            )
         known = [field for field in _FLAGS if field in fields]
         closing = [
             field for field in known if field == "allow_connections" and not self.spec.allow_connections
@@ -305,7 +307,8 @@ class Database(Resource):
         if "owner" in off:
             owner = usual_owner(facts)
             text = f"ALTER DATABASE {database} OWNER TO {ident(owner)}"
-            yield Change(Stage.DATABASE, statements(text), (cause,), acts_as=(owner, str(off["owner"])))
+            roles = (owner, str(off["owner"]))
+            yield Change(Stage.DATABASE, statements(text), (cause,), acts_as=roles, needs=("createdb",))
         if options := " ".join(f"{_FLAGS[field]} {_word(usual[field])}" for field in _FLAGS if field in off):
             text = f"ALTER DATABASE {database} WITH {options}"
             yield Change(Stage.DATABASE, statements(text), (cause,), acts_as=self._owner(facts))

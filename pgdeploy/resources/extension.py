@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pydantic import Field
 
-from pgdeploy.change import Change, Stage, ident, literal, statements
+from pgdeploy.change import CREATE, Change, Stage, ident, literal, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
 from pgdeploy.resources import database
@@ -229,7 +229,7 @@ class Extension(Resource):
             tuple(fields.values()),
             database=self.database,
             acts_as=(owner,) if owner else (),
-            needs=("superuser",) if superuser else (),
+            needs=("superuser",) if superuser else (CREATE,) if fact is None or required else (),
             rank=self._rank(facts, self.extension, ()),
         )
 

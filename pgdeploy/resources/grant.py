@@ -14,6 +14,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, model_validator
@@ -31,6 +34,7 @@ from pgdeploy.resources.object import KEYWORD, Object, clause, privilege_list
 from pgdeploy.resources.role import HELD, absent
 from pgdeploy.resources.routine import KINDS as ROUTINES
 from pgdeploy.resources.routine import Unclear
+from pgdeploy.resources.schema_use import letting_in
 from pgdeploy.resources.unmanaged import LeftAlone, left_alone
 from pgdeploy.spec.model import Identifier, Model
 
@@ -346,54 +350,72 @@ class Grants(Resource):
             if drift.stuck:
                 continue
             if line is None:
-                yield self._revocation(facts, facts.once(_undeclared, self), drift.check.id, undeclared=True)
+                yield from self._revocations(
+                    facts, facts.once(_undeclared, self), drift.check.id, undeclared=True
+                )
             elif drift.check.field == "revoked":
-                yield self._revocation(facts, self._unwanted(facts, line), drift.check.id)
+                yield from self._revocations(facts, self._unwanted(facts, line), drift.check.id)
             else:
                 self._collect(to_grant, facts, line, drift.check.id)
         for (words, keyword, objects, option), batch in to_grant.items():
             text = _grant(words, keyword, objects, sorted(batch.roles), option=option)
             causes, owners = tuple(dict.fromkeys(batch.causes)), tuple(dict.fromkeys(batch.owners))
-            yield Change(Stage.GRANT, statements(text), causes, database=self._place(facts), acts_as=owners)
+            rank, place = (
+                _Rank.GRANT_SCHEMA if keyword == KEYWORD["schema"] else _Rank.GRANT,
+                self._place(facts),
+            )
+            yield Change(Stage.GRANT, statements(text), causes, database=place, acts_as=owners, rank=rank)
 
     def _collect(self, batches: dict[_Clauses, _Batch], facts: Facts, line: Line, cause: str) -> None:
-        """Put what a line lacks to the other grantees that lack the same on the same objects."""
-        by_role: dict[tuple[str, frozenset[str]], list[ObjectKey]] = defaultdict(list)
+        """Put what a line lacks to the other grantees that lack the same on the same objects.
+
+        What we may not grant, as it is somebody else's, keeps nothing else back: so owners go apart.
+        """
+        by_role: dict[tuple[str, frozenset[str], str], list[ObjectKey]] = defaultdict(list)
         for (key, role), words in self._missing(facts, line).items():
-            by_role[role, words].append(key)
+            owner = "" if facts.about.superuser else next(self._owners(facts, [key]), "")
+            by_role[role, words, owner].append(key)
         everything = sum(1 for _ in line.keys_in(facts))
-        for (role, words), keys in by_role.items():
+        for (role, words, _), keys in by_role.items():
             clauses = _clauses(line, keys, words, whole=len(keys) == everything)
             batch = batches.setdefault((*clauses, line.spec.grant_option), _Batch([], [], []))
             batch.roles.append(role)
             batch.causes.append(cause)
             batch.owners += self._owners(facts, keys)
 
-    def _revocation(
-        self, facts: Facts, extra: Sequence[Taken], cause: str, *, undeclared: bool = False
-    ) -> Change:
-        """REVOKE acts on what one grantor gave."""
-        texts = []
-        acts_as = []
+    def _revocations(
+        self, facts: Facts, extra: Iterable[Taken], cause: str, *, undeclared: bool = False
+    ) -> Iterator[Change]:
+        """REVOKE acts on what one grantor gave; what we lack the rights for keeps nothing else back."""
+        found = [
+            (rank, () if facts.about.superuser else actors, taken, texts)
+            for rank, actors, taken, texts in self._revoked(facts, extra)
+        ]
+        for (rank, actors), some in groupby(found, key=itemgetter(0, 1)):
+            same = list(some)
+            yield Change(
+                Stage.GRANT,
+                statements(*(text for *_, texts in same for text in texts)),
+                (cause,),
+                database=self._place(facts),
+                acts_as=actors,
+                rank=rank,
+                taken=TakenAway(privileges=_number([taken for _, _, taken, _ in same])),
+                undeclared=undeclared,
+            )
+
+    def _revoked(
+        self, facts: Facts, extra: Iterable[Taken]
+    ) -> Iterator[tuple[_Rank, tuple[str, ...], Taken, Sequence[str]]]:
+        """When each comes, whose rights it takes, and its statements."""
         for key, role, entry in self._in_order(facts, extra):
             owner = facts.once(acl.owners, self._source(key)).get(table_of(key), entry.grantor)
             statement = revoke(key, role, entry)
+            rank = _Rank.REVOKE_SCHEMA if key.kind == "schema" else _Rank.REVOKE
             if entry.grantor not in (owner, ""):
-                texts += in_the_name_of(entry.grantor, statement)
-                acts_as.append(entry.grantor)
+                yield rank, (entry.grantor,), (key, role, entry), in_the_name_of(entry.grantor, statement)
             else:
-                texts.append(statement)
-                acts_as += self._owners(facts, [key])
-        owners = tuple(dict.fromkeys(acts_as))
-        return Change(
-            Stage.GRANT,
-            statements(*texts),
-            (cause,),
-            database=self._place(facts),
-            acts_as=owners,
-            taken=TakenAway(privileges=_number(extra)),
-            undeclared=undeclared,
-        )
+                yield rank, tuple(self._owners(facts, [key])), (key, role, entry), [statement]
 
     def _in_order(self, facts: Facts, extra: Iterable[Taken]) -> Iterator[Taken]:
         by_source: dict[str | None, list[Taken]] = defaultdict(list)
@@ -464,16 +486,26 @@ class Grants(Resource):
         return self.database if there is None or there.allow_connections else None
 
     def _owners(self, facts: Facts, keys: Iterable[ObjectKey]) -> Iterator[str]:
-        """Who owns these objects by then; what nobody owns yet we make ourselves."""
+        """Who owns these objects by then, and lets us into their schemas; what nobody owns yet we make ourselves."""
         for key in keys:
             if owner := self.owners.get(table_of(key)) or facts.once(acl.owners, self._source(key)).get(
                 table_of(key)
             ):
                 yield owner
+                yield from letting_in(facts, self.database, key.schema, [owner])
 
 
 _Clauses = tuple[str, str, str, bool]
 """Privileges, keyword and objects as GRANT has them, and whether with grant option."""
+
+
+class _Rank(IntEnum):
+    """Who grants or revokes on what is in a schema needs the schema's USAGE just then."""
+
+    REVOKE = 0
+    REVOKE_SCHEMA = 1
+    GRANT_SCHEMA = 2
+    GRANT = 3
 
 
 @dataclass(slots=True)

@@ -433,11 +433,16 @@ def resources(spec: Spec) -> Iterator[Resource]:
     yield from sorted(found, key=lambda resource: _depth(by_pair, resource.spec))
 
 
-def lost(spec: Spec, facts: Facts) -> frozenset[Joined]:
-    """Memberships that go along when the plan takes ADMIN OPTION away from whoever granted them."""
+def lost(spec: Spec, facts: Facts, given_up: Collection[str] = ()) -> frozenset[Joined]:
+    """Memberships that go along when the plan takes ADMIN OPTION away from whoever granted them.
+
+    Of the checks that are `given_up` it takes nothing.
+    """
     revoked: list[Joined] = []
     demoted: list[Joined] = []
     for resource in resources(spec):
+        if given_up and any(check.id in given_up for check in resource.checks()):
+            continue
         if isinstance(resource, UndeclaredMemberships):
             found = resource.found(facts)
             revoked += [] if resource.taken_along(found, facts) else found

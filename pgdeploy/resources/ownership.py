@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,8 +15,9 @@ from pgdeploy.resources import acl, database, schema
 from pgdeploy.resources.acl import shown
 from pgdeploy.resources.membership import reach
 from pgdeploy.resources.object import KEYWORD, Object, clause
-from pgdeploy.resources.role import absent, roles
+from pgdeploy.resources.role import DATABASE_OWNER, absent, roles
 from pgdeploy.resources.routine import MAKE_FIRST
+from pgdeploy.resources.schema_use import letting_in
 from pgdeploy.spec.model import Identifier, Model
 
 if TYPE_CHECKING:
@@ -112,8 +113,9 @@ class Ownership(Resource):
             return
         others = self._others(facts)
         theirs = self._by_strangers(others, facts)
-        if ours := {key: owner for key, owner in others.items() if key not in theirs}:
-            yield self._change(ours, causes, facts)
+        ours = {key: owner for key, owner in others.items() if key not in theirs}
+        for some in _apart(ours, facts):
+            yield self._change(some, causes, facts)
         if theirs:
             who = name(self.spec.owner)
             lost = f"control of what runs with the rights of {who}: part of it passes to {_who(theirs)}"
@@ -125,8 +127,25 @@ class Ownership(Resource):
             for key in owners
         ]
         texts += self._proofs(owners, facts)
-        roles = (self.spec.owner, *sorted(set(owners.values())))
-        return Change(Stage.OWNERSHIP, statements(*texts), causes, database=self.database, acts_as=roles)
+        roles, needs = [self.spec.owner, *sorted(set(owners.values()))], tuple(self._lacking(owners, facts))
+        for schema_name in sorted({key.schema for key in owners if key.schema is not None}):
+            roles += letting_in(facts, self.database, schema_name, roles)
+        made = statements(*texts)
+        return Change(
+            Stage.OWNERSHIP, made, causes, database=self.database, acts_as=tuple(roles), needs=needs
+        )
+
+    def _lacking(self, owners: Iterable[acl.ObjectKey], facts: Facts) -> Iterator[str]:
+        """Where the new owner may not make such a thing, only a superuser may give it to him."""
+        known, mine = facts.once(acl.acls, self.database), {*facts.once(reach, self.spec.owner, "inherit")}
+        if facts.once(acl.owners, None).get(acl.ObjectKey("database", None, self.database)) in mine:
+            mine.add(DATABASE_OWNER)
+        for schema_name in sorted({key.schema for key in owners if key.schema is not None}):
+            entries = known.get(acl.ObjectKey("schema", None, schema_name), {})
+            if not any(
+                "CREATE" in entry.privileges for role in (*mine, "PUBLIC") for entry in entries.get(role, ())
+            ):
+                yield f"CREATE on schema {name(schema_name)} for {name(self.spec.owner)}"
 
     def _proofs(self, owners: Mapping[acl.ObjectKey, str], facts: Facts) -> Iterator[str]:
         """Statements that fail unless just what was looked at was handed over.
@@ -150,6 +169,15 @@ class Ownership(Resource):
                 f"SELECT CASE ({handed_over}) WHEN {len(found)} THEN '0' ELSE {literal(_SWAPPED)} END"
                 "::pg_catalog.int4"
             )
+
+
+def _apart(owners: Mapping[acl.ObjectKey, str], facts: Facts) -> Iterator[Mapping[acl.ObjectKey, str]]:
+    """What one owner's things need that we lack, keeps nothing else back."""
+    if facts.about.superuser:
+        yield from [owners] if owners else []
+        return
+    for one in sorted(set(owners.values())):
+        yield {key: owner for key, owner in owners.items() if owner == one}
 
 
 def _could_be(role: str, other: str, facts: Facts) -> bool:

@@ -149,8 +149,14 @@ PASSWORDS = Query("passwords", PasswordFact._make)
 HELD = Query("held", HeldFact._make, scoped=True)
 QUERIES = (ROLES, PASSWORDS, HELD)
 
+ADMIN_SINCE = 16
+"""From here CREATEROLE works on roles that one has ADMIN OPTION on, and no others."""
+
 _SPECIAL = ("superuser", "replication", "bypassrls")
-"""Attributes that CREATEROLE alone may not give."""
+"""Attributes that CREATEROLE alone may not give, or take away; from 16 CREATEDB, too."""
+
+DATABASE_OWNER = "pg_database_owner"
+"""Whoever owns a database, in that: nobody can be its member otherwise."""
 
 BOOTSTRAP = 10
 """The oid of the superuser that initdb made; it cannot lose SUPERUSER."""
@@ -357,24 +363,46 @@ class Role(Resource):
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         fields = {drift.check.field: drift.check.id for drift in drifts if not drift.stuck}
         options = [field for field in fields if not field.startswith(("settings", "undeclared"))]
-        if options:
-            yield self._attribute_change(options, fields, facts)
+        for some in self._apart(options, facts):
+            yield self._attribute_change(some, fields, facts)
         if cause := fields.get(exact.FIELD):
             usual = {"inherit": "INHERIT", "connection_limit": "CONNECTION LIMIT -1"}
             words = [usual.get(field, "VALID UNTIL 'infinity'") for field in self._off(facts)]
             text = f"ALTER ROLE {ident(self.role)} {' '.join(words)}"
-            yield Change(Stage.ROLE, statements(text), (cause,), needs=("createrole",))
+            yield Change(Stage.ROLE, statements(text), (cause,), needs=self._needs_to_alter(facts))
         yield from self._setting_changes(fields, facts)
 
+    def _apart(self, options: Sequence[str], facts: Facts) -> Iterator[list[str]]:
+        """Options of one ALTER ROLE: what needs more than CREATEROLE keeps nothing else back."""
+        special = _special(facts.about.major)
+        if facts.about.superuser or self.role not in facts.once(roles):
+            special = ()
+        yield from ([option] for option in options if option in special)
+        if rest := [option for option in options if option not in special]:
+            yield rest
+
     def _attribute_change(self, options: Sequence[str], fields: Mapping[str, str], facts: Facts) -> Change:
-        verb = "ALTER" if self.role in facts.once(roles) else "CREATE"
+        there = self.role in facts.once(roles)
+        verb = "ALTER" if there else "CREATE"
+        own = self.role == facts.about.user and options == ["password"]
+        needs = () if own else self._needs_to_alter(facts) if there else ("createrole",)
+        special = [
+            o for o in options if o in _special(facts.about.major) and (there or getattr(self.spec, o))
+        ]
         text = " ".join([f"{verb} ROLE {ident(self.role)}", *filter(None, map(self._option, options))])
         return Change(
             Stage.ROLE,
             (Statement(text, self.spec.password if "password" in options else None),),
             tuple(fields[option] for option in options),
-            needs=("createrole", *(o for o in options if o in _SPECIAL and getattr(self.spec, o))),
+            needs=(*needs, *special),
         )
+
+    def _needs_to_alter(self, facts: Facts) -> tuple[str, ...]:
+        """What ALTER ROLE takes; before 16 whoever has REPLICATION is a superuser's to alter."""
+        known = facts.once(roles)[self.role]
+        if known.superuser or (known.replication and facts.about.major < ADMIN_SINCE):
+            return ("superuser",)
+        return "createrole", f"ADMIN OPTION on {self.role}"
 
     def _option(self, field: str) -> str:
         """The clause of CREATE/ALTER ROLE; the password's stands last, where Statement looks for it."""
@@ -415,7 +443,16 @@ class Role(Resource):
         self, facts: Facts, database: str | None, statement: Statement, names: Sequence[str], cause: str
     ) -> Change:
         stage = Stage.ROLE_IN_DATABASE if database else Stage.ROLE
-        return Change(stage, (statement,), (cause,), needs=("createrole", *needs_to_store(facts, names)))
+        known = facts.once(roles).get(self.role)
+        own = self.role == facts.about.user
+        # SET of a role with REPLICATION is no superuser's alone
+        needs = "superuser" if known is not None and known.superuser else f"ADMIN OPTION on {self.role}"
+        who = () if own else ("createrole", needs)
+        return Change(stage, (statement,), (cause,), needs=(*who, *needs_to_store(facts, names)))
+
+
+def _special(major: int) -> tuple[str, ...]:
+    return (*_SPECIAL, "createdb") if major >= ADMIN_SINCE else _SPECIAL
 
 
 def compare_stored(

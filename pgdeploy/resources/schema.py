@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from pgdeploy.change import Change, Stage, ident, statements
+from pgdeploy.change import CREATE, Change, Stage, ident, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, name
 from pgdeploy.facts import Facts
 from pgdeploy.resources import acl, database, exact, extension, provider
-from pgdeploy.resources.role import roles, usual_owner
+from pgdeploy.resources.role import DATABASE_OWNER, roles, usual_owner
 from pgdeploy.resources.unmanaged import UndeclaredPrivileges
 from pgdeploy.spec.frozenmap import FrozenMap
 from pgdeploy.spec.model import Identifier, Model
@@ -105,7 +105,7 @@ class Schema(Resource):
     def _is_usual(self, owner: str, facts: Facts) -> bool:
         """Whether it gives nobody a right that he has not: a superuser, the database's owner, whoever makes schemas."""
         known = facts.once(roles).get(owner)
-        usual = {facts.about.user, "pg_database_owner", *facts.once(provider.provided), *self.keepers}
+        usual = {facts.about.user, DATABASE_OWNER, *facts.once(provider.provided), *self.keepers}
         return owner in usual or (known is not None and known.superuser)
 
     def owner_after(self, facts: Facts) -> str | None:
@@ -131,14 +131,16 @@ class Schema(Resource):
         roles = tuple(
             role for role in (self.spec.owner, facts.once(owners, self.database).get(self.schema)) if role
         )
-        yield Change(stage, statements(*texts), causes, database=self.database, acts_as=roles)
+        made_here = statements(*texts)
+        yield Change(stage, made_here, causes, database=self.database, acts_as=roles, needs=(CREATE,))
 
     def _usual_again(self, causes: tuple[str, ...], facts: Facts) -> Change:
         owner = usual_owner(facts)
         text = f"ALTER SCHEMA {ident(self.schema)} OWNER TO {ident(owner)}"
         present = facts.once(owners, self.database)[self.schema]
+        roles = (owner, present)
         return Change(
-            Stage.SCHEMA, statements(text), causes, database=self.database, acts_as=(owner, present)
+            Stage.SCHEMA, statements(text), causes, database=self.database, acts_as=roles, needs=(CREATE,)
         )
 
     def _may_be_brought(self, facts: Facts) -> bool:
