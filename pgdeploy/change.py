@@ -50,6 +50,7 @@ class Stage(IntEnum):
     OWNERSHIP = 53
     DEFAULT_PRIVILEGE = 54
     GRANT = 55
+    ROW_SECURITY = 56
     ROLE_IN_DATABASE = 60
     HBA = 70
     DROP = 80

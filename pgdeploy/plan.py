@@ -78,6 +78,7 @@ _ON_OBJECTS = (
     Stage.OWNERSHIP,
     Stage.DEFAULT_PRIVILEGE,
     Stage.GRANT,
+    Stage.ROW_SECURITY,
 )
 """What is made of the objects in a database, as far as it hangs on what there is."""
 

@@ -23,6 +23,7 @@ from pgdeploy.resources.default_privilege import DEFAULT_PRIVILEGES, Given, Scop
 from pgdeploy.resources.grantchain import Along
 from pgdeploy.resources.membership import MEMBERSHIPS, lost, of
 from pgdeploy.resources.role import ROLES, RoleFact, leaving, names_by_oid, roles
+from pgdeploy.resources.row_security import ROW_SECURITY
 
 if TYPE_CHECKING:
     from pgdeploy.check import Resource
@@ -55,7 +56,7 @@ class Prospect(NamedTuple):
                 return self.made
             case "ownership":
                 return self.housed
-            case "default_privilege":
+            case "default_privilege" | "row_security":
                 return self.owned
             case "grant":
                 return self.kept
@@ -316,7 +317,7 @@ def _pristine(copied: Rows) -> Iterator[tuple[str, tuple[Any, ...] | Unreadable]
             yield query, rows
         elif query == extension.EXTENSIONS.name:
             yield query, tuple(row for row in rows if row.name == "plpgsql")
-        elif query == DEFAULT_PRIVILEGES.name:
+        elif query in (DEFAULT_PRIVILEGES.name, ROW_SECURITY.name):
             yield query, ()
         elif query == acl.ACLS.name:
             given = {("language", "sql"), ("language", "plpgsql"), ("schema", "public")}

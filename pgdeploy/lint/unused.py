@@ -76,7 +76,8 @@ def idle_database(subject: Subject) -> Iterator[Hit]:
 
 def _contents(body: DatabaseSpec) -> tuple[object, ...]:
     """What gives a database, and every copy of it, a use."""
-    return body.grants, body.schemas, body.extensions, body.ownership, body.default_privileges
+    of_objects = (body.ownership, body.default_privileges, body.row_security)
+    return body.grants, body.schemas, body.extensions, *of_objects
 
 
 def _used_databases(subject: Subject) -> Iterator[str]:

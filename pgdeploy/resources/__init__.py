@@ -19,6 +19,7 @@ from pgdeploy.resources import (
     membership,
     ownership,
     role,
+    row_security,
     safeguard,
     schema,
     setting,
@@ -46,6 +47,7 @@ KINDS: tuple[ModuleType, ...] = (
     undeclared_owner,
     default_privilege,
     grant,
+    row_security,
     hba,
 )
 

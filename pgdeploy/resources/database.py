@@ -23,6 +23,7 @@ from pgdeploy.resources.extension import ExtensionSpec
 from pgdeploy.resources.grant import GrantSpec
 from pgdeploy.resources.ownership import OwnershipSpec
 from pgdeploy.resources.role import bootstrap, compare_stored, names_by_oid, usual_owner
+from pgdeploy.resources.row_security import RowSecuritySpec
 from pgdeploy.resources.schema import SchemaSpec
 from pgdeploy.resources.setting import needs_to_store, parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, resets
@@ -71,6 +72,7 @@ class DatabaseSpec(Model):
     default_privileges: tuple[DefaultPrivilegeSpec, ...] = Field(
         (), description="ALTER DEFAULT PRIVILEGES in it"
     )
+    row_security: tuple[RowSecuritySpec, ...] = Field((), description="row level security of tables in it")
 
 
 class DatabaseFact(NamedTuple):

@@ -257,6 +257,7 @@ def _databases(spec: Spec) -> Iterator[Problem]:
         yield from _locale(spec, database, keys)
         yield from _schemas(spec, database, keys)
         yield from _ownership(spec, database, keys)
+        yield from _row_security(spec, database, keys)
 
 
 def _schemas(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
@@ -292,6 +293,19 @@ def _ownership(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
             yield Problem((*where, "on"), f"ownership of a {line.on.kind} is not written here; use {instead}")
 
 
+def _row_security(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
+    known, seen = _schemas_of(spec, database), set()
+    for index, line in enumerate(spec.databases[database].row_security):
+        where = (*keys, "row_security", index)
+        yield from _schema(known, database, line.on.schema_, (*where, "on"))
+        if line.on.kind != "table":
+            message = f"row level security is of tables; read {line.on.text}; allowed: {{schema: NAME, table: NAME}}"
+            yield Problem((*where, "on"), message)
+        if line.on.text in seen:
+            yield Problem(where, f"another line speaks of {line.on.text}; write one")
+        seen.add(line.on.text)
+
+
 def _from_template(
     spec: Spec, database: str, around: Mapping[str, Sequence[str]], keys: Keys
 ) -> Iterator[Problem]:
@@ -321,12 +335,15 @@ def _generations(spec: Spec) -> Iterator[Problem]:
                 yield Problem(keys, f"the {number}th of a chain of copies; allowed: {MOST_GENERATIONS}")
 
 
+_IN_DATABASE = ("schemas", "extensions", "ownership", "grants", "default_privileges", "row_security")
+
+
 def _unreachable(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
     """What stands in a database that nobody may connect to can be neither read nor made."""
     if spec.databases[database].allow_connections is not False:
         return
     for source, body in inherited(spec, database):
-        for field in ("schemas", "extensions", "ownership", "grants", "default_privileges"):
+        for field in _IN_DATABASE:
             if getattr(body, field):
                 what = f"its {field}" if source == database else f"the {field} of its template {name(source)}"
                 message = (

@@ -20,6 +20,7 @@ KINDS = {
     "ownership": "ownership",
     "grant": "grants",
     "default_privilege": "default_privileges",
+    "row_security": "row_security",
     "hba": "hba",
     "server": "server",
 }

@@ -111,6 +111,7 @@ MUTATIONS: list[Mutation] = [
     _with_database(default_privileges=[{**_DEFAULT, "for": ["PUBLIC"]}]),
     _with_database(default_privileges=[{**_DEFAULT, "to": [NOBODY]}]),
     _with_database(default_privileges=[{**_DEFAULT, "in_schema": NOBODY}]),
+    _with_database(row_security=[{"on": {"schema": NOBODY, "table": "t"}}]),
     # names that PostgreSQL keeps, or cannot hold
     _with(roles={"pg_mine": {}}),
     _with(roles={"PUBLIC": {}}),
@@ -136,6 +137,10 @@ MUTATIONS: list[Mutation] = [
     _with_database(grants=[{"grant": ["USAGE"], "on": _SCHEMA, "to": ["PUBLIC"], "grant_option": True}]),
     _with_database(default_privileges=[_DEFAULT, {**_DEFAULT}]),
     _with_database(allow_connections=False, schemas={"s": {}}),
+    _with_database(allow_connections=False, row_security=[{"on": {**_SCHEMA, "table": "t"}}]),
+    _with_database(
+        row_security=[{"on": {**_SCHEMA, "table": "t"}, "forced": sure} for sure in (True, False)]
+    ),
     _with_database(encoding="UTF8", from_template="template0", locale="de"),
     # what PostgreSQL does not know
     _with(postgres=13),
@@ -159,4 +164,6 @@ MUTATIONS: list[Mutation] = [
         default_privileges=[{**_DEFAULT, "on": "schemas", "grant": ["USAGE"], "in_schema": "public"}]
     ),
     _with_database(connection_limit=2**31),
+    _with_database(row_security=[{"on": _SCHEMA}]),
+    _with_database(row_security=[{"on": {**_SCHEMA, "table": "t"}, "forced": "maybe"}]),
 ]

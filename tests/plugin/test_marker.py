@@ -26,6 +26,7 @@ databases:
     ownership: [{on: {schema: s, all: tables}, owner: app}]
     grants: [{grant: [CONNECT], on: database, to: [app]}]
     default_privileges: [{for: group, grant: [SELECT], on: tables, to: [app]}]
+    row_security: [{on: {schema: s, table: t}}]
 """
 
 

@@ -14,6 +14,7 @@ from tests.redgreen.cases import (
     membership,
     ownership,
     role,
+    row_security,
     safeguard,
     schema,
     setting,
@@ -34,5 +35,6 @@ CASES: Mapping[str, Sequence[Case]] = {
     "undeclared_owner": undeclared_owner.CASES,
     "default_privilege": default_privilege.CASES,
     "grant": grant.CASES,
+    "row_security": row_security.CASES,
     "hba": hba.CASES,
 }
