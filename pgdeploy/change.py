@@ -51,6 +51,7 @@ class Stage(IntEnum):
     DEFAULT_PRIVILEGE = 54
     GRANT = 55
     ROW_SECURITY = 56
+    OBJECT = 57
     ROLE_IN_DATABASE = 60
     HBA = 70
     DROP = 80

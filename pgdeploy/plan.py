@@ -79,6 +79,7 @@ _ON_OBJECTS = (
     Stage.DEFAULT_PRIVILEGE,
     Stage.GRANT,
     Stage.ROW_SECURITY,
+    Stage.OBJECT,
 )
 """What is made of the objects in a database, as far as it hangs on what there is."""
 

@@ -22,6 +22,7 @@ from pgdeploy.resources.database import Database, databases, generation, inherit
 from pgdeploy.resources.default_privilege import DEFAULT_PRIVILEGES, Given, Scope
 from pgdeploy.resources.grantchain import Along
 from pgdeploy.resources.membership import MEMBERSHIPS, lost, of
+from pgdeploy.resources.named import NAMED
 from pgdeploy.resources.role import ROLES, RoleFact, leaving, names_by_oid, roles
 from pgdeploy.resources.row_security import ROW_SECURITY
 
@@ -56,7 +57,7 @@ class Prospect(NamedTuple):
                 return self.made
             case "ownership":
                 return self.housed
-            case "default_privilege" | "row_security":
+            case "default_privilege" | "row_security" | "publication":
                 return self.owned
             case "grant":
                 return self.kept
@@ -317,7 +318,7 @@ def _pristine(copied: Rows) -> Iterator[tuple[str, tuple[Any, ...] | Unreadable]
             yield query, rows
         elif query == extension.EXTENSIONS.name:
             yield query, tuple(row for row in rows if row.name == "plpgsql")
-        elif query in (DEFAULT_PRIVILEGES.name, ROW_SECURITY.name):
+        elif query in (DEFAULT_PRIVILEGES.name, ROW_SECURITY.name, NAMED.name):
             yield query, ()
         elif query == acl.ACLS.name:
             given = {("language", "sql"), ("language", "plpgsql"), ("schema", "public")}

@@ -49,6 +49,7 @@ def _owners(subject: Subject) -> Iterator[str]:
         yield body.owner or ""
         yield from (schema.owner or "" for schema in body.schemas.values())
         yield from (line.owner for line in body.ownership)
+        yield from (one.owner or "" for one in body.publications.values())
         for line in body.default_privileges:
             yield from (*line.for_, *line.roles)
 
@@ -76,7 +77,7 @@ def idle_database(subject: Subject) -> Iterator[Hit]:
 
 def _contents(body: DatabaseSpec) -> tuple[object, ...]:
     """What gives a database, and every copy of it, a use."""
-    of_objects = (body.ownership, body.default_privileges, body.row_security)
+    of_objects = (body.ownership, body.default_privileges, body.row_security, body.publications)
     return body.grants, body.schemas, body.extensions, *of_objects
 
 

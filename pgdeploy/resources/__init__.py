@@ -17,7 +17,9 @@ from pgdeploy.resources import (
     hba,
     library,
     membership,
+    named,
     ownership,
+    publication,
     role,
     row_security,
     safeguard,
@@ -48,11 +50,12 @@ KINDS: tuple[ModuleType, ...] = (
     default_privilege,
     grant,
     row_security,
+    publication,
     hba,
 )
 
 QUERIES: tuple[Query[Any], ...] = tuple(
-    query for module in (*KINDS, acl, library) for query in getattr(module, "QUERIES", ())
+    query for module in (*KINDS, acl, library, named) for query in getattr(module, "QUERIES", ())
 )
 
 

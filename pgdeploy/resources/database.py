@@ -22,6 +22,7 @@ from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
 from pgdeploy.resources.extension import ExtensionSpec
 from pgdeploy.resources.grant import GrantSpec
 from pgdeploy.resources.ownership import OwnershipSpec
+from pgdeploy.resources.publication import PublicationSpec
 from pgdeploy.resources.role import bootstrap, compare_stored, names_by_oid, usual_owner
 from pgdeploy.resources.row_security import RowSecuritySpec
 from pgdeploy.resources.schema import SchemaSpec
@@ -73,6 +74,9 @@ class DatabaseSpec(Model):
         (), description="ALTER DEFAULT PRIVILEGES in it"
     )
     row_security: tuple[RowSecuritySpec, ...] = Field((), description="row level security of tables in it")
+    publications: FrozenMap[Identifier, PublicationSpec] = Field(
+        default_factory=FrozenMap, description="publications of it"
+    )
 
 
 class DatabaseFact(NamedTuple):

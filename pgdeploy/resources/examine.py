@@ -26,6 +26,7 @@ from pgdeploy.values import SERVER_ENCODINGS, ValueProblem, encoding_name
 
 if TYPE_CHECKING:
     from pgdeploy.resources.hba import HbaRuleSpec
+    from pgdeploy.resources.named import NamedSpec
     from pgdeploy.resources.role import RoleSpec
     from pgdeploy.resources.spec import Spec
     from pgdeploy.spec.place import Keys
@@ -258,6 +259,7 @@ def _databases(spec: Spec) -> Iterator[Problem]:
         yield from _schemas(spec, database, keys)
         yield from _ownership(spec, database, keys)
         yield from _row_security(spec, database, keys)
+        yield from _named(spec, database, keys)
 
 
 def _schemas(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
@@ -306,6 +308,20 @@ def _row_security(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
         seen.add(line.on.text)
 
 
+def _named(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
+    for section in _NAMED:
+        for thing, body in getattr(spec.databases[database], section).items():
+            yield from _named_one(spec, body, (*keys, section, thing))
+
+
+def _named_one(spec: Spec, body: NamedSpec, keys: Keys) -> Iterator[Problem]:
+    written = sorted(body.model_fields_set - {"state"})
+    if body.state == "absent" and written:
+        yield Problem((*keys, written[0]), f"{written[0]}: what is absent has nothing else")
+    if (owner := getattr(body, "owner", None)) is not None:
+        yield from _role(spec, owner, (*keys, "owner"))
+
+
 def _from_template(
     spec: Spec, database: str, around: Mapping[str, Sequence[str]], keys: Keys
 ) -> Iterator[Problem]:
@@ -335,7 +351,10 @@ def _generations(spec: Spec) -> Iterator[Problem]:
                 yield Problem(keys, f"the {number}th of a chain of copies; allowed: {MOST_GENERATIONS}")
 
 
-_IN_DATABASE = ("schemas", "extensions", "ownership", "grants", "default_privileges", "row_security")
+_NAMED = ("publications",)
+"""Sections of a database whose entries are there or not, and have an owner."""
+
+_IN_DATABASE = ("schemas", "extensions", "ownership", "grants", "default_privileges", "row_security", *_NAMED)
 
 
 def _unreachable(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:

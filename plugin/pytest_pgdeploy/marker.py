@@ -21,6 +21,7 @@ KINDS = {
     "grant": "grants",
     "default_privilege": "default_privileges",
     "row_security": "row_security",
+    "publication": "publications",
     "hba": "hba",
     "server": "server",
 }

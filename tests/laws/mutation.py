@@ -112,6 +112,7 @@ MUTATIONS: list[Mutation] = [
     _with_database(default_privileges=[{**_DEFAULT, "to": [NOBODY]}]),
     _with_database(default_privileges=[{**_DEFAULT, "in_schema": NOBODY}]),
     _with_database(row_security=[{"on": {"schema": NOBODY, "table": "t"}}]),
+    _with_database(publications={"p": {"owner": NOBODY}}),
     # names that PostgreSQL keeps, or cannot hold
     _with(roles={"pg_mine": {}}),
     _with(roles={"PUBLIC": {}}),
@@ -165,5 +166,6 @@ MUTATIONS: list[Mutation] = [
     ),
     _with_database(connection_limit=2**31),
     _with_database(row_security=[{"on": _SCHEMA}]),
+    _with_database(publications={"p": {"state": "absent", "all_tables": True}}),
     _with_database(row_security=[{"on": {**_SCHEMA, "table": "t"}, "forced": "maybe"}]),
 ]

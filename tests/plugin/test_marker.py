@@ -27,6 +27,7 @@ databases:
     grants: [{grant: [CONNECT], on: database, to: [app]}]
     default_privileges: [{for: group, grant: [SELECT], on: tables, to: [app]}]
     row_security: [{on: {schema: s, table: t}}]
+    publications: {p: {}}
 """
 
 

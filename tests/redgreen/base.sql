@@ -23,6 +23,8 @@ CREATE FUNCTION $sky.labels(prefix text, VARIADIC names text[] DEFAULT '{}') RET
 CREATE TYPE $sky.kind AS ENUM ('star');
 CREATE FUNCTION $sky.of(kind $sky.kind, OUT x int, OUT y int) LANGUAGE sql AS 'SELECT 1, 2';
 CREATE TABLE tools.open (id int);
+CREATE PUBLICATION $galaxy;
+CREATE PUBLICATION every FOR ALL TABLES WITH (publish = 'insert');
 CREATE SCHEMA $bare;
 CREATE TABLE $bare.thing (id int);
 CREATE TABLE tools.parted (id int) PARTITION BY LIST (id);

@@ -13,6 +13,7 @@ from tests.redgreen.cases import (
     hba,
     membership,
     ownership,
+    publication,
     role,
     row_security,
     safeguard,
@@ -36,5 +37,6 @@ CASES: Mapping[str, Sequence[Case]] = {
     "default_privilege": default_privilege.CASES,
     "grant": grant.CASES,
     "row_security": row_security.CASES,
+    "publication": publication.CASES,
     "hba": hba.CASES,
 }
