@@ -12,6 +12,7 @@ from pgdeploy.resources import (
     acl,
     database,
     default_privilege,
+    event_trigger,
     extension,
     grant,
     hba,
@@ -51,6 +52,7 @@ KINDS: tuple[ModuleType, ...] = (
     grant,
     row_security,
     publication,
+    event_trigger,
     hba,
 )
 

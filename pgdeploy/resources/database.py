@@ -19,6 +19,7 @@ from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, list
 from pgdeploy.facts import Facts, Query
 from pgdeploy.resources import exact, library
 from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
+from pgdeploy.resources.event_trigger import EventTriggerSpec
 from pgdeploy.resources.extension import ExtensionSpec
 from pgdeploy.resources.grant import GrantSpec
 from pgdeploy.resources.ownership import OwnershipSpec
@@ -76,6 +77,9 @@ class DatabaseSpec(Model):
     row_security: tuple[RowSecuritySpec, ...] = Field((), description="row level security of tables in it")
     publications: FrozenMap[Identifier, PublicationSpec] = Field(
         default_factory=FrozenMap, description="publications of it"
+    )
+    event_triggers: FrozenMap[Identifier, EventTriggerSpec] = Field(
+        default_factory=FrozenMap, description="event triggers of it"
     )
 
 

@@ -320,6 +320,13 @@ def _named_one(spec: Spec, body: NamedSpec, keys: Keys) -> Iterator[Problem]:
         yield Problem((*keys, written[0]), f"{written[0]}: what is absent has nothing else")
     if (owner := getattr(body, "owner", None)) is not None:
         yield from _role(spec, owner, (*keys, "owner"))
+        role = spec.roles.get(owner)
+        known = role is not None or owner.startswith("pg_")
+        if keys[2] == "event_triggers" and known and not (role and role.superuser):
+            message = (
+                f"PostgreSQL gives event triggers to superusers only; {name(owner)} is none by this spec"
+            )
+            yield Problem((*keys, "owner"), message)
 
 
 def _from_template(
@@ -351,7 +358,7 @@ def _generations(spec: Spec) -> Iterator[Problem]:
                 yield Problem(keys, f"the {number}th of a chain of copies; allowed: {MOST_GENERATIONS}")
 
 
-_NAMED = ("publications",)
+_NAMED = ("publications", "event_triggers")
 """Sections of a database whose entries are there or not, and have an owner."""
 
 _IN_DATABASE = ("schemas", "extensions", "ownership", "grants", "default_privileges", "row_security", *_NAMED)

@@ -1,7 +1,7 @@
 """What has a name of its own in a database and is made by somebody else: it is there or not, whose it is, and one
 thing more that its kind says.
 
-Publications, event triggers, foreign servers and subscriptions have that in common. Each kind is a file of its own;
+Publications, event triggers and foreign servers have that in common. Each kind is a file of its own;
 one read brings all of them.
 """
 

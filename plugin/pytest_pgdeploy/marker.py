@@ -22,6 +22,7 @@ KINDS = {
     "default_privilege": "default_privileges",
     "row_security": "row_security",
     "publication": "publications",
+    "event_trigger": "event_triggers",
     "hba": "hba",
     "server": "server",
 }

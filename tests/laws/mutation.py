@@ -113,6 +113,7 @@ MUTATIONS: list[Mutation] = [
     _with_database(default_privileges=[{**_DEFAULT, "in_schema": NOBODY}]),
     _with_database(row_security=[{"on": {"schema": NOBODY, "table": "t"}}]),
     _with_database(publications={"p": {"owner": NOBODY}}),
+    _with_database(event_triggers={"e": {"owner": NOBODY}}),
     # names that PostgreSQL keeps, or cannot hold
     _with(roles={"pg_mine": {}}),
     _with(roles={"PUBLIC": {}}),
@@ -166,6 +167,8 @@ MUTATIONS: list[Mutation] = [
     ),
     _with_database(connection_limit=2**31),
     _with_database(row_security=[{"on": _SCHEMA}]),
+    _with_database(event_triggers={"e": {"enabled": "often"}}),
+    _with_database(event_triggers={"e": {"owner": "pg_monitor"}}),
     _with_database(publications={"p": {"state": "absent", "all_tables": True}}),
     _with_database(row_security=[{"on": {**_SCHEMA, "table": "t"}, "forced": "maybe"}]),
 ]

@@ -28,6 +28,7 @@ databases:
     default_privileges: [{for: group, grant: [SELECT], on: tables, to: [app]}]
     row_security: [{on: {schema: s, table: t}}]
     publications: {p: {}}
+    event_triggers: {e: {}}
 """
 
 

@@ -25,6 +25,11 @@ CREATE FUNCTION $sky.of(kind $sky.kind, OUT x int, OUT y int) LANGUAGE sql AS 'S
 CREATE TABLE tools.open (id int);
 CREATE PUBLICATION $galaxy;
 CREATE PUBLICATION every FOR ALL TABLES WITH (publish = 'insert');
+CREATE FUNCTION tools.watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+CREATE EVENT TRIGGER $magnitude ON sql_drop WHEN TAG IN ('DROP AGGREGATE') EXECUTE FUNCTION tools.watch();
+CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION tools.watch();
+CREATE EVENT TRIGGER mirror ON ddl_command_end EXECUTE FUNCTION tools.watch();
+CREATE EVENT TRIGGER idle ON ddl_command_end EXECUTE FUNCTION tools.watch();
 CREATE SCHEMA $bare;
 CREATE TABLE $bare.thing (id int);
 CREATE TABLE tools.parted (id int) PARTITION BY LIST (id);

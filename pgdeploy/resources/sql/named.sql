@@ -13,7 +13,3 @@ SELECT 'foreign_server', s.srvname::text, s.srvowner::int8, w.fdwname::text,
        (SELECT count(*) FROM pg_foreign_table t WHERE t.ftserver = s.oid)::int
        + (SELECT count(*) FROM pg_user_mappings m WHERE m.srvid = s.oid)::int, NULL
 FROM pg_foreign_server s JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
-UNION ALL
-SELECT 'subscription', s.subname::text, s.subowner::int8, s.subenabled::text, 0, NULL
-FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
-WHERE d.datname = current_database()

@@ -8,6 +8,7 @@ from tests.redgreen.bench import Case
 from tests.redgreen.cases import (
     database,
     default_privilege,
+    event_trigger,
     extension,
     grant,
     hba,
@@ -38,5 +39,6 @@ CASES: Mapping[str, Sequence[Case]] = {
     "grant": grant.CASES,
     "row_security": row_security.CASES,
     "publication": publication.CASES,
+    "event_trigger": event_trigger.CASES,
     "hba": hba.CASES,
 }
