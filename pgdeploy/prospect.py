@@ -57,7 +57,7 @@ class Prospect(NamedTuple):
                 return self.made
             case "ownership":
                 return self.housed
-            case "default_privilege" | "row_security" | "publication" | "event_trigger":
+            case "default_privilege" | "row_security" | "publication" | "event_trigger" | "foreign_server":
                 return self.owned
             case "grant":
                 return self.kept

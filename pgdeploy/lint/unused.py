@@ -84,7 +84,7 @@ def _named(body: DatabaseSpec) -> tuple[Mapping[str, OwnedSpec], ...]:
 def _contents(body: DatabaseSpec) -> tuple[object, ...]:
     """What gives a database, and every copy of it, a use."""
     of_objects = (body.ownership, body.default_privileges, body.row_security)
-    return body.grants, body.schemas, body.extensions, *of_objects, *_named(body)
+    return body.grants, body.schemas, body.extensions, body.foreign_servers, *of_objects, *_named(body)
 
 
 def _used_databases(subject: Subject) -> Iterator[str]:

@@ -14,6 +14,7 @@ from pgdeploy.resources import (
     default_privilege,
     event_trigger,
     extension,
+    foreign_server,
     grant,
     hba,
     library,
@@ -53,6 +54,7 @@ KINDS: tuple[ModuleType, ...] = (
     row_security,
     publication,
     event_trigger,
+    foreign_server,
     hba,
 )
 

@@ -21,6 +21,7 @@ from pgdeploy.resources import exact, library
 from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
 from pgdeploy.resources.event_trigger import EventTriggerSpec
 from pgdeploy.resources.extension import ExtensionSpec
+from pgdeploy.resources.foreign_server import ForeignServerSpec
 from pgdeploy.resources.grant import GrantSpec
 from pgdeploy.resources.ownership import OwnershipSpec
 from pgdeploy.resources.publication import PublicationSpec
@@ -80,6 +81,9 @@ class DatabaseSpec(Model):
     )
     event_triggers: FrozenMap[Identifier, EventTriggerSpec] = Field(
         default_factory=FrozenMap, description="event triggers of it"
+    )
+    foreign_servers: FrozenMap[Identifier, ForeignServerSpec] = Field(
+        default_factory=FrozenMap, description="foreign servers in it; `ownership:` says whose they are"
     )
 
 

@@ -23,7 +23,7 @@ class EventTriggerSpec(OwnedSpec):
 
     enabled: bool | Literal["replica", "always"] | None = Field(
         None,
-        description="whether it fires: in ordinary sessions (true), in those of a replica (replica), or in both (always); "
+        description="whether it fires: in ordinary sessions (true), in those of a replica (replica), in both (always); "
         "left out: not checked",
     )
 

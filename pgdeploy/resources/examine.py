@@ -260,6 +260,7 @@ def _databases(spec: Spec) -> Iterator[Problem]:
         yield from _ownership(spec, database, keys)
         yield from _row_security(spec, database, keys)
         yield from _named(spec, database, keys)
+        yield from _on_absent(spec, database, keys)
 
 
 def _schemas(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
@@ -314,6 +315,18 @@ def _named(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
             yield from _named_one(spec, body, (*keys, section, thing))
 
 
+def _on_absent(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
+    """Lines about a foreign server that must not be there."""
+    body = spec.databases[database]
+    for section in ("ownership", "grants"):
+        for index, line in enumerate(getattr(body, section)):
+            server = line.on.foreign_server
+            declared = body.foreign_servers.get(server) if server is not None else None
+            if declared is not None and declared.state == "absent":
+                message = f"foreign server {name(server or '')} is declared absent; nothing can rest on it"
+                yield Problem((*keys, section, index, "on"), message)
+
+
 def _named_one(spec: Spec, body: NamedSpec, keys: Keys) -> Iterator[Problem]:
     written = sorted(body.model_fields_set - {"state"})
     if body.state == "absent" and written:
@@ -358,7 +371,7 @@ def _generations(spec: Spec) -> Iterator[Problem]:
                 yield Problem(keys, f"the {number}th of a chain of copies; allowed: {MOST_GENERATIONS}")
 
 
-_NAMED = ("publications", "event_triggers")
+_NAMED = ("publications", "event_triggers", "foreign_servers")
 """Sections of a database whose entries are there or not, and have an owner."""
 
 _IN_DATABASE = ("schemas", "extensions", "ownership", "grants", "default_privileges", "row_security", *_NAMED)

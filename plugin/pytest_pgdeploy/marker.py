@@ -23,6 +23,7 @@ KINDS = {
     "row_security": "row_security",
     "publication": "publications",
     "event_trigger": "event_triggers",
+    "foreign_server": "foreign_servers",
     "hba": "hba",
     "server": "server",
 }

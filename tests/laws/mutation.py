@@ -167,6 +167,10 @@ MUTATIONS: list[Mutation] = [
     ),
     _with_database(connection_limit=2**31),
     _with_database(row_security=[{"on": _SCHEMA}]),
+    _with_database(foreign_servers={"f": {"owner": "postgres"}}),
+    _with_database(
+        foreign_servers={"f": {"state": "absent"}}, grants=[{**_GRANT, "on": {"foreign_server": "f"}}]
+    ),
     _with_database(event_triggers={"e": {"enabled": "often"}}),
     _with_database(event_triggers={"e": {"owner": "pg_monitor"}}),
     _with_database(publications={"p": {"state": "absent", "all_tables": True}}),

@@ -29,6 +29,7 @@ databases:
     row_security: [{on: {schema: s, table: t}}]
     publications: {p: {}}
     event_triggers: {e: {}}
+    foreign_servers: {f: {}}
 """
 
 

@@ -6,6 +6,7 @@ CREATE VIEW $sky.galaxies AS SELECT * FROM $sky.$galaxy;
 CREATE MATERIALIZED VIEW $sky.brightest AS SELECT * FROM $sky.$galaxy;
 CREATE FOREIGN DATA WRAPPER $archive_fdw;
 CREATE SERVER $archive FOREIGN DATA WRAPPER $archive_fdw;
+CREATE SERVER annex FOREIGN DATA WRAPPER $archive_fdw;
 CREATE FOREIGN TABLE $sky.far (id int) SERVER $archive;
 CREATE SEQUENCE $sky.$counter;
 CREATE TYPE $sky.$magnitude AS ENUM ('dim', 'bright');

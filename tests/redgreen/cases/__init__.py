@@ -10,6 +10,7 @@ from tests.redgreen.cases import (
     default_privilege,
     event_trigger,
     extension,
+    foreign_server,
     grant,
     hba,
     membership,
@@ -40,5 +41,6 @@ CASES: Mapping[str, Sequence[Case]] = {
     "row_security": row_security.CASES,
     "publication": publication.CASES,
     "event_trigger": event_trigger.CASES,
+    "foreign_server": foreign_server.CASES,
     "hba": hba.CASES,
 }
