@@ -43,6 +43,7 @@ class Stage(IntEnum):
     SETTING = 10
     ROLE = 20
     MEMBERSHIP = 30
+    TABLESPACE = 35
     DATABASE = 40
     SCHEMA = 50
     EXTENSION = 51

@@ -103,7 +103,7 @@ class _Seer:
                 acl.SHARED_ACLS.name: [row for name in sorted(self._new) for row in self._fresh(name)],
             }
             there = there.assuming(made, shared)
-        later = self._moved_databases(there)
+        later = self._moved_shared(there)
         moved = _with(later, owned)
         return Prospect(
             self._facts, self._staying(), there, _with(later, housed), moved, self._granted(moved)
@@ -177,11 +177,14 @@ class _Seer:
         for grantee, words in ((0, ("CONNECT", "TEMPORARY")), (owner, ("CREATE", "CONNECT", "TEMPORARY"))):
             yield _entry(ObjectKey("database", None, database), owner, grantee, words)
 
-    def _moved_databases(self, facts: Facts) -> Facts:
-        """With the owners that databases get."""
+    def _moved_shared(self, facts: Facts) -> Facts:
+        """With the owners that databases and tablespaces get."""
         actual = facts.once(acl.owners, None)
         desired = {
             ObjectKey("database", None, one.database): one.owner_after(self._facts) for one in self._databases
+        }
+        desired |= {
+            ObjectKey("tablespace", None, name): one.owner for name, one in self._spec.tablespaces.items()
         }
         moved = {key: owner for key, owner in desired.items() if owner and actual.get(key, owner) != owner}
         if not moved:

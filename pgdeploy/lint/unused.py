@@ -46,6 +46,7 @@ def _used_roles(subject: Subject) -> Iterator[str]:
 
 
 def _owners(subject: Subject) -> Iterator[str]:
+    yield from (one.owner or "" for one in subject.spec.tablespaces.values())
     for body in subject.spec.databases.values():
         yield body.owner or ""
         yield from (schema.owner or "" for schema in body.schemas.values())

@@ -28,6 +28,7 @@ from pgdeploy.resources import (
     schema,
     setting,
     superuser,
+    tablespace,
     undeclared_owner,
     version,
 )
@@ -44,6 +45,7 @@ KINDS: tuple[ModuleType, ...] = (
     role,
     superuser,
     membership,
+    tablespace,
     database,
     schema,
     extension,

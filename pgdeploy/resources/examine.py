@@ -19,6 +19,7 @@ from pgdeploy.resources.grant import Line, lines_of
 from pgdeploy.resources.host import problem as host
 from pgdeploy.resources.membership import of
 from pgdeploy.resources.schema import GIVEN
+from pgdeploy.resources.tablespace import BY_INITDB
 from pgdeploy.resources.vm import problem as vm
 from pgdeploy.spec import suggest
 from pgdeploy.spec.problem import Problem
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pgdeploy.resources.named import NamedSpec
     from pgdeploy.resources.role import RoleSpec
     from pgdeploy.resources.spec import Spec
+    from pgdeploy.resources.tablespace import TablespaceSpec
     from pgdeploy.spec.place import Keys
 
 NO_ROLE = ("public", "none", "PUBLIC")
@@ -71,6 +73,7 @@ def examine(spec: Spec) -> Iterator[Problem]:
     yield from generations
     if not generations:
         yield from _databases(spec)
+        yield from _tablespaces(spec)
         yield from _grants(spec)
         yield from _default_privileges(spec)
     yield from _hba(spec)
@@ -263,6 +266,21 @@ def _databases(spec: Spec) -> Iterator[Problem]:
         yield from _on_absent(spec, database, keys)
 
 
+def _tablespaces(spec: Spec) -> Iterator[Problem]:
+    for tablespace, body in spec.tablespaces.items():
+        keys: Keys = ("tablespaces", tablespace)
+        yield from _absent_or_owned(spec, body, keys)
+        if tablespace in BY_INITDB and body.model_fields_set - {"owner"}:
+            yield Problem(keys, f"{tablespace} is made by initdb; only its owner can be said")
+    for index, line in enumerate(spec.grants):
+        named = spec.tablespaces.get(line.on.tablespace or "")
+        if named is not None and named.state == "absent":
+            message = (
+                f"tablespace {name(line.on.tablespace or '')} is declared absent; nothing can rest on it"
+            )
+            yield Problem(("grants", index, "on"), message)
+
+
 def _schemas(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
     body = spec.databases[database]
     for schema, schema_body in body.schemas.items():
@@ -312,7 +330,10 @@ def _row_security(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
 def _named(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
     for section in _NAMED:
         for thing, body in getattr(spec.databases[database], section).items():
-            yield from _named_one(spec, body, (*keys, section, thing))
+            where = (*keys, section, thing)
+            yield from _absent_or_owned(spec, body, where)
+            if section == "event_triggers":
+                yield from _owned_by_superuser(spec, body.owner, (*where, "owner"))
 
 
 def _on_absent(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
@@ -327,19 +348,19 @@ def _on_absent(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
                 yield Problem((*keys, section, index, "on"), message)
 
 
-def _named_one(spec: Spec, body: NamedSpec, keys: Keys) -> Iterator[Problem]:
+def _absent_or_owned(spec: Spec, body: NamedSpec | TablespaceSpec, keys: Keys) -> Iterator[Problem]:
     written = sorted(body.model_fields_set - {"state"})
     if body.state == "absent" and written:
         yield Problem((*keys, written[0]), f"{written[0]}: what is absent has nothing else")
     if (owner := getattr(body, "owner", None)) is not None:
         yield from _role(spec, owner, (*keys, "owner"))
-        role = spec.roles.get(owner)
-        known = role is not None or owner.startswith("pg_")
-        if keys[2] == "event_triggers" and known and not (role and role.superuser):
-            message = (
-                f"PostgreSQL gives event triggers to superusers only; {name(owner)} is none by this spec"
-            )
-            yield Problem((*keys, "owner"), message)
+
+
+def _owned_by_superuser(spec: Spec, owner: str | None, keys: Keys) -> Iterator[Problem]:
+    role = spec.roles.get(owner or "")
+    if owner is not None and not (role and role.superuser):
+        message = f"PostgreSQL gives event triggers to superusers only; {name(owner)} is none by this spec"
+        yield Problem(keys, message)
 
 
 def _from_template(

@@ -16,6 +16,7 @@ from pgdeploy.resources.host.spec import HostSpec
 from pgdeploy.resources.role import RoleSpec
 from pgdeploy.resources.setting import completions
 from pgdeploy.resources.settingvalue import SettingValue
+from pgdeploy.resources.tablespace import TablespaceSpec
 from pgdeploy.resources.vm.spec import VmSpec
 from pgdeploy.secret import SecretRef
 from pgdeploy.spec.loader import Loaded, load
@@ -134,6 +135,9 @@ class Spec(Model):
         None, description="rules of pg_hba.conf in order; left out: not checked"
     )
     roles: FrozenMap[Identifier, RoleSpec] = Field(default_factory=FrozenMap, description="roles by name")
+    tablespaces: FrozenMap[Identifier, TablespaceSpec] = Field(
+        default_factory=FrozenMap, description="tablespaces by name"
+    )
     grants: tuple[ServerGrantSpec, ...] = Field((), description="privileges on tablespaces and parameters")
     databases: FrozenMap[Identifier, DatabaseSpec] = Field(
         default_factory=FrozenMap, description="databases by name"

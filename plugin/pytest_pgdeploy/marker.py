@@ -14,6 +14,7 @@ KINDS = {
     "setting": "settings",
     "role": "roles",
     "membership": "memberships",
+    "tablespace": "tablespaces",
     "database": "databases",
     "schema": "schemas",
     "extension": "extensions",

@@ -114,6 +114,7 @@ MUTATIONS: list[Mutation] = [
     _with_database(row_security=[{"on": {"schema": NOBODY, "table": "t"}}]),
     _with_database(publications={"p": {"owner": NOBODY}}),
     _with_database(event_triggers={"e": {"owner": NOBODY}}),
+    _with(tablespaces={"t": {"owner": NOBODY}}),
     # names that PostgreSQL keeps, or cannot hold
     _with(roles={"pg_mine": {}}),
     _with(roles={"PUBLIC": {}}),
@@ -167,6 +168,8 @@ MUTATIONS: list[Mutation] = [
     ),
     _with_database(connection_limit=2**31),
     _with_database(row_security=[{"on": _SCHEMA}]),
+    _with(tablespaces={"t": {"location": "srv/fast"}}),
+    _with(tablespaces={"pg_default": {"state": "absent"}}),
     _with_database(foreign_servers={"f": {"owner": "postgres"}}),
     _with_database(
         foreign_servers={"f": {"state": "absent"}}, grants=[{**_GRANT, "on": {"foreign_server": "f"}}]

@@ -19,6 +19,7 @@ hba: [{type: local, database: all, user: all, method: scram-sha-256}]
 roles:
   app: {login: true, password: {env: APP_PASSWORD}, member_of: [group]}
   group: {}
+tablespaces: {t: {}}
 databases:
   db:
     schemas: {s: {}}

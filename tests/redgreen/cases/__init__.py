@@ -22,6 +22,7 @@ from tests.redgreen.cases import (
     schema,
     setting,
     superuser,
+    tablespace,
     undeclared_owner,
 )
 
@@ -31,6 +32,7 @@ CASES: Mapping[str, Sequence[Case]] = {
     "role": role.CASES,
     "superuser": superuser.CASES,
     "membership": membership.CASES,
+    "tablespace": tablespace.CASES,
     "database": database.CASES,
     "schema": schema.CASES,
     "extension": extension.CASES,
