@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -17,6 +18,7 @@ from pgdeploy.resources.role import RoleSpec
 from pgdeploy.resources.setting import completions
 from pgdeploy.resources.settingvalue import SettingValue
 from pgdeploy.resources.tablespace import TablespaceSpec
+from pgdeploy.resources.unmanaged import UNMANAGED
 from pgdeploy.resources.vm.spec import VmSpec
 from pgdeploy.secret import SecretRef
 from pgdeploy.spec.loader import Loaded, load
@@ -117,6 +119,8 @@ class Waiver(Model):
 
 class Spec(Model):
     """What a PostgreSQL server must be."""
+
+    unmanaged: ClassVar[Mapping[str, str]] = UNMANAGED
 
     description: str = Field("", description="what the server is for")
     source: str = Field("", description="the document that the spec was made from")

@@ -170,6 +170,7 @@ MUTATIONS: list[Mutation] = [
     _with_database(row_security=[{"on": _SCHEMA}]),
     _with(tablespaces={"t": {"location": "srv/fast"}}),
     _with(tablespaces={"pg_default": {"state": "absent"}}),
+    _with(comments={"postgres": "the one"}),
     _with_database(foreign_servers={"f": {"owner": "postgres"}}),
     _with_database(
         foreign_servers={"f": {"state": "absent"}}, grants=[{**_GRANT, "on": {"foreign_server": "f"}}]
