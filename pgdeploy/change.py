@@ -47,6 +47,7 @@ class Stage(IntEnum):
     SETTING = 10
     ROLE = 20
     MEMBERSHIP = 30
+    TABLESPACE = 35
     DATABASE = 40
     SCHEMA = 50
     EXTENSION = 51
@@ -54,6 +55,8 @@ class Stage(IntEnum):
     OWNERSHIP = 53
     DEFAULT_PRIVILEGE = 54
     GRANT = 55
+    ROW_SECURITY = 56
+    OBJECT = 57
     ROLE_IN_DATABASE = 60
     HBA = 70
     DROP = 80

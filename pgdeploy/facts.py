@@ -222,6 +222,8 @@ class Scope:
     """Extensions, and the versions that it wants."""
     libraries: Collection[str] = ()
     """Libraries that it wants loaded."""
+    tables: Collection[tuple[str, str]] = ()
+    """Tables whose row level security it speaks of: schema and name."""
 
     @property
     def parameters(self) -> dict[str, list[str | None]]:
@@ -233,6 +235,8 @@ class Scope:
             "versions": [version for _, version in self.extensions],
             "libraries": list(self.libraries),
             "whole": list(self.whole),
+            "table_schemas": [schema for schema, _ in self.tables],
+            "tables": [table for _, table in self.tables],
         }
 
 

@@ -88,6 +88,8 @@ _ON_OBJECTS = (
     Stage.OWNERSHIP,
     Stage.DEFAULT_PRIVILEGE,
     Stage.GRANT,
+    Stage.ROW_SECURITY,
+    Stage.OBJECT,
 )
 """What is made of the objects in a database, as far as it hangs on what there is."""
 

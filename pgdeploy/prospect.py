@@ -22,8 +22,10 @@ from pgdeploy.resources.database import Database, databases, generation
 from pgdeploy.resources.default_privilege import DEFAULT_PRIVILEGES, Given, Scope
 from pgdeploy.resources.grantchain import Along
 from pgdeploy.resources.membership import MEMBERSHIPS, lost, of
+from pgdeploy.resources.named import NAMED
 from pgdeploy.resources.ownership import Ownership, OwnershipSpec
 from pgdeploy.resources.role import ROLES, RoleFact, leaving, names_by_oid, roles
+from pgdeploy.resources.row_security import ROW_SECURITY
 
 if TYPE_CHECKING:
     from pgdeploy.check import Resource
@@ -56,7 +58,7 @@ class Prospect(NamedTuple):
                 return self.made
             case "ownership":
                 return self.housed
-            case "default_privilege":
+            case "default_privilege" | "row_security" | "publication" | "event_trigger" | "foreign_server":
                 return self.owned
             case "grant":
                 return self.kept
@@ -111,7 +113,7 @@ class _Seer:
                 acl.SHARED_ACLS.name: [row for name in sorted(self._new) for row in self._fresh(name)],
             }
             there = there.assuming(made, shared)
-        later = self._moved_databases(there)
+        later = self._moved_shared(there)
         moved = _with(later, owned)
         return Prospect(
             self._facts, self._staying(), there, _with(later, housed), moved, self._granted(moved)
@@ -192,11 +194,14 @@ class _Seer:
         for grantee, words in ((0, ("CONNECT", "TEMPORARY")), (owner, ("CREATE", "CONNECT", "TEMPORARY"))):
             yield _entry(ObjectKey("database", None, database), owner, grantee, words)
 
-    def _moved_databases(self, facts: Facts) -> Facts:
-        """With the owners that databases get."""
+    def _moved_shared(self, facts: Facts) -> Facts:
+        """With the owners that databases and tablespaces get."""
         actual = facts.once(acl.owners, None)
         desired = {
             ObjectKey("database", None, one.database): one.owner_after(self._facts) for one in self._databases
+        }
+        desired |= {
+            ObjectKey("tablespace", None, name): one.owner for name, one in self._spec.tablespaces.items()
         }
         moved = {key: owner for key, owner in desired.items() if owner and actual.get(key, owner) != owner}
         if not moved:
@@ -333,7 +338,7 @@ def _pristine(copied: Rows) -> Iterator[tuple[str, tuple[Any, ...] | Unreadable]
             yield query, rows
         elif query == extension.EXTENSIONS.name:
             yield query, tuple(row for row in rows if row.name == "plpgsql")
-        elif query == DEFAULT_PRIVILEGES.name:
+        elif query in (DEFAULT_PRIVILEGES.name, ROW_SECURITY.name, NAMED.name):
             yield query, ()
         elif query == acl.ACLS.name:
             given = {("language", "sql"), ("language", "plpgsql"), ("schema", "public")}

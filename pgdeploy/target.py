@@ -128,14 +128,15 @@ class Target:
             TargetError: the server cannot be reached.
         """
         from pgdeploy.facts import Scope, read
-        from pgdeploy.resources import library
+        from pgdeploy.resources import library, row_security
         from pgdeploy.resources.host.question import looking_at
         from pgdeploy.resources.vm.fact import looking_at_vm
 
         present = [role for role, body in self.spec.roles.items() if body.state == "present"]
         databases, (named, whole) = list(self.spec.databases), self._asked_of_the_system()
         libraries = library.in_spec(self.spec)
-        scope = Scope(databases, present, named, whole, self._extensions(), libraries)
+        tables = row_security.tables_of(self.spec)
+        scope = Scope(databases, present, named, whole, self._extensions(), libraries, tables)
         host, vm = self.declared_host, self.declared_vm
         facts = read(
             server, QUERIES, scope, looking_at(host) if host else None, looking_at_vm(vm) if vm else None

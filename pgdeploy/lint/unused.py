@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pgdeploy.check import name
 from pgdeploy.format import pg_hba
@@ -11,6 +11,7 @@ from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
 from pgdeploy.resources.database import TEMPLATES, DatabaseSpec, inherited
 from pgdeploy.resources.membership import of
+from pgdeploy.resources.named import OwnedSpec
 
 _ROLES = documentation("Database Roles", "user-manag")
 _DATABASES = documentation("Managing Databases", "managing-databases")
@@ -45,10 +46,12 @@ def _used_roles(subject: Subject) -> Iterator[str]:
 
 
 def _owners(subject: Subject) -> Iterator[str]:
+    yield from (one.owner or "" for one in subject.spec.tablespaces.values())
     for body in subject.spec.databases.values():
         yield body.owner or ""
         yield from (schema.owner or "" for schema in body.schemas.values())
         yield from (line.owner for line in body.ownership)
+        yield from (one.owner or "" for section in _named(body) for one in section.values())
         for line in body.default_privileges:
             yield from (*line.for_, *line.roles)
 
@@ -74,9 +77,15 @@ def idle_database(subject: Subject) -> Iterator[Hit]:
             )
 
 
+def _named(body: DatabaseSpec) -> tuple[Mapping[str, OwnedSpec], ...]:
+    """What has a name of its own in a database and an owner."""
+    return body.publications, body.event_triggers
+
+
 def _contents(body: DatabaseSpec) -> tuple[object, ...]:
     """What gives a database, and every copy of it, a use."""
-    return body.grants, body.schemas, body.extensions, body.ownership, body.default_privileges
+    of_objects = (body.ownership, body.default_privileges, body.row_security)
+    return body.grants, body.schemas, body.extensions, body.foreign_servers, *of_objects, *_named(body)
 
 
 def _used_databases(subject: Subject) -> Iterator[str]:

@@ -12,17 +12,23 @@ from pgdeploy.resources import (
     acl,
     database,
     default_privilege,
+    event_trigger,
     extension,
+    foreign_server,
     grant,
     hba,
     library,
     membership,
+    named,
     ownership,
+    publication,
     role,
+    row_security,
     safeguard,
     schema,
     setting,
     superuser,
+    tablespace,
     undeclared_owner,
     version,
 )
@@ -39,6 +45,7 @@ KINDS: tuple[ModuleType, ...] = (
     role,
     superuser,
     membership,
+    tablespace,
     database,
     schema,
     extension,
@@ -46,11 +53,15 @@ KINDS: tuple[ModuleType, ...] = (
     undeclared_owner,
     default_privilege,
     grant,
+    row_security,
+    publication,
+    event_trigger,
+    foreign_server,
     hba,
 )
 
 QUERIES: tuple[Query[Any], ...] = tuple(
-    query for module in (*KINDS, acl, library) for query in getattr(module, "QUERIES", ())
+    query for module in (*KINDS, acl, library, named) for query in getattr(module, "QUERIES", ())
 )
 
 

@@ -19,10 +19,14 @@ from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, list
 from pgdeploy.facts import Facts, Query
 from pgdeploy.resources import exact, library
 from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
+from pgdeploy.resources.event_trigger import EventTriggerSpec
 from pgdeploy.resources.extension import ExtensionSpec
+from pgdeploy.resources.foreign_server import ForeignServerSpec
 from pgdeploy.resources.grant import GrantSpec
 from pgdeploy.resources.ownership import OwnershipSpec
+from pgdeploy.resources.publication import PublicationSpec
 from pgdeploy.resources.role import bootstrap, compare_stored, names_by_oid, usual_owner
+from pgdeploy.resources.row_security import RowSecuritySpec
 from pgdeploy.resources.schema import SchemaSpec
 from pgdeploy.resources.setting import needs_to_store, parameter_of, stored
 from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, resets
@@ -74,6 +78,16 @@ class DatabaseSpec(Model):
     grants: tuple[GrantSpec, ...] = Field((), description="privileges on it and on objects in it")
     default_privileges: tuple[DefaultPrivilegeSpec, ...] = Field(
         (), description="ALTER DEFAULT PRIVILEGES in it"
+    )
+    row_security: tuple[RowSecuritySpec, ...] = Field((), description="row level security of tables in it")
+    publications: FrozenMap[Identifier, PublicationSpec] = Field(
+        default_factory=FrozenMap, description="publications of it"
+    )
+    event_triggers: FrozenMap[Identifier, EventTriggerSpec] = Field(
+        default_factory=FrozenMap, description="event triggers of it"
+    )
+    foreign_servers: FrozenMap[Identifier, ForeignServerSpec] = Field(
+        default_factory=FrozenMap, description="foreign servers in it; `ownership:` says whose they are"
     )
 
 

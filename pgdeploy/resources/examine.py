@@ -19,6 +19,7 @@ from pgdeploy.resources.grant import Line, lines_of
 from pgdeploy.resources.host import problem as host
 from pgdeploy.resources.membership import of
 from pgdeploy.resources.schema import GIVEN
+from pgdeploy.resources.tablespace import BY_INITDB
 from pgdeploy.resources.vm import problem as vm
 from pgdeploy.spec import suggest
 from pgdeploy.spec.problem import Problem
@@ -26,8 +27,10 @@ from pgdeploy.values import SERVER_ENCODINGS, ValueProblem, encoding_name
 
 if TYPE_CHECKING:
     from pgdeploy.resources.hba import HbaRuleSpec
+    from pgdeploy.resources.named import NamedSpec
     from pgdeploy.resources.role import RoleSpec
     from pgdeploy.resources.spec import Spec
+    from pgdeploy.resources.tablespace import TablespaceSpec
     from pgdeploy.spec.place import Keys
 
 NO_ROLE = ("public", "none", "PUBLIC")
@@ -70,6 +73,7 @@ def examine(spec: Spec) -> Iterator[Problem]:
     yield from generations
     if not generations:
         yield from _databases(spec)
+        yield from _tablespaces(spec)
         yield from _grants(spec)
         yield from _default_privileges(spec)
     yield from _hba(spec)
@@ -269,6 +273,24 @@ def _databases(spec: Spec) -> Iterator[Problem]:
         yield from _locale(spec, database, keys)
         yield from _schemas(spec, database, keys)
         yield from _ownership(spec, database, keys)
+        yield from _row_security(spec, database, keys)
+        yield from _named(spec, database, keys)
+        yield from _on_absent(spec, database, keys)
+
+
+def _tablespaces(spec: Spec) -> Iterator[Problem]:
+    for tablespace, body in spec.tablespaces.items():
+        keys: Keys = ("tablespaces", tablespace)
+        yield from _absent_or_owned(spec, body, keys)
+        if tablespace in BY_INITDB and body.model_fields_set - {"owner"}:
+            yield Problem(keys, f"{tablespace} is made by initdb; only its owner can be said")
+    for index, line in enumerate(spec.grants):
+        named = spec.tablespaces.get(line.on.tablespace or "")
+        if named is not None and named.state == "absent":
+            message = (
+                f"tablespace {name(line.on.tablespace or '')} is declared absent; nothing can rest on it"
+            )
+            yield Problem(("grants", index, "on"), message)
 
 
 def _schemas(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
@@ -304,6 +326,55 @@ def _ownership(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
             yield Problem((*where, "on"), f"ownership of a {line.on.kind} is not written here; use {instead}")
 
 
+def _row_security(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
+    known, seen = _schemas_of(spec, database), set()
+    for index, line in enumerate(spec.databases[database].row_security):
+        where = (*keys, "row_security", index)
+        yield from _schema(known, database, line.on.schema_, (*where, "on"))
+        if line.on.kind != "table":
+            message = f"row level security is of tables; read {line.on.text}; allowed: {{schema: NAME, table: NAME}}"
+            yield Problem((*where, "on"), message)
+        if line.on.text in seen:
+            yield Problem(where, f"another line speaks of {line.on.text}; write one")
+        seen.add(line.on.text)
+
+
+def _named(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
+    for section in _NAMED:
+        for thing, body in getattr(spec.databases[database], section).items():
+            where = (*keys, section, thing)
+            yield from _absent_or_owned(spec, body, where)
+            if section == "event_triggers":
+                yield from _owned_by_superuser(spec, body.owner, (*where, "owner"))
+
+
+def _on_absent(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
+    """Lines about a foreign server that must not be there."""
+    body = spec.databases[database]
+    for section in ("ownership", "grants"):
+        for index, line in enumerate(getattr(body, section)):
+            server = line.on.foreign_server
+            declared = body.foreign_servers.get(server) if server is not None else None
+            if declared is not None and declared.state == "absent":
+                message = f"foreign server {name(server or '')} is declared absent; nothing can rest on it"
+                yield Problem((*keys, section, index, "on"), message)
+
+
+def _absent_or_owned(spec: Spec, body: NamedSpec | TablespaceSpec, keys: Keys) -> Iterator[Problem]:
+    written = sorted(body.model_fields_set - {"state"})
+    if body.state == "absent" and written:
+        yield Problem((*keys, written[0]), f"{written[0]}: what is absent has nothing else")
+    if (owner := getattr(body, "owner", None)) is not None:
+        yield from _role(spec, owner, (*keys, "owner"))
+
+
+def _owned_by_superuser(spec: Spec, owner: str | None, keys: Keys) -> Iterator[Problem]:
+    role = spec.roles.get(owner or "")
+    if owner is not None and not (role and role.superuser):
+        message = f"PostgreSQL gives event triggers to superusers only; {name(owner)} is none by this spec"
+        yield Problem(keys, message)
+
+
 def _from_template(
     spec: Spec, database: str, around: Mapping[str, Sequence[str]], keys: Keys
 ) -> Iterator[Problem]:
@@ -333,12 +404,18 @@ def _generations(spec: Spec) -> Iterator[Problem]:
                 yield Problem(keys, f"the {number}th of a chain of copies; allowed: {MOST_GENERATIONS}")
 
 
+_NAMED = ("publications", "event_triggers", "foreign_servers")
+"""Sections of a database whose entries are there or not, and have an owner."""
+
+_IN_DATABASE = ("schemas", "extensions", "ownership", "grants", "default_privileges", "row_security", *_NAMED)
+
+
 def _unreachable(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
     """What stands in a database that nobody may connect to can be neither read nor made."""
     if spec.databases[database].allow_connections is not False:
         return
     for source, body in inherited(spec, database):
-        for field in ("schemas", "extensions", "ownership", "grants", "default_privileges"):
+        for field in _IN_DATABASE:
             if getattr(body, field):
                 what = f"its {field}" if source == database else f"the {field} of its template {name(source)}"
                 message = (

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -13,9 +14,11 @@ from pgdeploy.resources.database import DatabaseSpec
 from pgdeploy.resources.grant import ServerGrantSpec
 from pgdeploy.resources.hba import HbaRuleSpec
 from pgdeploy.resources.host.spec import HostSpec
+from pgdeploy.resources.not_managed import NOT_MANAGED
 from pgdeploy.resources.role import RoleSpec
 from pgdeploy.resources.setting import completions
 from pgdeploy.resources.settingvalue import SettingValue
+from pgdeploy.resources.tablespace import TablespaceSpec
 from pgdeploy.resources.vm.spec import VmSpec
 from pgdeploy.secret import SecretRef
 from pgdeploy.spec.loader import Loaded, load
@@ -117,6 +120,8 @@ class Waiver(Model):
 class Spec(Model):
     """What a PostgreSQL server must be."""
 
+    unmanaged: ClassVar[Mapping[str, str]] = NOT_MANAGED
+
     description: str = Field("", description="what the server is for")
     source: str = Field("", description="the document that the spec was made from")
     postgres: Literal[14, 15, 16, 17, 18] = Field(description="major version")
@@ -134,6 +139,9 @@ class Spec(Model):
         None, description="rules of pg_hba.conf in order; left out: not checked"
     )
     roles: FrozenMap[Identifier, RoleSpec] = Field(default_factory=FrozenMap, description="roles by name")
+    tablespaces: FrozenMap[Identifier, TablespaceSpec] = Field(
+        default_factory=FrozenMap, description="tablespaces by name"
+    )
     grants: tuple[ServerGrantSpec, ...] = Field((), description="privileges on tablespaces and parameters")
     databases: FrozenMap[Identifier, DatabaseSpec] = Field(
         default_factory=FrozenMap, description="databases by name"

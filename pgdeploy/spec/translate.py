@@ -162,6 +162,9 @@ class _Wording:
         known = known_keys(self.model, keys[:-1])
         if len(keys) == 1:
             known |= self.also_allowed
+        why = getattr(self.model, "unmanaged", {}).get(keys[-1])
+        if why is not None:
+            return f"unknown key; {why}"
         return f"unknown key{advise(str(keys[-1]), known)}"
 
 

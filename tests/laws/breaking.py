@@ -24,7 +24,14 @@ class Break:
 
 def breaks(spec: Spec) -> list[list[Break]]:
     """Everything of this spec that we know how to break, by kind; spread over kinds, as roles have the most."""
-    kinds = (_roles(spec), _members(spec), _databases(spec), _grants(spec), _default_privileges(spec))
+    kinds = (
+        _roles(spec),
+        _members(spec),
+        _databases(spec),
+        _grants(spec),
+        _default_privileges(spec),
+        _absent(spec),
+    )
     return [known for known in map(list, kinds) if known]
 
 
@@ -128,6 +135,13 @@ def _default_privileges(spec: Spec) -> Iterator[Break]:
                 yield Break(
                     text.format(who, "GRANT ALL", plural, f"TO {grantee(role)}"), (address,), database
                 )
+
+
+def _absent(spec: Spec) -> Iterator[Break]:
+    for database, body in spec.databases.items():
+        for publication in body.publications:
+            ids = (f"publication[{name(database)}: {name(publication)}].absent",)
+            yield Break(f"CREATE PUBLICATION {ident(publication)}", ids, database)
 
 
 def _where(database: str) -> str:

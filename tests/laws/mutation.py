@@ -111,6 +111,10 @@ MUTATIONS: list[Mutation] = [
     _with_database(default_privileges=[{**_DEFAULT, "for": ["PUBLIC"]}]),
     _with_database(default_privileges=[{**_DEFAULT, "to": [NOBODY]}]),
     _with_database(default_privileges=[{**_DEFAULT, "in_schema": NOBODY}]),
+    _with_database(row_security=[{"on": {"schema": NOBODY, "table": "t"}}]),
+    _with_database(publications={"p": {"owner": NOBODY}}),
+    _with_database(event_triggers={"e": {"owner": NOBODY}}),
+    _with(tablespaces={"t": {"owner": NOBODY}}),
     # names that PostgreSQL keeps, or cannot hold
     _with(roles={"pg_mine": {}}),
     _with(roles={"PUBLIC": {}}),
@@ -136,6 +140,10 @@ MUTATIONS: list[Mutation] = [
     _with_database(grants=[{"grant": ["USAGE"], "on": _SCHEMA, "to": ["PUBLIC"], "grant_option": True}]),
     _with_database(default_privileges=[_DEFAULT, {**_DEFAULT}]),
     _with_database(allow_connections=False, schemas={"s": {}}),
+    _with_database(allow_connections=False, row_security=[{"on": {**_SCHEMA, "table": "t"}}]),
+    _with_database(
+        row_security=[{"on": {**_SCHEMA, "table": "t"}, "forced": sure} for sure in (True, False)]
+    ),
     _with_database(encoding="UTF8", from_template="template0", locale="de"),
     # what PostgreSQL does not know
     _with(postgres=13),
@@ -159,4 +167,16 @@ MUTATIONS: list[Mutation] = [
         default_privileges=[{**_DEFAULT, "on": "schemas", "grant": ["USAGE"], "in_schema": "public"}]
     ),
     _with_database(connection_limit=2**31),
+    _with_database(row_security=[{"on": _SCHEMA}]),
+    _with(tablespaces={"t": {"location": "srv/fast"}}),
+    _with(tablespaces={"pg_default": {"state": "absent"}}),
+    _with(comments={"postgres": "the one"}),
+    _with_database(foreign_servers={"f": {"owner": "postgres"}}),
+    _with_database(
+        foreign_servers={"f": {"state": "absent"}}, grants=[{**_GRANT, "on": {"foreign_server": "f"}}]
+    ),
+    _with_database(event_triggers={"e": {"enabled": "often"}}),
+    _with_database(event_triggers={"e": {"owner": "pg_monitor"}}),
+    _with_database(publications={"p": {"state": "absent", "all_tables": True}}),
+    _with_database(row_security=[{"on": {**_SCHEMA, "table": "t"}, "forced": "maybe"}]),
 ]

@@ -101,6 +101,7 @@ _PRIVILEGES = {
     "language": ["USAGE"],
     "large_objects": ["SELECT", "UPDATE"],
 }
+_MADE_BY_OTHERS = ("publications", "event_triggers", "foreign_servers")
 _MOMENTS = [
     "infinity",
     "2031-02-03",
@@ -255,7 +256,7 @@ class _Maker:
             body["allow_connections"] = True
         body |= self.schemas()
         schemas += [schema for schema in body.get("schemas", {}) if schema not in schemas]
-        return {**body, **self.grants(schemas), **self.default_privileges(schemas)}
+        return {**body, **self.grants(schemas), **self.default_privileges(schemas), **self.absent()}
 
     def _line_of(self, before: dict[str, Any], body: dict[str, Any]) -> list[dict[str, Any]]:
         """The database and the declared templates behind it."""
@@ -273,7 +274,7 @@ class _Maker:
         ]
 
     def _contents(self, before: dict[str, Any], body: dict[str, Any]) -> bool:
-        fields = ("schemas", "grants", "default_privileges")
+        fields = ("schemas", "grants", "default_privileges", *_MADE_BY_OTHERS)
         return any(one.get(field) for one in self._line_of(before, body) for field in fields)
 
     def schemas(self) -> dict[str, Any]:
@@ -281,6 +282,10 @@ class _Maker:
         for schema in self.some([*self.pool.schemas, "public"]):
             found[schema] = {"owner": self.one(self.everybody)} if self.maybe(2) else {}
         return {"schemas": found} if found else {}
+
+    def absent(self) -> dict[str, Any]:
+        """A spec makes none of these; what it can have is that one must not be there."""
+        return {section: {self.one(HARD): {"state": "absent"}} for section in self.some(_MADE_BY_OTHERS)}
 
     # -- privileges --------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ hba: [{type: local, database: all, user: all, method: scram-sha-256}]
 roles:
   app: {login: true, password: {env: APP_PASSWORD}, member_of: [group]}
   group: {}
+tablespaces: {t: {}}
 databases:
   db:
     schemas: {s: {}}
@@ -26,6 +27,10 @@ databases:
     ownership: [{on: {schema: s, all: tables}, owner: app}]
     grants: [{grant: [CONNECT], on: database, to: [app]}]
     default_privileges: [{for: group, grant: [SELECT], on: tables, to: [app]}]
+    row_security: [{on: {schema: s, table: t}}]
+    publications: {p: {}}
+    event_triggers: {e: {}}
+    foreign_servers: {f: {}}
 """
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -40,6 +42,9 @@ SERVERS = {
     "18": (18, Names(HOSTILE)),
 }
 """The servers, and whether the names on them are ordinary."""
+
+TABLESPACE = Path(tempfile.gettempdir()) / f"pgdeploy-tablespace-{os.getpid()}"
+"""A folder that a server of this process makes a tablespace in."""
 
 _FROM = re.compile(r" +# from (\d+)(?: until (\d+))?$")
 _UNTIL = re.compile(r" +# until (\d+)$")
@@ -95,6 +100,7 @@ def _fitting(line: str, major: int) -> str:
 
 
 def with_extension(text: str, major: int, version: str) -> str:
+    text = text.replace("$tablespace_folder", str(TABLESPACE))
     return text.replace("$extension_version", version).replace("$extension", EXTENSION[major])
 
 
@@ -203,6 +209,7 @@ class Bench:
         # a provider's: nothing of it is as pgdeploy would make it
         self.run("CREATE ROLE $keeper LOGIN NOINHERIT CREATEDB CREATEROLE BYPASSRLS CONNECTION LIMIT 3")
         self.run("ALTER ROLE $keeper SET work_mem = '5MB'")
+        self.run("CREATE TABLESPACE folder LOCATION '$tablespace_folder'")
         self.target = self.load()
         apply(self.plan(self.read()), self.cluster)
         self.run((HERE / "base.sql").read_text(), at="db")
@@ -266,9 +273,15 @@ def bench(major: int, names: Names, folder: Path) -> Iterator[Bench]:
     """A bench on a server of its own: cases look at the whole of it, so nobody else may touch it."""
     os.environ["REDGREEN_PASSWORD"] = PASSWORD
     for server in cluster(major):
-        made = Bench(server, names, folder)
-        made.prepare()
-        yield made
+        owner = server.data.stat()
+        TABLESPACE.mkdir(mode=0o700)
+        os.chown(TABLESPACE, owner.st_uid, owner.st_gid)
+        try:
+            made = Bench(server, names, folder)
+            made.prepare()
+            yield made
+        finally:
+            shutil.rmtree(TABLESPACE)
 
 
 def fitting(cases: Iterable[Case], major: int) -> list[Case]:
