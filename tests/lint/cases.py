@@ -930,4 +930,16 @@ settings: {full_page_writes: on}
         "PGD202, reason: ZFS writes no torn pages, until: 2026-06-15} #!\nsettings: {full_page_writes: off}",
         "there is no rule PGD22; did you mean",
     ),
+    Case(
+        "PGD904",
+        "waiver[setting[full_page_write].value]",
+        """\
+waivers:
+  - {check: 'setting[full_page_write].value', reason: the reload is on Sunday, until: 2026-06-15} #!
+settings: {full_page_writes: on}
+""",
+        "page_write]",
+        "page_writes]",
+        "there is no check setting[full_page_write].value; did you mean 'setting[full_page_writes].value'?",
+    ),
 )
