@@ -437,15 +437,8 @@ def _default_contradictions(spec: Spec, database: str) -> Iterator[Problem]:
 
 
 def _hba(spec: Spec) -> Iterator[Problem]:
-    seen: dict[object, int] = {}
     for index, rule in enumerate(spec.hba or ()):
         yield from _method(spec, rule, ("hba", index, "method"))
-        if (meaning := rule.match.meaning) in seen:
-            first = seen[meaning] + 1
-            yield Problem(
-                ("hba", index), f"rule {first} matches the same and comes first; this one never counts"
-            )
-        seen.setdefault(meaning, index)
 
 
 def _method(spec: Spec, rule: HbaRuleSpec, keys: Keys) -> Iterator[Problem]:

@@ -415,6 +415,20 @@ hba:
         "matches all of it first; move",
     ),
     Case(
+        "PGD403",
+        "hba[local samegroup,app b,a #2]",
+        """\
+roles: {a: {login: true}, b: {login: true}}
+databases: {app: {}}
+hba:
+  - {type: local, database: [app, samerole], user: [a, b], method: peer}
+  - {type: local, database: [samegroup, app], user: [b, a], method: reject} #!
+""",
+        "user: [a, b]",
+        "user: [a]",
+        "rule 1 (local app,samerole a,b peer) matches all of it first, so peer holds and reject never does; move",
+    ),
+    Case(
         "PGD404",
         "role[postgres]",
         NET
