@@ -30,6 +30,7 @@ class Verdict(StrEnum):
     DRIFTS = "drifts"
     BLOCKED = "blocked"
     UNREADABLE = "unreadable"
+    WAIVED = "waived"
     INAPPLICABLE = "inapplicable"
 
 
@@ -71,7 +72,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A check and what it found, each text on one line. `reason` is set for blocked, unreadable and inapplicable."""
+    """A check and what it found, each text on one line.
+
+    `reason` is set for blocked, unreadable, waived and inapplicable, and where a waiver has ended; `unwaived` is the
+    verdict without the waiver.
+    """
 
     check: Check
     verdict: Verdict
@@ -81,6 +86,7 @@ class Finding:
     note: str = ""
     stuck: str = ""
     reason: str = ""
+    unwaived: Verdict | None = None
 
     def __post_init__(self) -> None:
         for field in _TEXTS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from pgdeploy.connection.server import BUDGET
 from pgdeploy.errors import PgdeployError, PlanError, TargetError
 from pgdeploy.signals import finishing
 from pgdeploy.target import Target, connect
+from pgdeploy.waiver import check_waivers, weigh
 
 if TYPE_CHECKING:
     from pgdeploy.check import Check
@@ -57,6 +59,8 @@ class Gate:
             target.vm_checks + target.checks + target.host_checks + (target.probes if probes else ())
         )
         self._note = note
+        self._waivers = check_waivers(target.spec)
+        self._today = date.today()  # noqa: DTZ011
         self._server: Server | None = None
         self._facts: Facts | None = None
 
@@ -141,7 +145,8 @@ class Gate:
         self.apply(planned)
 
     def evaluate(self, check: Check) -> Finding:
-        return evaluate(check, self.facts)
+        """What a check finds, and what the spec's waivers make of it."""
+        return weigh(evaluate(check, self.facts), self._waivers, self._today)
 
     def ask(self) -> list[Finding]:
         """All checks asked: what `check`, `up` and `apply` prove."""
@@ -149,7 +154,7 @@ class Gate:
 
     def remedy(self, finding: Finding) -> str:
         """What removes a drift: SQL, or why no SQL of ours does."""
-        if finding.verdict is not Verdict.DRIFTS:
+        if Verdict.DRIFTS not in (finding.verdict, finding.unwaived):
             return ""
         try:
             changes = list(finding.check.resource.changes([finding], self.facts))

@@ -79,6 +79,15 @@ def skipped(findings: Iterable[Finding]) -> dict[str, list[str]]:
     return found
 
 
+def waived(data: Mapping[str, Any]) -> str:
+    """One line of a finding that is waived: its id, why and until when, and what was found; else nothing."""
+    if data["verdict"] != Verdict.WAIVED:
+        return ""
+    values = f"desired {one_line(data['desired'])}, actual {one_line(data['actual'])}"
+    found = f" ({values})" if data["desired"] or data["actual"] else ""
+    return f"{data['id']}: {one_line(data['reason'])}{found}"
+
+
 def summary(name: str, where: str, numbers: dict[str, int]) -> str:
     """One line: `prod-pg01 on embedded PostgreSQL 16: 110 conform, 1 drifts, 4 inapplicable`."""
     words = {"conforms": "conform", "drifts": "drift"}

@@ -390,6 +390,8 @@ def _print_findings(gate: Gate, findings: list[Finding], *, verbose: bool = Fals
     for finding in findings:
         if verbose or finding.verdict in ("drifts", "unreadable"):
             say(*report.lines(finding, gate))
+        elif finding.verdict == "waived":
+            say(f"waived, {report.waived(report.as_data(finding, gate))}")
         elif finding.note:
             say(f"{finding.check.id}: {one_line(finding.note)}")
     for reason, ids in report.skipped(findings).items():

@@ -23,7 +23,7 @@ from pgdeploy.lint.way import (
 from pgdeploy.problem import near_misses
 from pgdeploy.resources.database import TEMPLATES
 from pgdeploy.resources.hba import HbaRuleSpec
-from pgdeploy.resources.hbarule import KEYWORDS
+from pgdeploy.resources.hbarule import KEYWORDS, Meaning
 from pgdeploy.spec.suggest import alike
 
 _HBA = documentation("The pg_hba.conf File", "auth-pg-hba-conf")
@@ -71,11 +71,14 @@ def hidden_rule(subject: Subject) -> Iterator[Hit]:
     """The first rule of pg_hba.conf that fits a connection's type, database, user and address decides,
     and no later one is asked, not even when authentication fails. A rule behind a broader one is dead
     text: at best superfluous, at worst the reject or the stricter method that somebody relies on. Put the
-    narrow rule first, or take it away. Only one earlier rule at a time is looked at, and `all` does not
-    match replication."""
+    narrow rule first, or take it away. A rule that stands twice is such a rule, too, in whatever spelling.
+    Only one earlier rule at a time is looked at, and `all` does not match replication."""
     earlier, rules = Earlier(), subject.spec.hba or ()
+    same: dict[Meaning, int] = {}
     for index, address, entry in addressed(subject.spec.hba):
-        first = min((at for at, rule in earlier.alike(entry) if hides(subject, rule, entry)), default=None)
+        hiding = [at for at, rule in earlier.alike(entry) if hides(subject, rule, entry)]
+        twice = same.setdefault(entry.match.meaning, index)
+        first = min(hiding if twice == index else [*hiding, twice], default=None)
         earlier.add(index, entry)
         if first is not None:
             message = f"{_first(first, rules[first], entry)}; move this one before it, or leave it out"

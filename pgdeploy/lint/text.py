@@ -36,7 +36,8 @@ Advice that does not hold here is silenced in the spec, with a reason and a date
       - {rule: PGD505, on: 'setting[log_statement]', reason: DDL is audited; the log is guarded, until: 2027-01-01}
 
 `on` is the address that the command prints; without it the waiver holds for every address. After its date it
-silences nothing. Settings that are not written count with the default of the spec's version of PostgreSQL.
+silences nothing. With `check:` in the place of `rule:` a waiver lets one check of the gate be red, see
+[the gate](gate.md#waivers). Settings that are not written count with the default of the spec's version of PostgreSQL.
 
 This page is made from the rules: `python -m pgdeploy.lint > docs/lint.md`.
 """

@@ -1,9 +1,9 @@
-"""PGD9xx: waivers, which silence advice for a reason and until a date; and advice about them."""
+"""PGD9xx: waivers, which silence advice or let checks be red for a reason and until a date; and advice about them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,9 @@ EXPIRED = Rule(
     "a waiver is past its date",
     _SOURCE,
     """A waiver says that something is right here for now, and until when somebody will have looked again. After that
-day it silences nothing, and the advice it spoke of is back. Look at the advice: mend it and take the waiver
-away, or write why it still holds, with a new date. A date far away is no waiver but a decision, and belongs
-into the description of the spec.""",
+day it silences nothing: the advice it spoke of is back, or the check it spoke of is red again. Look at it: mend it
+and take the waiver away, or write why it still holds, with a new date. A date far away is no waiver but a
+decision, and belongs into the description of the spec.""",
 )
 
 IDLE = Rule(
@@ -46,7 +46,18 @@ UNKNOWN = Rule(
 rule is from a newer version. Ids are written as they are printed, such as PGD101; docs/lint.md lists them all.""",
 )
 
-RULES = (EXPIRED, IDLE, UNKNOWN)
+NO_CHECK = Rule(
+    "PGD904",
+    Severity.WARNING,
+    "a waiver names a check that does not exist",
+    _SOURCE,
+    """No check of this spec has the id, so the waiver waives nothing. It is misspelt, or what the check is about was
+renamed or has gone from the spec. Ids are written as the gate prints them, such as role[app].login;
+`pytest --collect-only --target NAME` lists them all without a server. Whether a check that exists is red, only the
+gate knows: it says so where a waiver has nothing to waive.""",
+)
+
+RULES = (EXPIRED, IDLE, UNKNOWN, NO_CHECK)
 
 
 _Scope = tuple[str, str | None]
@@ -55,7 +66,11 @@ _Scope = tuple[str, str | None]
 
 def valid_scopes(spec: Spec, today: date) -> frozenset[_Scope]:
     """What the spec's waivers silence today; the last day of each is included."""
-    return frozenset((waiver.rule, waiver.on) for waiver in spec.waivers if waiver.until >= today)
+    return frozenset(
+        (waiver.rule, waiver.on)
+        for waiver in spec.waivers
+        if waiver.rule is not None and waiver.until >= today
+    )
 
 
 def waived(scopes: Container[_Scope], advice: Advice) -> bool:
@@ -71,21 +86,59 @@ def judge(spec: Spec, advices: Sequence[Advice], today: date, known: Iterable[st
     numbers: Counter[_Scope] = Counter(
         scope for one in advices for scope in ((one.rule.id, None), (one.rule.id, one.address))
     )
+    checks = check_ids(spec) if any(waiver.check is not None for waiver in spec.waivers) else frozenset()
     for index, waiver in enumerate(spec.waivers):
-        found = _fault(waiver, numbers[waiver.rule, waiver.on], today, ids)
+        if waiver.check is not None:
+            address, found = waiver.check, _fault_of_check(waiver, waiver.check, checks, today)
+        else:
+            on = f" on {waiver.on}" if waiver.on is not None else ""
+            rule_id = waiver.rule or ""
+            address, found = (
+                f"{rule_id}{on}",
+                _fault(waiver, rule_id, numbers[rule_id, waiver.on], today, ids),
+            )
         if found is not None:
             rule, message = found
-            on = f" on {waiver.on}" if waiver.on is not None else ""
-            yield Advice(rule, f"waiver[{waiver.rule}{on}]", ("waivers", index), message)
+            yield Advice(rule, f"waiver[{address}]", ("waivers", index), message)
 
 
-def _fault(waiver: Waiver, count: int, today: date, ids: Sequence[str]) -> tuple[Rule, str] | None:
-    if waiver.rule not in ids:
-        return UNKNOWN, f"there is no rule {waiver.rule}{did_you_mean(waiver.rule, ids)}"
+def check_ids(spec: Spec) -> frozenset[str]:
+    """The ids of all checks of a spec, probes and those of host and VM among them."""
+    from pgdeploy.probes import probes
+    from pgdeploy.resources import resources
+
+    known = [*resources(spec), *probes(spec)]
+    if spec.host is not None:
+        from pgdeploy.resources.host import host_resources
+        from pgdeploy.resources.host.declared import DeclaredHost
+
+        known += host_resources(DeclaredHost("", spec, ""))
+    if spec.vm is not None:
+        from pgdeploy.resources.vm import vm_resources
+        from pgdeploy.resources.vm.declared import DeclaredVm
+
+        known += vm_resources(DeclaredVm("", spec.vm))
+    return frozenset(check.id for resource in known for check in resource.checks())
+
+
+def _fault_of_check(
+    waiver: Waiver, check: str, checks: Collection[str], today: date
+) -> tuple[Rule, str] | None:
+    if check not in checks:
+        return NO_CHECK, f"there is no check {check}{did_you_mean(check, checks)}"
+    if waiver.until < today:
+        rest = f"where {check} is not green, the gate is red again"
+        return EXPIRED, f"it held until {waiver.until}; {rest}; look again: {waiver.reason}"
+    return None
+
+
+def _fault(waiver: Waiver, rule: str, count: int, today: date, ids: Sequence[str]) -> tuple[Rule, str] | None:
+    if rule not in ids:
+        return UNKNOWN, f"there is no rule {rule}{did_you_mean(rule, ids)}"
     if waiver.until < today:
         rest = f"and {count} advice it spoke of is back" if count else "and nothing is left that it spoke of"
         return EXPIRED, f"it held until {waiver.until}, {rest}; look again: {waiver.reason}"
     if not count:
         where = f"on {waiver.on}" if waiver.on is not None else "anywhere"
-        return IDLE, f"{waiver.rule} has nothing to say {where}; take the waiver away, or mend its `on:`"
+        return IDLE, f"{rule} has nothing to say {where}; take the waiver away, or mend its `on:`"
     return None

@@ -16,7 +16,7 @@ from pgdeploy.format import pg_hba
 from pgdeploy.lint.people import members
 from pgdeploy.lint.subject import Subject
 from pgdeploy.resources.hba import HbaRuleSpec
-from pgdeploy.resources.hbarule import USER_KEYWORDS
+from pgdeploy.resources.hbarule import USER_KEYWORDS, addresses
 
 # What a connection's type is, by the types of rules that match it: encrypted by GSS is not by TLS.
 _TYPES = {
@@ -225,5 +225,6 @@ class Earlier:
 
 def addressed(rules: Iterable[HbaRuleSpec] | None) -> Iterator[tuple[int, str, HbaRuleSpec]]:
     """Rules with their index and the address that checks have, too."""
-    for index, rule in enumerate(rules or ()):
-        yield index, f"hba[{rule.match.text}]", rule
+    given = tuple(rules or ())
+    named = addresses([rule.match for rule in given])
+    yield from ((index, *both) for index, both in enumerate(zip(named, given, strict=True)))

@@ -139,22 +139,20 @@ def _schema(known: Collection[str], database: str, schema: str | None, keys: Key
 
 
 def _settings(spec: Spec) -> Iterator[Problem]:
-    extensions = {extension for body in spec.databases.values() for extension in body.extensions}
-    extensions |= {"plpgsql", *setting.libraries(spec)}
-    extensions |= {prefix for prefix, library in setting.PREFIXES.items() if library in extensions}
-    yield from setting.problems(spec.settings, spec.postgres, extensions, ("settings",))
+    prefixes = setting.prefixes(spec)
+    yield from setting.problems(spec.settings, spec.postgres, prefixes, ("settings",))
     for role, body in spec.roles.items():
         keys: Keys = ("roles", role)
         yield from setting.problems(
-            body.settings, spec.postgres, extensions, (*keys, "settings"), sessions=True
+            body.settings, spec.postgres, prefixes, (*keys, "settings"), sessions=True
         )
         for database, values in body.settings_in.items():
             where = (*keys, "settings_in", database)
             yield from _unknown("database", database, spec.databases, where)
-            yield from setting.problems(values, spec.postgres, extensions, where, sessions=True)
+            yield from setting.problems(values, spec.postgres, prefixes, where, sessions=True)
     for database, db in spec.databases.items():
         keys = ("databases", database, "settings")
-        yield from setting.problems(db.settings, spec.postgres, extensions, keys, sessions=True)
+        yield from setting.problems(db.settings, spec.postgres, prefixes, keys, sessions=True)
 
 
 def _roles(spec: Spec) -> Iterator[Problem]:
@@ -526,15 +524,8 @@ def _default_contradictions(spec: Spec, database: str) -> Iterator[Problem]:
 
 
 def _hba(spec: Spec) -> Iterator[Problem]:
-    seen: dict[object, int] = {}
     for index, rule in enumerate(spec.hba or ()):
         yield from _method(spec, rule, ("hba", index, "method"))
-        if (meaning := rule.match.meaning) in seen:
-            first = seen[meaning] + 1
-            yield Problem(
-                ("hba", index), f"rule {first} matches the same and comes first; this one never counts"
-            )
-        seen.setdefault(meaning, index)
 
 
 def _method(spec: Spec, rule: HbaRuleSpec, keys: Keys) -> Iterator[Problem]:

@@ -22,7 +22,18 @@ from pgdeploy.format import pg_hba
 from pgdeploy.one_line import one_line
 from pgdeploy.resources import hbafile
 from pgdeploy.resources.hbafile import HbaRule, changed_since, main_file
-from pgdeploy.resources.hbarule import KEYWORDS, LISTS, USER_KEYWORDS, Auth, Match, Meaning, element, network
+from pgdeploy.resources.hbarule import (
+    KEYWORDS,
+    LISTS,
+    USER_KEYWORDS,
+    Auth,
+    Identity,
+    Match,
+    addresses,
+    element,
+    network,
+    numbered,
+)
 from pgdeploy.resources.settingvalue import compared
 from pgdeploy.secret import MASK, SecretRef
 from pgdeploy.secretplace import HBA_OPTIONS, scrub, shown_option
@@ -145,13 +156,10 @@ def rules(facts: Facts) -> tuple[HbaRule, ...]:
     return tuple(rule for rule in facts.once(hbafile.rules) if rule.line > own or rule.file != file)
 
 
-def _by_meaning(facts: Facts) -> Mapping[Meaning, HbaRule]:
-    """Of rules that match the same, the first wins."""
-    found: dict[Meaning, HbaRule] = {}
-    for rule in facts.once(rules):
-        if not rule.error:
-            found.setdefault(rule.match.meaning, rule)
-    return found
+def _by_identity(facts: Facts) -> Mapping[Identity, HbaRule]:
+    """In the order of the file; a rule that matches the same as an earlier one has a number of its own."""
+    found = [rule for rule in facts.once(rules) if not rule.error]
+    return dict(zip(numbered(rule.match for rule in found), found, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +170,11 @@ class Hba(Resource):
     rules: tuple[HbaRuleSpec, ...]
 
     def checks(self) -> Iterator[Check]:
-        for index, rule in enumerate(self.rules):
-            address, keys = f"hba[{rule.match.text}]", ("hba", index)
-            yield Check(self, address, "method", keys, partial(self._compare_rule, rule))
+        matches = [rule.match for rule in self.rules]
+        named = zip(self.rules, addresses(matches), numbered(matches), strict=True)
+        for index, (rule, address, identity) in enumerate(named):
+            compare = partial(self._compare_rule, rule, identity)
+            yield Check(self, address, "method", ("hba", index), compare)
         yield Check(self, "hba[rules]", "order", ("hba",), self._compare_order)
         yield Check(self, "hba[rules]", "undeclared", ("hba",), self._compare_undeclared, "undeclared")
         yield Check(self, "hba[rules]", "loaded", ("hba",), self._compare_loaded)
@@ -179,32 +189,34 @@ class Hba(Resource):
         embedded = facts.server is not None and facts.server.kind == "embedded"
         return [rule for rule in self.rules if not (embedded and rule.type in ("hostssl", "hostgssenc"))]
 
-    def _compare_rule(self, rule: HbaRuleSpec, facts: Facts) -> Outcome:
+    def _compare_rule(self, rule: HbaRuleSpec, identity: Identity, facts: Facts) -> Outcome:
         auth = rule.auth()
-        found = facts.once(_by_meaning).get(rule.match.meaning)
+        found = facts.once(_by_identity).get(identity)
         if found is None:
             return Outcome(False, auth.text, "no such rule", main_file(facts), stuck=_stuck(facts))
         conforms = found.auth.meaning(rule.type) == auth.meaning(rule.type)
         return compared(conforms, auth.text, found.auth.text, found.place, _stuck(facts))
 
     def _compare_order(self, facts: Facts) -> Outcome:
-        known = facts.once(_by_meaning)
-        declared = [rule.match for rule in self._applicable(facts) if rule.match.meaning in known]
-        words = {match.meaning: match for match in declared}
-        actual = [words[meaning] for meaning in known if meaning in words]
+        known = facts.once(_by_identity)
+        matches = [rule.match for rule in self._applicable(facts)]
+        words = {
+            identity: match
+            for identity, match in zip(numbered(matches), matches, strict=True)
+            if identity in known
+        }
+        declared, actual = list(words.values()), [words[identity] for identity in known if identity in words]
         return Outcome(
             actual == declared, _order(declared), _order(actual), main_file(facts), stuck=_stuck(facts)
         )
 
     def _compare_undeclared(self, facts: Facts) -> Outcome:
-        declared = {rule.match.meaning for rule in self.rules}
-        seen: set[Meaning] = set()
-        extra = []
-        for rule in facts.once(rules):
-            meaning = rule.match.meaning
-            if not rule.error and (meaning not in declared or meaning in seen):
-                extra.append(f"{rule.match.text} {rule.auth.method} ({_line_of(rule, facts)})")
-            seen.add(meaning)
+        declared = set(numbered(rule.match for rule in self.rules))
+        extra = [
+            f"{rule.match.text} {rule.auth.method} ({_line_of(rule, facts)})"
+            for identity, rule in facts.once(_by_identity).items()
+            if identity not in declared
+        ]
         desired = "no rule beyond the spec"
         return Outcome(not extra, desired, listing(extra), main_file(facts), stuck=_stuck(facts))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -43,7 +44,27 @@ class Match(NamedTuple):
         return self.type, databases, frozenset(["all"] if "all" in self.user else self.user), self.address
 
 
+def numbered(matches: Iterable[Match]) -> Iterator[Identity]:
+    """The identities of rules: what each matches, and how many before it and with it match the same.
+
+    Of rules that match the same the first alone counts, but a file may have them.
+    """
+    seen: Counter[Meaning] = Counter()
+    for match in matches:
+        meaning = match.meaning
+        seen[meaning] += 1
+        yield meaning, seen[meaning]
+
+
 Meaning = tuple[str, frozenset[str], frozenset[str], "str | None"]
+Identity = tuple[Meaning, int]
+"""What a rule matches, and which of the rules that match this it is, from 1."""
+
+
+def addresses(matches: Sequence[Match]) -> Iterator[str]:
+    """What checks and advice call each rule: by what it matches; one that matches the same again has its number."""
+    for match, (_, number) in zip(matches, numbered(matches), strict=True):
+        yield f"hba[{match.text}{f' #{number}' if number > 1 else ''}]"
 
 
 class Auth(NamedTuple):

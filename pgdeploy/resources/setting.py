@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -19,7 +19,7 @@ from pgdeploy.errors import SecretError, Unreadable
 from pgdeploy.facts import Facts, Query
 from pgdeploy.format import postgresql_conf
 from pgdeploy.parameter import MAJORS, Parameter, parameters, suggest
-from pgdeploy.resources import library
+from pgdeploy.resources import contrib, library
 from pgdeploy.resources.settingvalue import (
     PlainValue,
     SettingValue,
@@ -183,6 +183,11 @@ def loadable(facts: Facts, setting: str, value: SettingValue, found: Outcome) ->
 # -- the resources -------------------------------------------------------------------------------------
 
 
+_NOT_SHOWN = (
+    "PostgreSQL shows no value of a setting that nothing has defined: compared with what its files say"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Setting(Resource):
     """One line of `settings:`."""
@@ -191,6 +196,8 @@ class Setting(Resource):
     setting: str
     value: SettingValue
     keys: Keys
+    placeholder: bool = field(default=False, kw_only=True)
+    """Nothing in the spec brings settings of its prefix: to PostgreSQL it may be a name without a meaning."""
 
     def checks(self) -> Iterator[Check]:
         yield Check(self, f"setting[{name(self.setting, dotted=True)}]", "value", self.keys, self._compare)
@@ -240,6 +247,8 @@ class Setting(Resource):
                 hidden = f"{self.setting} is hidden from {facts.about.user}"
                 raise Unreadable(f"{hidden}: it needs membership in pg_read_all_settings")
             return Outcome(False, desired, "unknown to this server", stuck=self._unknown(facts))
+        if self.placeholder:
+            return self._compare_placeholder(facts, desired)
         found = facts.once(in_files).get(self.setting.lower())
         if found is not None and found.setting is not None:
             origin, actual = (
@@ -252,6 +261,33 @@ class Setting(Resource):
         if facts.server and facts.server.kind == "embedded":
             raise Inapplicable("an embedded server does not have the extension of this setting")
         return Outcome(False, desired, "unknown to this server", stuck=self._unknown(facts))
+
+    def _compare_placeholder(self, facts: Facts, desired: str) -> Outcome:
+        """PostgreSQL shows no value of a setting that nothing has defined: what is written is all that can be known."""
+        override = facts.once(stored).get((None, None), {}).get(self.setting.lower())
+        if override is not None and not same(self._value, override.value, None):
+            return compared(False, desired, shown(self.setting, override.value, None), "ALTER ROLE ALL SET")
+        found = facts.once(in_files).get(self.setting.lower())
+        if found is not None and found.setting is not None:
+            actual, origin = (
+                shown(self.setting, found.setting, None),
+                f"{found.sourcefile}:{found.sourceline}",
+            )
+            if found.applied and same(self._value, found.setting, None):
+                return Outcome(True, desired, actual, origin, note=_NOT_SHOWN)
+            return compared(False, desired, actual, origin, stuck=self._stuck_placeholder(facts))
+        stuck = self._stuck_placeholder(facts)
+        if stuck and facts.server and facts.server.kind == "embedded":
+            raise Inapplicable(f"an embedded server is set by ALTER SYSTEM: {stuck}")
+        return Outcome(False, desired, "not set", stuck=stuck)
+
+    def _stuck_placeholder(self, facts: Facts) -> str:
+        if facts.about.major >= 17:
+            return self._in_deploy(facts)
+        return self._in_deploy(facts) or (
+            f"before PostgreSQL 17 ALTER SYSTEM knows no {self.setting} while no library defines it; "
+            "write it into postgresql.conf, or set it for a database or role"
+        )
 
     def _compare_row(self, facts: Facts, row: SettingFact, parameter: Parameter, desired: str) -> Outcome:
         automatic = self._is_automatic(row, parameter) and row.source != _FILE
@@ -371,7 +407,7 @@ class Setting(Resource):
             yield from self._resolved(facts)._changes(drifts, facts)
 
     def _changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        row = facts.once(settings)[self.setting.lower()]
+        row = facts.once(settings).get(self.setting.lower())
         parameter = parameter_of(facts, self.setting)
         causes = tuple(drift.check.id for drift in drifts)
         loads = tuple(library.loads(self.setting, self._value, facts.about.major))
@@ -379,11 +415,17 @@ class Setting(Resource):
         if override is not None and not same(self._value, override.value, parameter):
             text = f"ALTER ROLE ALL RESET {quoted(self.setting)}"
             yield Change(Stage.SETTING, statements(text), causes, needs=("superuser",))
-        if row.pending_restart and same(self._value, self._file_value(facts, row), parameter):
+        if (
+            row is not None
+            and row.pending_restart
+            and same(self._value, self._file_value(facts, row), parameter)
+        ):
             yield Change(Stage.SETTING, (), causes, effect=Effect.RESTART, loads=loads)
             return
-        runs = parameter is not None and self._runs(row, parameter)
-        effect = Effect.RESTART if row.context == "postmaster" and not runs else Effect.RELOAD
+        runs = row is None or (parameter is not None and self._runs(row, parameter))
+        effect = (
+            Effect.RESTART if row is not None and row.context == "postmaster" and not runs else Effect.RELOAD
+        )
         statement = assignment("ALTER SYSTEM", self.setting, self._value, parameter)
         needs = (f"ALTER SYSTEM {self.setting.lower()}",)
         yield Change(
@@ -427,8 +469,10 @@ class ConfigurationFiles(Resource):
 
 
 def resources(spec: Spec) -> Iterator[Resource]:
+    known = prefixes(spec)
     for setting, value in spec.settings.items():
-        yield Setting(setting, value, ("settings", setting))
+        foreign = "." in setting and setting.partition(".")[0] not in known
+        yield Setting(setting, value, ("settings", setting), placeholder=foreign)
     if spec.settings:
         yield ConfigurationFiles()
 
@@ -458,17 +502,23 @@ def libraries(spec: Spec) -> Iterator[str]:
                 yield from (library.strip(' "').rpartition("/")[2].removesuffix(".so") for library in listed)
 
 
+def prefixes(spec: Spec) -> frozenset[str]:
+    """How settings begin of what the spec names: its extensions and the libraries that it preloads."""
+    named = {"plpgsql", *libraries(spec)}
+    named |= {extension for body in spec.databases.values() for extension in body.extensions}
+    return frozenset(named | {prefix for prefix, library in PREFIXES.items() if library in named})
+
+
 def problems(
     values: Mapping[str, SettingValue],
     major: int,
-    extensions: Iterable[str],
+    prefixes: Collection[str],
     keys: Keys,
     *,
     sessions: bool = False,
 ) -> Iterator[Problem]:
     """What is wrong with settings, offline. `sessions`: they stand in ALTER ROLE or ALTER DATABASE."""
     known = parameters(major)
-    prefixes = set(extensions)
     spelled: dict[str, str] = {}
     yield from _too_long(values, keys) if sessions else ()
     for setting, value in values.items():
@@ -478,11 +528,7 @@ def problems(
             yield Problem((*keys, setting), f"{setting} is {first} once more; leave one out")
         parameter = known.get(setting.lower())
         if parameter is None:
-            if "." not in setting or not (sessions or setting.partition(".")[0] in prefixes):
-                hint = partial(_meant, setting, major)
-                yield Problem((*keys, setting), _unknown_setting(setting, major), about_key=True, hint=hint)
-            else:
-                yield from _foreign_problems(setting, value, (*keys, setting), sessions)
+            yield from _unknown(setting, value, major, prefixes, (*keys, setting), sessions)
             continue
         yield from _value_problem(setting, value, parameter, keys)
         if parameter.context == "internal":
@@ -494,6 +540,19 @@ def problems(
                 (*keys, setting),
                 f"{setting} is for the whole server ({parameter.context}); put it in settings:",
             )
+
+
+def _unknown(
+    setting: str, value: SettingValue, major: int, prefixes: Collection[str], keys: Keys, sessions: bool
+) -> Iterator[Problem]:
+    """PostgreSQL itself has no such setting: with a prefix it may be a library's, or an application's own."""
+    if "." not in setting:
+        message = f"{setting} is no setting of PostgreSQL {major}"
+        yield Problem(keys, message, about_key=True, hint=partial(_meant, setting, major))
+    elif wrong := contrib.misspelt(setting, prefixes):
+        yield Problem(keys, wrong, about_key=True)
+    else:
+        yield from _foreign_problems(setting, value, keys, sessions)
 
 
 def _too_long(values: Mapping[str, SettingValue], keys: Keys) -> Iterator[Problem]:
@@ -532,16 +591,6 @@ def _foreign_problems(setting: str, value: SettingValue, keys: Keys, sessions: b
         postgresql_conf.quoted(conf_text(offline(setting, value), None))
     except ValueProblem as error:
         yield Problem(keys, f"{setting}: {error}", about_key=True)
-
-
-def _unknown_setting(setting: str, major: int) -> str:
-    if "." in setting:
-        extension = setting.partition(".")[0]
-        return (
-            f"{setting} is for the whole server, and nothing in this spec brings settings that begin with {extension}: "
-            "no extension, no preloaded library; those of your own are for roles and databases"
-        )
-    return f"{setting} is no setting of PostgreSQL {major}"
 
 
 def _meant(setting: str, major: int) -> str:

@@ -109,12 +109,26 @@ class Undeclared(Model):
 
 
 class Waiver(Model):
-    """Silences one piece of advice, for a reason and until a date."""
+    """Silences one piece of advice (`rule`), or lets one check be red (`check`), for a reason and until a date."""
 
-    rule: str = Field(description="the id that `pgdeploy lint` prints")
-    on: str | None = Field(None, description="the address it speaks of; left out: everywhere")
+    rule: str | None = Field(None, description="the id that `pgdeploy lint` prints")
+    on: str | None = Field(None, description="with `rule`: the address it speaks of; left out: everywhere")
+    check: str | None = Field(None, description="the id of a check, which the gate then shows as waived")
     reason: str = Field(min_length=10, description="why this is right here")
     until: Day = Field(description="the last day on which it holds")
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Waiver:
+        if (self.rule is None) == (self.check is None):
+            raise PydanticCustomError(
+                "waiver",
+                "name one: `rule:`, an id that `pgdeploy lint` prints, or `check:`, one that the gate prints",
+            )
+        if self.check is not None and self.on is not None:
+            raise PydanticCustomError(
+                "waiver", "`on:` goes with `rule:`; a check's id says already what it is about"
+            )
+        return self
 
 
 class Spec(Model):
@@ -146,7 +160,9 @@ class Spec(Model):
     databases: FrozenMap[Identifier, DatabaseSpec] = Field(
         default_factory=FrozenMap, description="databases by name"
     )
-    waivers: tuple[Waiver, ...] = Field((), description="advice of `pgdeploy lint` that does not hold here")
+    waivers: tuple[Waiver, ...] = Field(
+        (), description="advice of `pgdeploy lint` that does not hold here, and checks that may be red"
+    )
 
     @property
     def ssh(self) -> Ssh | None:

@@ -1,7 +1,8 @@
 """A check as a pytest item, and how its verdict becomes pytest's.
 
-conforms passes, drifts fails; blocked and inapplicable are skipped; unreadable is an error. The check is
-evaluated in the setup, because only what goes wrong there is an error and no failure.
+conforms passes, drifts fails; blocked and inapplicable are skipped; unreadable is an error; what is waived is an
+expected failure, and with `--runxfail` a failure. The check is evaluated in the setup, because only what goes wrong
+there is an error and no failure.
 """
 
 from __future__ import annotations
@@ -64,13 +65,21 @@ class CheckItem(pytest.Item):
         self.text = "\n".join(words.lines_of(self.data))
         if finding.verdict is Verdict.UNREADABLE:
             raise Unanswered(one_line(finding.reason))
-        if finding.verdict is not Verdict.DRIFTS:
+        if finding.verdict not in (Verdict.DRIFTS, Verdict.WAIVED):
             pytest.skip(one_line(finding.reason))
 
     def runtest(self) -> None:
-        if self.data["verdict"] == Verdict.DRIFTS:
-            desired, actual = one_line(self.data["desired"]), one_line(self.data["actual"])
-            raise Drift(f"desired {desired}, actual {actual}")
+        if self.data["verdict"] == Verdict.WAIVED:
+            pytest.xfail(one_line(self.data["reason"]))  # with --runxfail it does nothing
+        if self.data["verdict"] != Verdict.CONFORMS:
+            raise Drift(_short(self.data))
+
+
+def _short(data: dict[str, Any]) -> str:
+    """What differs, and what there is to say of a waiver, on one line."""
+    desired, actual, reason = (one_line(data[key]) for key in ("desired", "actual", "reason"))
+    values = f"desired {desired}, actual {actual}" if desired or actual else ""
+    return "; ".join(filter(None, (values, reason)))
 
 
 def _properties(target: str, data: dict[str, Any]) -> list[tuple[str, object]]:
@@ -104,7 +113,8 @@ class Reporting:
 
 
 def _crash(item: CheckItem, error: BaseException | None) -> Crash | None:
-    return Crash(*_spot(item), str(error)) if isinstance(error, (Drift, Unanswered)) else None
+    ours = (Drift, Unanswered, pytest.xfail.Exception)
+    return Crash(*_spot(item), str(error)) if isinstance(error, ours) else None
 
 
 def _spot(item: CheckItem) -> tuple[str, int]:

@@ -45,7 +45,8 @@ class Summary:
                 escape(_headline(result)), red=bad, green=bool(result.findings) and not bad
             )
             if unproven:
-                text = "blocked, and what blocks them was not asked, so this run proves nothing of them"
+                why = "is waived or was not asked" if counts["waived"] else "was not asked"
+                text = f"blocked, and what blocks them {why}, so this run proves nothing of them"
                 terminalreporter.write_line(escape(f"  {len(unproven)} {text}"), red=True)
             for line in _details(result):
                 terminalreporter.write_line(f"  {escape(line)}")
@@ -66,7 +67,9 @@ def _details(result: Result) -> Iterator[str]:
         yield _first(result.error)
     yield from result.notes
     for finding in result.findings.values():
-        if finding["note"]:
+        if waived := report.waived(finding):
+            yield f"waived, {waived}"
+        elif finding["note"]:
             yield f"{finding['id']}: {one_line(finding['note'])}"
     reasons = sorted(result.skipped.items(), key=lambda item: -len(item[1]))
     for reason, ids in reasons[:REASONS]:

@@ -415,6 +415,20 @@ hba:
         "matches all of it first; move",
     ),
     Case(
+        "PGD403",
+        "hba[local samegroup,app b,a #2]",
+        """\
+roles: {a: {login: true}, b: {login: true}}
+databases: {app: {}}
+hba:
+  - {type: local, database: [app, samerole], user: [a, b], method: peer}
+  - {type: local, database: [samegroup, app], user: [b, a], method: reject} #!
+""",
+        "user: [a, b]",
+        "user: [a]",
+        "rule 1 (local app,samerole a,b peer) matches all of it first, so peer holds and reject never does; move",
+    ),
+    Case(
         "PGD404",
         "role[postgres]",
         NET
@@ -929,5 +943,17 @@ settings: {full_page_writes: on}
         "PGD22, reason: ZFS writes no torn pages, until: 2026-06-15} #!\nsettings: {full_page_writes: on}",
         "PGD202, reason: ZFS writes no torn pages, until: 2026-06-15} #!\nsettings: {full_page_writes: off}",
         "there is no rule PGD22; did you mean",
+    ),
+    Case(
+        "PGD904",
+        "waiver[setting[full_page_write].value]",
+        """\
+waivers:
+  - {check: 'setting[full_page_write].value', reason: the reload is on Sunday, until: 2026-06-15} #!
+settings: {full_page_writes: on}
+""",
+        "page_write]",
+        "page_writes]",
+        "there is no check setting[full_page_write].value; did you mean 'setting[full_page_writes].value'?",
     ),
 )
