@@ -148,9 +148,10 @@ BREAKS = [
     Break("the configuration's folder", f"chmod 777 {CONF}", {file(CONF, "writers")}),
     Break("the folder of settings", f"chmod o+w {CONF}/conf.d", {file(f"{CONF}/conf.d", "writers")}),
     Break("above the configuration", "chmod 777 /etc/postgresql", {file("/etc/postgresql", "writers")}),
-    Break(
+    left(
         "another user's configuration folder",
         f"useradd -m eve; chown eve {CONF}/conf.d",
+        f"chown postgres {CONF}/conf.d; userdel -r eve",
         {file(f"{CONF}/conf.d", "writers")},
     ),
     Break(
