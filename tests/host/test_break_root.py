@@ -150,8 +150,8 @@ BREAKS = [
     Break("above the configuration", "chmod 777 /etc/postgresql", {file("/etc/postgresql", "writers")}),
     left(
         "another user's configuration folder",
-        f"useradd -m eve; chown eve {CONF}/conf.d",
-        f"chown postgres {CONF}/conf.d; userdel -r eve",
+        f"useradd eve; chown eve {CONF}/conf.d",
+        f"chown postgres {CONF}/conf.d; userdel eve",
         {file(f"{CONF}/conf.d", "writers")},
     ),
     Break(
@@ -199,7 +199,7 @@ DAILY = {
     ' SELECT pg_reload_conf();" | runuser -u postgres psql && sleep 1',
     "sudo for a restart": f"echo 'postgres ALL=NOPASSWD: /bin/systemctl restart {UNIT}' > {SUDOERS}",
     "sudo as another user": f"echo 'postgres ALL=(nobody) NOPASSWD: ALL' > {SUDOERS}",
-    "sudo for somebody else": f"id eve || useradd -m eve; echo 'eve ALL=(ALL) NOPASSWD: ALL' > {SUDOERS}",
+    "sudo for somebody else": f"id eve || useradd eve; echo 'eve ALL=(ALL) NOPASSWD: ALL' > {SUDOERS}",
     "a backup by cron": f"rm -f {SUDOERS}; {SCRIPT};"
     " echo '1 1 * * * postgres /var/lib/postgresql/x.sh' > /etc/cron.d/x;"
     " echo '1 2 * * * root su - postgres -c /var/lib/postgresql/x.sh' >> /etc/cron.d/x;"
