@@ -177,12 +177,12 @@ BREAKS = [
         "old TLS",
         "echo \"ALTER SYSTEM SET ssl_min_protocol_version TO 'TLSv1'; SELECT pg_reload_conf();\""
         " | runuser -u postgres psql && sleep 1",
-        {"tls[settings].ssl_min_protocol_version"},
+        {"setting[ssl_min_protocol_version].value"},
     ),
     Break(
         "old TLS after the next reload",
         "echo \"ALTER SYSTEM SET ssl_min_protocol_version TO 'TLSv1.1'\" | runuser -u postgres psql",
-        {"tls[settings].ssl_min_protocol_version"},
+        {"setting[ssl_min_protocol_version].value"},
     ),
     Break(
         "another key after the next reload",

@@ -24,6 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from pgdeploy.format.name import CERTIFICATE_NAME
 from pgdeploy.resources.host.amount import Span, seconds_of
+from pgdeploy.resources.safeguard import PROTOCOL
 from pgdeploy.resources.setting import Setting
 from pgdeploy.secret import SecretRef
 from pgdeploy.spec.model import Model
@@ -153,9 +154,9 @@ class Tls(HostResource):
 
     @property
     def _settings(self) -> tuple[str, ...]:
-        """Those that this section asks for, and that the spec does not itself set: these have a check of their own."""
-        set_here = {name.lower() for name in self.declared.spec.settings}
-        return tuple(name for name in self.declared.layout.tls_settings if name not in set_here)
+        """Those that this section asks for, and that have no check of their own: see `safeguard.py`, too."""
+        elsewhere = {PROTOCOL, *(name.lower() for name in self.declared.spec.settings)}
+        return tuple(name for name in self.declared.layout.tls_settings if name not in elsewhere)
 
     def _comparing(self, setting: str) -> Callable[[Facts], Outcome]:
         def compare(facts: Facts) -> Outcome:
