@@ -189,7 +189,6 @@ BREAKS = [
         "echo \"ALTER SYSTEM SET ssl_key_file TO '/root/other.key'\" | runuser -u postgres psql",
         {"tls[settings].ssl_key_file"},
     ),
-    Break("the whole of PostgreSQL masked", "systemctl mask -q postgresql", {f"service[{UNIT}].enabled"}),
 ]
 
 DAILY = {
