@@ -211,7 +211,7 @@ DAILY = {
     " >> /var/lib/postgresql/.ssh/authorized_keys",
     "a key of postgres for elsewhere": "runuser -u postgres --"
     " ssh-keygen -q -t ed25519 -N '' -f /var/lib/postgresql/.ssh/id",
-    "a backup": "runuser -u postgres -- pg_basebackup -D /var/lib/postgresql/base -c fast",
+    "a backup": "runuser -u postgres -- pg_dumpall -f /var/lib/postgresql/all.sql",
     "logrotate": "test ! -x /usr/sbin/logrotate || logrotate -f /etc/logrotate.conf",
     "apt-get update": "apt-get update -qq || true",
     "a login": "su - postgres -c 'psql -c \"SELECT 1\"'",
