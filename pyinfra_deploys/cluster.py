@@ -8,7 +8,8 @@ from typing import Any
 from pyinfra.api import StringCommand, deploy, operation
 
 from pgdeploy.resources.host.file import HostFile
-from pyinfra_deploys.this import layout, made
+from pgdeploy.resources.host.folder import folders
+from pyinfra_deploys.this import layout, made, target
 from pyinfra_deploys.write import folder
 
 
@@ -19,12 +20,24 @@ def cluster() -> None:
     created(name=f"Cluster {here.major}/{here.cluster} in {here.data_directory}")
     data = HostFile(here.data_directory, "", "postgres", "postgres", "0700")
     folder(data, name="The data directory is the server's alone")
+    alone(name="Nobody else may write where its files are")
 
 
 @operation()
 def created() -> Iterator[StringCommand]:
     """The cluster, when there is none; preflight has refused what would stand in its way."""
     yield from made("cluster", _question())
+
+
+@operation()
+def alone() -> Iterator[StringCommand]:
+    """Of the folders above our files those in /etc; what others have elsewhere they may have for a reason."""
+    declared = target().declared_host
+    if declared is None:
+        return
+    yield from made(
+        "writers", {"folders": {known.path: known.owner for known in folders(declared) if known.ours}}
+    )
 
 
 def _question() -> dict[str, Any]:

@@ -71,11 +71,35 @@ def _waits(question: dict[str, Any]) -> str:
     when, pending = loaded[0]
     if pending != "0" or _limited_otherwise(question):
         return "restart"
-    paths = [file["path"] for file in question["files"]] + question["watched"]
+    paths = [file["path"] for file in question["files"]] + question["watched"] + _read_files(question)
     entries = [known for known in map(entry_of, paths) if known is not None]
     # a file that was put in place with an older time, or whose mode was mended, is known to be loaded after a reload
     newest = max(max(known.st_mtime, known.st_ctime) for known in entries)
-    return "reload" if newest > float(when) else ""
+    return "reload" if newest > float(when) or _left_behind(question) else ""
+
+
+def _read_files(question: dict[str, Any]) -> list[str]:
+    """Every file that the server would read its settings from, ours or not."""
+    rows = _sql(question, "SELECT DISTINCT sourcefile FROM pg_file_settings WHERE sourcefile IS NOT NULL")
+    return [row[0] for row in rows or []]
+
+
+def _left_behind(question: dict[str, Any]) -> bool:
+    """Whether the server still has what a line said that is gone: no file is newer for that.
+
+    Only of settings that a reload changes, and that nothing but files decides.
+    """
+    rows = _sql(
+        question,
+        """SELECT 1 FROM pg_settings s LEFT JOIN (
+               SELECT DISTINCT ON (lower(name)) lower(name) AS name, sourcefile FROM pg_file_settings
+               WHERE error IS NULL AND name IS NOT NULL ORDER BY lower(name), seqno DESC
+           ) f ON f.name = lower(s.name)
+           WHERE s.context IN ('sighup', 'superuser', 'user', 'backend', 'superuser-backend')
+           AND s.source IN ('configuration file', 'default') AND s.sourcefile IS DISTINCT FROM f.sourcefile
+           LIMIT 1""",
+    )
+    return bool(rows)
 
 
 def _overridden(question: dict[str, Any]) -> list[str]:
@@ -115,8 +139,8 @@ def _limited_otherwise(question: dict[str, Any]) -> bool:
 def _make(question: dict[str, Any]) -> dict[str, Any]:
     restored = _put_back() if os.path.exists(JOURNAL + "/complete") else []
     _prepare_unit(question)
-    _try_settings(question)
     _keep(question)
+    _try_beside_ours(question)
     for file in question["files"]:
         write_whole(file)
     # PostgreSQL tells times of files in whole seconds: so the gate sees that these were there before they were read
@@ -133,6 +157,30 @@ def _prepare_unit(question: dict[str, Any]) -> None:
     if _unit(question["unit"])["UnitFileState"] == "masked":
         _run(["systemctl", "unmask", question["unit"]])
     _run(["systemctl", "enable", "-q", question["unit"]])
+
+
+def _try_beside_ours(question: dict[str, Any]) -> None:
+    """The settings are tried; where they are refused all is as it was.
+
+    What postgresql.conf includes is read for that as the server reads it. A file of ours that the server may not read
+    would refuse everything, so the new one takes its place first: the old one could not be loaded anyway.
+    """
+    shut = [file for file in question["files"] if _given_otherwise(file)]
+    for file in shut:
+        write_whole(file)
+    try:
+        _try_settings(question)
+    except SystemExit:
+        if shut:
+            _put_back()
+        shutil.rmtree(JOURNAL, ignore_errors=True)
+        raise
+
+
+def _given_otherwise(file: dict[str, str]) -> bool:
+    """Whether a file is there with another owner, group or mode."""
+    state = state_of(file["path"])
+    return state is not None and state[1:] != desired_state(file)[1:]
 
 
 def _try_settings(question: dict[str, Any]) -> None:

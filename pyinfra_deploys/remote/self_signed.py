@@ -28,7 +28,7 @@ def _bared(key: State | None) -> bool:
 
 def _differs(question: dict[str, Any], key: State | None, certificate: State | None) -> bool:
     """No pair of the server's own, or one for other names, or for not much longer."""
-    if key is None or certificate is None or key[1] != "postgres":
+    if key is None or certificate is None or key[1] != "postgres" or not _fit(key, certificate):
         # what another user owns is not taken for the server's key, and not given away
         return True
     done = subprocess.run(
@@ -49,6 +49,25 @@ def _differs(question: dict[str, Any], key: State | None, certificate: State | N
     )
     found = re.findall(r"(?:DNS|IP Address):([^,\s]+)", done.stdout)
     return done.returncode != 0 or set(map(_canonical, found)) != set(map(_canonical, question["names"]))
+
+
+def _fit(key: State, certificate: State) -> bool:
+    """Whether both are of one pair: the server that has them in memory would not start with others."""
+    public = _openssl(key[0], "pkey", "-pubout", "-passin", "pass:")
+    return bool(public) and public == _openssl(certificate[0], "x509", "-noout", "-pubkey")
+
+
+def _openssl(text: str, *words: str) -> str:
+    """What it prints; nothing where it cannot read the text."""
+    done = subprocess.run(
+        ["openssl", *words],
+        input=text,
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        check=False,
+    )
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _of_server(path: str, text: str, mode: str) -> dict[str, str]:

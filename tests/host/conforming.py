@@ -13,7 +13,7 @@ from pgdeploy.resources.host.declared import DeclaredHost
 from pgdeploy.resources.host.file import files
 from pgdeploy.resources.host.package import MirrorSpec
 from pgdeploy.resources.host.question import question
-from pgdeploy.resources.setting import SETTINGS, SettingFact
+from pgdeploy.resources.setting import SETTINGS, STORED_SETTINGS, SettingFact
 
 NOW = 1_800_000_000.0
 DAY = 86400
@@ -31,24 +31,18 @@ def facts(declared: DeclaredHost, host: dict[str, Any] | None = None, lost: str 
     template = DatabaseFact(
         "template0", 10, cluster.encoding, cluster.locale, cluster.locale, "c", None, True, False, -1, ""
     )
-    pages = SettingFact(
-        "shared_memory_size_in_huge_pages",
-        "70",
-        None,
-        "integer",
-        "internal",
-        "default",
-        None,
-        None,
-        None,
-        False,
-        None,
-        None,
-        None,
-    )
-    rows = {DATABASES.name: (template,), SETTINGS.name: (pages,)}
+    values = {"shared_memory_size_in_huge_pages": "70", **declared.layout.tls_settings}
+    settings = tuple(_setting(name, "on" if value is True else str(value)) for name, value in values.items())
+    rows = {DATABASES.name: (template,), SETTINGS.name: settings, STORED_SETTINGS.name: ()}
     about = ServerFact(major * 10000, "postgres", True, "UTF8", False)
     return Facts(about, None, {} if lost else rows, {}, host=host or answer(declared), lost=lost)
+
+
+def _setting(name: str, value: str) -> SettingFact:
+    """As the command line has it: no file says otherwise then."""
+    return SettingFact(
+        name, value, None, "string", "sighup", "command line", None, None, None, False, None, None, None
+    )
 
 
 def _values(declared: DeclaredHost) -> dict[str, Any]:
@@ -82,6 +76,9 @@ def _values(declared: DeclaredHost) -> dict[str, Any]:
         "origins": {layout.packages[0]: [_origin(declared)]},
         "units": dict.fromkeys(asked["units"], unit),
         "paths": {known.path: _path(declared, known) for known in path.paths(declared)},
+        "folders": {path: [] for path in asked["folders"]},
+        "roots": {user: {"ways": [], "keys": []} for user in asked["users"]},
+        "pair": True,
         "space": {"mount": host.cluster.mount or "/", "free": 1 << 42, "size": 1 << 43, "inodes": 1000},
         "mounted": host.cluster.mount and True,
         "disks": _disks(declared),

@@ -78,6 +78,24 @@ BREAKS = [
         {"setting[work_mem].value"},
     ),
     Break(
+        "an override in a file, taken out again without a reload",
+        f"echo 'work_mem = 16MB' > {CONF}/conf.d/zz.conf && chown postgres {CONF}/conf.d/zz.conf"
+        f" && systemctl reload {UNIT} && sleep 1 && rm {CONF}/conf.d/zz.conf",
+        {"setting[work_mem].value"},
+    ),
+    Break(
+        "an override of auto.conf, taken out by an older copy",
+        "cd /mnt/data/pg01 && cp -p postgresql.auto.conf /root/auto.conf && touch -d yesterday /root/auto.conf"
+        " && echo \"ALTER SYSTEM SET work_mem TO '16MB'; SELECT pg_reload_conf();\" | runuser -u postgres psql"
+        " && sleep 1 && cp -p /root/auto.conf postgresql.auto.conf",
+        {"setting[work_mem].value"},
+    ),
+    Break(
+        "settings that the server may not read",
+        f"chown root:root {SETTINGS} && chmod 600 {SETTINGS}",
+        {file(SETTINGS, "owner"), file(SETTINGS, "group"), file(SETTINGS, "mode"), "setting[files].loaded"},
+    ),
+    Break(
         "waits for a restart",
         'echo "ALTER SYSTEM SET max_connections TO 60; SELECT pg_reload_conf();" | runuser -u postgres psql',
         {"setting[max_connections].value"},

@@ -89,6 +89,20 @@ def test_ids_are_unique(text: str, tmp_path: Path) -> None:
     assert [known for known, number in ids.items() if number > 1] == []
 
 
+@pytest.mark.parametrize("value", ["TLSv1", "tlsv1.1", "''"])
+def test_settings_let_in_no_older_tls_than_the_section_of_it(value: str, tmp_path: Path) -> None:
+    settings = f"settings:\n  ssl_min_protocol_version: {value}"
+    with pytest.raises(SpecError, match=r"`host: tls: minimum:` says TLSv1.2"):
+        load(tmp_path, pg15().replace("settings:", settings))
+
+
+@pytest.mark.parametrize("value", ["TLSv1.2", "tlsv1.3"])
+def test_settings_may_ask_for_as_new_tls(value: str, tmp_path: Path) -> None:
+    settings = f"settings:\n  ssl_min_protocol_version: {value}"
+    ids = {check.id for check in load(tmp_path, pg15().replace("settings:", settings)).host_checks}
+    assert "tls[settings].ssl_key_file" in ids
+
+
 def test_what_is_asked(tmp_path: Path) -> None:
     ids = {check.id for check in load(tmp_path, SPECS["pg15"]).host_checks}
     assert ids >= {

@@ -28,6 +28,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from pgdeploy.resources.host.way_to_root import ways_to_root
+
 PATIENCE = 10
 """Seconds that a program or a connection may take."""
 
@@ -87,12 +89,12 @@ MOST_LINKS = 40
 KINDS = {0o040000: "directory", 0o100000: "file", 0o120000: "link", 0o010000: "FIFO"}
 
 
-def opened(path: str) -> tuple[int, os.stat_result, str]:
+def opened(path: str, passed: Any = None) -> tuple[int, os.stat_result, str]:
     """A descriptor (O_PATH) of what stands there, its owner and mode, and its kind.
 
     The way is gone one name at a time. A link is only followed where root alone could have set it: in his own folder
     postgres can exchange any file for a link to one of root's, which we would read for him. For the same reason a
-    second name of another user's file has a kind of its own.
+    second name of another user's file has a kind of its own. `passed` gets each folder on the way, and what it is.
     """
     ahead, links = path.split("/")[::-1], 0
     folder, roots = os.open("/", os.O_PATH), True
@@ -113,6 +115,8 @@ def opened(path: str) -> tuple[int, os.stat_result, str]:
             # in a sticky folder, as /tmp, everybody sets links, and none but his own
             alone = not known.st_mode & 0o022 or bool(known.st_mode & stat.S_ISVTX)
             roots = roots and known.st_uid == 0 and alone
+            if passed is not None:
+                passed[os.readlink(f"/proc/self/fd/{folder}")] = known  # noqa: PTH115
     finally:
         os.close(folder)
 
@@ -295,6 +299,63 @@ def _path(path: str, wanted: bool) -> Any:
         return {**found, "text": content(file)} if wanted and kind == "file" else found
     finally:
         os.close(file)
+
+
+def folders(question: Any) -> Any:
+    """By path: who but root may exchange what is in a folder, or in one that a link leads through to it."""
+    return {path: _writers(path) for path in question["folders"]}
+
+
+def _writers(path: str) -> Any:
+    """None where there is no such folder."""
+    above: dict[str, os.stat_result] = {}
+    here: dict[str, os.stat_result] = {"/": Path("/").stat()} if path == "/" else {}
+    try:
+        if path != "/":
+            os.close(opened(os.path.dirname(path) + "/.", above)[0])  # noqa: PTH120
+            os.close(opened(path + "/.", here)[0])
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError:
+        return ["who set the link that stands there"]
+    return sorted({who for at, known in here.items() if at not in above for who in _may_write(at, known)})
+
+
+def _may_write(path: str, known: os.stat_result) -> Any:
+    """In a sticky folder everybody has what is his own."""
+    if known.st_uid:
+        yield _name(pwd.getpwuid, known.st_uid)
+    if known.st_mode & stat.S_ISVTX:
+        return
+    try:
+        # PostgreSQL's tools know nothing of such a list, and its mask stands where the group's rights are
+        raw = os.getxattr(path, "system.posix_acl_access")
+    except OSError:
+        raw = b""
+    entries = [struct.unpack_from("<HHI", raw, at) for at in range(4, len(raw), 8)]
+    mask = min([right for tag, right, _ in entries if tag == 0x10], default=7)
+    for tag, right, number in entries:
+        if right & mask & 2 and tag in (2, 8) and number:
+            yield _name(pwd.getpwuid, number) if tag == 2 else f"group {_name(grp.getgrgid, number)}"
+    own = [right & mask for tag, right, _ in entries if tag == 4]
+    if (own[0] & 2 if own else known.st_mode & 0o020) and known.st_gid and not _alone(known):
+        yield f"group {_name(grp.getgrgid, known.st_gid)}"
+    if known.st_mode & 0o002:
+        yield "everybody"
+
+
+def _alone(known: os.stat_result) -> bool:
+    """Whether the owner's own group has nobody else in it."""
+    try:
+        owner = pwd.getpwuid(known.st_uid)
+        return owner.pw_gid == known.st_gid and not set(grp.getgrgid(known.st_gid).gr_mem) - {owner.pw_name}
+    except KeyError:
+        return False
+
+
+def roots(question: Any) -> Any:
+    """What lets the OS users be root; see way_to_root.py."""
+    return ways_to_root(question, run, text_of)
 
 
 def _name(look: Any, number: int) -> str:
@@ -566,7 +627,37 @@ def tls(question: Any) -> Any:
     except (ssl.SSLError, ConnectionError):
         older = None
     pem = ssl.DER_cert_to_PEM_cert(certificate)
-    return {"version": version, "older": older, **_certificate(pem), **_file(question["tls"]["certificate"])}
+    return {
+        "version": version,
+        "older": older,
+        **_certificate(pem),
+        **_file(question["tls"]["certificate"]),
+    }
+
+
+def pair(question: Any) -> Any:
+    """Whether the files of certificate and key belong together; None where one of them is missing.
+
+    The key goes from its file to openssl, and nowhere else.
+    """
+    if question["tls"] is None:
+        return None
+    texts = [text_of(question["tls"][name]) for name in ("certificate", "key")]
+    if None in texts:
+        return None
+    known = _public(texts[0], "x509", "-noout", "-pubkey")
+    return known == _public(texts[1], "pkey", "-pubout", "-passin", "pass:")
+
+
+def _public(text: str, *words: str) -> bytes:
+    """The public half of what is in a file."""
+    done = subprocess.run(
+        ["openssl", *words], input=text.encode(), capture_output=True, check=False, timeout=PATIENCE
+    )
+    if done.returncode or not done.stdout:
+        what = "certificate" if words[0] == "x509" else "key without a passphrase"
+        raise OSError(f"openssl {words[0]}: the file holds no {what}")
+    return done.stdout.strip()
 
 
 def _handshake(question: Any, highest: Any) -> Any:
@@ -647,6 +738,8 @@ SECTIONS = {
     "origins": origins,
     "units": units,
     "paths": paths,
+    "folders": folders,
+    "roots": roots,
     "space": space,
     "mounted": mounted,
     "disks": disks,
@@ -660,6 +753,7 @@ SECTIONS = {
     "exporter": exporter,
     "container": container,
     "tls": tls,
+    "pair": pair,
     "client": client,
 }
 

@@ -131,16 +131,19 @@ class Layout:
     @cached_property
     def settings(self) -> dict[str, SettingValue]:
         """The settings as the server gets them: those of the spec, and those that TLS asks for."""
+        return {**self.tls_settings, **self.spec.settings}
+
+    @property
+    def tls_settings(self) -> dict[str, SettingValue]:
         tls = self.host.tls
-        asked: dict[str, SettingValue] = {}
-        if tls is not None:
-            asked = {
-                "ssl": True,
-                "ssl_cert_file": self.certificate,
-                "ssl_key_file": self.key,
-                "ssl_min_protocol_version": tls.minimum,
-            }
-        return {**asked, **self.spec.settings}
+        if tls is None:
+            return {}
+        return {
+            "ssl": True,
+            "ssl_cert_file": self.certificate,
+            "ssl_key_file": self.key,
+            "ssl_min_protocol_version": tls.minimum,
+        }
 
     @cached_property
     def listen_addresses(self) -> tuple[str, ...]:

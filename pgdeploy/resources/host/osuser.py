@@ -34,9 +34,11 @@ class OsUser(HostResource):
         address = f"osuser[{name(self.user)}]"
         yield Check(self, address, "exists", self.keys, self._exists)
         yield Check(self, address, "groups", self.keys, self._groups)
+        yield Check(self, address, "root", self.keys, self._root)
+        yield Check(self, address, "keys", self.keys, self._ssh_keys)
 
     def parents(self, check: Check) -> Iterator[Check]:
-        if check.field == "groups":
+        if check.field != "exists":
             yield next(self.checks())
         elif self.user == POSTGRES:
             yield from package.installed(self.declared, self.declared.layout.packages[0])
@@ -51,6 +53,19 @@ class OsUser(HostResource):
         return Outcome(
             not found, "in no group that gives root", listing(found), stuck=f"gpasswd -d {self.user} {first}"
         )
+
+    def _root(self, facts: Facts) -> Outcome:
+        """By another way than a group: sudo, a program or file of root's, a key."""
+        found = entry(facts, "roots", self.user)["ways"]
+        desired = "no way to be root"
+        return Outcome(not found, desired, listing(found) if found else desired, stuck="take that right away")
+
+    def _ssh_keys(self, facts: Facts) -> Outcome:
+        found = entry(facts, "roots", self.user)["keys"]
+        desired = "no key gives a shell of this user"
+        actual = f"keys in {listing(found)}" if found else desired
+        stuck = 'remove the key, or bind it: restrict,command="..." or from="ADDRESS"'
+        return Outcome(not found, desired, actual, stuck=stuck)
 
 
 def users(declared: DeclaredHost) -> list[str]:

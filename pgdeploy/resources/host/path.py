@@ -174,6 +174,12 @@ def certificate(declared: DeclaredHost) -> Check:
     return next(next(path for path in paths(declared) if path.path == declared.layout.certificate).checks())
 
 
+def pair(declared: DeclaredHost) -> Iterator[Check]:
+    """Whether the files of certificate and key are there."""
+    both = declared.layout.certificate, declared.layout.key
+    yield from (next(path.checks()) for path in paths(declared) if path.path in both)
+
+
 def data_directory(declared: DeclaredHost) -> Check:
     """Whether the data directory is there."""
     folder = declared.layout.data_directory

@@ -30,6 +30,7 @@ def problems(spec: Spec) -> Iterator[Problem]:
         return
     layout = Layout(spec)
     yield from _settings(spec)
+    yield from _oldest_tls(layout)
     yield from _folders(layout)
     yield from _exporter(layout)
 
@@ -46,6 +47,18 @@ def _settings(spec: Spec) -> Iterator[Problem]:
         if not name.isascii():
             message = f"{name}: Debian's tools stop at a line with this name; allowed: letters of ASCII"
             yield Problem(("settings", name), message, about_key=True)
+
+
+def _oldest_tls(layout: Layout) -> Iterator[Problem]:
+    """What the settings let in and the section of TLS does not."""
+    name, tls = "ssl_min_protocol_version", layout.host.tls
+    value = layout.settings.get(name)
+    # their names sort by age, and an empty one lets everything in
+    if tls is not None and isinstance(value, str) and value.lower() < tls.minimum.lower():
+        message = (
+            f"{name}: read {show(value)}; `host: tls: minimum:` says {tls.minimum}; write one of them only"
+        )
+        yield Problem(("settings", name), message)
 
 
 def _folders(layout: Layout) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pgdeploy.resources.host import guest
 from pgdeploy.resources.host.deployment import RECORD
 from pgdeploy.resources.host.exporter import CONTAINER
+from pgdeploy.resources.host.folder import folders
 from pgdeploy.resources.host.osuser import users
 from pgdeploy.resources.host.path import paths
 from pgdeploy.resources.host.service import units
@@ -21,15 +22,24 @@ if TYPE_CHECKING:
 
 @cache
 def script() -> str:
-    """What runs on the host."""
-    return (files("pgdeploy.resources.host") / "gather.py").read_text(encoding="utf-8")
+    """What runs on the host: one script, so what gather.py takes from its neighbour stands in the import's place."""
+    folder = files("pgdeploy.resources.host")
+    whole, part = ((folder / name).read_text(encoding="utf-8") for name in ("gather.py", "way_to_root.py"))
+    future = "from __future__ import annotations\n"
+    return whole.replace(
+        "from pgdeploy.resources.host.way_to_root import ways_to_root\n", part.replace(future, "")
+    )
 
 
 def question(declared: DeclaredHost) -> dict[str, Any]:
     """What the script looks at. It holds no secret."""
     layout, host = declared.layout, declared.host
     older = {"TLSv1.2": "TLSv1.1", "TLSv1.3": "TLSv1.2"}
-    tls = {"older": older[host.tls.minimum], "certificate": layout.certificate} if host.tls else None
+    tls = (
+        {"older": older[host.tls.minimum], "certificate": layout.certificate, "key": layout.key}
+        if host.tls
+        else None
+    )
     return {
         "sysctl": list(host.kernel.sysctl) if host.kernel else [],
         "packages": list(layout.packages),
@@ -40,6 +50,7 @@ def question(declared: DeclaredHost) -> dict[str, Any]:
         "units": sorted(units(declared)),
         "unit": layout.unit,
         "paths": {path.path: path.readable for path in paths(declared)},
+        "folders": [folder.path for folder in folders(declared)],
         "data_directory": layout.data_directory,
         "config_folder": layout.config_folder,
         "binaries": layout.binaries,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.check import Check, Outcome, Resource, listing
@@ -24,6 +24,8 @@ from pydantic_core import PydanticCustomError
 
 from pgdeploy.format.name import CERTIFICATE_NAME
 from pgdeploy.resources.host.amount import Span, seconds_of
+from pgdeploy.resources.safeguard import PROTOCOL
+from pgdeploy.resources.setting import Setting
 from pgdeploy.secret import SecretRef
 from pgdeploy.spec.model import Model
 
@@ -90,16 +92,23 @@ class Tls(HostResource):
             yield Check(self, "tls[certificate]", "names", (*keys, "names"), self._names)
         yield Check(self, "tls[certificate]", "expires", (*keys, "expires_after"), self._expires)
         yield Check(self, "tls[certificate]", "served", (*keys, "certificate"), self._served)
+        yield Check(self, "tls[certificate]", "key", (*keys, "key"), self._key)
+        for setting in self._settings:
+            yield Check(self, "tls[settings]", setting, (*keys, "minimum"), self._comparing(setting))
 
     def inapplicable(self, facts: Facts, check: Check) -> str | None:
         listens = self.declared.layout.listen_addresses
         return None if listens else "the spec lets PostgreSQL listen on no address"
 
     def parents(self, check: Check) -> Iterator[Check]:
-        from pgdeploy.resources.host import path, socket
+        from pgdeploy.resources.host import answer, path, socket
 
         if check.field == "version":
             yield from socket.postgres(self.declared).checks()
+        elif check.field == "key":
+            yield from path.pair(self.declared)
+        elif check.address == "tls[settings]":
+            yield answer.answers(self.declared)
         else:
             yield next(self.checks())
         if check.field == "served":
@@ -136,6 +145,26 @@ class Tls(HostResource):
         return same(
             desired, actual, stuck=f"the file changed after the server read it; {self.declared.deploy}"
         )
+
+    def _key(self, facts: Facts) -> Outcome:
+        """The running server has both in memory; its next start is what fails."""
+        desired = "the private key is the certificate's"
+        actual = desired if section(facts, "pair") else "the key of another certificate; no restart works"
+        return same(desired, actual, origin=self.declared.layout.key, stuck=self.declared.deploy)
+
+    @property
+    def _settings(self) -> tuple[str, ...]:
+        """Those that this section asks for, and that have no check of their own: see `safeguard.py`, too."""
+        elsewhere = {PROTOCOL, *(name.lower() for name in self.declared.spec.settings)}
+        return tuple(name for name in self.declared.layout.tls_settings if name not in elsewhere)
+
+    def _comparing(self, setting: str) -> Callable[[Facts], Outcome]:
+        def compare(facts: Facts) -> Outcome:
+            desired = self.declared.layout.tls_settings[setting]
+            (check,) = Setting(setting, desired, ("host", "tls")).checks()
+            return replace(check.compare(facts), stuck=self.declared.deploy)
+
+        return compare
 
     @property
     def _renew(self) -> str:
