@@ -51,7 +51,7 @@ class Rights:
 
     def _adapt(self, change: Change, me: RoleFact) -> Change | str:
         lacking = [need for need in change.needs if self._lacks(need, me)]
-        if change.effect is not Effect.NONE and not self._facts.about.reloads:
+        if not lacking and change.effect is not Effect.NONE and not self._facts.about.reloads:
             lacking.append("EXECUTE on function pg_reload_conf()")
         if lacking:
             return f"{name(me.name)} may not: it needs {' and '.join(lacking)}"

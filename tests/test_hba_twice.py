@@ -92,7 +92,7 @@ BROKEN: tuple[tuple[str, Callable[[list[str]], list[str]], set[str]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("what", "change", "ids"), BROKEN, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("what", "change", "ids"), BROKEN, ids=[one[0] for one in BROKEN])
 def test_what_differs_is_red_and_a_plan_mends_it(
     target: Target, server: Cluster, what: str, change: Callable[[list[str]], list[str]], ids: set[str]
 ) -> None:

@@ -20,7 +20,7 @@ def test_every_rule_is_explained(rule: object) -> None:
     assert explain(rule.id.lower()) == text
 
 
-@pytest.mark.parametrize(("id", "hint"), [("PGD1011", "'PGD101'"), ("memory", "PGD001 to PGD903")])
+@pytest.mark.parametrize(("id", "hint"), [("PGD1011", "'PGD101'"), ("memory", "PGD001 to PGD904")])
 def test_an_unknown_id_is_an_error_with_a_hint(id: str, hint: str) -> None:
     with pytest.raises(PgdeployError, match=f"there is no rule {id}.*{hint}"):
         explain(id)
