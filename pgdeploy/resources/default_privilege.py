@@ -335,10 +335,8 @@ def _undeclared(
         for role, given in grantees.items():
             if resource.left.covers(scope.schema, scope.creator, role):
                 continue
-            if more := _beyond(
-                scope, role, given, granted.get((scope, role), Given(_NOTHING, _NOTHING)), revoked
-            ):
-                extra.append((scope, role, more))
+            declared = granted.get((scope, role), Given(_NOTHING, _NOTHING))
+            extra += [(scope, role, more) for more in _beyond(scope, role, given, declared, revoked)]
         for role, usual in _usual(scope, facts.about.major).items():
             present = grantees.get(role, Given(_NOTHING, _NOTHING)).privileges
             if resource.left.covers(scope.schema, scope.creator, role):
@@ -354,15 +352,17 @@ def _beyond(
     given: Given,
     declared: Given,
     revoked: Mapping[tuple[Scope, str], frozenset[str]],
-) -> Given | None:
+) -> Iterator[Given]:
+    """Privileges that are too many, and of those that stay the grant option."""
     if scope.schema is None and role == scope.creator:
-        return None
+        return
     builtin = _BUILTIN.get(scope.kind, _NOTHING) if scope.schema is None and role == "PUBLIC" else _NOTHING
-    more = given.privileges - declared.privileges - builtin - revoked.get((scope, role), _NOTHING)
+    going = revoked.get((scope, role), _NOTHING)
+    more = given.privileges - declared.privileges - builtin - going
     if more:
-        return Given(more, _NOTHING)
-    passing_on = given.grantable - declared.grantable
-    return Given(passing_on, passing_on) if passing_on else None
+        yield Given(more, _NOTHING)
+    if passing_on := given.grantable - declared.grantable - more - going:
+        yield Given(passing_on, passing_on)
 
 
 def _usual(scope: Scope, major: int) -> Mapping[str, frozenset[str]]:

@@ -128,8 +128,21 @@ def owner_left_out(*, of_database: bool) -> tuple[Spec, Spec]:
     return named("app"), named(None)
 
 
+def less_and_without_option() -> tuple[Spec, Spec]:
+    """Of default privileges some go, and those that stay lose their grant option."""
+
+    def named(words: list[str], *, option: bool) -> Spec:
+        default = {"for": ["postgres"], "grant": words, "on": "tables", "to": ["app"], "grant_option": option}
+        roles: dict[str, dict[str, object]] = {"postgres": {"superuser": True}, "app": {}}
+        databases = {"a": {"default_privileges": [default]}}
+        return Spec.model_validate({"postgres": MAJOR, "roles": roles, "databases": databases})
+
+    return named(["ALL"], option=True), named(["SELECT"], option=False)
+
+
 @law(25)
 @given(spec=pairs(MAJOR))
+@example(spec=less_and_without_option())
 @example(spec=owner_left_out(of_database=True))
 @example(spec=owner_left_out(of_database=False))
 def test_from_any_spec_to_any_other(server: Cluster, spec: tuple[Spec, Spec]) -> None:
