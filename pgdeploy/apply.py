@@ -16,6 +16,7 @@ from pgdeploy.connection.session import SEARCH_PATH, set_for_session
 from pgdeploy.connection.side import side_by_side
 from pgdeploy.connection.unlogged import Unlogged
 from pgdeploy.connection.words import told, words
+from pgdeploy.counted import counted
 from pgdeploy.errors import ApplyError, PgdeployError
 from pgdeploy.facts import SIDE_BY_SIDE
 from pgdeploy.guard import Guard, alone
@@ -58,7 +59,7 @@ def apply(plan: Plan, server: Server, *, lock_timeout: str = LOCK_TIMEOUT) -> li
 
 def _stopped(error: PgdeployError, plan: Plan, done: Sequence[Change]) -> ApplyError:
     rest = [change for change in plan.changes if change not in done]
-    lines = [*error.lines[1:], f"done: {len(done)} of {len(plan.changes)} changes"]
+    lines = [*error.lines[1:], f"done: {len(done)} of {counted(len(plan.changes), 'change')}"]
     lines += [f"  {_first(change)}" for change in done[-3:]]
     lines += [f"not done: {len(rest)}", *(f"  {_first(change)}" for change in rest[:3])]
     again = "Nothing is half done; when the reason is gone, apply again."

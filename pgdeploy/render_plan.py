@@ -14,6 +14,7 @@ from pgdeploy.change import Change, Effect, Risk, TakenAway, ident
 from pgdeploy.check import Finding
 from pgdeploy.connection.server import MAINTENANCE
 from pgdeploy.connection.session import SEARCH_PATH
+from pgdeploy.counted import counted
 from pgdeploy.errors import PlanError
 from pgdeploy.one_line import one_line
 from pgdeploy.plan import Plan, was_shut
@@ -62,13 +63,13 @@ def lines(plan: Plan, gate: Gate) -> list[str]:
 
 def takes_away(taken: TakenAway) -> list[str]:
     """One line that counts what goes, of a plan that takes something from somebody."""
-    counted = {
+    numbers = {
         "privilege": taken.privileges,
         "default privilege": taken.default_privileges,
         "membership": taken.memberships,
         "role": taken.roles,
     }
-    parts = [_count(number, noun) for noun, number in counted.items() if number]
+    parts = [counted(number, noun) for noun, number in numbers.items() if number]
     return [f"takes away: {', '.join(parts)}"] if parts else []
 
 
@@ -127,9 +128,9 @@ def _causes(change: Change, plan: Plan, gate: Gate) -> Iterator[str]:
 
 
 def _total(plan: Plan, gate: Gate) -> str:
-    parts = [_count(len(plan.changes), "change")]
+    parts = [counted(len(plan.changes), "change")]
     if plan.stuck:
-        parts.append(f"{_count(len(plan.stuck), 'difference')} that pgdeploy cannot remove")
+        parts.append(f"{counted(len(plan.stuck), 'difference')} that pgdeploy cannot remove")
     if plan.unreadable:
         parts.append(f"{len(plan.unreadable)} that could not be read")
     return f"{gate.target.name} on {report.where(gate)}: {', '.join(parts)}"
@@ -167,7 +168,7 @@ def outcome(planned: Plan, after: Plan) -> list[str]:
     if planned.changes:
         shown.append(_made(len(planned.changes), len(causes), len(still)))
     left = (
-        f"{_count(len(after.changes), 'change')} left to make"
+        f"{counted(len(after.changes), 'change')} left to make"
         if after.changes
         else "nothing is left to change"
     )
@@ -175,14 +176,10 @@ def outcome(planned: Plan, after: Plan) -> list[str]:
 
 
 def _made(changes: int, differences: int, left: int) -> str:
-    made = f"made {_count(changes, 'change')}"
+    made = f"made {counted(changes, 'change')}"
     if not left:
-        return f"{made}: {_count(differences, 'difference')} from the spec removed"
-    return f"{made}: {differences - left} of {_count(differences, 'difference')} from the spec removed, {left} left"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+        return f"{made}: {counted(differences, 'difference')} from the spec removed"
+    return f"{made}: {differences - left} of {counted(differences, 'difference')} from the spec removed, {left} left"
 
 
 def _rest(stuck: Sequence[Finding]) -> list[str]:

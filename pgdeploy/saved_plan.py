@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pgdeploy import __version__, report
 from pgdeploy.change import Risk
+from pgdeploy.counted import counted
 from pgdeploy.errors import PlanError
 from pgdeploy.one_line import one_line
 from pgdeploy.plan import as_data as change_data
@@ -108,8 +109,9 @@ class SavedPlan:
         lossy = [change for change in plan.changes if change.risk is Risk.DESTRUCTIVE]
         if lossy and not destructive:
             raise PlanError(
-                f"{self.file}: {len(lossy)} of {len(plan.changes)} changes of this plan are destructive (the first "
-                f"loses {lossy[0].lost}); nothing was done: to apply it, pass --allow-destructive"
+                f"{self.file}: {len(lossy)} of {counted(len(plan.changes), 'change')} of this plan would be "
+                f"destructive (the first loses {lossy[0].lost}); nothing was done: to apply it, pass "
+                "--allow-destructive"
             )
 
     def _refuse(self, why: str) -> NoReturn:
@@ -199,12 +201,9 @@ def _differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
             continue
         for number, (one, other) in enumerate(zip(saved[key], now[key], strict=False), 1):
             yield from _fields(f"{noun} {number}", one, other)
-        yield f"{_count(saved[key], noun)} saved, {_count(now[key], noun)} now, {_only_in_one(saved[key], now[key])}"
+        numbers = f"{counted(len(saved[key]), noun)} saved, {counted(len(now[key]), noun)} now"
+        yield f"{numbers}, {_only_in_one(saved[key], now[key])}"
     yield from _fields("what it takes away", saved["takes_away"], now["takes_away"])
-
-
-def _count(items: Sequence[Any], noun: str) -> str:
-    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
 
 
 def _only_in_one(saved: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> str:

@@ -134,6 +134,39 @@ def test_check_as_json_has_every_check(run: Run) -> None:
     assert target["counts"]["drifts"] == 0
 
 
+def test_a_server_that_is_down_says_nothing_of_the_others(
+    run: Run, here: tuple[str, ...], tmp_path: Path
+) -> None:
+    run("apply", "shop", *here, "--yes")
+    down = "postgres: 16\nconnect: {dsn: 'host=/nowhere user=x'}\nroles: {}\n"
+    for name in ("dev-a", "dev-b"):
+        (tmp_path / f"specs/{name}.yaml").write_text(down.replace("nowhere", name))
+    shown = run("check", "dev-*")
+    assert shown.returncode == 1
+    assert [line.partition(": ")[0] for line in shown.stderr.splitlines()] == ["dev-a", "dev-b"]
+    both = run("check", "*", "--on", "embedded", "--json")
+    assert both.returncode in (0, 2), both.stderr
+    listed = run("check", "dev-*", "--json")
+    assert [(one["target"], "/dev-" in one["error"]) for one in json.loads(listed.stdout)["targets"]] == [
+        ("dev-a", True),
+        ("dev-b", True),
+    ]
+
+
+def test_one_server_that_is_down_is_one_message(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "specs/down.yaml").write_text("postgres: 16\nconnect: {dsn: 'host=/nowhere user=x'}\n")
+    shown = run("check", "down", "--json")
+    assert (shown.returncode, shown.stdout) == (1, "")
+    assert shown.stderr.startswith("pgdeploy: /nowhere: ")
+
+
+@pytest.mark.parametrize("command", [(), ("plan",), ("check",), ("vm",), ("vm", "plan")])
+def test_help_has_a_short_name(run: Run, command: tuple[str, ...]) -> None:
+    short, long = run(*command, "-h"), run(*command, "--help")
+    assert (short.returncode, short.stdout) == (0, long.stdout)
+    assert "-h, --help" in long.stdout
+
+
 def test_every_problem_of_a_spec_at_once(run: Run, tmp_path: Path) -> None:
     spec = tmp_path / "specs/shop.yaml"
     spec.write_text(SPEC.replace("work_mem: 8MB", "work_mem: 8XB").replace("login: true}", "logn: true}"))

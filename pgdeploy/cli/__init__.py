@@ -49,6 +49,7 @@ app = typer.Typer(
     help="One spec says what a PostgreSQL server must be; pgdeploy makes the database so and proves it.",
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},  # of the subcommands, too
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # help is plain text: rich alone would take longer to import than all the rest
 )
@@ -367,16 +368,26 @@ def check(
 ) -> None:
     """The gate without pytest: the same checks, the same ids. Exit 0: conforms; 2: drift; 1: error."""
     from pgdeploy import report
+    from pgdeploy.errors import PgdeployError
 
     code, found = OK, []
-    for target in load(targets):
-        with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout), probes=not no_probes) as gate:
-            findings = gate.ask()
-            code = _worse(code, report.counts(findings))
-            if json:
-                found.append(report.report(gate, findings))
-            else:
-                _print_findings(gate, findings, verbose=verbose)
+    loaded = load(targets)
+    for target in loaded:
+        try:
+            with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout), probes=not no_probes) as gate:
+                findings = gate.ask()
+                code = _worse(code, report.counts(findings))
+                if json:
+                    found.append(report.report(gate, findings))
+                else:
+                    _print_findings(gate, findings, verbose=verbose)
+        except PgdeployError as error:
+            if len(loaded) == 1:
+                raise
+            # one that is down says nothing of the others
+            code = ERROR
+            say(f"{target.name}: {error.lines[0]}", *error.lines[1:], err=True)
+            found.append({"target": target.name, "error": str(error)})
     if json:
         print_json({"schema": report.SCHEMA, "targets": found})
     raise typer.Exit(code)

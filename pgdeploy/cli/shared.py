@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pgdeploy.counted import counted
 from pgdeploy.one_line import escape, json_text
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def load_one(name: str) -> Target:
 
 def confirmed(verb: str, noun: str, number: int) -> bool:
     """Whether somebody who is there says yes."""
-    which = f"this {noun}" if number == 1 else f"these {number} {noun}s"
+    which = f"this {noun}" if number == 1 else f"these {counted(number, noun)}"
     if not sys.stdin.isatty():
         say(f"pgdeploy: not a terminal; pass --yes to {verb.lower()} {which}", err=True)
         return False

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pgdeploy.check import Inapplicable, listing, name
+from pgdeploy.counted import counted
 from pgdeploy.errors import Unreadable
 from pgdeploy.probes.admission import Login, all_groups, methods, other_ways
 from pgdeploy.probes.session import session, sql
@@ -79,7 +80,7 @@ def untried(facts: Facts, role: str, database: str, tried: Sequence[Way] = ()) -
     rules = other_ways(facts.once(loaded_rules), logins, all_groups(facts.once(_direct), role))
     if not rules:
         return ""
-    count = f"{len(rules)} rule{'s' if len(rules) > 1 else ''} of pg_hba.conf"
+    count = f"{counted(len(rules), 'rule')} of pg_hba.conf"
     return f"not tried, as we come by another way: {count} for {name(role)}: {listing(rules)}"
 
 

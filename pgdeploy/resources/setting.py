@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from pgdeploy.spec.place import Keys
 
 # PostgreSQL takes these from postgresql.conf or the command line only.
-_NOT_BY_SQL = {"data_directory", "config_file", "hba_file", "ident_file"}
+_NOT_BY_SQL = {"data_directory", "config_file", "hba_file", "ident_file", "allow_alter_system"}
 
 # Where pg_settings found a value that holds for our own session only.
 _OWN_SESSION = {"client", "user", "database", "database user", "session"}
@@ -283,8 +283,8 @@ class Setting(Resource):
 
     def _stuck_placeholder(self, facts: Facts) -> str:
         if facts.about.major >= 17:
-            return self._in_deploy(facts)
-        return self._in_deploy(facts) or (
+            return self._held(facts)
+        return self._held(facts) or (
             f"before PostgreSQL 17 ALTER SYSTEM knows no {self.setting} while no library defines it; "
             "write it into postgresql.conf, or set it for a database or role"
         )
@@ -325,7 +325,7 @@ class Setting(Resource):
         origin = f"{found.sourcefile}:{found.sourceline}" if found else "default"
         later = shown(self.setting, text, parameter)
         actual = f"{desired} ({'another secret' if later == desired else later} after the next {event})"
-        return Outcome(False, desired, actual, origin, stuck=self._in_deploy(facts))
+        return Outcome(False, desired, actual, origin, stuck=self._held(facts))
 
     def _edited(self, facts: Facts, row: SettingFact, parameter: Parameter) -> bool:
         """Whether a file was changed and nothing told the server yet: it has the old value still."""
@@ -360,7 +360,7 @@ class Setting(Resource):
             return "it stands on the server's command line, which beats every file"
         if waiting and not (facts.server and facts.server.can_restart):
             return "the file is right and waits for a restart of the server"
-        return self._in_deploy(facts)
+        return self._in_deploy(facts) if waiting else self._held(facts)
 
     def _empty_beaten_by(self, facts: Facts, row: SettingFact) -> str:
         """The line that stays where an empty list is desired: a RESET takes back what ALTER SYSTEM wrote alone."""
@@ -374,6 +374,13 @@ class Setting(Resource):
             line for line in lines if line.name == row.name.lower() and not _is_auto(line) and line.setting
         )
         return next((f"{line.sourcefile}:{line.sourceline}" for line in others), "")
+
+    def _held(self, facts: Facts) -> str:
+        """Why ALTER SYSTEM is not the way to set it here; empty where it is."""
+        allowed = facts.once(settings).get("allow_alter_system")
+        if (deployed := self._in_deploy(facts)) or allowed is None or allowed.setting == "on":
+            return deployed
+        return "allow_alter_system is off: nobody may use ALTER SYSTEM; set it in the file that whoever runs it keeps"
 
     def _in_deploy(self, facts: Facts) -> str:
         """Where pyinfra writes the settings, ALTER SYSTEM would be a second truth; but only it mends its own file."""

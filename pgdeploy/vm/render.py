@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pgdeploy.counted import counted
+
 if TYPE_CHECKING:
     from pgdeploy.resources.vm.declared import DeclaredVm
     from pgdeploy.vm.step import Difference, VmPlan
@@ -28,7 +30,7 @@ def lines(declared: DeclaredVm, plan: VmPlan) -> list[str]:
 def _count(plan: VmPlan) -> str:
     if not plan.steps:
         return "nothing to do" if not plan.stuck else "nothing that we can do"
-    return "1 step" if len(plan.steps) == 1 else f"{len(plan.steps)} steps"
+    return counted(len(plan.steps), "step")
 
 
 def as_data(declared: DeclaredVm, plan: VmPlan) -> dict[str, Any]:

@@ -109,7 +109,15 @@ class Reporting:
                 # the locals of our frames hold passwords, so none are shown
                 report.longrepr = "\n".join(defect(call.excinfo.value))
             report.pgdeploy = _message(item, error, crash)  # type: ignore[attr-defined]
+        elif (visit := _target_of(item)) is not None:
+            report.pgdeploy = {"target": visit.name, "used": True}  # type: ignore[attr-defined]
         return report
+
+
+def _target_of(item: pytest.Item) -> Visit | None:
+    """Whose a user's own test is, by the fixture `target`."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("target") if callspec is not None else None
 
 
 def _crash(item: CheckItem, error: BaseException | None) -> Crash | None:

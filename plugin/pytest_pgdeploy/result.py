@@ -25,6 +25,7 @@ class Result:
         self.where = ""
         self.notes: list[str] = []
         self.error = ""
+        self.used = False
         self.findings: dict[str, dict[str, Any]] = {}
 
     def add(self, message: dict[str, Any]) -> None:
@@ -32,6 +33,7 @@ class Result:
         self.where = self.where or message.get("where", "")
         self.notes += [note for note in message.get("notes", ()) if note not in self.notes]
         self.error = self.error or message.get("error", "")
+        self.used = self.used or message.get("used", False)
         finding = message.get("finding")
         if finding is not None:
             self.findings[finding["id"]] = finding
@@ -57,6 +59,11 @@ class Result:
             return []
         return [finding["id"] for finding in self.findings.values() if finding["verdict"] == "blocked"]
 
+    @property
+    def untouched(self) -> bool:
+        """Whether the run says nothing of it: neither a check was asked, nor a user's own test run for it."""
+        return not (self.findings or self.error or self.used)
+
     def as_data(self) -> dict[str, Any]:
         data = words.assemble(self.heading or {"target": self.name}, list(self.findings.values()))
         return {**data, "error": self.error} if self.error else data
@@ -73,7 +80,7 @@ class Results:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """A gate is not open when something is absent and only its parent's check would have said so."""
-        unproven = any(result.unproven for result in self.by_name.values())
+        unproven = any(result.unproven or result.untouched for result in self.by_name.values())
         if unproven and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

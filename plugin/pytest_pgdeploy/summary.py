@@ -40,7 +40,9 @@ class Summary:
         terminalreporter.section("pgdeploy")
         for result in self._results.by_name.values():
             counts, unproven = result.counts, result.unproven
-            bad = bool(result.error or counts["drifts"] or counts["unreadable"] or unproven)
+            bad = bool(
+                result.error or counts["drifts"] or counts["unreadable"] or unproven or result.untouched
+            )
             terminalreporter.write_line(
                 escape(_headline(result)), red=bad, green=bool(result.findings) and not bad
             )
@@ -55,7 +57,10 @@ class Summary:
 def _headline(result: Result) -> str:
     if result.findings:
         return report.summary(result.name, result.where, result.counts)
-    return f"{result.name}: {_first(result.error) or 'no check was asked'}"
+    nothing = "no check was asked"
+    if result.untouched:
+        nothing += ", and no test was run for it: with paths, name its spec among them"
+    return f"{result.name}: {_first(result.error) or nothing}"
 
 
 def _first(text: str) -> str:

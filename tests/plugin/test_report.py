@@ -51,7 +51,20 @@ def test_many_reasons_are_cut(site: Site) -> None:
 
 
 def test_a_target_of_which_nothing_was_asked(site: Site) -> None:
-    assert "town: no check was asked" in site.run("-k", "nothing_of_this_name").outlines
+    said = "town: no check was asked, and no test was run for it: with paths, name its spec among them"
+    assert said in site.run("-k", "nothing_of_this_name").outlines
+
+
+def test_tests_that_are_of_no_target_prove_nothing_of_one(site: Site) -> None:
+    site.write(
+        "tests/test_mine.py",
+        "def test_mine(): pass\n\ndef test_of_it(target): assert target.name == 'town'\n",
+    )
+    shown = site.run("tests", "-k", "test_mine and not test_of_it")
+    assert (shown.ret, shown.parseoutcomes()["passed"]) == (pytest.ExitCode.TESTS_FAILED, 1)
+    own = site.run("tests")
+    assert (own.ret, own.parseoutcomes()["passed"]) == (pytest.ExitCode.OK, 2)
+    assert "town: no check was asked" in own.outlines
 
 
 def test_collect_only_has_no_summary(site: Site) -> None:

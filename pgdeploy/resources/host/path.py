@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.counted import counted
 from pgdeploy.resources.host.resource import HostResource, entry, same, section
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Path(HostResource):
         if desired == actual:
             return Outcome(True, "as the spec makes it", "as the spec makes it")
         number, one, other, more = difference(desired, actual)
-        suffix = f" (and {more} more lines differ)" if more else ""
+        suffix = f" (and {counted(more, 'line')} more)" if more else ""
         origin = f"{self.path}:{number}"
         return Outcome(
             False,

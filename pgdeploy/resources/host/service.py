@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgdeploy.check import Check, Inapplicable, Outcome, Resource, name
+from pgdeploy.counted import counted
 from pgdeploy.resources.host.resource import HostResource, container, entry, not_in_container, same, section
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Service(HostResource):
     def _restarts(self, facts: Facts) -> Outcome:
         known = self._fact(facts)
         loops = known["restarts"] >= LOOP and (known["age"] or 0) < SETTLED
-        ago = f"{known['restarts']} restarts, the last {round(known['age'] or 0)} s ago"
+        ago = f"{counted(known['restarts'], 'restart')}, the last {round(known['age'] or 0)} s ago"
         stuck = f"journalctl -u {self.unit} says why it ends"
         return Outcome(not loops, "it stays up", ago if loops else "it stays up", stuck=stuck)
 
