@@ -227,5 +227,5 @@ def probes(spec: Spec) -> Iterator[Resource]:
     for target in (None, *spec.databases):
         left = left_alone(spec, target, "grants")
         server = (Line(None, line, ("grants", index)) for index, line in enumerate(spec.grants))
-        lines = tuple(server if target is None else lines_of(spec, target))
+        lines = database.said_once(server if target is None else lines_of(spec, target))
         yield GrantProbes(target, lines, allowance(spec, target, lines), unknown, left)

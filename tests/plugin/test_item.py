@@ -71,19 +71,19 @@ def test_what_cannot_be_read_is_an_error(site: Site) -> None:
     dsn = f"host={site.server.dsn.split()[0].removeprefix('host=')} user=town_app dbname=postgres"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PGPASSWORD", CANARY)
-        result = site.run("-k", "town_app and password", dsn=dsn)
+        result = site.run("-k", "files and loaded", dsn=dsn)
     assert result.parseoutcomes()["errors"] == 1
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
         [
-            "*_ ERROR at setup of role[[]town_app[]].password _*",
-            "role[[]town_app[]].password unreadable",
-            "  reason   passwords could not be read: permission denied*",
-            "  spec     specs/town.yaml:8:5",
+            "*_ ERROR at setup of setting[[]files[]].loaded _*",
+            "setting[[]files[]].loaded unreadable",
+            "  reason   file_settings could not be read: permission denied*",
+            "  spec     specs/town.yaml:2:1",
         ],
         consecutive=True,
     )
-    result.stdout.fnmatch_lines(["ERROR specs/town.yaml::role[[]town_app[]].password - passwords could not*"])
+    result.stdout.fnmatch_lines(["ERROR specs/town.yaml::setting[[]files[]].loaded - file_settings could not*"])
     result.stdout.no_fnmatch_line("*Traceback*")
 
 

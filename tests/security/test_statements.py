@@ -30,7 +30,7 @@ SETS_SEARCH_PATH = {
 _QUERY = re.compile(r"\s*(--[^\n]*\n\s*)*(SELECT|WITH|TABLE|VALUES)\b(?=.*\s)", re.DOTALL)
 _SYNTAX = frozenset(
     """
-    all and any array as by case coalesce else exists extract filter from greatest in lateral least not nullif operator
+    all and any array as by case coalesce else exists extract filter from greatest in join lateral least not nullif on operator
     or over select some then using values when where with
     """.split()  # noqa: SIM905 - words, not code
 )
