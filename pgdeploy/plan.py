@@ -352,8 +352,15 @@ def _comes_with_template(check: Check, spec: Spec, creating: Mapping[str, Databa
         return False
     if check.resource.kind == "grant" and _changes_hands(creating[target]):
         return False
+    if check.resource.kind == "grant" and check.aspect == "undeclared" and _names_more(creating[target]):
+        return False
     inherited = check.keys[:2] != ("databases", target)
     return inherited or (check.aspect == "undeclared" and check.resource.kind != "database")
+
+
+def _names_more(body: DatabaseSpec) -> bool:
+    """Whether it names something that its template need not name: nobody else may have anything on that here."""
+    return bool(body.schemas or body.grants)
 
 
 def _changes_hands(body: DatabaseSpec) -> bool:

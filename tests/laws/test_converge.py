@@ -140,8 +140,21 @@ def less_and_without_option() -> tuple[Spec, Spec]:
     return named(["ALL"], option=True), named(["SELECT"], option=False)
 
 
+def named_in_the_copy_alone() -> tuple[Spec, Spec]:
+    """A copy names a schema, on which its template leaves alone what a role has that nobody declares any more."""
+    usage = {"grant": ["USAGE"], "on": {"schema": "public"}, "to": ["app"]}
+
+    def named(roles: list[str], databases: dict[str, object]) -> Spec:
+        known = {"postgres": {"superuser": True}, **{role: {} for role in roles}}
+        return Spec.model_validate({"postgres": MAJOR, "roles": known, "databases": databases})
+
+    before = named(["app"], {"a": {"grants": [usage]}})
+    return before, named([], {"a": {}, "b": {"from_template": "a", "schemas": {"public": {}}}})
+
+
 @law(25)
 @given(spec=pairs(MAJOR))
+@example(spec=named_in_the_copy_alone())
 @example(spec=less_and_without_option())
 @example(spec=owner_left_out(of_database=True))
 @example(spec=owner_left_out(of_database=False))
