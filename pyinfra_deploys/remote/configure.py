@@ -143,12 +143,16 @@ def _make(question: dict[str, Any]) -> dict[str, Any]:
     _try_beside_ours(question)
     for file in question["files"]:
         write_whole(file)
-    # PostgreSQL tells times of files in whole seconds: so the gate sees that these were there before they were read
-    time.sleep(1.02 - time.time() % 1)
+    _let_the_second_pass()
     running = _unit(question["unit"])["ActiveState"] == "active"
     did = _load(question) if running else _start(question)
     shutil.rmtree(JOURNAL, ignore_errors=True)
     return {"restored": restored, "did": did}
+
+
+def _let_the_second_pass() -> None:
+    """PostgreSQL tells times of files in whole seconds: so the gate sees that these were there before it read them."""
+    time.sleep(1.02 - time.time() % 1)
 
 
 def _prepare_unit(question: dict[str, Any]) -> None:
@@ -237,6 +241,7 @@ def _put_back() -> list[str]:
             {"path": item["path"], "text": text, "owner": owner, "group": group, "mode": oct(mode)[2:]}
         )
     shutil.rmtree(JOURNAL)
+    _let_the_second_pass()
     return [item["path"] for item in kept]
 
 

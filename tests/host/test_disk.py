@@ -41,7 +41,7 @@ def plug(machine: Machine, disk: LoopDevice) -> None:
     """The disk that the machine has as scsi1 from now on."""
     node = f"/dev/loop{disk.number}"
     machine.run(
-        f"mkdir -p {NAME.rpartition('/')[0]} && {{ [ -b {node} ] || mknod {node} b 7 {disk.number}; }}"
+        f"mkdir -p {NAME.rpartition('/')[0]} && {{ [ -b {node} ] || mknod -m 660 {node} b 7 {disk.number}; }}"
         f" && ln -sfn {node} {NAME}"
     )
 

@@ -83,7 +83,9 @@ def test_what_cannot_be_read_is_an_error(site: Site) -> None:
         ],
         consecutive=True,
     )
-    result.stdout.fnmatch_lines(["ERROR specs/town.yaml::setting[[]files[]].loaded - file_settings could not*"])
+    result.stdout.fnmatch_lines(
+        ["ERROR specs/town.yaml::setting[[]files[]].loaded - file_settings could not*"]
+    )
     result.stdout.no_fnmatch_line("*Traceback*")
 
 

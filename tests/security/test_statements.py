@@ -30,8 +30,8 @@ SETS_SEARCH_PATH = {
 _QUERY = re.compile(r"\s*(--[^\n]*\n\s*)*(SELECT|WITH|TABLE|VALUES)\b(?=.*\s)", re.DOTALL)
 _SYNTAX = frozenset(
     """
-    all and any array as by case coalesce else exists extract filter from greatest in join lateral least not nullif on operator
-    or over select some then using values when where with
+    all and any array as by case coalesce else exists extract filter from greatest in join lateral least not nullif on
+    operator or over select some then using values when where with
     """.split()  # noqa: SIM905 - words, not code
 )
 _STRINGS = re.compile(r"'(?:[^']|'')*'|--[^\n]*|\"[^\"]*\"|%%|%\(\w+\)s|%s|\{[^{}]*\}")
