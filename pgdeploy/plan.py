@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.change import NOTHING, Change, HiddenText, Risk, Stage, TakenAway, ident
-from pgdeploy.check import Check, Finding, Resource, Verdict, evaluate
+from pgdeploy.check import Check, Finding, Resource, Verdict, evaluate, name
 from pgdeploy.errors import SecretError, Unreadable
 from pgdeploy.facts import Facts
 from pgdeploy.foothold import held_back
@@ -22,6 +22,7 @@ from pgdeploy.resources.database import DatabaseSpec, databases, generation, inh
 from pgdeploy.resources.default_privilege import DefaultPrivileges
 from pgdeploy.resources.external import missing
 from pgdeploy.resources.grant import Grants
+from pgdeploy.resources.role import absent, roles
 from pgdeploy.resources.routine import MAKE_FIRST
 from pgdeploy.rights import Rights
 from pgdeploy.secret import Secret, slow_hash
@@ -157,7 +158,7 @@ def _planned(
     """The plan, and the checks that are not mended as whoever plans may not."""
     creating = {name: body for name, body in spec.databases.items() if name not in facts.once(databases)}
     prospect = foresee(spec, resources, facts, given_up)
-    lacking = missing(spec, facts)
+    lacking = {**missing(spec, facts), **dict(_given_up_roles(spec, facts, given_up))}
     ordered: list[_Ordered] = []
     kept: dict[str, str] = {}
     drifts: list[Finding] = []
@@ -234,6 +235,14 @@ def _opened(
         )
         for database in opened
     }
+
+
+def _given_up_roles(spec: Spec, facts: Facts, given_up: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Roles that are not there and may not be made, and what to say of all that needs one."""
+    known = facts.once(roles)
+    for role in spec.roles:
+        if role not in known and f"role[{name(role)}].exists" in given_up:
+            yield role, f"{absent(role, facts)}, and may not be made"
 
 
 def _waiting(

@@ -297,6 +297,45 @@ def test_a_login_without_rights_reads_what_all_may(site: Site) -> None:
     assert absent == []
 
 
+UNMADE = """\
+postgres: {major}
+undeclared: {{roles: ignore, databases: ignore}}
+roles:
+  rights_nobody: {{login: true}}
+  rights_reader: {{}}
+  rights_unmade: {{}}
+databases:
+  rights_app:
+    owner: rights_nobody
+    schemas: {{s: {{owner: rights_nobody}}}}
+    grants:
+      - {{grant: [USAGE], on: {{schema: s}}, to: [rights_reader]}}
+      - {{grant: [USAGE], on: {{schema: s}}, to: [rights_unmade]}}
+    default_privileges:
+      - {{for: rights_nobody, in_schema: s, grant: [SELECT], on: tables, to: [rights_reader]}}
+      - {{for: rights_nobody, in_schema: s, grant: [SELECT], on: tables, to: [rights_unmade]}}
+"""
+
+
+def test_a_role_that_may_not_be_made_keeps_nothing_from_the_others(site: Site) -> None:
+    owner = site.add_user("rights_nobody")
+    site.root.execute("CREATE ROLE rights_reader")
+    site.root.execute("CREATE DATABASE rights_app OWNER rights_nobody")
+    found = stuck(site.plan(owner, UNMADE))
+    why = "role rights_unmade does not exist, and may not be made"
+    ours = {
+        key: said for key, said in found.items() if "rights_unmade" in key and not key.startswith("role[")
+    }
+    assert set(ours.values()) == {why}
+    assert len(ours) == 2
+    assert found["role[rights_unmade].exists"] == "rights_nobody may not: it needs createrole"
+    site.apply(owner, UNMADE)
+    done = site.findings(owner, UNMADE)
+    granted = [key for key in done if key.endswith(".granted") and "to rights_reader" in key]
+    assert len(granted) == 2
+    assert {done[key].verdict for key in granted} == {Verdict.CONFORMS}
+
+
 HIDDEN = """\
 postgres: {major}
 undeclared: {{roles: ignore, databases: ignore}}
