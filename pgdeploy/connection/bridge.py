@@ -112,11 +112,19 @@ class BridgeServer(Server):
 
     def machine(self) -> str:
         self._prepare()
-        command = self._command(["cat", *MACHINE])
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, env=environment_of_children(), check=False
-        )
-        return done.stdout.decode(errors="replace")
+        command, shut = self._command(["cat", *MACHINE]), subprocess.DEVNULL
+        with contextlib.suppress(subprocess.TimeoutExpired):  # then it shows nothing
+            done = subprocess.run(
+                command,
+                stdin=shut,
+                stdout=subprocess.PIPE,
+                stderr=shut,
+                env=environment_of_children(),
+                timeout=CONNECT_TIMEOUT,
+                check=False,
+            )
+            return done.stdout.decode(errors="replace")
+        return ""
 
     def by_tcp(self, host: str, port: str) -> ByTcp:
         there = _ByTcpThere(self, host, port)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from pgdeploy.errors import TargetError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import psycopg
 
     from pgdeploy.connection.host import Host
@@ -123,11 +125,14 @@ class Server:
     def by_tcp(self, host: str, port: str) -> ByTcp | None:
         """The same server, by TCP to one of its addresses; None where no way leads there."""
         client = _source(host, int(port))
-        return ByTcp(_ByTcp(self, host, port), client) if client is not None else None
+        by_tcp = _Otherwise(
+            self, f"{host}:{port}", {"host": host, "hostaddr": "", "port": port, "sslmode": "prefer"}
+        )
+        return ByTcp(by_tcp, client) if client is not None else None
 
     def requiring(self, how: str) -> Server:
         """The same server, where libpq gives up unless the server asks who we are in this way."""
-        return _Requiring(self, how)
+        return _Otherwise(self, self.address, {"require_auth": how})
 
     def inapplicable(self, kind: str, name: str, desired: str) -> str | None:
         """Why this kind of server cannot have what the spec says, or None when it can."""
@@ -156,25 +161,13 @@ def _source(host: str, port: int) -> str | None:
         return None
 
 
-class _Requiring(Server):
-    """A server to which nothing is sent but by one way to log in."""
+class _Otherwise(Server):
+    """A server that we come to in another way than its own, by some options of libpq."""
 
-    def __init__(self, server: Server, how: str) -> None:
+    def __init__(self, server: Server, address: str, options: Mapping[str, object]) -> None:
         self._server = server
-        self._how = how
-        self.address = server.address
+        self._options = options
+        self.address = address
 
     def _way_in(self, user: str | None, application_name: str) -> dict[str, object]:
-        return {**self._server._way_in(user, application_name), "require_auth": self._how}
-
-
-class _ByTcp(Server):
-    """A server by another address than its own way's."""
-
-    def __init__(self, server: Server, host: str, port: str) -> None:
-        self._server = server
-        self._to: dict[str, object] = {"host": host, "hostaddr": "", "port": port, "sslmode": "prefer"}
-        self.address = f"{host}:{port}"
-
-    def _way_in(self, user: str | None, application_name: str) -> dict[str, object]:
-        return {**self._server._way_in(user, application_name), **self._to}
+        return {**self._server._way_in(user, application_name), **self._options}
