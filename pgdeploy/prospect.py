@@ -26,6 +26,7 @@ from pgdeploy.resources.named import NAMED
 from pgdeploy.resources.ownership import Ownership, OwnershipSpec
 from pgdeploy.resources.role import ROLES, RoleFact, leaving, names_by_oid, roles
 from pgdeploy.resources.row_security import ROW_SECURITY
+from pgdeploy.resources.tablespace import Tablespace
 
 if TYPE_CHECKING:
     from pgdeploy.check import Resource
@@ -81,6 +82,7 @@ class _Seer:
         self._facts = facts
         self._given_up = given_up
         self._databases = [one for one in resources if isinstance(one, Database) and self._moves(one)]
+        self._tablespaces = [one for one in resources if isinstance(one, Tablespace) and self._moves(one)]
         self._ownership: dict[str, list[OwnershipSpec]] = {}
         self._schemas: dict[str, list[schema.Schema]] = {}
         for one in resources:
@@ -201,7 +203,7 @@ class _Seer:
             ObjectKey("database", None, one.database): one.owner_after(self._facts) for one in self._databases
         }
         desired |= {
-            ObjectKey("tablespace", None, name): one.owner for name, one in self._spec.tablespaces.items()
+            ObjectKey("tablespace", None, one.tablespace): one.spec.owner for one in self._tablespaces
         }
         moved = {key: owner for key, owner in desired.items() if owner and actual.get(key, owner) != owner}
         if not moved:

@@ -74,9 +74,7 @@ class Rights:
 
     def _has(self, privilege: str, key: acl.ObjectKey, facts: Facts) -> bool:
         """Whether we have a privilege on what all databases share."""
-        entries = facts.once(acl.acls, None).get(key, {})
-        mine = (*self._reach("inherit"), "PUBLIC")
-        return any(privilege in entry.privileges for role in mine for entry in entries.get(role, ()))
+        return acl.holds(facts, None, key, self._reach("inherit"), privilege)
 
     def _borrowing(self, change: Change, borrowed: Iterable[str]) -> Change:
         """What was there before is there again afterwards, with the options that it had."""

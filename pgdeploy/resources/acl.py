@@ -5,7 +5,7 @@ Read by oid with aclexplode; NULL was replaced by the built-in default, grantee 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -128,6 +128,14 @@ def acls(facts: Facts, database: str | None) -> Acls:
             entry = Entry(names.get(row.grantor or 0, ""), split(row.plain), split(row.grantable))
             entries.setdefault(names.get(row.grantee) or str(row.grantee), []).append(entry)
     return found
+
+
+def holds(facts: Facts, database: str | None, key: ObjectKey, roles: Iterable[str], privilege: str) -> bool:
+    """Whether one of these roles, or PUBLIC, was given a privilege on an object."""
+    entries = facts.once(acls, database).get(key, {})
+    return any(
+        privilege in entry.privileges for role in (*roles, "PUBLIC") for entry in entries.get(role, ())
+    )
 
 
 def owners(facts: Facts, database: str | None) -> Mapping[ObjectKey, str]:

@@ -261,21 +261,24 @@ class DefaultPrivileges(Resource):
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         lines = facts.once(_by_address, self)
-        grants: dict[tuple[Scope, str, bool], tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+        grants: dict[tuple[Scope, str, tuple[str, ...], bool], tuple[list[str], list[str]]] = defaultdict(
+            lambda: ([], [])
+        )
         for drift in drifts:
             line = lines.get(drift.check.address)
             if line is None:
                 yield self._undo(facts, drift.check.id)
                 continue
             for scope, role, words in self._off(facts, line):
-                text = f"{'REVOKE' if line.spec.to is None else 'GRANT'} {', '.join(sorted(words))}"
-                roles, causes = grants[scope, text, line.spec.grant_option]
+                verb = "REVOKE" if line.spec.to is None else "GRANT"
+                roles, causes = grants[scope, verb, tuple(sorted(words)), line.spec.grant_option]
                 roles.append(role)
                 causes.append(drift.check.id)
-        for (scope, text, option), (roles, causes) in grants.items():
-            statement = _statement(scope, text, sorted(set(roles)), option=option)
+        for (scope, verb, given, option), (roles, causes) in grants.items():
+            grantees = sorted(set(roles))
+            statement = _statement(scope, f"{verb} {', '.join(given)}", grantees, option=option)
             made = self._change([statement], [scope.creator], *dict.fromkeys(causes))
-            number = (text.count(",") + 1) * len(set(roles)) if text.startswith("REVOKE") else 0
+            number = len(given) * len(grantees) if verb == "REVOKE" else 0
             yield replace(made, taken=TakenAway(default_privileges=number))
 
     def _undo(self, facts: Facts, cause: str) -> Change:

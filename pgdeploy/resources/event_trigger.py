@@ -15,7 +15,6 @@ from pgdeploy.resources.named import Named, NamedFact, OwnedSpec
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
-    from pgdeploy.spec.place import Keys
 
 
 class EventTriggerSpec(OwnedSpec):
@@ -66,7 +65,4 @@ def _text(state: object) -> str:
 
 
 def resources(spec: Spec) -> Iterator[Resource]:
-    for target in spec.databases:
-        found: Mapping[str, tuple[EventTriggerSpec, Keys]] = named.declared_in(spec, target, "event_triggers")
-        for thing, (body, keys) in found.items():
-            yield EventTrigger(target, thing, body, keys)
+    yield from named.entries(spec, "event_triggers", EventTrigger)

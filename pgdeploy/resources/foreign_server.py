@@ -5,7 +5,7 @@ Where one leads stands in its options, which are a migration's, and its password
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,7 +18,6 @@ from pgdeploy.spec.model import Identifier
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
-    from pgdeploy.spec.place import Keys
 
 
 class ForeignServerSpec(NamedSpec):
@@ -51,9 +50,4 @@ class ForeignServer(Named[ForeignServerSpec]):
 
 
 def resources(spec: Spec) -> Iterator[Resource]:
-    for target in spec.databases:
-        found: Mapping[str, tuple[ForeignServerSpec, Keys]] = named.declared_in(
-            spec, target, "foreign_servers"
-        )
-        for thing, (body, keys) in found.items():
-            yield ForeignServer(target, thing, body, keys)
+    yield from named.entries(spec, "foreign_servers", ForeignServer)

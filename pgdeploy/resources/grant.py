@@ -360,11 +360,15 @@ class Grants(Resource):
         for (words, keyword, objects, option), batch in to_grant.items():
             text = _grant(words, keyword, objects, sorted(batch.roles), option=option)
             causes, owners = tuple(dict.fromkeys(batch.causes)), tuple(dict.fromkeys(batch.owners))
-            rank, place = (
-                _Rank.GRANT_SCHEMA if keyword == KEYWORD["schema"] else _Rank.GRANT,
-                self._place(facts),
+            rank = _Rank.GRANT_SCHEMA if keyword == KEYWORD["schema"] else _Rank.GRANT
+            yield Change(
+                Stage.GRANT,
+                statements(text),
+                causes,
+                database=self._place(facts),
+                acts_as=owners,
+                rank=rank,
             )
-            yield Change(Stage.GRANT, statements(text), causes, database=place, acts_as=owners, rank=rank)
 
     def _collect(self, batches: dict[_Clauses, _Batch], facts: Facts, line: Line, cause: str) -> None:
         """Put what a line lacks to the other grantees that lack the same on the same objects.

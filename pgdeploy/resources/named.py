@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Generic, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import Field
 
@@ -163,17 +163,19 @@ class Named(Resource, Generic[AnySpec]):
         return Change(Stage.OBJECT, statements(text), (cause,), database=self.database, acts_as=owners)
 
 
+AnyNamed = TypeVar("AnyNamed", bound=Named[Any])
+
+
 def owner_of(fact: NamedFact, facts: Facts) -> str:
     return facts.once(names_by_oid).get(fact.owner, str(fact.owner))
 
 
-def declared_in(
-    spec: Spec, target: str, section: str, *, copied: bool = True
-) -> Mapping[str, tuple[AnySpec, Keys]]:
-    """A section of a database, and what its templates bring of it; the nearest word counts."""
-    found: dict[str, tuple[AnySpec, Keys]] = {}
-    for source, body in database.inherited(spec, target):
-        if copied or source == target:
+def entries(spec: Spec, section: str, kind: type[AnyNamed]) -> Iterator[AnyNamed]:
+    """A section of each database, and what its templates bring of it; the nearest word counts."""
+    for target in spec.databases:
+        found: dict[str, AnyNamed] = {}
+        for source, body in database.inherited(spec, target):
             for thing, thing_spec in getattr(body, section).items():
-                found.setdefault(thing, (thing_spec, ("databases", source, section, thing)))
-    return found
+                keys = ("databases", source, section, thing)
+                found.setdefault(thing, kind(target, thing, thing_spec, keys))
+        yield from found.values()

@@ -137,14 +137,12 @@ class Ownership(Resource):
 
     def _lacking(self, owners: Iterable[acl.ObjectKey], facts: Facts) -> Iterator[str]:
         """Where the new owner may not make such a thing, only a superuser may give it to him."""
-        known, mine = facts.once(acl.acls, self.database), {*facts.once(reach, self.spec.owner, "inherit")}
+        mine = {*facts.once(reach, self.spec.owner, "inherit")}
         if facts.once(acl.owners, None).get(acl.ObjectKey("database", None, self.database)) in mine:
             mine.add(DATABASE_OWNER)
         for schema_name in sorted({key.schema for key in owners if key.schema is not None}):
-            entries = known.get(acl.ObjectKey("schema", None, schema_name), {})
-            if not any(
-                "CREATE" in entry.privileges for role in (*mine, "PUBLIC") for entry in entries.get(role, ())
-            ):
+            key = acl.ObjectKey("schema", None, schema_name)
+            if not acl.holds(facts, self.database, key, mine, "CREATE"):
                 yield f"CREATE on schema {name(schema_name)} for {name(self.spec.owner)}"
 
     def _proofs(self, owners: Mapping[acl.ObjectKey, str], facts: Facts) -> Iterator[str]:

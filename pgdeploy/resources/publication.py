@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,7 +14,6 @@ from pgdeploy.resources.named import Named, NamedFact, OwnedSpec
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
-    from pgdeploy.spec.place import Keys
 
 
 class PublicationSpec(OwnedSpec):
@@ -47,7 +46,4 @@ def _tables(every: bool) -> str:
 
 
 def resources(spec: Spec) -> Iterator[Resource]:
-    for target in spec.databases:
-        found: Mapping[str, tuple[PublicationSpec, Keys]] = named.declared_in(spec, target, "publications")
-        for thing, (body, keys) in found.items():
-            yield Publication(target, thing, body, keys)
+    yield from named.entries(spec, "publications", Publication)

@@ -397,10 +397,11 @@ class Role(Resource):
             needs=(*needs, *special),
         )
 
-    def _needs_to_alter(self, facts: Facts) -> tuple[str, ...]:
-        """What ALTER ROLE takes; before 16 whoever has REPLICATION is a superuser's to alter."""
-        known = facts.once(roles)[self.role]
-        if known.superuser or (known.replication and facts.about.major < ADMIN_SINCE):
+    def _needs_to_alter(self, facts: Facts, *, settings: bool = False) -> tuple[str, ...]:
+        """What ALTER ROLE takes; before 16 whoever has REPLICATION is a superuser's to alter, but for `settings`."""
+        known = facts.once(roles).get(self.role)
+        replicates = known is not None and known.replication and facts.about.major < ADMIN_SINCE
+        if (known is not None and known.superuser) or (replicates and not settings):
             return ("superuser",)
         return "createrole", f"ADMIN OPTION on {self.role}"
 
@@ -443,12 +444,9 @@ class Role(Resource):
         self, facts: Facts, database: str | None, statement: Statement, names: Sequence[str], cause: str
     ) -> Change:
         stage = Stage.ROLE_IN_DATABASE if database else Stage.ROLE
-        known = facts.once(roles).get(self.role)
         own = self.role == facts.about.user
-        # SET of a role with REPLICATION is no superuser's alone
-        needs = "superuser" if known is not None and known.superuser else f"ADMIN OPTION on {self.role}"
-        who = () if own else ("createrole", needs)
-        return Change(stage, (statement,), (cause,), needs=(*who, *needs_to_store(facts, names)))
+        needs = () if own else self._needs_to_alter(facts, settings=True)
+        return Change(stage, (statement,), (cause,), needs=(*needs, *needs_to_store(facts, names)))
 
 
 def _special(major: int) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pgdeploy.facts import Facts
-from pgdeploy.resources.acl import ObjectKey, acls, owners
+from pgdeploy.resources.acl import ObjectKey, holds, owners
 from pgdeploy.resources.membership import ours, reach
 
 
@@ -14,9 +14,6 @@ def letting_in(facts: Facts, database: str | None, schema: str | None, roles: It
     if database is None or schema is None or facts.about.superuser:
         return
     key = ObjectKey("schema", None, schema)
-    entries = facts.once(acls, database).get(key, {})
     theirs = {other for role in roles for other in facts.once(reach, role, "inherit")}
-    if not any(
-        "USAGE" in entry.privileges for role in theirs | ours(facts) for entry in entries.get(role, ())
-    ):
+    if not holds(facts, database, key, theirs | ours(facts), "USAGE"):
         yield from filter(None, [facts.once(owners, database).get(key)])

@@ -282,9 +282,10 @@ class Setting(Resource):
         return Outcome(False, desired, "not set", stuck=stuck)
 
     def _stuck_placeholder(self, facts: Facts) -> str:
-        if facts.about.major >= 17:
-            return self._held(facts)
-        return self._held(facts) or (
+        held = self._held(facts)
+        if held or facts.about.major >= 17:
+            return held
+        return (
             f"before PostgreSQL 17 ALTER SYSTEM knows no {self.setting} while no library defines it; "
             "write it into postgresql.conf, or set it for a database or role"
         )
