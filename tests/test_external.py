@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from pgdeploy.apply import apply
 from pgdeploy.check import Finding, Verdict, evaluate
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.errors import SpecError
-from pgdeploy.plan import Plan, plan
+from pgdeploy.plan import Plan
 from pgdeploy.target import Target, load_target
+from tests.by_hand import planned, run
 
 SPEC = """\
 postgres: {major}
@@ -42,12 +42,10 @@ class Site:
     target: Target
 
     def run(self, *texts: str, at: str = "postgres") -> None:
-        with closing(self.cluster.open(at)) as connection:
-            for text in texts:
-                connection.execute(text.encode())
+        run(self.cluster, *texts, database=at)
 
     def plan(self) -> Plan:
-        return plan(self.target.spec, self.target.resources, self.target.read(self.cluster))
+        return planned(self.target, self.cluster)
 
     def findings(self) -> dict[str, Finding]:
         facts = self.target.read(self.cluster)

@@ -18,7 +18,8 @@ from pgdeploy.gate import Gate, Way
 from pgdeploy.plan import as_data, plan
 from pgdeploy.render_plan import lines
 from pgdeploy.resources import hbafile
-from pgdeploy.target import Target, load_target
+from pgdeploy.target import Target
+from tests import by_hand
 
 SPEC = """\
 postgres: $major
@@ -41,9 +42,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
 @pytest.fixture
 def target(server: Cluster, tmp_path: Path) -> Target:
-    file = tmp_path / "spec.yaml"
-    file.write_text(SPEC.replace("$major", server.data.joinpath("PG_VERSION").read_text().strip()))
-    return load_target(file)
+    return by_hand.load(server, tmp_path / "spec.yaml", SPEC)
 
 
 def reload(server: Cluster) -> None:

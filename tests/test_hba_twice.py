@@ -13,6 +13,7 @@ from pgdeploy.connection.embedded import Cluster
 from pgdeploy.diff import diff
 from pgdeploy.plan import plan
 from pgdeploy.target import Target, load_target
+from tests import by_hand
 from tests.test_hba_file import reload
 
 SPEC = """\
@@ -51,9 +52,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
 @pytest.fixture
 def target(server: Cluster, tmp_path: Path) -> Target:
-    file = tmp_path / "spec.yaml"
-    file.write_text(SPEC.replace("$major", server.data.joinpath("PG_VERSION").read_text().strip()))
-    return load_target(file)
+    return by_hand.load(server, tmp_path / "spec.yaml", SPEC)
 
 
 def red(target: Target, server: Cluster) -> dict[str, str]:

@@ -13,28 +13,28 @@ from pgdeploy.check import Verdict
 from pgdeploy.connection.dsn import DsnServer
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.connection.server import Server
-from pgdeploy.connection.side import closing
 from pgdeploy.diff import diff
 from pgdeploy.errors import SpecError
-from pgdeploy.plan import Plan, plan
 from pgdeploy.render_plan import permitted
 from pgdeploy.target import Target, load_target
+from tests import by_hand
+from tests.by_hand import planned, run
 
 SPEC = """
-postgres: {major}
-undeclared: {{roles: ignore, databases: ignore, attributes: ignore}}
+postgres: $major
+undeclared: {roles: ignore, databases: ignore, attributes: ignore}
 roles:
-  named_owner: {{}}
+  named_owner: {}
 databases:
   named_shop:
     owner: named_owner
     publications:
-      orders: {{owner: named_owner}}
-      old: {{state: absent}}
+      orders: {owner: named_owner}
+      old: {state: absent}
     event_triggers:
-      watch: {{enabled: true}}
+      watch: {enabled: true}
     foreign_servers:
-      far: {{state: absent}}
+      far: {state: absent}
 """
 _GRANT = "{grant: [CREATE], on: {tablespace: fast}, to: [named_owner]}"
 COPY = "  named_copy: {from_template: named_shop, publications: {orders: {}}}\n"
@@ -61,22 +61,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[Cluster]:
             run(server, f"DROP ROLE IF EXISTS {role}")
 
 
-def run(server: Cluster, *texts: str, database: str | None = None) -> None:
-    with closing(server.open(database, configured=False)) as connection:
-        for text in texts:
-            connection.execute(text.encode())
-
-
 def load(server: Cluster, folder: Path, more: str = "") -> Target:
-    file = folder / "named.yaml"
-    with closing(server.open()) as connection:
-        major = connection.info.server_version // 10000
-    file.write_text(SPEC.format(major=major) + more)
-    return load_target(file)
-
-
-def planned(target: Target, server: Server) -> Plan:
-    return plan(target.spec, target.resources, target.read(server))
+    return by_hand.load(server, folder / "named.yaml", SPEC + more)
 
 
 def drifts(target: Target, server: Server) -> list[str]:
@@ -193,6 +179,6 @@ def test_an_embedded_server_has_no_tablespaces(server: Cluster, tmp_path: Path) 
 )  # fmt: skip
 def test_what_cannot_be_is_refused(tmp_path: Path, more: str, message: str) -> None:
     file = tmp_path / "named.yaml"
-    file.write_text(SPEC.format(major=16) + f"{more}\n")
+    file.write_text(SPEC.replace("$major", "16") + f"{more}\n")
     with pytest.raises(SpecError, match=message):
         load_target(file)

@@ -12,22 +12,22 @@ from pgdeploy.check import Verdict
 from pgdeploy.connection.dsn import DsnServer
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.connection.server import Server
-from pgdeploy.connection.side import closing
 from pgdeploy.diff import diff
 from pgdeploy.errors import SpecError
-from pgdeploy.plan import Plan, plan
 from pgdeploy.target import Target, load_target
+from tests import by_hand
+from tests.by_hand import planned, run
 
 SPEC = """
-postgres: {major}
-undeclared: {{roles: ignore, databases: ignore}}
+postgres: $major
+undeclared: {roles: ignore, databases: ignore}
 roles:
-  rls_owner: {{}}
+  rls_owner: {}
 databases:
   rls_shop:
     owner: rls_owner
     row_security:
-      - {{on: {{schema: public, table: orders}}, forced: true}}
+      - {on: {schema: public, table: orders}, forced: true}
 """
 COPY = "  rls_copy: {from_template: rls_shop}\n"
 
@@ -50,22 +50,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[Cluster]:
             run(server, f"DROP ROLE IF EXISTS {role}")
 
 
-def run(server: Cluster, *texts: str, database: str | None = None) -> None:
-    with closing(server.open(database, configured=False)) as connection:
-        for text in texts:
-            connection.execute(text.encode())
-
-
 def load(server: Cluster, folder: Path, more: str = "") -> Target:
-    file = folder / "rls.yaml"
-    with closing(server.open()) as connection:
-        major = connection.info.server_version // 10000
-    file.write_text(SPEC.format(major=major) + more)
-    return load_target(file)
-
-
-def planned(target: Target, server: Server) -> Plan:
-    return plan(target.spec, target.resources, target.read(server))
+    return by_hand.load(server, folder / "rls.yaml", SPEC + more)
 
 
 def red(target: Target, server: Server) -> list[str]:
@@ -128,6 +114,6 @@ def test_a_copy_has_what_its_template_has(server: Cluster, tmp_path: Path) -> No
 )  # fmt: skip
 def test_what_no_table_can_have_is_refused(tmp_path: Path, line: str, message: str) -> None:
     file = tmp_path / "rls.yaml"
-    file.write_text(SPEC.format(major=16) + f"      - {line}\n")
+    file.write_text(SPEC.replace("$major", "16") + f"      - {line}\n")
     with pytest.raises(SpecError, match=message):
         load_target(file)

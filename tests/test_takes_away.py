@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ from typer.testing import CliRunner
 from pgdeploy.change import Risk, TakenAway
 from pgdeploy.cli import app
 from pgdeploy.connection.embedded import Cluster
-from pgdeploy.plan import Plan, plan
+from pgdeploy.plan import Plan
 from pgdeploy.target import load_target
+from tests.by_hand import planned, run
 
 SPEC = """\
 postgres: {major}
@@ -44,13 +44,11 @@ class Site:
     file: Path
 
     def run(self, *texts: str, at: str = "taken_db") -> None:
-        with closing(self.cluster.open(at)) as connection:
-            for text in texts:
-                connection.execute(text.encode())
+        run(self.cluster, *texts, database=at)
 
     def plan(self) -> Plan:
         target = load_target(self.file)
-        return plan(target.spec, target.resources, target.read(self.cluster))
+        return planned(target, self.cluster)
 
     def command(self, *words: str) -> tuple[int, str]:
         found = CliRunner().invoke(app, [*words[:1], str(self.file), "--dsn", self.cluster.dsn, *words[1:]])

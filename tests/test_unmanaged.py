@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from pgdeploy.apply import apply
 from pgdeploy.check import Finding, Verdict, evaluate
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.errors import SpecError
-from pgdeploy.plan import Plan, plan
+from pgdeploy.plan import Plan
 from pgdeploy.target import Target, load_target
+from tests.by_hand import planned, run
 
 SPEC = """\
 postgres: {major}
@@ -59,9 +59,7 @@ class Site:
     folder: Path
 
     def run(self, *texts: str, at: str = "loose_db") -> None:
-        with closing(self.cluster.open(at)) as connection:
-            for text in texts:
-                connection.execute(text.encode())
+        run(self.cluster, *texts, database=at)
 
     def load(self, **said: str) -> Target:
         words = dict.fromkeys(("app", "group", "tpl", "old", "db", "schema"), "") | said
@@ -70,7 +68,7 @@ class Site:
         return load_target(file)
 
     def plan(self, target: Target) -> Plan:
-        return plan(target.spec, target.resources, target.read(self.cluster))
+        return planned(target, self.cluster)
 
     def gate(self, target: Target) -> dict[str, Finding]:
         facts = target.read(self.cluster)
