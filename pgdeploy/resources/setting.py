@@ -381,7 +381,9 @@ class Setting(Resource):
         allowed = facts.once(settings).get("allow_alter_system")
         if (deployed := self._in_deploy(facts)) or allowed is None or allowed.setting == "on":
             return deployed
-        return "allow_alter_system is off: nobody may use ALTER SYSTEM; set it in the file that whoever runs it keeps"
+        return (
+            "allow_alter_system is off: nobody may use ALTER SYSTEM; write the setting into postgresql.conf"
+        )
 
     def _in_deploy(self, facts: Facts) -> str:
         """Where pyinfra writes the settings, ALTER SYSTEM would be a second truth; but only it mends its own file."""

@@ -59,7 +59,7 @@ def _headline(result: Result) -> str:
         return report.summary(result.name, result.where, result.counts)
     nothing = "no check was asked"
     if result.untouched:
-        nothing += ", and no test was run for it: with paths, name its spec among them"
+        nothing += ", and no test was run for it: when you give paths, give its spec file, too"
     return f"{result.name}: {_first(result.error) or nothing}"
 
 

@@ -51,7 +51,9 @@ def test_many_reasons_are_cut(site: Site) -> None:
 
 
 def test_a_target_of_which_nothing_was_asked(site: Site) -> None:
-    said = "town: no check was asked, and no test was run for it: with paths, name its spec among them"
+    said = (
+        "town: no check was asked, and no test was run for it: when you give paths, give its spec file, too"
+    )
     assert said in site.run("-k", "nothing_of_this_name").outlines
 
 
