@@ -166,10 +166,13 @@ def name(text: str, *, dotted: bool = False) -> str:
     return text if _PLAIN(text) or (dotted and _DOTTED(text)) else escape(dumps(text, ensure_ascii=False))
 
 
-def listing(items: Iterable[str], most: int = 8) -> str:
-    """Items for a message, sorted, `none` when there are none, cut after `most`."""
+def listing(items: Iterable[str]) -> str:
+    """All of them, sorted, for a finding; `none` when there are none. Who adopts a server needs each."""
+    return ", ".join(sorted(items)) or "none"
+
+
+def examples(items: Iterable[str], most: int = 8) -> str:
+    """The same for a message to people: cut after `most`."""
     known = sorted(items)
-    if not known:
-        return "none"
     more = f", and {len(known) - most} more" if len(known) > most else ""
-    return ", ".join(known[:most]) + more
+    return listing(known[:most]) + more

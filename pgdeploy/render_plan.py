@@ -18,6 +18,7 @@ from pgdeploy.counted import counted
 from pgdeploy.errors import PlanError
 from pgdeploy.one_line import one_line
 from pgdeploy.plan import Plan, was_shut
+from pgdeploy.resources import hba
 
 if TYPE_CHECKING:
     from pgdeploy.gate import Gate
@@ -57,6 +58,8 @@ def lines(plan: Plan, gate: Gate) -> list[str]:
             why = finding.stuck or finding.reason
             actual = f": {_values(finding)}" if finding.actual else ""
             shown += ["", f"-- {title}: {finding.check.id}{actual}", f"--   {one_line(why)}" if why else "--"]
+    if text := hba.wanted(plan.stuck, gate.facts):
+        shown += ["", "-- the spec's pg_hba.conf, whole, to be put on the server:", *_file_lines(text)]
     taken = [f"-- {line}" for line in takes_away(plan.taken)]
     return [*shown, "", *taken, f"-- {_total(plan, gate)}"][1:]
 
@@ -110,7 +113,11 @@ def _change_lines(number: int, change: Change, plan: Plan, gate: Gate) -> Iterat
     yield from (f"-- note: {one_line(note)}" for note in change.notes)
     if change.hba is not None:
         yield "-- pg_hba.conf:"
-        yield from (f"--   {line}" for line in change.hba.shown.removesuffix("\n").split("\n"))
+        yield from _file_lines(change.hba.shown)
+
+
+def _file_lines(text: str) -> list[str]:
+    return [f"--   {line}" for line in text.removesuffix("\n").split("\n")]
 
 
 def _values(finding: Finding) -> str:

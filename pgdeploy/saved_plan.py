@@ -20,6 +20,7 @@ from pgdeploy.counted import counted
 from pgdeploy.errors import PlanError
 from pgdeploy.one_line import one_line
 from pgdeploy.plan import as_data as change_data
+from pgdeploy.resources import hba
 
 if TYPE_CHECKING:
     from pgdeploy.check import Finding
@@ -34,7 +35,7 @@ LARGEST = 64 * 1024 * 1024
 
 _NOTHING_DONE = "nothing was done: plan again, look, and apply the new plan"
 _TEXTS, _LISTS = (
-    ("pgdeploy", "target", "spec", "system", "hidden", "digest"),
+    ("pgdeploy", "target", "spec", "system", "hidden", "wanted_hba", "digest"),
     ("changes", "stuck", "unreadable", "then"),
 )
 _KEYS = {"schema", "takes_away", *_TEXTS, *_LISTS}
@@ -57,6 +58,7 @@ def as_data(plan: Plan, gate: Gate) -> dict[str, Any]:
             {"database": database, "waiting": [_finding(finding, gate) for finding in findings]}
             for database, findings in plan.then.items()
         ],
+        "wanted_hba": hba.wanted(plan.stuck, gate.facts),
     }
     return {**data, "digest": _digest(data)}
 
@@ -204,6 +206,7 @@ def _differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
         numbers = f"{counted(len(saved[key]), noun)} saved, {counted(len(now[key]), noun)} now"
         yield f"{numbers}, {_only_in_one(saved[key], now[key])}"
     yield from _fields("what it takes away", saved["takes_away"], now["takes_away"])
+    yield from _fields("the plan", *({"wanted_hba": data["wanted_hba"]} for data in (saved, now)))
 
 
 def _only_in_one(saved: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> str:

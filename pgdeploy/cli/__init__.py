@@ -395,7 +395,7 @@ def check(
 
 def _print_findings(gate: Gate, findings: list[Finding], *, verbose: bool = False) -> None:
     from pgdeploy import report
-    from pgdeploy.check import listing
+    from pgdeploy.check import examples
     from pgdeploy.one_line import one_line
 
     for finding in findings:
@@ -406,7 +406,7 @@ def _print_findings(gate: Gate, findings: list[Finding], *, verbose: bool = Fals
         elif finding.note:
             say(f"{finding.check.id}: {one_line(finding.note)}")
     for reason, ids in report.skipped(findings).items():
-        say(f"skipped, {one_line(reason)}: {listing(ids)}")
+        say(f"skipped, {one_line(reason)}: {examples(ids)}")
     say(report.summary(gate.target.name, report.where(gate), report.counts(findings)))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pgdeploy.check import listing, name
+from pgdeploy.check import examples, name
 from pgdeploy.lint.maker import makers, schemas
 from pgdeploy.lint.people import groups
 from pgdeploy.lint.privilege import chain
@@ -71,7 +71,7 @@ def _new_gaps(subject: Subject, kind: str) -> Iterator[tuple[str, str, Sequence[
 
 def _missing(subject: Subject, plural: str, kind: str) -> Iterator[Hit]:
     for role, database, found in _new_gaps(subject, kind):
-        makers = listing(f"{name(maker)} in schema {name(schema)}" for maker, schema in found)
+        makers = examples(f"{name(maker)} in schema {name(schema)}" for maker, schema in found)
         maker, schema = found[0]
         line = f"{{for: {name(maker)}, in_schema: {name(schema)}, grant: [SELECT], on: {plural}, to: [{name(role)}]}}"
         message = (
@@ -85,7 +85,7 @@ def _missing(subject: Subject, plural: str, kind: str) -> Iterator[Hit]:
 
 def _copies(subject: Subject, database: str) -> str:
     copies = subject.once(_find_copies).get(database)
-    return f", here and in its copies {listing(copies)}" if copies else ""
+    return f", here and in its copies {examples(copies)}" if copies else ""
 
 
 def _find_copies(subject: Subject) -> Mapping[str, Sequence[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pgdeploy.check import listing, name
+from pgdeploy.check import examples, name
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
 from pgdeploy.resources.database import inherited
@@ -52,7 +52,7 @@ def default_to_public(subject: Subject) -> Iterator[Hit]:
         for index, line in enumerate(body.default_privileges):
             if "PUBLIC" in (line.to or ()):
                 keys = ("databases", database, "default_privileges", index)
-                message = f"all future {line.on} of {listing(map(name, line.for_))} are open to every role"
+                message = f"all future {line.on} of {examples(map(name, line.for_))} are open to every role"
                 yield Hit(DefaultLine(database, line, keys).address, keys, f"{message}; give to a group role")
 
 
@@ -82,7 +82,7 @@ def idle_connect(subject: Subject) -> Iterator[Hit]:
             continue
         granted = [line for line in lines if line.spec.to]
         if granted:
-            roles = listing({name(role) for line in granted for role in line.spec.roles})
+            roles = examples({name(role) for line in granted for role in line.spec.roles})
             message = (
                 f"CONNECT for {roles} keeps nobody out, as PUBLIC has it; "
                 "add {revoke: [CONNECT], on: database, from: [PUBLIC]}"

@@ -248,7 +248,10 @@ def _stuck(facts: Facts) -> str:
         return "; ".join(
             ["pyinfra_deploys/pg01.py writes pg_hba.conf from the spec, then reloads", *_taken_out(facts)]
         )
-    return "pg_hba.conf is not ours to write over a database connection; edit it on the server, then reload"
+    return (
+        "pg_hba.conf is not ours to write over a database connection; "
+        "put the file that `pgdeploy plan` prints on the server, then reload"
+    )
 
 
 def _taken_out(facts: Facts) -> tuple[str, ...]:
@@ -299,6 +302,14 @@ def _line(rule: HbaRuleSpec, *, reveal: bool) -> str:
 def _masked(key: str, value: OptionValue) -> str:
     """Offline: nothing is read."""
     return MASK if key in HBA_OPTIONS else shown_option(key, clear_option(value))
+
+
+def wanted(stuck: Iterable[Finding], facts: Facts) -> str:
+    """The whole file that the spec asks for, masked, where something of it is not ours to write; else nothing."""
+    found = next(
+        (finding.check.resource for finding in stuck if finding.check.resource.kind == Hba.kind), None
+    )
+    return _file_text(tuple(found._applicable(facts))).shown if isinstance(found, Hba) else ""
 
 
 def resources(spec: Spec) -> Iterator[Resource]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pgdeploy import report
-from pgdeploy.check import listing
+from pgdeploy.check import examples
 from pgdeploy.one_line import escape, one_line
 from pytest_pgdeploy.node_id import mend_summary
 
@@ -78,6 +78,6 @@ def _details(result: Result) -> Iterator[str]:
             yield f"{finding['id']}: {one_line(finding['note'])}"
     reasons = sorted(result.skipped.items(), key=lambda item: -len(item[1]))
     for reason, ids in reasons[:REASONS]:
-        yield f"{len(ids)} skipped, {one_line(reason)}: {listing(ids)}"
+        yield f"{len(ids)} skipped, {one_line(reason)}: {examples(ids)}"
     if rest := reasons[REASONS:]:
         yield f"{sum(len(ids) for _, ids in rest)} skipped for {len(rest)} more reasons"
