@@ -105,6 +105,21 @@ def test_who_is_no_superuser_has_no_rights_of_one(server: Cluster, tmp_path: Pat
     assert f"it needs membership in {lacking}" in stuck["publication[named_shop: orders].owner"]
 
 
+def test_an_event_trigger_that_runs_what_a_tenant_writes_is_not_switched_on(
+    server: Cluster, tmp_path: Path
+) -> None:
+    """Whoever may replace its function would have the rights of everybody that makes something there."""
+    target = load(server, tmp_path)
+    check = "event_trigger[named_shop: watch].enabled"
+    run(server, "ALTER EVENT TRIGGER watch DISABLE", database="named_shop")
+    for owner, switched_on in (("named_owner", False), ("postgres", True)):
+        run(server, f"ALTER FUNCTION watch() OWNER TO {owner}", database="named_shop")
+        made = planned(target, server)
+        stuck = {finding.check.id: finding.stuck for finding in made.stuck}
+        assert any(check in change.causes for change in made.changes) is switched_on
+        assert ("named_owner's, who is no superuser" in stuck.get(check, "")) is not switched_on
+
+
 def test_what_is_to_be_absent_is_dropped_only_where_that_is_allowed(server: Cluster, tmp_path: Path) -> None:
     target = load(server, tmp_path)
     run(
