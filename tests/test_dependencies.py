@@ -45,6 +45,7 @@ NEVER_IMPORTED = {
     "hatchling": "builds the packages",
     "import-linter": "a program of make lint",
     "mypy": "a program of make lint",
+    "types-jsonschema": "the types that mypy needs",
     "pytest-benchmark": "pytest loads it: the fixture `benchmark`",
     "pytest-xdist": "pytest loads it: -n",
     "ruamel-yaml-clib": "ruamel.yaml loads it: its fast parser",

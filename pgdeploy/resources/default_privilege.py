@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pgdeploy.change import Change, Stage, TakenAway, grantee, ident, statements
@@ -23,7 +23,7 @@ from pgdeploy.privilege import privileges
 from pgdeploy.resources import acl, database, schema
 from pgdeploy.resources.role import absent
 from pgdeploy.resources.unmanaged import LeftAlone, left_alone
-from pgdeploy.spec.model import Identifier, Model
+from pgdeploy.spec.model import Identifier, Model, listed
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -44,12 +44,14 @@ _BUILTIN = {"function": frozenset({"EXECUTE"}), "type": frozenset({"USAGE"})}
 _NOTHING: frozenset[str] = frozenset()
 
 
+_Several = Annotated[tuple[Identifier, ...], Field(min_length=1)]
+Roles = Annotated[_Several, BeforeValidator(listed, json_schema_input_type=Identifier | _Several)]
+
+
 class DefaultPrivilegeSpec(Model):
     """Privileges on what a role will make, in one schema or (without `in_schema`) everywhere in the database."""
 
-    for_: tuple[Identifier, ...] = Field(
-        alias="for", min_length=1, description="the creating role, or several"
-    )
+    for_: Roles = Field(alias="for", description="the creating role, or several")
     in_schema: Identifier | None = Field(None, description="left out: everywhere in the database")
     grant: tuple[str, ...] | None = Field(None, min_length=1, description="privileges, or ALL")
     revoke: tuple[str, ...] | None = Field(None, min_length=1, description="built-in privileges to take away")
@@ -61,13 +63,6 @@ class DefaultPrivilegeSpec(Model):
         None, min_length=1, alias="from", description="roles, or PUBLIC"
     )
     grant_option: bool = Field(False, description="may pass it on")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_creator(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("for"), str):
-            return {**data, "for": [data["for"]]}
-        return data
 
     @model_validator(mode="after")
     def _sound(self) -> DefaultPrivilegeSpec:

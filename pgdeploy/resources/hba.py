@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pgdeploy.change import Change, Effect, HiddenText, Stage
@@ -37,7 +37,7 @@ from pgdeploy.resources.hbarule import (
 from pgdeploy.resources.settingvalue import compared
 from pgdeploy.secret import MASK, SecretRef
 from pgdeploy.secretplace import HBA_OPTIONS, scrub, shown_option
-from pgdeploy.spec.model import FrozenMap, Model
+from pgdeploy.spec.model import FrozenMap, Model, listed
 from pgdeploy.spec.text import checked, shaped
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ Method = Literal[
 
 
 HbaName = Annotated[str, checked(pg_hba.name)]
+_Several = Annotated[tuple[HbaName, ...], Field(min_length=1)]
+HbaNames = Annotated[_Several, BeforeValidator(listed, json_schema_input_type=HbaName | _Several)]
 OptionName = Annotated[str, *shaped(*pg_hba.OPTION)]
 OptionWord = Annotated[str, checked(pg_hba.quoted)] | SecretRef
 OptionValue = OptionWord | tuple[OptionWord, ...]
@@ -66,13 +68,10 @@ class HbaRuleSpec(Model):
     type: Literal["local", "host", "hostssl", "hostnossl", "hostgssenc", "hostnogssenc"] = Field(
         description="local: the Unix socket; host: TCP with or without TLS; hostssl: TCP with TLS only"
     )
-    database: tuple[HbaName, ...] = Field(
-        min_length=1,
+    database: HbaNames = Field(
         description="names, or all, sameuser, samerole, replication; a name that is such a word in double quotes",
     )
-    user: tuple[HbaName, ...] = Field(
-        min_length=1, description="names, +group, or all; a name that looks so in double quotes"
-    )
+    user: HbaNames = Field(description="names, +group, or all; a name that looks so in double quotes")
     address: Annotated[str, checked(pg_hba.address)] | None = Field(
         None, description="a network such as 10.0.0.0/8, a host name, samehost, samenet or all"
     )
@@ -81,13 +80,6 @@ class HbaRuleSpec(Model):
         default_factory=FrozenMap,
         description="options of the method, such as map; a secret as {env: NAME}, {file: PATH} or {command: [...]}",
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_name(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        return {k: [v] if k in ("database", "user") and isinstance(v, str) else v for k, v in data.items()}
 
     @model_validator(mode="after")
     def _address_fits(self) -> HbaRuleSpec:

@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from pgdeploy.change import ident, idents
 from pgdeploy.check import name
@@ -84,6 +85,12 @@ class Object(Model):
     language: Identifier | None = Field(None, description="a trusted language")
     foreign_server: Identifier | None = Field(None, description="a foreign server")
     foreign_data_wrapper: Identifier | None = Field(None, description="a foreign-data wrapper")
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [{"const": "database"}, handler(schema)]}
 
     @model_validator(mode="before")
     @classmethod

@@ -15,7 +15,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from pgdeploy.spec.collection import take_lists
 from pgdeploy.spec.frozenmap import FrozenMap
 
-__all__ = ["Day", "FrozenMap", "Identifier", "Model"]
+__all__ = ["Day", "FrozenMap", "Identifier", "Model", "listed"]
 
 # NAMEDATALEN - 1: the server cuts longer names off, silently.
 MAX_IDENTIFIER_BYTES = 63
@@ -54,6 +54,11 @@ def _parse_day(value: object) -> object:
 
 Day = Annotated[date, BeforeValidator(_parse_day, json_schema_input_type=date)]
 """A date, written 2027-01-01, with or without quotes."""
+
+
+def listed(value: object) -> object:
+    """For a list that may be one text: `user: app` is `user: [app]`."""
+    return [value] if isinstance(value, str) else value
 
 
 def _check_identifier(name: str) -> str:

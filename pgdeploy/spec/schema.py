@@ -33,6 +33,7 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
     root = _root(schema)
     root["properties"] = {KEY: _EXTENDS, **root.get("properties", {})}
     _excuse_extending(root)
+    _let_null_take_away(schema)
     return {"$schema": DIALECT, **schema}
 
 
@@ -51,6 +52,34 @@ def _excuse_extending(root: dict[str, Any]) -> None:
     if required:
         root["if"] = {"not": {"required": [KEY]}}
         root["then"] = {"required": required}
+
+
+def _let_null_take_away(part: Any) -> None:
+    """In a file that extends another, null takes away what has that key there: at any depth, so any key may be null.
+
+    A reference to a secret is one word, so nothing can be taken away from it.
+    """
+    if isinstance(part, list):
+        for item in part:
+            _let_null_take_away(item)
+    if not isinstance(part, dict):
+        return
+    for inner in part.values():
+        _let_null_take_away(inner)
+    properties = part.get("properties")
+    if isinstance(properties, dict) and "maxProperties" not in part:
+        part["properties"] = {key: _or_null(body) for key, body in properties.items()}
+    if isinstance(part.get("additionalProperties"), dict):
+        part["additionalProperties"] = _or_null(part["additionalProperties"])
+
+
+def _or_null(body: dict[str, Any]) -> dict[str, Any]:
+    null = {"type": "null"}
+    if "anyOf" in body:
+        forms = body["anyOf"]
+        return body if null in forms else {**body, "anyOf": [*forms, null]}
+    about: dict[str, Any] = {key: body[key] for key in ("title", "description", "default") if key in body}
+    return {"anyOf": [{key: body[key] for key in body if key not in about}, null], **about}
 
 
 class _Generator(GenerateJsonSchema):

@@ -17,6 +17,7 @@ from pgdeploy.errors import SpecError
 from pgdeploy.resources.spec import Spec, load_spec
 from pgdeploy.spec.render import render
 from pgdeploy.target import Target
+from tests.editor import faults
 from tests.laws.law import law
 from tests.laws.mutation import MUTATIONS, Mutation, as_yaml
 from tests.laws.server import load
@@ -44,6 +45,12 @@ def test_rendered_is_the_same_spec(file: Path, spec: Spec) -> None:
     assert first.value == spec
     assert again.value == spec
     assert again.digest == first.digest
+
+
+@law(50)
+@given(spec=MAJORS.flatmap(specs))
+def test_editors_accept_it(spec: Spec) -> None:
+    assert faults(render(spec)) == []
 
 
 @law(50)

@@ -17,8 +17,12 @@ def test_the_schema_of_a_spec() -> None:
     role = schema["$defs"]["Role"]
     assert role["additionalProperties"] is False
     assert role["properties"]["login"]["description"] == "Whether the role may log in."
-    assert role["properties"]["settings"]["type"] == "object"
-    assert role["properties"]["member_of"]["items"] == {"type": "string", "minLength": 1, "maxLength": 63}
+    assert [form["type"] for form in role["properties"]["settings"]["anyOf"]] == ["object", "null"]
+    assert role["properties"]["member_of"]["anyOf"][0]["items"] == {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 63,
+    }
     until: Any = role["properties"]["valid_until"]["anyOf"][0]
     assert until == {"type": "string", "format": "date"}
 
