@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from pgdeploy.errors import SpecError
 from pgdeploy.resources.host.package import MirrorSpec
-from pgdeploy.resources.vm.cloud_init import is_key
+from pgdeploy.resources.vm.spec import is_key
 from pgdeploy.secret import SecretRef
 from pgdeploy.spec.extends import is_inside
 from pgdeploy.spec.place import Fault, Keys

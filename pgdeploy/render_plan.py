@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from string import ascii_letters, digits
 from typing import TYPE_CHECKING
@@ -54,14 +54,33 @@ def lines(plan: Plan, gate: Gate) -> list[str]:
         ("no change of ours removes", plan.stuck),
         ("could not be read", plan.unreadable),
     ):
-        for finding in findings:
-            why = finding.stuck or finding.reason
-            actual = f": {_values(finding)}" if finding.actual else ""
-            shown += ["", f"-- {title}: {finding.check.id}{actual}", f"--   {one_line(why)}" if why else "--"]
+        for why, alike in _by_reason(findings).items():
+            shown += ["", *(f"-- {title}: {_with_values(finding)}" for finding in alike)]
+            shown += [f"--   {why}"] if why else ["--"]
     if text := hba.wanted(plan.stuck, gate.facts):
         shown += ["", "-- the spec's pg_hba.conf, whole, to be put on the server:", *_file_lines(text)]
-    taken = [f"-- {line}" for line in takes_away(plan.taken)]
+    taken = [f"-- {line}" for line in (*_takes_effect(plan.changes), *takes_away(plan.taken))]
     return [*shown, "", *taken, f"-- {_total(plan, gate)}"][1:]
+
+
+def _by_reason(findings: Iterable[Finding]) -> Mapping[str, list[Finding]]:
+    """One reason is said once: a restart that is not ours to make may be that of twenty settings."""
+    found: dict[str, list[Finding]] = {}
+    for finding in findings:
+        found.setdefault(one_line(finding.stuck or finding.reason), []).append(finding)
+    return found
+
+
+def _with_values(finding: Finding) -> str:
+    return finding.check.id + (f": {_values(finding)}" if finding.actual else "")
+
+
+def _takes_effect(changes: Sequence[Change]) -> Iterator[str]:
+    """One line for the restart and one for the reload that changes need, which come once however many there are."""
+    for effect in (Effect.RESTART, Effect.RELOAD):
+        numbers = [str(number) for number, change in enumerate(changes, 1) if change.effect is effect]
+        if numbers:
+            yield f"takes effect by a {effect} of the server: {', '.join(numbers)}"
 
 
 def takes_away(taken: TakenAway) -> list[str]:
@@ -98,8 +117,6 @@ def _change_lines(number: int, change: Change, plan: Plan, gate: Gate) -> Iterat
     head = [f"-- {number}."]
     if change.risk is Risk.DESTRUCTIVE:
         head.append(f"DESTRUCTIVE, loses {change.lost}.")
-    if change.effect is not Effect.NONE:
-        head.append(f"takes effect by {change.effect}.")
     yield " ".join(head)
     yield from _causes(change, plan, gate)
     if change.loads:
@@ -171,7 +188,8 @@ def outcome(planned: Plan, after: Plan) -> list[str]:
     """What an apply came to, by reading again and asking the causes again."""
     causes = {cause for change in planned.changes for cause in change.causes}
     still = [after.drifts[cause] for cause in after.drifts if cause in causes]
-    shown = [f"still drifts: {finding.check.id}: {_values(finding)}" for finding in still]
+    said = {finding.check.id for finding in after.stuck}
+    shown = [f"still drifts: {_with_values(finding)}" for finding in still if finding.check.id not in said]
     if planned.changes:
         shown.append(_made(len(planned.changes), len(causes), len(still)))
     left = (
@@ -191,6 +209,6 @@ def _made(changes: int, differences: int, left: int) -> str:
 
 def _rest(stuck: Sequence[Finding]) -> list[str]:
     return [
-        f"not ours to change: {finding.check.id}: {one_line(finding.stuck or finding.actual)}"
-        for finding in stuck
+        f"not ours to change: {', '.join(finding.check.id for finding in alike)}: {why or one_line(alike[0].actual)}"
+        for why, alike in _by_reason(stuck).items()
     ]

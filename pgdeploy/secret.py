@@ -27,6 +27,7 @@ from pydantic_core import PydanticCustomError
 
 from pgdeploy import scram
 from pgdeploy.errors import SecretError
+from pgdeploy.localpath import LocalPath, absent
 from pgdeploy.masked import MASK
 from pgdeploy.scram import ITERATIONS, is_scram, mask_hashes
 from pgdeploy.trust import no_commands
@@ -121,11 +122,12 @@ def _bare(schema: JsonDict) -> None:
 
 
 _Text = Annotated[str, Field(min_length=1)] | SkipJsonSchema[None]
+_File = Annotated[LocalPath, Field(min_length=1)] | SkipJsonSchema[None]
 _Words = Annotated[tuple[str, ...], Field(min_length=1)] | SkipJsonSchema[None]
 
 
 class SecretRef(BaseModel):
-    """Where a secret is. Exactly one of the three; a relative path counts from the working directory."""
+    """Where a secret is. Exactly one of the three; a relative path counts from the folder of the file that says it."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -135,7 +137,7 @@ class SecretRef(BaseModel):
     )
 
     env: _Text = Field(None, description="the environment variable that holds it", json_schema_extra=_bare)
-    file: _Text = Field(None, description="the file that holds it, and nothing else", json_schema_extra=_bare)
+    file: _File = Field(None, description="the file that holds it, and nothing else", json_schema_extra=_bare)
     command: _Words = Field(
         None, description="the command, as a list, that prints it", json_schema_extra=_bare
     )
@@ -185,7 +187,7 @@ class SecretRef(BaseModel):
             with Path(self.file or "").expanduser().open("rb") as file:
                 return file.read(MAX_BYTES + 2)
         except OSError as error:
-            raise self._error(f"cannot be read: {error.strerror}") from None
+            raise self._error(f"cannot be read: {error.strerror}{absent(error)}") from None
         except (RuntimeError, ValueError):
             raise self._error("cannot be read: no such path") from None
 

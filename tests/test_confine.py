@@ -30,7 +30,7 @@ VM = """vm:
   cloud_init: {ssh_keys: [%s]}
 """
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJx3vQ7Fq0pZyqk7cVvQ4r6m0tQzq3Zl0m5s0yq8b2fS a"
-HERE = "{file: specs/secret}"
+HERE = "{file: secret}"
 
 
 def role(reference: str) -> str:
@@ -50,22 +50,22 @@ REFUSED = {
     "absolute file": (role("{file: /etc/passwd}"), EVERYWHERE, r'reads "/etc/passwd", which is not in specs/'),
     "file of the home": (role("{file: ~/.pgpass}"), EVERYWHERE, "reads"),
     "file of nobody's home": (role("{file: '~nobody-of-this-name/x'}"), EVERYWHERE, "reads"),
-    "file beside": (role("{file: secret}"), EVERYWHERE, "reads"),
-    "file by ..": (role("{file: specs/../secret}"), EVERYWHERE, "reads"),
-    "file by a link": (role("{file: specs/link}"), EVERYWHERE, "reads"),
+    "file beside": (role("{file: ../secret}"), EVERYWHERE, "reads"),
+    "file by ..": (role("{file: here/../../secret}"), EVERYWHERE, "reads"),
+    "file by a link": (role("{file: link}"), EVERYWHERE, "reads"),
     "environment by a file": (role("{file: /proc/self/environ}"), EVERYWHERE, "reads"),
     "dsn": (spec("connect: {dsn: host=evil.example.org}"), LIVE, "connect.dsn: chooses the server that gets PGPASSWORD"),  # noqa: E501
     "dsn with files": (spec("connect: {dsn: 'sslkey=/etc/x service=y passfile=/etc/z'}"), LIVE, "connect.dsn"),
-    "ssh config": (spec("connect: {ssh: {host: a, config: specs/config}}"), LIVE, "connect.ssh.config: .*ProxyCommand"),
+    "ssh config": (spec("connect: {ssh: {host: a, config: config}}"), LIVE, "connect.ssh.config: .*ProxyCommand"),
     "ssh key": (spec("connect: {ssh: {host: a, key: ~/.ssh/id_ed25519}}"), LIVE, "connect.ssh.key"),
-    "ssh key by a token": (spec("connect: {ssh: {host: a, key: 'specs/%d/x'}}"), LIVE, "connect.ssh.key"),
+    "ssh key by a token": (spec("connect: {ssh: {host: a, key: 'keys/%d/x'}}"), LIVE, "connect.ssh.key"),
     "known hosts": (spec("connect: {ssh: {host: a, known_hosts: /etc/hosts}}"), LIVE, "connect.ssh.known_hosts"),
     "known hosts by a variable": (
-        spec("connect: {ssh: {host: a, known_hosts: 'specs/${HOME}'}}"), LIVE, "connect.ssh.known_hosts"),
+        spec("connect: {ssh: {host: a, known_hosts: 'known/${HOME}'}}"), LIVE, "connect.ssh.known_hosts"),
     "certificate": (
         spec(f"host: {{tls: {{certificate: /etc/passwd, key: {HERE}}}}}"), HOST, "host.tls.certificate: reads"),
     "key of a certificate": (
-        spec("host: {tls: {certificate: specs/x, key: {file: /etc/shadow}}}"), EVERYWHERE, "host.tls.key: reads"),
+        spec("host: {tls: {certificate: x, key: {file: /etc/shadow}}}"), EVERYWHERE, "host.tls.key: reads"),
     "key of a mirror": (
         spec("host: {packages: {source: {uri: 'https://a', suite: b, key: /etc/passwd}}}"), HOST,
         "host.packages.source.key: reads"),
@@ -93,9 +93,7 @@ REFUSED = {
 
 ALLOWED = {
     "plain ssh": spec("connect: {ssh: {host: db.example.org, user: root, port: 22}}"),
-    "ssh with files of the folder": spec(
-        "connect: {ssh: {host: a, key: specs/secret, known_hosts: specs/known}}"
-    ),
+    "ssh with files of the folder": spec("connect: {ssh: {host: a, key: secret, known_hosts: known}}"),
     "file of the folder": role(HERE),
     "variable": role("{env: APP}"),
     "libraries": spec("settings: {shared_preload_libraries: [auto_explain, $libdir/x], archive_command: ''}"),
@@ -246,7 +244,7 @@ def test_pytest_refuses_at_its_place(folder: Path) -> None:
 
 
 def test_the_inventory_refuses_at_its_place(folder: Path) -> None:
-    write(folder, spec("host: {}\nconnect: {ssh: {host: a, config: specs/config}}"))
+    write(folder, spec("host: {}\nconnect: {ssh: {host: a, config: config}}"))
     done = subprocess.run(
         [sys.executable, "-c", "import pyinfra_deploys.targets"],
         env={**os.environ, NO_COMMANDS: "1", "PYTHONPATH": str(Path(__file__).parent.parent)},

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pgdeploy.format.name import SSH_HOST, SSH_USER
+from pgdeploy.localpath import Local, LocalPath
 from pgdeploy.resources.database import DatabaseSpec
 from pgdeploy.resources.grant import ServerGrantSpec
 from pgdeploy.resources.hba import HbaRuleSpec
@@ -29,6 +30,14 @@ AUTH_METHODS = frozenset({"password", "md5", "gss", "sspi", "scram-sha-256", "oa
 """What libpq's require_auth names."""
 
 
+def _is_ssh_s(path: str) -> bool:
+    """Whether ssh puts other text in place of a part of it: `%d` is the home folder."""
+    return path.startswith(("%", "$"))
+
+
+SshPath = Annotated[str, Local(unless=_is_ssh_s)]
+
+
 class Ssh(Model):
     """How to reach the server's host by ssh."""
 
@@ -37,9 +46,9 @@ class Ssh(Model):
         None, description="login name; default: what ssh itself takes"
     )
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(None, description="default 22")
-    key: str | None = Field(None, description="file of the private key")
-    known_hosts: str | None = Field(None, description="file of host keys; an unknown host is refused")
-    config: str | None = Field(None, description="an ssh_config file")
+    key: SshPath | None = Field(None, description="file of the private key")
+    known_hosts: SshPath | None = Field(None, description="file of host keys; an unknown host is refused")
+    config: LocalPath | None = Field(None, description="an ssh_config file")
 
     @property
     def options(self) -> dict[str, Any]:

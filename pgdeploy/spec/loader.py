@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from pgdeploy.errors import SpecError
 from pgdeploy.spec import extends
 from pgdeploy.spec.digest import digest
+from pgdeploy.spec.local import located
 from pgdeploy.spec.model import Model
 from pgdeploy.spec.node import Node, data, key_place, value_place
 from pgdeploy.spec.place import Fault, Keys, Place
@@ -70,11 +71,12 @@ def load(
     except FaultError as error:
         raise SpecError([str(error.fault)]) from None
     plain = data(tree.root)
-    result = validate(plain, model, examine, also_allowed=[extends.KEY])
+    known = digest(plain)
+    result = validate(located(plain, tree.root, model), model, examine, also_allowed=[extends.KEY])
     faults = dict.fromkeys(tree.faults) | {_place(one, tree.root): one.problem for one in result.problems}
     if faults or result.value is None:
         raise SpecError(list(_said(faults)), len(faults))
-    return Loaded(file.stem, result.value, tree.files, root, digest(plain), tree.root)
+    return Loaded(file.stem, result.value, tree.files, root, known, tree.root)
 
 
 def _said(faults: Mapping[Fault, Problem | None]) -> Iterator[str]:

@@ -22,8 +22,8 @@ _SECRET_KEY = re.compile(r"pass|secret|token|credential|private|dsn|conninfo|_co
 
 def known_keys(model: type[BaseModel], keys: Keys) -> frozenset[str]:
     """The keys that the models at the path know (of all members of a union)."""
-    models = [found for found in _types_at(model, keys) if _is_model(found)]
-    return frozenset(name for found in models for name in _fields(found))
+    models = [found for found in _types_at(model, keys) if is_model(found)]
+    return frozenset(name for found in models for name in fields(found))
 
 
 def is_named(model: type[BaseModel], keys: Keys) -> bool:
@@ -43,14 +43,14 @@ def _types_at(model: type[BaseModel], keys: Keys) -> list[Any]:
     """Every type that may stand at the path, and the metadata of those."""
     found: list[Any] = [model]
     for key in keys:
-        found = [part for one in found for kind in _step(one, key) for part in _unfold(kind)]
+        found = [part for one in found for kind in _step(one, key) for part in unfold(kind)]
     return found
 
 
 def _step(kind: Any, key: str | int) -> Iterator[Any]:
     """The types of what stands under a key of this type."""
-    if _is_model(kind):
-        field = _fields(kind).get(str(key))
+    if is_model(kind):
+        field = fields(kind).get(str(key))
         if field is not None:
             yield field.annotation
             yield from field.metadata
@@ -61,6 +61,15 @@ def _step(kind: Any, key: str | int) -> Iterator[Any]:
     yield arguments[-1] if issubclass(get_origin(kind), Mapping) else _item(arguments, key)
 
 
+def items(kind: Any) -> Iterator[Any]:
+    """The types of what a mapping or list of this type holds."""
+    arguments, origin = get_args(kind), get_origin(kind)
+    if isinstance(origin, type) and arguments:
+        yield from (
+            arguments[-1:] if issubclass(origin, Mapping) else (a for a in arguments if a is not Ellipsis)
+        )
+
+
 def _item(arguments: tuple[Any, ...], key: str | int) -> Any:
     """The type of a list's item; `tuple[X, ...]` has one for all."""
     if isinstance(key, int) and key < len(arguments) and arguments[-1] is not Ellipsis:
@@ -68,23 +77,24 @@ def _item(arguments: tuple[Any, ...], key: str | int) -> Any:
     return arguments[0]
 
 
-def _unfold(kind: Any) -> Iterator[Any]:
+def unfold(kind: Any) -> Iterator[Any]:
     """The members of unions, and what `Annotated` and type aliases wrap, with the metadata."""
     origin = get_origin(kind)
     if origin is Annotated or origin is Union or origin is UnionType:
         for part in get_args(kind):
-            yield from _unfold(part)
+            yield from unfold(part)
     elif hasattr(kind, "__value__"):
-        yield from _unfold(kind.__value__)
+        yield from unfold(kind.__value__)
     else:
         yield kind
 
 
-def _is_model(kind: Any) -> bool:
+def is_model(kind: Any) -> bool:
+    """Whether it is a model itself, and no list of such."""
     return isinstance(kind, type) and get_origin(kind) is None and issubclass(kind, BaseModel)
 
 
-def _fields(model: type[BaseModel]) -> dict[str, Any]:
+def fields(model: type[BaseModel]) -> dict[str, Any]:
     """The fields by the name that stands in the file."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
 

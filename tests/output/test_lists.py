@@ -1,4 +1,4 @@
-"""Lists of what is beyond the spec: whole in reports, and as much as a line holds for people."""
+"""Lists: whole in reports, as much as a line holds for people, and what many have in common said once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import psycopg
 
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.one_line import LONGEST
+from tests.conftest import cluster
 from tests.output.command import run
 
 SPEC = """\
@@ -37,3 +38,29 @@ def test_every_item_of_a_list_is_reported(server16: Cluster, tmp_path: Path) -> 
     (line,) = [line for line in shown.splitlines() if "stray_000" in line and "actual" in line]
     assert "more characters)" in line
     assert len(line) < LONGEST + 100
+
+
+AT_START = {"max_worker_processes": 9, "max_wal_senders": 11, "max_prepared_transactions": 5}
+
+
+def test_one_restart_is_said_once_however_many_settings_wait_for_it(tmp_path: Path) -> None:
+    spec = tmp_path / "shop.yaml"
+    spec.write_text(
+        f"postgres: 16\nsettings: {json.dumps(AT_START)}\nroles: {{postgres: {{superuser: true}}}}\n"
+    )
+    for server in cluster(16):
+        way = (str(spec), "--dsn", server.dsn)
+        _, planned = run("plan", *way)
+        _, done = run("apply", *way, "--yes", "--no-gate")
+        _, waiting = run("plan", *way)
+    assert [line for line in planned.splitlines() if " a restart " in line] == [
+        "-- takes effect by a restart of the server: 1, 2, 3"
+    ]
+    after = done.removeprefix(planned).splitlines()
+    assert [line for line in after if " a restart " in line] == [
+        "not ours to change: setting[max_worker_processes].value, setting[max_wal_senders].value, "
+        "setting[max_prepared_transactions].value: the file is right and waits for a restart of the server"
+    ]
+    assert waiting.count("the file is right and waits for a restart of the server") == 1
+    for name, value in AT_START.items():
+        assert f"setting[{name}].value: desired {value}, actual " in waiting

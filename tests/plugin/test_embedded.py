@@ -97,7 +97,8 @@ def test_a_folder_without_a_cluster_is_one_error_and_stays_so(site: Site, folder
 def test_a_spec_that_cannot_be_made_is_one_error(site: Site, folder: Path) -> None:
     result = run(site, text=SPEC.replace("env: TOWN_SECRET_NOT_SET", "file: nowhere"))
     assert result.parseoutcomes()["errors"] == 1
-    why = "role[app].password: secret file nowhere: cannot be read: No such file or directory"
+    hint = "a relative path counts from the folder of the spec that says it"
+    why = f"role[app].password: secret file specs/nowhere: cannot be read: No such file or directory ({hint})"
     message = f"target town could not be used: town cannot be made on an embedded server: {why}"
     assert lines(result, "town: ") == [f"town: {message}"]
     assert not servers(folder)

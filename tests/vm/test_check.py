@@ -567,7 +567,7 @@ def test_a_key_that_cannot_be_read_is_unreadable(full: Site) -> None:
     findings = full.findings()
     assert by_verdict(findings, Verdict.UNREADABLE) == {whole("init.ssh_keys")}
     reason = "the ssh key /nowhere/id.pub cannot be read: No such file or directory"
-    assert findings[whole("init.ssh_keys")].reason == reason
+    assert findings[whole("init.ssh_keys")].reason.startswith(reason)
 
 
 def test_a_key_is_read_from_its_file(full: Site, tmp_path: Path) -> None:

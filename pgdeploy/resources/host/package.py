@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgdeploy.check import Check, Inapplicable, Outcome, Resource, listing, name
+from pgdeploy.localpath import LocalPath
 from pgdeploy.resources.host.resource import HostResource, entry, same, section
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ class MirrorSpec(Model):
     components: tuple[Annotated[str, *shaped(*COMPONENT)], ...] = Field(
         ("main",), min_length=1, description="default: main"
     )
-    key: str = Field(
+    key: LocalPath = Field(
         min_length=1,
-        description="file of the public key that signs it, in ASCII armour; relative to where you are",
+        description="file of the public key that signs it, in ASCII armour; relative to the file that says it",
     )
 
 

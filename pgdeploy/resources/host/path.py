@@ -19,6 +19,7 @@ from itertools import zip_longest
 from pathlib import Path as LocalPath
 
 from pgdeploy.errors import Unreadable
+from pgdeploy.localpath import absent
 from pgdeploy.resources.host import guest, mount
 from pgdeploy.resources.host.file import exporter_folder, files, password_file
 from pgdeploy.resources.host.layout import FIREWALL_FILE, MIRROR_KEY
@@ -93,7 +94,7 @@ class Path(HostResource):
                 return LocalPath(self.local).read_text(encoding="utf-8")
             except OSError as error:
                 raise Unreadable(
-                    f"{self.local}: {error.strerror}; it says what {self.path} must be"
+                    f"{self.local}: {error.strerror}; it says what {self.path} must be{absent(error)}"
                 ) from None
         made = facts.once(_made, self.declared)
         return made[self.path]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.check import Check, Outcome, Resource, listing
+from pgdeploy.localpath import LocalPath
 from pgdeploy.resources.host.resource import HostResource, same, section
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ CertificateName = Annotated[str, AfterValidator(_certificate_name)]
 class TlsSpec(Model):
     """The certificate comes from a file of yours, or is made on the host and signed by itself, for tests."""
 
-    certificate: str | None = Field(
-        None, min_length=1, description="PEM file with the chain; relative to where you are"
+    certificate: LocalPath | None = Field(
+        None, min_length=1, description="PEM file with the chain; relative to the file that says it"
     )
     key: SecretRef | None = Field(
         None, description="the private key in PEM: {file: PATH}, {env: NAME} or {command: [...]}"

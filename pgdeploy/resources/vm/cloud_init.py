@@ -14,9 +14,11 @@ from urllib.parse import quote, unquote
 
 from pgdeploy.check import Check, Outcome, listing
 from pgdeploy.errors import Unreadable
+from pgdeploy.localpath import absent
 from pgdeploy.resources.vm.config import Config, disks, is_cloud_init, is_on, storage_of
 from pgdeploy.resources.vm.fact import vm_fact
 from pgdeploy.resources.vm.option import Option, VmResource, ordered, said
+from pgdeploy.resources.vm.spec import KEY_TYPES, is_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
 ADDRESS = "vm_cloud_init[drive]"
 _FREE = ("ide2", "ide3", "ide0", "ide1", *(f"sata{port}" for port in range(6)))
-_KEY_TYPES = ("ssh-", "ecdsa-", "sk-")
 _is_plain = re.compile(r"[\w@.+/=~ -]*", re.ASCII).fullmatch
 
 
@@ -111,7 +112,7 @@ def _read(written: str) -> list[str]:
             text = Path(written).expanduser().read_text(encoding="utf-8")
         except (OSError, RuntimeError, ValueError) as error:
             why = getattr(error, "strerror", None) or "no such path"
-            raise Unreadable(f"the ssh key {written} cannot be read: {why}") from None
+            raise Unreadable(f"the ssh key {written} cannot be read: {why}{absent(error)}") from None
     keys = [line.strip() for line in text.split("\n") if line.strip() and not line.startswith("#")]
     for key in keys:
         fingerprint(key, written)
@@ -135,11 +136,6 @@ def _fingerprints(keys: list[str]) -> str:
     return ordered(sorted(known))
 
 
-def is_key(text: str) -> bool:
-    """Whether it is a key itself, and not the name of a file."""
-    return text.startswith(_KEY_TYPES) and " " in text
-
-
 def fingerprint(key: str, where: str) -> str:
     """`ssh-ed25519 SHA256:...`.
 
@@ -152,7 +148,7 @@ def fingerprint(key: str, where: str) -> str:
     except (IndexError, binascii.Error):
         blob = b""
     # the key says its type itself, too: Proxmox looks at that
-    if not words[0].startswith(_KEY_TYPES) or blob[4 : 4 + int.from_bytes(blob[:4])] != words[0].encode():
+    if not words[0].startswith(KEY_TYPES) or blob[4 : 4 + int.from_bytes(blob[:4])] != words[0].encode():
         raise Unreadable(f"{where} holds what is no public ssh key") from None
     return f"{words[0]} SHA256:{base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip('=')}"
 

@@ -132,7 +132,8 @@ def _mounts(spec: Spec, vm: VmSpec) -> Iterator[Problem]:
 
 def _keys(vm: VmSpec) -> Iterator[Problem]:
     from pgdeploy.errors import Unreadable
-    from pgdeploy.resources.vm.cloud_init import fingerprint, is_key
+    from pgdeploy.resources.vm.cloud_init import fingerprint
+    from pgdeploy.resources.vm.spec import is_key
 
     for index, text in enumerate(vm.cloud_init.ssh_keys):
         keys: Keys = ("vm", "cloud_init", "ssh_keys", index)

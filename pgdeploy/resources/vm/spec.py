@@ -9,10 +9,19 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pgdeploy.format.path import absolute
+from pgdeploy.localpath import Local, LocalPath
 from pgdeploy.resources.host.amount import Size, Span, bytes_of, seconds_of
 from pgdeploy.secret import SecretRef
 from pgdeploy.spec.model import FrozenMap, Model
 from pgdeploy.spec.text import checked, shaped
+
+KEY_TYPES = ("ssh-", "ecdsa-", "sk-")
+
+
+def is_key(text: str) -> bool:
+    """Whether it is a public key itself, and not the name of a file."""
+    return text.startswith(KEY_TYPES) and " " in text
+
 
 MEBI, GIBI = 1 << 20, 1 << 30
 
@@ -137,7 +146,7 @@ class ProxmoxSpec(Model):
     fingerprint: Fingerprint | None = Field(
         None, description="SHA-256 fingerprint of the certificate, as the node's Certificates page shows it"
     )
-    ca: str | None = Field(
+    ca: LocalPath | None = Field(
         None, min_length=1, description="PEM file of the CA, such as a copy of /etc/pve/pve-root-ca.pem"
     )
 
@@ -188,7 +197,7 @@ class CloudInitSpec(Model):
     """Who may come in first."""
 
     user: UserName = Field("root", description="default root")
-    ssh_keys: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+    ssh_keys: tuple[Annotated[str, Field(min_length=1), Local(unless=is_key)], ...] = Field(
         min_length=1,
         description="public keys, as text (ssh-ed25519 AAAA...) or as files (~/.ssh/id_ed25519.pub)",
     )
