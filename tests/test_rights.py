@@ -474,7 +474,7 @@ def test_one_closed_database_is_unreadable_alone(site: Site) -> None:
 OWNED = """\
 postgres: {major}
 undeclared: {{roles: ignore, databases: ignore}}
-roles: {{rights_owner: {{}}}}
+roles: {{rights_owner: {{undeclared: {{members: ignore}}}}}}
 databases:
   rights_app: {{owner: rights_owner}}
 """
@@ -521,3 +521,90 @@ def test_somebody_elses_role_is_not_taken(site: Site, deployer: str) -> None:
         assert found == {}
         site.apply(deployer, OWNED)
         assert site.memberships(deployer) == []
+
+
+def test_a_membership_that_is_refused_is_of_no_use_later(site: Site, deployer: str) -> None:
+    site.root.execute("CREATE ROLE rights_owner")
+    found = stuck(site.plan(deployer, ITSELF.replace("DECLARED", "rights_owner")))
+    if site.major >= 16:
+        assert found["membership[rights_deployer in rights_owner].granted"] == (
+            "rights_deployer may not: it needs ADMIN OPTION on rights_owner"
+        )
+        assert found["database[rights_app].exists"] == (
+            "rights_deployer may not: it needs membership in rights_owner"
+        )
+    else:
+        assert found == {}
+
+
+SETTING = """\
+postgres: {major}
+undeclared: {{roles: ignore, databases: ignore}}
+settings: {{work_mem: 8MB}}
+"""
+
+
+@pytest.mark.parametrize("reloads", [True, False])
+def test_a_setting_is_changed_by_who_may_write_and_reload_it(site: Site, reloads: bool) -> None:
+    if site.major < 15:
+        pytest.skip("15 brought privileges on settings")
+    user = site.add_user("rights_tuner")
+    for grant in (
+        "ALTER SYSTEM ON PARAMETER work_mem",
+        "SELECT ON pg_file_settings",
+        "EXECUTE ON FUNCTION pg_show_all_file_settings()",
+        "pg_read_all_settings",
+        *(["EXECUTE ON FUNCTION pg_reload_conf()"] if reloads else []),
+    ):
+        site.root.execute(f"GRANT {grant} TO {user}".encode())
+    found = stuck(site.plan(user, SETTING)).get("setting[work_mem].value")
+    if not reloads:
+        assert found == "rights_tuner may not: it needs EXECUTE on function pg_reload_conf()"
+        return
+    assert found is None
+    site.apply(user, SETTING)
+    query = "SELECT setting FROM pg_file_settings WHERE name = 'work_mem'"
+    assert site.root.execute(query).fetchone() == ("8MB",)
+
+
+INSIDE = """\
+postgres: {major}
+undeclared: {{roles: ignore, databases: ignore}}
+roles: {{rights_owner: {{undeclared: {{members: ignore}}}}}}
+databases: {{rights_app: {{owner: rights_owner, schemas: {{s: {{owner: rights_owner}}}}}}}}
+"""
+
+
+def test_a_role_is_borrowed_by_the_admin_option_of_another(site: Site) -> None:
+    """Before 16 nobody but a superuser can say in whose name it is granted."""
+    user = site.add_user("rights_plain")
+    site.root.execute("CREATE ROLE rights_owner; CREATE ROLE rights_lead")
+    site.root.execute("GRANT rights_owner TO rights_lead WITH ADMIN OPTION")
+    if site.major >= 16:
+        site.root.execute("GRANT rights_owner TO rights_lead WITH INHERIT FALSE, SET FALSE")
+    else:
+        site.root.execute("ALTER ROLE rights_lead NOINHERIT")
+    site.root.execute(f"GRANT rights_lead TO {user}".encode())
+    site.root.execute("CREATE DATABASE rights_app OWNER rights_owner")
+    planned = site.plan(user, INSIDE)
+    taken = [text for text in statements(planned) if text.startswith("GRANT")]
+    by = ' WITH INHERIT TRUE, SET TRUE GRANTED BY "rights_lead"' if site.major >= 16 else ""
+    assert stuck(planned) == {}
+    assert taken == [f'GRANT "rights_owner" TO "rights_plain"{by}']
+    site.apply(user, INSIDE)
+    assert statements(site.plan(user, INSIDE)) == []
+    assert site.memberships(user) == ["rights_lead"]
+
+
+def test_a_predefined_role_is_never_borrowed(site: Site, deployer: str) -> None:
+    site.root.execute("CREATE ROLE rights_owner")
+    site.root.execute("CREATE DATABASE rights_app OWNER rights_owner")
+    with site.cluster.open("rights_app") as root:
+        root.execute("CREATE SCHEMA s AUTHORIZATION pg_monitor")
+    if site.major >= 16:
+        site.root.execute("GRANT rights_owner, pg_monitor TO rights_deployer WITH ADMIN OPTION")
+        site.root.execute("GRANT pg_monitor TO rights_deployer WITH INHERIT FALSE, SET FALSE")
+    found = stuck(site.plan(deployer, INSIDE))
+    assert (
+        found["schema[rights_app: s].owner"] == "rights_deployer may not: it needs membership in pg_monitor"
+    )
