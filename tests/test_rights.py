@@ -591,6 +591,9 @@ def test_a_role_is_borrowed_by_the_admin_option_of_another(site: Site) -> None:
     by = ' WITH INHERIT TRUE, SET TRUE GRANTED BY "rights_lead"' if site.major >= 16 else ""
     assert stuck(planned) == {}
     assert taken == [f'GRANT "rights_owner" TO "rights_plain"{by}']
+    given_back = [text for text in statements(planned) if text.startswith("REVOKE")]
+    by = ' GRANTED BY "rights_lead"' if site.major >= 16 else ""
+    assert given_back == [f'REVOKE "rights_owner" FROM "rights_plain"{by}']
     site.apply(user, INSIDE)
     assert statements(site.plan(user, INSIDE)) == []
     assert site.memberships(user) == ["rights_lead"]
@@ -608,3 +611,37 @@ def test_a_predefined_role_is_never_borrowed(site: Site, deployer: str) -> None:
     assert (
         found["schema[rights_app: s].owner"] == "rights_deployer may not: it needs membership in pg_monitor"
     )
+
+
+def test_who_replicates_makes_another_that_does_from_16(site: Site) -> None:
+    """Before, only a superuser does, whatever the login is itself."""
+    user = site.add_user("rights_deployer", "CREATEROLE CREATEDB REPLICATION")
+    refused = stuck(site.plan(user))
+    check = "role[rights_walker].replication"
+    assert refused.get(check) == (
+        "rights_deployer may not: it needs replication" if site.major < 16 else None
+    )
+    site.apply(user)
+    assert stuck(site.plan(user)) == refused
+
+
+GIVEN_CREATE = """\
+postgres: {major}
+undeclared: {{roles: ignore, databases: ignore}}
+roles: {{rights_plain: {{login: true}}}}
+databases:
+  rights_app:
+    schemas: {{s: {{}}}}
+    grants: [{{grant: [CREATE], on: database, to: [rights_plain]}}]
+"""
+
+
+def test_create_on_the_database_is_enough_for_a_schema_of_ones_own(site: Site) -> None:
+    user = site.add_user("rights_plain")
+    site.root.execute("CREATE DATABASE rights_app")
+    without = stuck(site.plan(user, GIVEN_CREATE))
+    assert "rights_plain may not: " in without["schema[rights_app: s].exists"]
+    site.root.execute(f"GRANT CREATE ON DATABASE rights_app TO {user}".encode())
+    assert stuck(site.plan(user, GIVEN_CREATE)) == {}
+    site.apply(user, GIVEN_CREATE)
+    assert statements(site.plan(user, GIVEN_CREATE)) == []
