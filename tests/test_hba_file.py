@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pgdeploy.change import Effect
 from pgdeploy.check import Finding, Verdict, evaluate
 from pgdeploy.connection.dsn import DsnServer
 from pgdeploy.connection.embedded import Cluster
@@ -135,3 +137,74 @@ def test_a_plan_says_what_it_takes_out(server: Cluster, target: Target) -> None:
     assert as_data(planned.changes[0])["notes"] == [note]
     assert f"-- note: {note}" in lines(planned, Gate(target, Way(dsn=server.dsn)))
     assert [finding.actual for finding in planned.drifts.values()] == ["ident"]
+
+
+def test_what_the_order_says_of_it(server: Cluster, target: Target) -> None:
+    server.write_hba("\n".join(reversed(RULES.splitlines())) + "\n")
+    reload(server)
+    found = findings(target, server)["hba[rules].order"]
+    first, second = "local all all", 'host db,app "+team" 10.1.0.0/16'
+    assert (found.verdict, found.desired, found.actual) == (
+        Verdict.DRIFTS,
+        f"{first} | {second}",
+        f"{second} | {first}",
+    )
+    server.write_hba("")
+    reload(server)
+    found = findings(target, server)["hba[rules].order"]
+    assert (found.verdict, found.desired, found.actual) == (Verdict.CONFORMS, "none", "none")
+
+
+def test_a_file_that_only_waits_is_not_written_anew(server16: Cluster, tmp_path: Path) -> None:
+    """A reload is all that it takes, and what the file includes stays; with an error in it it is written."""
+    server, main = server16, server16.data / "pg_hba.conf"
+    target = by_hand.load(server, tmp_path / "spec.yaml", SPEC)
+    included = server.data / "rules"
+    try:
+        included.write_text("host app,db +team 10.1.0.0/16 ident map=a\n")
+        server.write_hba("local all all trust\ninclude rules\n")
+        reload(server)
+        assert verdicts(target, server) == {Verdict.CONFORMS}
+        time.sleep(1.02)
+        included.write_text(f"# note\n{included.read_text()}")
+        time.sleep(1.02)
+        facts = target.read(server)
+        planned = plan(target.spec, target.resources, facts)
+        ((change, drift),) = zip(planned.changes, planned.drifts.values(), strict=True)
+        assert (drift.check.id, drift.origin) == (LOADED, str(included))
+        assert drift.actual == f"{included} was changed since the server read it"
+        assert (change.hba, change.notes, change.effect) == (None, (), Effect.RELOAD)
+        # a rule beyond the spec stands in the included file: the line of that
+        included.write_text("host app,db +team 10.1.0.0/16 ident map=a\nhost all all all reject\n")
+        reload(server)
+        extra = findings(target, server)["hba[rules].undeclared"]
+        assert extra.actual == f"host all all all reject ({included}:2)"
+        server.write_hba(f"{RULES}host all all all reject\n")
+        reload(server)
+        extra = findings(target, server)["hba[rules].undeclared"]
+        assert extra.actual == f"host all all all reject (line {server.own_hba_lines + 3})"
+        time.sleep(1.02)
+        server.write_hba(RULES)
+        found = findings(target, server)[LOADED]
+        assert (found.actual, found.origin) == ("the file was changed since the server read it", str(main))
+        server.write_hba(f"{RULES}host all all nonsense\n")
+        facts = target.read(server)
+        broken = plan(target.spec, target.resources, facts)
+        (finding,) = broken.drifts.values()
+        assert (finding.check.id, finding.origin) == (LOADED, str(main))
+        assert finding.actual.startswith(f"line {server.own_hba_lines + 3}: ")
+        assert [change.hba.shown for change in broken.changes if change.hba] == [
+            'local all all trust\nhost "db","app" +"team" 10.1.0.0/16 ident map="a"\n'
+        ]
+    finally:
+        included.unlink()
+
+
+def test_of_saved_facts_the_checks_say_the_same(server: Cluster, target: Target) -> None:
+    """Nobody is there to ask then, and nothing is known of what the server can have."""
+    server.write_hba(RULES, whole=True)
+    reload(server)
+    facts = target.read(DsnServer(server.dsn))
+    saved = replace(facts, server=None, _memo={})
+    checks = [check for check in target.checks if check.id.startswith("hba[")]
+    assert [evaluate(check, saved) for check in checks] == [evaluate(check, facts) for check in checks]

@@ -474,7 +474,7 @@ def test_one_closed_database_is_unreadable_alone(site: Site) -> None:
 OWNED = """\
 postgres: {major}
 undeclared: {{roles: ignore, databases: ignore}}
-roles: {{rights_owner: {{}}}}
+roles: {{rights_owner: {{undeclared: {{members: ignore}}}}}}
 databases:
   rights_app: {{owner: rights_owner}}
 """
@@ -521,3 +521,127 @@ def test_somebody_elses_role_is_not_taken(site: Site, deployer: str) -> None:
         assert found == {}
         site.apply(deployer, OWNED)
         assert site.memberships(deployer) == []
+
+
+def test_a_membership_that_is_refused_is_of_no_use_later(site: Site, deployer: str) -> None:
+    site.root.execute("CREATE ROLE rights_owner")
+    found = stuck(site.plan(deployer, ITSELF.replace("DECLARED", "rights_owner")))
+    if site.major >= 16:
+        assert found["membership[rights_deployer in rights_owner].granted"] == (
+            "rights_deployer may not: it needs ADMIN OPTION on rights_owner"
+        )
+        assert found["database[rights_app].exists"] == (
+            "rights_deployer may not: it needs membership in rights_owner"
+        )
+    else:
+        assert found == {}
+
+
+SETTING = """\
+postgres: {major}
+undeclared: {{roles: ignore, databases: ignore}}
+settings: {{work_mem: 8MB}}
+"""
+
+
+@pytest.mark.parametrize("reloads", [True, False])
+def test_a_setting_is_changed_by_who_may_write_and_reload_it(site: Site, reloads: bool) -> None:
+    if site.major < 15:
+        pytest.skip("15 brought privileges on settings")
+    user = site.add_user("rights_tuner")
+    for grant in (
+        "ALTER SYSTEM ON PARAMETER work_mem",
+        "SELECT ON pg_file_settings",
+        "EXECUTE ON FUNCTION pg_show_all_file_settings()",
+        "pg_read_all_settings",
+        *(["EXECUTE ON FUNCTION pg_reload_conf()"] if reloads else []),
+    ):
+        site.root.execute(f"GRANT {grant} TO {user}".encode())
+    found = stuck(site.plan(user, SETTING)).get("setting[work_mem].value")
+    if not reloads:
+        assert found == "rights_tuner may not: it needs EXECUTE on function pg_reload_conf()"
+        return
+    assert found is None
+    site.apply(user, SETTING)
+    query = "SELECT setting FROM pg_file_settings WHERE name = 'work_mem'"
+    assert site.root.execute(query).fetchone() == ("8MB",)
+
+
+INSIDE = """\
+postgres: {major}
+undeclared: {{roles: ignore, databases: ignore}}
+roles: {{rights_owner: {{undeclared: {{members: ignore}}}}}}
+databases: {{rights_app: {{owner: rights_owner, schemas: {{s: {{owner: rights_owner}}}}}}}}
+"""
+
+
+def test_a_role_is_borrowed_by_the_admin_option_of_another(site: Site) -> None:
+    """Before 16 nobody but a superuser can say in whose name it is granted."""
+    user = site.add_user("rights_plain")
+    site.root.execute("CREATE ROLE rights_owner; CREATE ROLE rights_lead")
+    site.root.execute("GRANT rights_owner TO rights_lead WITH ADMIN OPTION")
+    if site.major >= 16:
+        site.root.execute("GRANT rights_owner TO rights_lead WITH INHERIT FALSE, SET FALSE")
+    else:
+        site.root.execute("ALTER ROLE rights_lead NOINHERIT")
+    site.root.execute(f"GRANT rights_lead TO {user}".encode())
+    site.root.execute("CREATE DATABASE rights_app OWNER rights_owner")
+    planned = site.plan(user, INSIDE)
+    taken = [text for text in statements(planned) if text.startswith("GRANT")]
+    by = ' WITH INHERIT TRUE, SET TRUE GRANTED BY "rights_lead"' if site.major >= 16 else ""
+    assert stuck(planned) == {}
+    assert taken == [f'GRANT "rights_owner" TO "rights_plain"{by}']
+    given_back = [text for text in statements(planned) if text.startswith("REVOKE")]
+    by = ' GRANTED BY "rights_lead"' if site.major >= 16 else ""
+    assert given_back == [f'REVOKE "rights_owner" FROM "rights_plain"{by}']
+    site.apply(user, INSIDE)
+    assert statements(site.plan(user, INSIDE)) == []
+    assert site.memberships(user) == ["rights_lead"]
+
+
+def test_a_predefined_role_is_never_borrowed(site: Site, deployer: str) -> None:
+    site.root.execute("CREATE ROLE rights_owner")
+    site.root.execute("CREATE DATABASE rights_app OWNER rights_owner")
+    with site.cluster.open("rights_app") as root:
+        root.execute("CREATE SCHEMA s AUTHORIZATION pg_monitor")
+    if site.major >= 16:
+        site.root.execute("GRANT rights_owner, pg_monitor TO rights_deployer WITH ADMIN OPTION")
+        site.root.execute("GRANT pg_monitor TO rights_deployer WITH INHERIT FALSE, SET FALSE")
+    found = stuck(site.plan(deployer, INSIDE))
+    assert (
+        found["schema[rights_app: s].owner"] == "rights_deployer may not: it needs membership in pg_monitor"
+    )
+
+
+def test_who_replicates_makes_another_that_does_from_16(site: Site) -> None:
+    """Before, only a superuser does, whatever the login is itself."""
+    user = site.add_user("rights_deployer", "CREATEROLE CREATEDB REPLICATION")
+    refused = stuck(site.plan(user))
+    check = "role[rights_walker].replication"
+    assert refused.get(check) == (
+        "rights_deployer may not: it needs replication" if site.major < 16 else None
+    )
+    site.apply(user)
+    assert stuck(site.plan(user)) == refused
+
+
+GIVEN_CREATE = """\
+postgres: {major}
+undeclared: {{roles: ignore, databases: ignore}}
+roles: {{rights_plain: {{login: true}}}}
+databases:
+  rights_app:
+    schemas: {{s: {{}}}}
+    grants: [{{grant: [CREATE], on: database, to: [rights_plain]}}]
+"""
+
+
+def test_create_on_the_database_is_enough_for_a_schema_of_ones_own(site: Site) -> None:
+    user = site.add_user("rights_plain")
+    site.root.execute("CREATE DATABASE rights_app")
+    without = stuck(site.plan(user, GIVEN_CREATE))
+    assert "rights_plain may not: " in without["schema[rights_app: s].exists"]
+    site.root.execute(f"GRANT CREATE ON DATABASE rights_app TO {user}".encode())
+    assert stuck(site.plan(user, GIVEN_CREATE)) == {}
+    site.apply(user, GIVEN_CREATE)
+    assert statements(site.plan(user, GIVEN_CREATE)) == []

@@ -109,9 +109,8 @@ class Membership(Resource):
         return facts.once(_by_pair).get((self.spec.role, self.member), [])
 
     def _option(self, option: str) -> bool:
-        """INHERIT or SET as the spec says it, or as a GRANT gives it where the spec says nothing."""
-        written: bool | None = getattr(self.spec, option)
-        return {"inherit": self.inherits, "set": True}[option] if written is None else written
+        """INHERIT or SET as a GRANT gives it, where the spec says nothing of it."""
+        return {"inherit": self.inherits, "set": True}[option]
 
     def _off(self, rows: Sequence[Joined], facts: Facts) -> list[str]:
         """Options that the spec leaves to PostgreSQL and that are not as a GRANT gives them; those of several
@@ -137,16 +136,17 @@ class Membership(Resource):
             raise Inapplicable(
                 f"PostgreSQL {facts.about.major} has no {option.upper()} option; 16 brought it"
             )
-        rows = [row for row in self._rows(facts) if self._counts(row, option, desired, facts)]
+        rows = [row for row in self._rows(facts) if self._counts(row, option, facts)]
         actual = str(bool(rows)).lower()
         stuck = self._stuck(facts)
         return Outcome(bool(rows) is desired, str(desired).lower(), actual, _grantors(rows), stuck=stuck)
 
-    def _counts(self, row: Joined, option: str, desired: bool, facts: Facts) -> bool:
+    def _counts(self, row: Joined, option: str, facts: Facts) -> bool:
         """Whether this grant gives an option; without a word on `admin`, what the server gave the creator stays."""
-        if option == "admin" and not desired and "admin" not in self.spec.model_fields_set:
-            return row.admin and not _creators_own(row, facts)
-        return bool(getattr(row, option))
+        return bool(getattr(row, option)) and not (option == "admin" and self._is_left_to_creator(row, facts))
+
+    def _is_left_to_creator(self, row: Joined, facts: Facts) -> bool:
+        return "admin" not in self.spec.model_fields_set and _creators_own(row, facts)
 
     def _compare_grantor(self, facts: Facts) -> Outcome:
         if facts.about.major < OPTIONS_SINCE:
@@ -210,7 +210,7 @@ class Membership(Resource):
         """Options that grants give and should not: they add up, so every grant loses them."""
         for row in rows:
             for option, desired in self._options(facts):
-                if desired is False and self._counts(row, option, desired, facts):
+                if desired is False and self._counts(row, option, facts):
                     yield row, option
 
     def _given(self, rows: Sequence[Joined], fields: frozenset[str], facts: Facts) -> Joined:
@@ -222,12 +222,15 @@ class Membership(Resource):
         return _with(before, dict(self._options(facts)))
 
     def _usual_grantor(self, rows: Sequence[Joined], fields: frozenset[str], facts: Facts) -> str | None:
-        """Whoever granted it already, if we can speak for them; else the server takes the user of the session."""
+        """Whoever granted it already, if we can speak for them; else the server takes the user of the session.
+
+        What the server gave the creator is left as it is: beside it stands what the creator grants itself.
+        """
         if facts.about.major < OPTIONS_SINCE:
             return None
-        known = [row.grantor for row in rows if facts.about.superuser or row.grantor == facts.about.user]
+        known = [row for row in rows if facts.about.superuser or row.grantor == facts.about.user]
         if known and "grantor" not in fields:
-            return known[0]
+            return self.member if self._is_left_to_creator(known[0], facts) else known[0].grantor
         return bootstrap(facts) if facts.about.superuser else facts.about.user
 
     def _grant(self, given: Joined, facts: Facts) -> str:
@@ -239,7 +242,9 @@ class Membership(Resource):
             for option, desired in self._options(facts)
             if desired is not None and (option != "admin" or (desired and not self._made_admin(facts)))
         ]
-        said = given.grantor in {self.spec.grantor, *(row.grantor for row in self._rows(facts))}
+        rows = self._rows(facts)
+        said = given.grantor in {self.spec.grantor, *(row.grantor for row in rows)}
+        said = said or any(self._is_left_to_creator(row, facts) for row in rows)
         by = granted_by(given.grantor, facts) if said else ""
         return text + (" WITH " + ", ".join(wanted) if wanted else "") + by
 
@@ -462,16 +467,16 @@ def _cascade(
         by_grantor[row.role, row.grantor].append(row)
     gone: set[Joined] = set()
     no_admin: set[Joined] = set()
-    work = [*((row, True) for row in revoked), *((row, False) for row in demoted)]
+    work = [*revoked, *demoted]
     while work:
-        row, whole = work.pop()
-        if whole:
-            gone.add(row)
+        row = work.pop()
         if not row.admin or row in no_admin:
             continue
         no_admin.add(row)
         if not any(other.admin and other not in no_admin for other in of_member[row.role, row.member]):
-            work += [(granted, True) for granted in by_grantor[row.role, row.member]]
+            granted = by_grantor[row.role, row.member]
+            gone.update(granted)
+            work += granted
     return frozenset(gone.difference(revoked))
 
 
@@ -482,9 +487,7 @@ def _is_made_here(present: Collection[str], role: str) -> bool:
 def _depth(by_pair: Mapping[tuple[str, str], MembershipSpec], entry: MembershipSpec | None) -> int:
     """How many memberships must be there first: a grantor needs its own ADMIN OPTION, which has a grantor, too."""
     depth = 0
-    seen: set[str] = set()
-    while entry is not None and entry.grantor is not None and entry.grantor not in seen:
-        seen.add(entry.grantor)
+    while entry is not None and entry.grantor is not None:  # a spec whose grantors go round is refused
         depth += 1
         entry = by_pair.get((entry.role, entry.grantor))
     return depth

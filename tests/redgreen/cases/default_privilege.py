@@ -51,6 +51,11 @@ CASES = (
         "$maker IN SCHEMA $sky GRANT EXECUTE ON FUNCTIONS TO PUBLIC",
         _EXTRA,
     ),
+    _case(
+        "extra on functions everywhere, of a creator not named",
+        "$writer GRANT EXECUTE ON FUNCTIONS TO $reader",
+        _EXTRA,
+    ),
     _case("built-in right on types taken", "$maker REVOKE USAGE ON TYPES FROM PUBLIC", _EXTRA),
     _case(
         "built-in right taken from a creator not named",

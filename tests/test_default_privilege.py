@@ -1,0 +1,240 @@
+"""Default privileges: which lines are sound, what a plan says and counts, and what is built in for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from pgdeploy.apply import apply
+from pgdeploy.change import Risk
+from pgdeploy.check import Finding, Verdict, evaluate
+from pgdeploy.connection.embedded import Cluster
+from pgdeploy.plan import Plan
+from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
+from pgdeploy.target import Target
+from tests.by_hand import load, planned, run
+
+GRANT = {"for": ["maker"], "on": "tables", "grant": ["SELECT"], "to": ["reader"]}
+REVOKE = {"for": ["maker"], "on": "functions", "revoke": ["EXECUTE"], "from": ["PUBLIC"]}
+
+SOUND: list[dict[str, Any]] = [
+    GRANT,
+    {**GRANT, "for": "maker"},
+    {**GRANT, "in_schema": "s", "grant_option": True},
+    {**GRANT, "on": "schemas", "grant": ["USAGE"]},
+    {**GRANT, "on": "large_objects"},
+    REVOKE,
+]
+
+
+@pytest.mark.parametrize("data", SOUND)
+def test_a_sound_line(data: dict[str, Any]) -> None:
+    line = DefaultPrivilegeSpec.model_validate(data)
+    assert line.for_ == ("maker",)
+    assert line.words == tuple(data.get("grant") or data["revoke"])
+    assert line.roles == tuple(data.get("to") or data["from"])
+
+
+_EITHER = "either `grant:` and `to:`, or `revoke:` and `from:`"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"for": "maker", "on": "tables"}, _EITHER),
+        ({"for": "maker", "on": "tables", "grant": ["SELECT"]}, _EITHER),
+        ({"for": "maker", "on": "tables", "to": ["reader"]}, _EITHER),
+        ({"for": "maker", "on": "tables", "revoke": ["SELECT"]}, _EITHER),
+        ({"for": "maker", "on": "tables", "from": ["reader"]}, _EITHER),
+        ({"for": "maker", "on": "tables", "grant": ["SELECT"], "from": ["reader"]}, _EITHER),
+        ({"for": "maker", "on": "tables", "revoke": ["SELECT"], "to": ["reader"]}, _EITHER),
+        ({**GRANT, "revoke": ["SELECT"]}, _EITHER),
+        ({**GRANT, **REVOKE}, _EITHER),
+        ({**REVOKE, "in_schema": "s"}, "a revoke in a schema does nothing"),
+        ({**REVOKE, "grant_option": True}, "`grant_option` belongs to `grant:`"),
+        ({**GRANT, "on": "schemas", "in_schema": "s"}, "schemas stand in no schema"),
+        ({**GRANT, "on": "large_objects", "in_schema": "s"}, "large_objects stand in no schema"),
+        ({**GRANT, "for": []}, "for"),
+        ({**GRANT, "grant": []}, "grant"),
+        ({**GRANT, "to": []}, "to"),
+        ({**REVOKE, "revoke": []}, "revoke"),
+        ({**REVOKE, "from": []}, "from"),
+        ("SELECT", "DefaultPrivilegeSpec"),
+    ],
+)
+def test_a_line_that_means_nothing_is_refused(data: object, said: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        DefaultPrivilegeSpec.model_validate(data)
+    assert said in str(refused.value)
+
+
+SPEC = """\
+postgres: $major
+undeclared: {roles: ignore, databases: ignore, attributes: ignore}
+roles:
+  given_maker: {}
+  given_boss: {}
+  given_reader: {}
+  given_writer: {}
+databases:
+  given_db:
+    schemas: {s: {}}
+    default_privileges:
+"""
+READER = "      - {for: given_maker, in_schema: s, grant: [ALL], on: tables, to: [given_reader]}\n"
+ALL = "DELETE, INSERT, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE"
+UNDECLARED = "default_privilege[given_db].undeclared"
+
+
+@dataclass
+class Site:
+    cluster: Cluster
+    folder: Path
+
+    def run(self, *texts: str, at: str = "given_db") -> None:
+        run(self.cluster, *texts, database=at)
+
+    def load(self, lines: str, role: str = "") -> Target:
+        text = SPEC.replace("\ndatabases:\n", f"\n{role}databases:\n")
+        return load(self.cluster, self.folder / "given.yaml", text + lines)
+
+    def plan(self, lines: str = READER) -> Plan:
+        return planned(self.load(lines), self.cluster)
+
+    def apply(self, lines: str = READER) -> Plan:
+        """Applies, and returns what the plan was; nothing is left to do then."""
+        made = self.plan(lines)
+        apply(made, self.cluster)
+        assert self.plan(lines).changes == ()
+        return made
+
+    def finding(self, check_id: str, lines: str = READER) -> Finding:
+        target = self.load(lines)
+        facts = target.read(self.cluster)
+        return next(evaluate(check, facts) for check in target.checks if check.id == check_id)
+
+
+def texts(planned: Plan) -> list[str]:
+    return [statement.text for change in planned.changes for statement in change.statements]
+
+
+@pytest.fixture
+def site(server16: Cluster, tmp_path: Path) -> Iterator[Site]:
+    made = Site(server16, tmp_path)
+    made.run(
+        "CREATE ROLE given_maker; CREATE ROLE given_boss; CREATE ROLE given_reader; CREATE ROLE given_writer",
+        "CREATE DATABASE given_db",
+        at="postgres",
+    )
+    try:
+        yield made
+    finally:
+        made.run("DROP DATABASE given_db WITH (FORCE)", at="postgres")
+        made.run("DROP ROLE given_maker, given_boss, given_reader, given_writer", at="postgres")
+
+
+def test_in_a_schema_that_is_not_there(site: Site) -> None:
+    line = "default_privilege[given_db: given_maker in schema s: ALL on tables to given_reader].granted"
+    found = site.finding(line)
+    assert (found.verdict, found.reason) == (Verdict.BLOCKED, "schema s does not exist in given_db")
+    site.run("CREATE SCHEMA s")
+    found = site.finding(line)
+    assert (found.verdict, found.desired, found.actual) == (
+        Verdict.DRIFTS,
+        "given",
+        f"missing {ALL} by given_maker for given_reader",
+    )
+    made = site.apply()
+    head = 'ALTER DEFAULT PRIVILEGES FOR ROLE "given_maker" IN SCHEMA "s"'
+    assert texts(made) == [f'{head} GRANT {ALL} ON TABLES TO "given_reader"']
+    assert made.taken.default_privileges == 0
+    found = site.finding(line)
+    assert (found.verdict, found.actual) == (Verdict.CONFORMS, "given")
+
+
+def test_what_is_beyond_the_spec_is_named_and_counted(site: Site) -> None:
+    site.apply()
+    site.run("ALTER DEFAULT PRIVILEGES FOR ROLE given_boss IN SCHEMA s GRANT ALL ON TABLES TO given_writer")
+    found = site.finding(UNDECLARED)
+    assert (found.verdict, found.actual) == (
+        Verdict.DRIFTS,
+        f"given_boss in schema s on tables gives {ALL} to given_writer",
+    )
+    made = site.apply()
+    head = 'ALTER DEFAULT PRIVILEGES FOR ROLE "given_boss" IN SCHEMA "s"'
+    assert texts(made) == [f'{head} REVOKE {ALL} ON TABLES FROM "given_writer"']
+    assert made.taken.default_privileges == 7
+
+
+def test_what_is_built_in_is_so_for_public_alone(site: Site) -> None:
+    site.apply()
+    site.run("ALTER DEFAULT PRIVILEGES FOR ROLE given_boss GRANT EXECUTE ON FUNCTIONS TO given_writer")
+    assert site.finding(UNDECLARED).actual == "given_boss on functions gives EXECUTE to given_writer"
+    head = 'ALTER DEFAULT PRIVILEGES FOR ROLE "given_boss"'
+    assert texts(site.apply()) == [f'{head} REVOKE EXECUTE ON FUNCTIONS FROM "given_writer"']
+
+
+def test_what_the_owner_lost_is_named_and_given_back(site: Site) -> None:
+    site.apply()
+    site.run("ALTER DEFAULT PRIVILEGES FOR ROLE given_boss REVOKE ALL ON TABLES FROM given_boss")
+    assert site.finding(UNDECLARED).actual == f"given_boss on tables takes {ALL} from given_boss"
+    made = site.apply()
+    assert texts(made) == [
+        f'ALTER DEFAULT PRIVILEGES FOR ROLE "given_boss" GRANT {ALL} ON TABLES TO "given_boss"'
+    ]
+    assert made.taken.default_privileges == 0
+
+
+def test_a_revoke_says_and_counts_what_it_takes(site: Site) -> None:
+    lines = "      - {for: [given_maker, given_boss], revoke: [EXECUTE], on: functions, from: [PUBLIC]}\n"
+    check = "default_privilege[given_db: given_maker, given_boss: EXECUTE on functions from PUBLIC].revoked"
+    found = site.finding(check, lines)
+    assert (found.verdict, found.desired, found.actual) == (
+        Verdict.DRIFTS,
+        "not given",
+        "given: EXECUTE by given_boss for PUBLIC, EXECUTE by given_maker for PUBLIC",
+    )
+    assert site.apply(lines).taken.default_privileges == 2
+    found = site.finding(check, lines)
+    assert (found.verdict, found.actual) == (Verdict.CONFORMS, "not given")
+
+
+def test_an_absent_role_that_others_keep_holds_up_what_names_it_and_no_more(site: Site) -> None:
+    site.apply()
+    site.run(
+        "ALTER DEFAULT PRIVILEGES FOR ROLE given_boss IN SCHEMA s GRANT SELECT ON TABLES TO given_writer"
+    )
+    lines = READER + READER.replace("given_maker", "given_keeper")
+    made = planned(site.load(lines, "  given_keeper: {state: external}\n"), site.cluster)
+    assert texts(made) == [
+        'ALTER DEFAULT PRIVILEGES FOR ROLE "given_boss" IN SCHEMA "s" REVOKE SELECT ON TABLES FROM "given_writer"'
+    ]
+    line = "default_privilege[given_db: given_keeper in schema s: ALL on tables to given_reader].granted"
+    assert {finding.check.id for finding in made.stuck} == {line, "role[given_keeper].exists"}
+
+
+MANY = (
+    "      - {for: [given_maker, given_boss], grant: [SELECT, INSERT], on: tables, "
+    "to: [given_reader, given_writer]}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "taken", "risk"), [("DELETE", 8, Risk.SAFE), ("DELETE, UPDATE", 9, Risk.DESTRUCTIVE)]
+)
+def test_more_beyond_the_spec_than_its_lines_name_is_destructive(
+    site: Site, more: str, taken: int, risk: Risk
+) -> None:
+    """The line names two privileges of two creators for two grantees: eight."""
+    site.apply(MANY)
+    site.run(
+        "ALTER DEFAULT PRIVILEGES FOR ROLE given_maker IN SCHEMA s GRANT ALL ON TABLES TO given_reader",
+        f"ALTER DEFAULT PRIVILEGES FOR ROLE given_boss IN SCHEMA s GRANT {more} ON TABLES TO given_reader",
+    )
+    made = site.plan(MANY)
+    assert (made.taken.default_privileges, {change.risk for change in made.changes}) == (taken, {risk})
