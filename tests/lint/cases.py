@@ -513,6 +513,30 @@ hba:
         "type: local, database: all, user: all",
         "says who it is",
     ),
+    Case(
+        "PGD415",
+        "hba[local all all]",
+        """\
+ident: [{map: admins, system: root, role: postgres}]
+hba:
+  - {type: local, database: all, user: all, method: peer, options: {map: admin}} #!
+""",
+        "map: admin}}",
+        "map: admins}}",
+        "the map admin has no line in the spec; did you mean admins?",
+    ),
+    Case(
+        "PGD415",
+        "hba[hostssl all all 10.1.0.0/16]",
+        """\
+settings: {ssl: on, listen_addresses: 10.1.0.1}
+hba:
+  - {type: hostssl, database: all, user: all, address: 10.1.0.0/16, method: cert, options: {map: people}} #!
+""",
+        "method: cert, options: {map: people}",
+        "method: cert",
+        "the map people has no line in the spec; write its lines under ident:",
+    ),
     # -- tls -------------------------------------------------------------------------------------------
     Case(
         "PGD421",
