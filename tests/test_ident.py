@@ -231,7 +231,7 @@ def test_over_a_connection_a_plan_prints_the_file_that_the_gate_wants(
     server.write_ident(own, whole=True)
 
 
-def test_who_may_not_read_it_is_told_so(server: Cluster, tmp_path: Path) -> None:
+def test_with_what_is_documented_it_is_read_and_without_unreadable(server: Cluster, tmp_path: Path) -> None:
     server.write_hba(f"local all gate trust\n{(server.data / 'pg_hba.conf').read_text()}", whole=True)
     with psycopg.connect(server.dsn, autocommit=True) as connection:
         connection.execute("CREATE ROLE gate LOGIN")
@@ -241,6 +241,15 @@ def test_who_may_not_read_it_is_told_so(server: Cluster, tmp_path: Path) -> None
     found = {f.check.id: f.verdict for f in gate.ask() if f.check.id in IDS}
     gate.close()
     assert found == dict.fromkeys(IDS, Verdict.UNREADABLE)
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        connection.execute("GRANT pg_read_all_settings TO gate")
+        connection.execute("GRANT SELECT ON pg_ident_file_mappings TO gate")
+        for called in ("pg_ident_file_mappings()", "pg_read_binary_file(text)", "pg_stat_file(text)"):
+            connection.execute(f"GRANT EXECUTE ON FUNCTION {called} TO gate".encode())
+    gate = Gate(load_target(_spec(tmp_path)), Way(dsn=server.dsn.replace("user=postgres", "user=gate")))
+    found = {f.check.id: f.verdict for f in gate.ask() if f.check.id in IDS}
+    gate.close()
+    assert set(found.values()) == {Verdict.DRIFTS, Verdict.CONFORMS}
 
 
 def test_a_server_that_does_not_show_it_is_asked_nothing(server14: Cluster, tmp_path: Path) -> None:
