@@ -480,6 +480,19 @@ hba:
         "database: [sameuser, replication, postgres]",
         "database shop is not declared; declare it under databases:",
     ),
+    Case(
+        "PGD405",
+        "ident[people: alice as backpu]",
+        """\
+roles: {backup: {login: true}}
+ident:
+  - {map: people, system: '/^(.*)@x', role: '\\1'}
+  - {map: people, system: alice, role: backpu} #!
+""",
+        "role: backpu",
+        "role: backup",
+        "role backpu is not declared; did you mean backup?",
+    ),
     # -- methods ---------------------------------------------------------------------------------------
     Case(
         "PGD411",
