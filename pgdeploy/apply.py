@@ -7,8 +7,9 @@ done and what is not; each transaction is whole or not at all, so running it aga
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.change import Change, Effect, Stage, Statement, literal
@@ -69,6 +70,8 @@ def _stopped(error: PgdeployError, plan: Plan, done: Sequence[Change]) -> ApplyE
 def _first(change: Change) -> str:
     if change.statements:
         return change.statements[len(change.statements) // 2 if change.borrows else 0].text
+    if change.ident is not None:
+        return "write pg_ident.conf"
     return "write pg_hba.conf" if change.hba is not None else str(change.effect)
 
 
@@ -231,10 +234,8 @@ def _failed(cursors: Sequence[Any], statements: Sequence[Any]) -> str:
 
 
 def _take_effect(wave: Sequence[Change], server: Server, guard: Guard) -> None:
-    """Write pg_hba.conf, reload or restart, as the wave's changes ask; a restart that is not ours to make waits."""
-    for change in wave:
-        if change.hba is not None:
-            _write_hba(server, guard, change.hba.read())
+    """Write the files, reload or restart, as the wave's changes ask; a restart that is not ours to make waits."""
+    _write_files(wave, server, guard)
     effects = {change.effect for change in wave}
     if Effect.RESTART in effects and server.can_restart:
         guard.release()
@@ -244,19 +245,44 @@ def _take_effect(wave: Sequence[Change], server: Server, guard: Guard) -> None:
         _reload(guard)
 
 
-def _write_hba(server: Server, guard: Guard, text: str) -> None:
-    """A bad file never replaces a good one: the server reads it first, and with one wrong line the old comes back."""
-    before = server.write_hba(text)
+def _write_files(wave: Sequence[Change], server: Server, guard: Guard) -> None:
+    """A bad file never replaces a good one: the server reads it first, and with one wrong line all old ones come back.
+
+    Raises:
+        ApplyError: the server refuses one; names the lines.
+    """
+    put_back: list[Callable[[], object]] = []
+    for change in wave:
+        for write, file, text in _files_of(change, server):
+            put_back.append(partial(write, write(text), whole=True))
+            if wrong := _wrong_lines(file, guard):
+                for back in put_back:
+                    back()
+                raise ApplyError(f"the server refuses the new {file}, so the old one stays: {wrong}")
+
+
+def _files_of(change: Change, server: Server) -> Iterator[tuple[Callable[..., str], str, str]]:
+    if change.ident is not None:
+        yield server.write_ident, "pg_ident.conf", change.ident
+    if change.hba is not None:
+        yield server.write_hba, "pg_hba.conf", change.hba.read()
+
+
+_WRONG_LINES = {
     # of RADIUS servers that it cannot find it says nothing
-    query = """
+    "pg_hba.conf": """
         SELECT line_number, coalesce(error, 'the server cannot read it') FROM pg_catalog.pg_hba_file_rules
-        WHERE error IS NOT NULL OR type IS NULL ORDER BY line_number"""
+        WHERE error IS NOT NULL OR type IS NULL ORDER BY line_number""",
+    "pg_ident.conf": """
+        SELECT line_number, coalesce(error, 'the server cannot read it') FROM pg_catalog.pg_ident_file_mappings
+        WHERE error IS NOT NULL OR map_name IS NULL ORDER BY line_number""",
+}
+
+
+def _wrong_lines(file: str, guard: Guard) -> str:
     with guard.session() as connection:
-        wrong = connection.execute(query).fetchall()
-    if wrong:
-        server.write_hba(before, whole=True)
-        said = "; ".join(f"line {line}: {scrub(str(error))}" for line, error in wrong[:3])
-        raise ApplyError(f"the server refuses the new pg_hba.conf, so the old one stays: {said}")
+        wrong = connection.execute(_WRONG_LINES[file].encode()).fetchall()
+    return "; ".join(f"line {line}: {scrub(str(error))}" for line, error in wrong[:3])
 
 
 def _reload(guard: Guard) -> None:

@@ -159,7 +159,8 @@ class Change:
     """Statements that belong together.
 
     `database` is None for the maintenance database. `transactional` is False for what PostgreSQL runs
-    only outside a transaction (CREATE DATABASE, ALTER SYSTEM). `hba` is the new text of pg_hba.conf.
+    only outside a transaction (CREATE DATABASE, ALTER SYSTEM). `hba` is the new text of pg_hba.conf,
+    `ident` that of pg_ident.conf.
     `acts_as` are roles whose rights the statements take, when a superuser does not make them: owners, creators;
     `borrows` says that it takes a membership for that, and gives it back.
     `needs` are attributes that whoever makes it must have (superuser, createrole, createdb, replication,
@@ -181,6 +182,7 @@ class Change:
     borrows: bool = False
     needs: tuple[str, ...] = ()
     hba: HiddenText | None = None
+    ident: str | None = None
     notes: tuple[str, ...] = ()
     takes: tuple[Joined, ...] = ()
     gives: tuple[Joined, ...] = ()

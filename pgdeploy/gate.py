@@ -163,6 +163,8 @@ class Gate:
         texts = [f"{statement.text};" for change in changes for statement in change.statements]
         if any(change.hba is not None for change in changes):
             texts.append("write pg_hba.conf from the spec, then reload")
+        if any(change.ident is not None for change in changes):
+            texts.append("write pg_ident.conf from the spec, then reload")
         texts += [f"note: {note}" for change in changes for note in change.notes]
         if not texts and changes:
             texts = [f"{changes[0].effect} the server"]

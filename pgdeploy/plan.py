@@ -124,6 +124,7 @@ def as_data(change: Change) -> dict[str, Any]:
         "database": change.database,
         "sql": [statement.text for statement in change.statements],
         "hba": change.hba.shown if change.hba is not None else None,
+        "ident": change.ident,
         "causes": list(change.causes),
         "effect": str(change.effect),
         "risk": str(change.risk),

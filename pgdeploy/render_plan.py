@@ -19,6 +19,7 @@ from pgdeploy.errors import PlanError
 from pgdeploy.one_line import one_line
 from pgdeploy.plan import Plan, was_shut
 from pgdeploy.resources import hba
+from pgdeploy.resources import ident as maps
 
 if TYPE_CHECKING:
     from pgdeploy.gate import Gate
@@ -59,6 +60,8 @@ def lines(plan: Plan, gate: Gate) -> list[str]:
             shown += [f"--   {why}"] if why else ["--"]
     if text := hba.wanted(plan.stuck, gate.facts):
         shown += ["", "-- the spec's pg_hba.conf, whole, to be put on the server:", *_file_lines(text)]
+    if text := maps.wanted(plan.stuck):
+        shown += ["", "-- the spec's pg_ident.conf, whole, to be put on the server:", *_file_lines(text)]
     taken = [f"-- {line}" for line in (*_takes_effect(plan.changes), *takes_away(plan.taken))]
     return [*shown, "", *taken, f"-- {_total(plan, gate)}"][1:]
 
@@ -131,6 +134,9 @@ def _change_lines(number: int, change: Change, plan: Plan, gate: Gate) -> Iterat
     if change.hba is not None:
         yield "-- pg_hba.conf:"
         yield from _file_lines(change.hba.shown)
+    if change.ident is not None:
+        yield "-- pg_ident.conf:"
+        yield from _file_lines(change.ident)
 
 
 def _file_lines(text: str) -> list[str]:

@@ -20,14 +20,14 @@ from pgdeploy.counted import counted
 from pgdeploy.errors import PlanError
 from pgdeploy.one_line import one_line
 from pgdeploy.plan import as_data as change_data
-from pgdeploy.resources import hba
+from pgdeploy.resources import hba, ident
 
 if TYPE_CHECKING:
     from pgdeploy.check import Finding
     from pgdeploy.gate import Gate
     from pgdeploy.plan import Plan
 
-SCHEMA = 4
+SCHEMA = 5
 """The version of a saved plan's form."""
 
 LARGEST = 64 * 1024 * 1024
@@ -35,7 +35,7 @@ LARGEST = 64 * 1024 * 1024
 
 _NOTHING_DONE = "nothing was done: plan again, look, and apply the new plan"
 _TEXTS, _LISTS = (
-    ("pgdeploy", "target", "spec", "system", "hidden", "wanted_hba", "digest"),
+    ("pgdeploy", "target", "spec", "system", "hidden", "wanted_hba", "wanted_ident", "digest"),
     ("changes", "stuck", "unreadable", "then"),
 )
 _KEYS = {"schema", "takes_away", *_TEXTS, *_LISTS}
@@ -59,6 +59,7 @@ def as_data(plan: Plan, gate: Gate) -> dict[str, Any]:
             for database, findings in plan.then.items()
         ],
         "wanted_hba": hba.wanted(plan.stuck, gate.facts),
+        "wanted_ident": ident.wanted(plan.stuck),
     }
     return {**data, "digest": _digest(data)}
 
@@ -206,7 +207,8 @@ def _differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
         numbers = f"{counted(len(saved[key]), noun)} saved, {counted(len(now[key]), noun)} now"
         yield f"{numbers}, {_only_in_one(saved[key], now[key])}"
     yield from _fields("what it takes away", saved["takes_away"], now["takes_away"])
-    yield from _fields("the plan", *({"wanted_hba": data["wanted_hba"]} for data in (saved, now)))
+    files = ("wanted_hba", "wanted_ident")
+    yield from _fields("the plan", *({file: data[file] for file in files} for data in (saved, now)))
 
 
 def _only_in_one(saved: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pgdeploy.errors import SpecError, TargetError
 from pgdeploy.format.name import SSH_HOST
-from pgdeploy.resources import QUERIES, resources
+from pgdeploy.resources import QUERIES, ident, resources
 from pgdeploy.resources.acl import SYSTEM
 from pgdeploy.resources.shut import with_shut
 from pgdeploy.resources.spec import Spec, load_spec
@@ -138,8 +138,10 @@ class Target:
         tables = row_security.tables_of(self.spec)
         scope = Scope(databases, present, named, whole, self._extensions(), libraries, tables)
         host, vm = self.declared_host, self.declared_vm
+        # a server without pg_ident.conf runs, and a login may be one that must not read it
+        asked = [query for query in QUERIES if query not in ident.QUERIES or self.spec.ident is not None]
         facts = read(
-            server, QUERIES, scope, looking_at(host) if host else None, looking_at_vm(vm) if vm else None
+            server, asked, scope, looking_at(host) if host else None, looking_at_vm(vm) if vm else None
         )
         return with_shut(self.resources, facts)
 

@@ -1,4 +1,4 @@
-"""conf.d and pg_hba.conf from the spec: tried before they can hurt, loaded by what each setting needs."""
+"""conf.d, pg_hba.conf and pg_ident.conf from the spec: tried before they can hurt, loaded as each needs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 from pyinfra.api import StringCommand, deploy, operation
 
-from pgdeploy.resources.host.file import hba_file, settings_file
+from pgdeploy.resources.host.file import hba_file, ident_file, settings_file
+from pgdeploy.resources.identfile import SINCE
 from pyinfra_deploys.system import huge_pages
 from pyinfra_deploys.this import layout, made, target
 
@@ -19,22 +20,21 @@ def configuration() -> None:
     kernel = layout().host.kernel
     if kernel is not None and kernel.huge_pages is not False:
         huge_pages(name="Huge pages for the server's shared memory")
-    configured(name="Settings and pg_hba.conf, loaded by the running server")
+    configured(name="Settings, pg_hba.conf and pg_ident.conf, loaded by the running server")
 
 
 @operation()
 def configured() -> Iterator[StringCommand]:
-    """Both files at once: what the server refuses, in either, leaves both as they were."""
+    """All files at once: what the server refuses, in any, leaves all as they were."""
     yield from made("configure", _question())
 
 
 def _question() -> dict[str, Any]:
     spec, here = target().spec, layout()
-    files = [
-        file for file in (settings_file(spec, reveal=True), hba_file(spec, reveal=True)) if file is not None
-    ]
+    files = (settings_file(spec, reveal=True), hba_file(spec, reveal=True), ident_file(spec))
     return {
-        "files": [asdict(file) for file in files],
+        "files": [asdict(file) for file in files if file is not None],
+        "maps": spec.ident is not None and spec.postgres >= SINCE,
         "watched": [here.certificate, here.key] if here.host.tls else [],
         "unit": here.unit,
         "limits": here.host.limits.model_dump() if here.host.limits else {},

@@ -19,7 +19,7 @@ from pgdeploy.connection.side import closing
 from pgdeploy.gate import Gate, Way
 from pgdeploy.plan import as_data, plan
 from pgdeploy.render_plan import lines
-from pgdeploy.resources import hbafile
+from pgdeploy.resources import authfile
 from pgdeploy.target import Target
 from tests import by_hand
 
@@ -100,7 +100,7 @@ def test_elsewhere_the_second_of_the_load_does_not_tell(
     here = DsnServer(server.dsn)
     assert verdicts(target, here) == {Verdict.CONFORMS}
     with monkeypatch.context() as patched:
-        patched.setattr(hbafile, "_stat", lambda path: None)
+        patched.setattr(authfile, "_stat", lambda path: None)
         found = findings(target, here)[LOADED]
         assert found.verdict is Verdict.UNREADABLE
         assert "in the second in which the server read it" in found.reason
@@ -119,7 +119,7 @@ def test_a_file_of_ours_by_the_same_name_tells_nothing(
     other = tmp_path / "pg_hba.conf"
     other.write_text(RULES)
     os.utime(other, (0, 0))
-    monkeypatch.setattr(hbafile, "_stat", lambda path: other.stat())
+    monkeypatch.setattr(authfile, "_stat", lambda path: other.stat())
     time.sleep(1.02 - time.time() % 1)
     server.write_hba(RULES, whole=True)
     reload(server)

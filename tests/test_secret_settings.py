@@ -316,6 +316,7 @@ def test_the_refusal_of_files_and_of_a_start_show_none(
         "files": [{"path": "/etc/hba", "text": FILES[1]}],
         "start_log": str(log),
         "unit": "none",
+        "maps": False,
     }
     assert configure._log(question, 0) == 'FATAL:  command "printf ********" failed'
     monkeypatch.setattr(configure, "_sql", lambda *_: [['pg_hba.conf:1: bad list "canary5 "six""']])

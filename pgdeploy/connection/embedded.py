@@ -82,6 +82,7 @@ class Cluster(Server):
     can_restart = True
     can_write_hba = True
     own_hba_lines = 3
+    own_ident_lines = 1
 
     def __init__(
         self, home: Path, bin: Path, *, superuser: str = "postgres", options: Sequence[str] = ()
@@ -202,10 +203,15 @@ class Cluster(Server):
         return f"host={self._sockets} user={self.superuser} dbname={MAINTENANCE}"
 
     def write_hba(self, text: str, *, whole: bool = False) -> str:
-        before = self._home.data(_HBA) or b""
-        self._home.write_data(
-            _HBA, (text if whole else self._own_rules() + text).encode("utf-8", "surrogateescape")
-        )
+        return self._write(_HBA, text if whole else self._own_rules() + text)
+
+    def write_ident(self, text: str, *, whole: bool = False) -> str:
+        return self._write(_IDENT, text if whole else self._own_map() + text)
+
+    def _write(self, file: str, text: str) -> str:
+        """Replace a file of the data directory, and give what it had."""
+        before = self._home.data(file) or b""
+        self._home.write_data(file, text.encode("utf-8", "surrogateescape"))
         # a reload that follows is seen to be later
         outlast()
         return before.decode("utf-8", "surrogateescape")
@@ -274,8 +280,7 @@ class Cluster(Server):
         self._run([*command, *options, "--auth=reject"])
         self._home.keep_data(making)
         self.write_hba("")
-        me = pwd.getpwuid(os.geteuid()).pw_name
-        self._home.write_data("pg_ident.conf", f'pgdeploy "{me}" "{_quoted(self.superuser)}"\n'.encode())
+        self.write_ident("")
 
     def _own_rules(self) -> str:
         return (
@@ -283,6 +288,10 @@ class Cluster(Server):
             f'local all "{_quoted(self.superuser)}" peer map=pgdeploy\n'
             "local all all scram-sha-256\n"
         )
+
+    def _own_map(self) -> str:
+        me = pwd.getpwuid(os.geteuid()).pw_name
+        return f'pgdeploy "{_quoted(me)}" "{_quoted(self.superuser)}"\n'
 
     def _server_options(self) -> str:
         options = [f"-c unix_socket_directories={self._sockets}", "-c listen_addresses=", *self._options]
@@ -327,7 +336,8 @@ class Cluster(Server):
             os.chown(path, self._identity["user"], self._identity["group"], follow_symlinks=False)
 
 
-_HBA, _AUTO, _WORKED = "pg_hba.conf", "postgresql.auto.conf", "postgresql.auto.conf.worked"
+_HBA, _IDENT = "pg_hba.conf", "pg_ident.conf"
+_AUTO, _WORKED = "postgresql.auto.conf", "postgresql.auto.conf.worked"
 _OURS_IN_HOME = frozenset({DATA, LOG, LOCK, "secrets.json", "secrets.json.new", _WORKED})
 
 

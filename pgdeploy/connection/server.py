@@ -60,8 +60,8 @@ class ByTcp:
 class Server:
     """One running server. Subclasses say the way in; what they cannot do stays refused here.
 
-    `address` is what messages call it. `can_restart` and `can_write_hba` tell the plan which changes are
-    ours to make.
+    `address` is what messages call it. `can_restart` and `can_write_hba` (of pg_ident.conf, too) tell the
+    plan which changes are ours to make.
     """
 
     kind = "live"
@@ -70,6 +70,8 @@ class Server:
     can_write_hba = False
     own_hba_lines = 0
     """Lines at the head of pg_hba.conf by which pgdeploy itself comes in; they are no part of any spec."""
+    own_ident_lines = 0
+    """The same at the head of pg_ident.conf."""
     budget: float = BUDGET
     """Seconds that one bulk read may take."""
     _version = 0
@@ -145,6 +147,10 @@ class Server:
     def write_hba(self, text: str, *, whole: bool = False) -> str:
         """Replace the rules of pg_hba.conf, and give the whole text that it had; `whole` takes such a text back."""
         raise TargetError(f"{self.address}: pgdeploy cannot write pg_hba.conf over a database connection")
+
+    def write_ident(self, text: str, *, whole: bool = False) -> str:
+        """The same of pg_ident.conf."""
+        raise TargetError(f"{self.address}: pgdeploy cannot write pg_ident.conf over a database connection")
 
     def close(self) -> None:
         """Release what `open` and the constructor took."""

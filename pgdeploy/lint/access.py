@@ -21,9 +21,11 @@ from pgdeploy.lint.way import (
     ways,
 )
 from pgdeploy.problem import near_misses
+from pgdeploy.resources import ident
 from pgdeploy.resources.database import TEMPLATES
 from pgdeploy.resources.hba import HbaRuleSpec
 from pgdeploy.resources.hbarule import KEYWORDS, Meaning
+from pgdeploy.spec.place import Keys
 from pgdeploy.spec.suggest import alike
 
 _HBA = documentation("The pg_hba.conf File", "auth-pg-hba-conf")
@@ -113,25 +115,39 @@ def remote_superuser(subject: Subject) -> Iterator[Hit]:
             yield Hit(f"role[{name(role)}]", ("hba", index), message)
 
 
-@rule("PGD405", Severity.NOTE, "a rule names a role or database that the spec does not declare", _HBA)
+@rule(
+    "PGD405",
+    Severity.NOTE,
+    "a rule or a user name map names a role or database that the spec does not declare",
+    _HBA,
+)
 def unknown_name(subject: Subject) -> Iterator[Hit]:
     """pg_hba.conf takes any name, also one that does not exist: a rule with a slip in it matches nobody,
-    in silence, and a reject with a slip rejects nobody. Names are compared as they are, upper and lower
-    case too. A role or database that really is there and is nobody's business here can stay; say so in a
-    waiver. A name with + before it is a group, one with / before it an expression (from 16), and neither
-    of the words all, sameuser, samerole and replication is a name."""
+    in silence, and a reject with a slip rejects nobody. So does pg_ident.conf. Names are compared as they
+    are, upper and lower case too. A role or database that really is there and is nobody's business here can
+    stay; say so in a waiver. A name with + before it is a group, one with / before it an expression (from
+    16), and neither of the words all, sameuser, samerole and replication is a name."""
     databases = {*subject.spec.databases, *TEMPLATES, "postgres", *KEYWORDS}
     roles, compared = {*subject.roles, "all", "postgres"}, 0
+    for address, keys, kind, word in _named(subject):
+        plain, known = pg_hba.bare(word), roles if kind == "role" else databases
+        if plain in known or word.startswith("/") or plain.startswith("pg_"):
+            continue
+        compared += 1
+        near = near_misses(plain, alike(plain, known), 1) if compared <= _MOST_COMPARED else []
+        hint = f"did you mean {name(near[0])}?" if near else f"declare it under {kind}s:"
+        yield Hit(address, keys, f"{kind} {name(plain)} is not declared; {hint}")
+
+
+def _named(subject: Subject) -> Iterator[tuple[str, Keys, str, str]]:
+    """Every word for a role or database, of rules and of user name maps: address, place, kind and word."""
     for index, address, entry in addressed(subject.spec.hba):
-        for kind, words, known in (("role", entry.user, roles), ("database", entry.database, databases)):
-            for word in words:
-                plain = pg_hba.bare(word)
-                if plain in known or word.startswith("/") or plain.startswith("pg_"):
-                    continue
-                compared += 1
-                near = near_misses(plain, alike(plain, known), 1) if compared <= _MOST_COMPARED else []
-                hint = f"did you mean {name(near[0])}?" if near else f"declare it under {kind}s:"
-                yield Hit(address, ("hba", index), f"{kind} {name(plain)} is not declared; {hint}")
+        for kind, words in (("role", entry.user), ("database", entry.database)):
+            yield from ((address, ("hba", index), kind, word) for word in words)
+    for index, line in enumerate(subject.spec.ident or ()):
+        # what a regular expression matched is no name yet
+        if r"\1" not in line.role:
+            yield ident.address(line), ("ident", index), "role", line.role
 
 
 RULES = (open_listener, open_rule, hidden_rule, remote_superuser, unknown_name)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgdeploy.check import name
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
 from pgdeploy.lint.way import addressed
+from pgdeploy.problem import near_misses
 
 _PASSWORD = documentation("Password Authentication", "auth-password")
 
@@ -73,4 +75,26 @@ def ident(subject: Subject) -> Iterator[Hit]:
     )
 
 
-RULES = (trust, clear_password, md5, ident)
+@rule(
+    "PGD415",
+    Severity.WARNING,
+    "a rule names a user name map that the spec does not have",
+    documentation("User Name Maps", "auth-username-maps"),
+)
+def unknown_map(subject: Subject) -> Iterator[Hit]:
+    """With `map=` a rule of pg_hba.conf asks pg_ident.conf which role a user of the system may be. Of a map
+    that has no line there PostgreSQL lets in nobody, and of one that somebody else wrote there nobody knows
+    whom: a line more makes a superuser of any user. With `ident:` the file holds exactly what the spec says,
+    so a map that it does not have is a slip, or will be gone with the next deploy. Write its lines:
+    `ident: [{map: admins, system: alice, role: postgres}]`."""
+    known = {line.map for line in subject.spec.ident or ()}
+    for index, address, entry in addressed(subject.spec.hba):
+        said = entry.options.get("map")
+        if isinstance(said, str) and said not in known:
+            near = near_misses(said, known, 1)
+            hint = f"did you mean {name(near[0])}?" if near else "write its lines under ident:"
+            message = f"the map {name(said)} has no line in the spec; {hint}"
+            yield Hit(address, ("hba", index, "options", "map"), message)
+
+
+RULES = (trust, clear_password, md5, ident, unknown_map)

@@ -42,6 +42,8 @@ def _used_roles(subject: Subject) -> Iterator[str]:
         yield from line.spec.roles
     for entry in subject.spec.hba or ():
         yield from map(pg_hba.bare, entry.user)
+    for mapped in subject.spec.ident or ():
+        yield pg_hba.bare(mapped.role)
     yield from _owners(subject)
 
 

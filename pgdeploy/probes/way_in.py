@@ -16,7 +16,8 @@ from pgdeploy.counted import counted
 from pgdeploy.errors import Unreadable
 from pgdeploy.probes.admission import Login, all_groups, methods, other_ways
 from pgdeploy.probes.session import session, sql
-from pgdeploy.resources.hbafile import changed_since, rules
+from pgdeploy.resources.authfile import changed_since
+from pgdeploy.resources.hbafile import HBA_CONF, rules
 from pgdeploy.resources.hbarule import Match
 from pgdeploy.resources.membership import memberships
 
@@ -92,7 +93,7 @@ def loaded_rules(facts: Facts) -> Sequence[tuple[Match, str]]:
     """
     try:
         known = facts.once(rules)
-        changed = changed_since(facts)
+        changed = changed_since(facts, HBA_CONF)
     except Unreadable as error:
         raise Inapplicable(
             f"no password is tried, as it might lock an account: who decides on a login is not known: {error}"

@@ -17,6 +17,7 @@ from pgdeploy.resources import (
     foreign_server,
     grant,
     hba,
+    ident,
     library,
     membership,
     named,
@@ -57,6 +58,7 @@ KINDS: tuple[ModuleType, ...] = (
     publication,
     event_trigger,
     foreign_server,
+    ident,
     hba,
 )
 

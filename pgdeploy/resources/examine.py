@@ -12,7 +12,7 @@ from pgdeploy import conninfo
 from pgdeploy.check import name
 from pgdeploy.moment import timestamp
 from pgdeploy.privilege import expand
-from pgdeploy.resources import contradiction, provider, setting
+from pgdeploy.resources import contradiction, ident, provider, setting
 from pgdeploy.resources.circle import circles, rings
 from pgdeploy.resources.database import TEMPLATES, alike, inherited
 from pgdeploy.resources.grant import Line, lines_of
@@ -77,6 +77,7 @@ def examine(spec: Spec) -> Iterator[Problem]:
         yield from _grants(spec)
         yield from _default_privileges(spec)
     yield from _hba(spec)
+    yield from _ident(spec)
     yield from _connect(spec)
     yield from _host(spec)
     yield from vm.problems(spec)
@@ -538,6 +539,16 @@ def _method(spec: Spec, rule: HbaRuleSpec, keys: Keys) -> Iterator[Problem]:
         yield Problem(
             keys, f"{rule.method} is for rules of type {' or '.join(needs)}; this one is {rule.type}"
         )
+
+
+def _ident(spec: Spec) -> Iterator[Problem]:
+    seen = set()
+    for index, line in enumerate(spec.ident or ()):
+        for key, message in ident.refused(line, spec.postgres):
+            yield Problem(("ident", index, key), message)
+        if line.mapping in seen:
+            yield Problem(("ident", index), "this line stands twice; leave one out")
+        seen.add(line.mapping)
 
 
 _TCP = ("host", "hostssl", "hostnossl", "hostgssenc", "hostnogssenc")

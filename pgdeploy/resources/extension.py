@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 class ExtensionSpec(Model):
     """An extension. `{}` means: installed, in whatever version and schema."""
 
-    version: str | None = Field(None, description="exactly this version")
+    unmanaged: ClassVar[Mapping[str, str]] = {
+        "cascade": "what an extension requires is planned before it without a word; "
+        "declare it too, to say its version or schema; see docs/spec.md, Extensions"
+    }
+
+    version: str | None = Field(
+        None,
+        description="exactly this version; newest: the default version of its files on the server, "
+        "which ALTER EXTENSION ... UPDATE leads to",
+    )
     schema_: Identifier | None = Field(None, alias="schema", description="the schema that holds its objects")
 
 
@@ -63,6 +72,9 @@ QUERIES = (EXTENSIONS, AVAILABLE)
 
 Declared = Mapping[str, ExtensionSpec]
 
+NEWEST = "newest"
+"""The version that the control file names as the default: what CREATE and UPDATE take where nobody names one."""
+
 _NOTHING = ExtensionSpec()
 _NO_FILES = "its files are not on the server: install its package there"
 _OF_PROVIDERS = frozenset(
@@ -88,15 +100,24 @@ def moving(facts: Facts, database: str, declared: Declared) -> bool:
     """Whether an extension is still to be installed or updated here: its script may make schemas, and more."""
     known = facts.once(extensions, database)
     return any(
-        one not in known or spec.version not in (None, known[one].version) for one, spec in declared.items()
+        one not in known or desired_version(facts, one, spec) not in (None, known[one].version)
+        for one, spec in declared.items()
     )
+
+
+def desired_version(facts: Facts, extension: str, spec: ExtensionSpec) -> str | None:
+    """The very version that a spec asks for; None: any, or the newest where the server's files name none."""
+    if spec.version != NEWEST:
+        return spec.version
+    version = chosen(facts, extension, spec)
+    return version.version if version else None
 
 
 def chosen(facts: Facts, extension: str, spec: ExtensionSpec) -> Available | None:
     """The version that CREATE EXTENSION would install."""
     versions = facts.once(available).get(extension, {})
-    if spec.version is not None:
-        return versions.get(spec.version)
+    if spec.version not in (None, NEWEST):
+        return versions.get(spec.version or "")
     return next((row for row in versions.values() if row.default), None)
 
 
@@ -108,13 +129,17 @@ def cannot_install(
     if not versions:
         return _NO_FILES
     version = chosen(facts, extension, spec)
-    if version is None and spec.version is not None:
+    if version is None and spec.version not in (None, NEWEST):
         return f"the server has no files of version {spec.version}, only of {listing(versions)}"
     if version is None:
-        return f"its files name no default version; declare `version:`, one of {listing(versions)}"
+        return _no_default(versions)
     if spec.schema_ is not None and version.schema not in (None, spec.schema_):
         return f"it can stand in the schema {name(version.schema)} only; declare that, or leave `schema:` out"
     return lacking(facts, database, version, declared, (*below, extension))
+
+
+def _no_default(versions: Mapping[str, Available]) -> str:
+    return f"its files name no default version; declare `version:`, one of {listing(versions)}"
 
 
 def lacking(
@@ -180,17 +205,21 @@ class Extension(Resource):
         return Outcome(there, "installed", "installed" if there else "not installed", stuck=stuck)
 
     def _compare_version(self, facts: Facts) -> Outcome:
-        fact, desired = self._fact(facts), self.spec.version or ""
+        fact, version = self._fact(facts), desired_version(facts, self.extension, self.spec)
+        newest = self.spec.version == NEWEST
+        desired = f"{NEWEST}, {version or 'which is not known'}" if newest else self.spec.version or ""
         if fact is None:
             return Outcome(False, desired, "none", stuck=self._cannot_install(facts))
-        there = fact.version == desired
-        stuck = "" if there else self._cannot_update(facts, fact, desired)
+        there = fact.version == version
+        stuck = "" if there else self._cannot_update(facts, fact, version)
         return Outcome(there, desired, fact.version, stuck=stuck)
 
-    def _cannot_update(self, facts: Facts, fact: ExtensionFact, desired: str) -> str:
+    def _cannot_update(self, facts: Facts, fact: ExtensionFact, desired: str | None) -> str:
         versions = facts.once(available).get(self.extension)
         if not versions:
             return _NO_FILES
+        if desired is None:
+            return _no_default(versions)
         if desired not in (fact.reached or ()):
             known = "" if desired in versions else f"; the server has the files of {listing(versions)}"
             return (
@@ -225,7 +254,7 @@ class Extension(Resource):
         owner = facts.once(names_by_oid).get(fact.owner) if fact else None
         yield Change(
             Stage.EXTENSION,
-            statements(*map(self._create_required, required), *self._texts(fields, fact)),
+            statements(*map(self._create_required, required), *self._texts(facts, fields, fact)),
             tuple(fields.values()),
             database=self.database,
             acts_as=(owner,) if owner else (),
@@ -233,15 +262,16 @@ class Extension(Resource):
             rank=self._rank(facts, self.extension, ()),
         )
 
-    def _texts(self, fields: Mapping[str, str], fact: ExtensionFact | None) -> Iterator[str]:
-        extension = ident(self.extension)
+    def _texts(self, facts: Facts, fields: Mapping[str, str], fact: ExtensionFact | None) -> Iterator[str]:
+        # the newest is named too, so that what was approved is what is done
+        extension, exact = ident(self.extension), desired_version(facts, self.extension, self.spec)
         if fact is None:
             schema = f" SCHEMA {ident(self.spec.schema_)}" if self.spec.schema_ else ""
-            version = f" VERSION {literal(self.spec.version)}" if self.spec.version else ""
+            version = f" VERSION {literal(exact)}" if exact else ""
             yield f"CREATE EXTENSION {extension}{schema}{version}"
             return
         if "version" in fields:
-            yield f"ALTER EXTENSION {extension} UPDATE TO {literal(self.spec.version or '')}"
+            yield f"ALTER EXTENSION {extension} UPDATE TO {literal(exact or '')}"
         if "schema" in fields:
             yield f"ALTER EXTENSION {extension} SET SCHEMA {ident(self.spec.schema_ or '')}"
 

@@ -19,9 +19,8 @@ from pgdeploy.change import Change, Effect, HiddenText, Stage
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing
 from pgdeploy.facts import Facts
 from pgdeploy.format import pg_hba
-from pgdeploy.one_line import one_line
-from pgdeploy.resources import hbafile
-from pgdeploy.resources.hbafile import HbaRule, changed_since, main_file
+from pgdeploy.resources import authfile, hbafile
+from pgdeploy.resources.hbafile import HBA_CONF, HbaRule
 from pgdeploy.resources.hbarule import (
     KEYWORDS,
     LISTS,
@@ -144,7 +143,7 @@ QUERIES = hbafile.QUERIES
 
 def rules(facts: Facts) -> tuple[HbaRule, ...]:
     """The server's rules, without the lines by which pgdeploy itself comes into an embedded server."""
-    own, file = facts.server.own_hba_lines if facts.server else 0, main_file(facts)
+    own, file = facts.server.own_hba_lines if facts.server else 0, _file(facts)
     return tuple(rule for rule in facts.once(hbafile.rules) if rule.line > own or rule.file != file)
 
 
@@ -185,7 +184,7 @@ class Hba(Resource):
         auth = rule.auth()
         found = facts.once(_by_identity).get(identity)
         if found is None:
-            return Outcome(False, auth.text, "no such rule", main_file(facts), stuck=_stuck(facts))
+            return Outcome(False, auth.text, "no such rule", _file(facts), stuck=_stuck(facts))
         conforms = found.auth.meaning(rule.type) == auth.meaning(rule.type)
         return compared(conforms, auth.text, found.auth.text, found.place, _stuck(facts))
 
@@ -199,7 +198,11 @@ class Hba(Resource):
         }
         declared, actual = list(words.values()), [words[identity] for identity in known if identity in words]
         return Outcome(
-            actual == declared, _order(declared), _order(actual), main_file(facts), stuck=_stuck(facts)
+            actual == declared,
+            _order(declared),
+            _order(actual),
+            _file(facts),
+            stuck=_stuck(facts),
         )
 
     def _compare_undeclared(self, facts: Facts) -> Outcome:
@@ -210,14 +213,20 @@ class Hba(Resource):
             if identity not in declared
         ]
         desired = "no rule beyond the spec"
-        return Outcome(not extra, desired, listing(extra), main_file(facts), stuck=_stuck(facts))
+        return Outcome(
+            not extra,
+            desired,
+            listing(extra),
+            _file(facts),
+            stuck=_stuck(facts),
+        )
 
     def _compare_loaded(self, facts: Facts) -> Outcome:
         wrong = [f"{_line_of(rule, facts)}: {scrub(rule.error)}" for rule in facts.once(rules) if rule.error]
-        desired, file = "loaded, without errors", main_file(facts)
+        desired, file = "loaded, without errors", _file(facts)
         if wrong:
             return Outcome(False, desired, listing(wrong), file, stuck=_stuck(facts))
-        changed = changed_since(facts)
+        changed = authfile.changed_since(facts, HBA_CONF)
         actual = f"{_named(changed, facts)} was changed since the server read it" if changed else "loaded"
         # for a file that only waits, a reload is enough, and that is ours to ask for
         return Outcome(not changed, desired, actual, changed or file)
@@ -229,39 +238,24 @@ class Hba(Resource):
         only_waits = all(drift.check.field == "loaded" for drift in drifts if not drift.stuck)
         waiting = only_waits and not any(row.error for row in facts.once(rules))
         text = None if waiting else _file_text(tuple(self._applicable(facts)))
-        notes = () if waiting else _taken_out(facts)
+        notes = () if waiting else authfile.taken_out(facts, HBA_CONF)
         yield Change(Stage.HBA, (), causes, effect=Effect.RELOAD, hba=text, notes=notes)
 
 
+def _file(facts: Facts) -> str:
+    return authfile.main_file(facts, HBA_CONF)
+
+
 def _stuck(facts: Facts) -> str:
-    if facts.server is not None and facts.server.can_write_hba:
-        return ""
-    if facts.has_host:
-        return "; ".join(
-            ["pyinfra_deploys/pg01.py writes pg_hba.conf from the spec, then reloads", *_taken_out(facts)]
-        )
-    return (
-        "pg_hba.conf is not ours to write over a database connection; "
-        "put the file that `pgdeploy plan` prints on the server, then reload"
-    )
-
-
-def _taken_out(facts: Facts) -> tuple[str, ...]:
-    """What goes when the file is written anew, as the spec's rules have all in them."""
-    return tuple(
-        one_line(
-            f"line {found.line} of pg_hba.conf goes ({found.text}); {found.target} stays, and is read no more"
-        )
-        for found in hbafile.references(facts)
-    )
+    return authfile.stuck(facts, HBA_CONF)
 
 
 def _line_of(rule: HbaRule, facts: Facts) -> str:
-    return f"line {rule.line}" if rule.file == main_file(facts) else f"{rule.place}"
+    return f"line {rule.line}" if rule.file == _file(facts) else f"{rule.place}"
 
 
 def _named(file: str, facts: Facts) -> str:
-    return "the file" if file == main_file(facts) else file
+    return "the file" if file == _file(facts) else file
 
 
 def _order(matches: Iterable[Match]) -> str:

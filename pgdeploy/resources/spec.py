@@ -15,6 +15,7 @@ from pgdeploy.resources.database import DatabaseSpec
 from pgdeploy.resources.grant import ServerGrantSpec
 from pgdeploy.resources.hba import HbaRuleSpec
 from pgdeploy.resources.host.spec import HostSpec
+from pgdeploy.resources.ident import IdentLineSpec
 from pgdeploy.resources.not_managed import NOT_MANAGED
 from pgdeploy.resources.role import RoleSpec
 from pgdeploy.resources.setting import completions
@@ -160,6 +161,9 @@ class Spec(Model):
     )
     hba: tuple[HbaRuleSpec, ...] | None = Field(
         None, description="rules of pg_hba.conf in order; left out: not checked"
+    )
+    ident: tuple[IdentLineSpec, ...] | None = Field(
+        None, description="user name maps: lines of pg_ident.conf in order; left out: not checked"
     )
     roles: FrozenMap[Identifier, RoleSpec] = Field(default_factory=FrozenMap, description="roles by name")
     tablespaces: FrozenMap[Identifier, TablespaceSpec] = Field(

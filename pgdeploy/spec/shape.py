@@ -26,6 +26,12 @@ def known_keys(model: type[BaseModel], keys: Keys) -> frozenset[str]:
     return frozenset(name for found in models for name in fields(found))
 
 
+def why_refused(model: type[BaseModel], keys: Keys) -> str | None:
+    """What the whole model, or one at the path, says of a key that it does not know, where many look for it."""
+    models = (model, *_types_at(model, keys[:-1]))
+    return next((why for one in models if (why := getattr(one, "unmanaged", {}).get(keys[-1]))), None)
+
+
 def is_named(model: type[BaseModel], keys: Keys) -> bool:
     """Whether the last key is a name that the user chose, and not a field of a model."""
     return bool(keys) and isinstance(keys[-1], str) and not known_keys(model, keys[:-1])

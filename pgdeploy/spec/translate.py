@@ -18,7 +18,7 @@ from pgdeploy.spec.node import Data
 from pgdeploy.spec.place import Keys
 from pgdeploy.spec.problem import Problem, show
 from pgdeploy.spec.prune import child
-from pgdeploy.spec.shape import is_secret, known_keys
+from pgdeploy.spec.shape import is_secret, known_keys, why_refused
 from pgdeploy.spec.suggest import advise, near_miss
 
 Error: TypeAlias = Mapping[str, Any]
@@ -162,7 +162,7 @@ class _Wording:
         known = known_keys(self.model, keys[:-1])
         if len(keys) == 1:
             known |= self.also_allowed
-        why = getattr(self.model, "unmanaged", {}).get(keys[-1])
+        why = why_refused(self.model, keys)
         if why is not None:
             return f"unknown key; {why}"
         return f"unknown key{advise(str(keys[-1]), known)}"

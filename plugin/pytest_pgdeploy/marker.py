@@ -25,6 +25,7 @@ KINDS = {
     "publication": "publications",
     "event_trigger": "event_triggers",
     "foreign_server": "foreign_servers",
+    "ident": "ident",
     "hba": "hba",
     "server": "server",
 }

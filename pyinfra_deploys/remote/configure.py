@@ -1,9 +1,9 @@
 """Put the server's files in place without ever leaving it worse: a bad file never replaces a good one.
 
 In this order: the settings are tried by `postgres -C` on files of their own; the old files are kept in a journal;
-the new ones are put in place whole; the running server reads them (pg_file_settings, pg_hba_file_rules) before
-it is asked to load them; then reload, or restart when a setting waits for one. Whatever refuses brings the old
-files back. A journal that a killed run left is put back first.
+the new ones are put in place whole; the running server reads them (pg_file_settings, pg_hba_file_rules,
+pg_ident_file_mappings) before it is asked to load them; then reload, or restart when a setting waits for one.
+Whatever refuses brings the old files back. A journal that a killed run left is put back first.
 """
 
 from __future__ import annotations
@@ -287,6 +287,17 @@ def _refused(question: dict[str, Any]) -> list[str]:
            UNION ALL
            SELECT 'pg_hba.conf:' || line_number || ': ' || coalesce(error, 'the server cannot read it')
            FROM pg_hba_file_rules WHERE error IS NOT NULL OR type IS NULL
+           LIMIT 3""",
+    )
+    return [row[0] for row in rows or []] + (_refused_maps(question) if question["maps"] else [])
+
+
+def _refused_maps(question: dict[str, Any]) -> list[str]:
+    """The same of pg_ident.conf, where the server can show it: it keeps the old maps as a whole."""
+    rows = _sql(
+        question,
+        """SELECT 'pg_ident.conf:' || line_number || ': ' || coalesce(error, 'the server cannot read it')
+           FROM pg_ident_file_mappings WHERE error IS NOT NULL OR map_name IS NULL
            LIMIT 3""",
     )
     return [row[0] for row in rows or []]

@@ -106,6 +106,11 @@ BREAKS = [
         {file(f"{CONF}/pg_hba.conf", "content"), "hba[rules].undeclared"},
     ),
     Break(
+        "a second line of a user name map",
+        f"sed -i '1i admins nobody postgres' {CONF}/pg_ident.conf; sleep 1; systemctl reload {UNIT}",
+        {file(f"{CONF}/pg_ident.conf", "content"), "ident[rules].undeclared"},
+    ),
+    Break(
         "hba edited without a reload",
         f"sleep 1; echo '# ' >> {CONF}/pg_hba.conf",
         {file(f"{CONF}/pg_hba.conf", "content"), "hba[rules].loaded"},

@@ -224,6 +224,18 @@ def test_a_setting_that_the_server_refuses(server: Machine, line: str, reason: s
     unchanged(server)
 
 
+def test_maps_that_the_server_refuses(server: Machine) -> None:
+    before, good = started(server), server.run("cat /etc/postgresql/15/main/pg_ident.conf")
+    server.spec(pg15().replace("ident:\n", "ident:\n  - {map: admins, system: '/^((x)', role: '\\1'}\n", 1))
+    told = failed(server)
+    assert "PostgreSQL refuses the new files, so the old ones stay" in told
+    assert re.search(r"pg_ident.conf:\d+: ", told)
+    assert (started(server), server.run("cat /etc/postgresql/15/main/pg_ident.conf")) == (before, good)
+    server.spec(pg15())
+    # the old file is younger than what the server has read, and is read once more
+    converges(server)
+
+
 def test_rules_that_the_server_refuses(server: Machine) -> None:
     rule = "{type: host, database: all, user: all, address: 192.0.2.0/24, method: sspi}"
     before, good = started(server), server.run("cat /etc/postgresql/15/main/pg_hba.conf")

@@ -13,6 +13,8 @@ settings:
   work_mem: 8MB
   log_min_duration_statement: 250ms
   logging_collector: on
+ident:
+  - {{map: admins, system: root, role: postgres}}
 hba:
   - {{type: local, database: all, user: postgres, method: peer}}
   - {{type: local, database: all, user: all, method: peer}}

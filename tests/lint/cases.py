@@ -480,6 +480,19 @@ hba:
         "database: [sameuser, replication, postgres]",
         "database shop is not declared; declare it under databases:",
     ),
+    Case(
+        "PGD405",
+        "ident[people: alice as backpu]",
+        """\
+roles: {backup: {login: true}}
+ident:
+  - {map: people, system: '/^(.*)@x', role: '\\1'}
+  - {map: people, system: alice, role: backpu} #!
+""",
+        "role: backpu",
+        "role: backup",
+        "role backpu is not declared; did you mean backup?",
+    ),
     # -- methods ---------------------------------------------------------------------------------------
     Case(
         "PGD411",
@@ -512,6 +525,30 @@ hba:
         "type: host, database: all, user: all, address: 127.0.0.1/32",
         "type: local, database: all, user: all",
         "says who it is",
+    ),
+    Case(
+        "PGD415",
+        "hba[local all all]",
+        """\
+ident: [{map: admins, system: root, role: postgres}]
+hba:
+  - {type: local, database: all, user: all, method: peer, options: {map: admin}} #!
+""",
+        "map: admin}}",
+        "map: admins}}",
+        "the map admin has no line in the spec; did you mean admins?",
+    ),
+    Case(
+        "PGD415",
+        "hba[hostssl all all 10.1.0.0/16]",
+        """\
+settings: {ssl: on, listen_addresses: 10.1.0.1}
+hba:
+  - {type: hostssl, database: all, user: all, address: 10.1.0.0/16, method: cert, options: {map: people}} #!
+""",
+        "method: cert, options: {map: people}",
+        "method: cert",
+        "the map people has no line in the spec; write its lines under ident:",
     ),
     # -- tls -------------------------------------------------------------------------------------------
     Case(

@@ -266,7 +266,7 @@ NO_PLANS = {
     "utf-16": ('{"digest": "x"}'.encode("utf-16"), "not UTF-8"),
     "deep": (b"[" * 100_000, "not JSON"),
     "long number": (b'{"digest": ' + b"9" * 10_000 + b"}", "not JSON"),
-    "older": (b'{"schema": 1, "digest": "x"}', "a plan of version 1; this pgdeploy reads 4"),
+    "older": (b'{"schema": 1, "digest": "x"}', "a plan of version 1; this pgdeploy reads 5"),
     "newer": (b'{"schema": 99, "digest": "x"}', "a plan of version 99"),
     "other": (b'{"schema": "2\\n::error::", "digest": "x"}', "it lacks"),
 }

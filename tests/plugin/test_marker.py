@@ -16,6 +16,7 @@ SPEC = """\
 postgres: 16
 settings: {work_mem: 4MB}
 hba: [{type: local, database: all, user: all, method: scram-sha-256}]
+ident: [{map: people, system: alice, role: app}]
 roles:
   app: {login: true, password: {env: APP_PASSWORD}, member_of: [group]}
   group: {}

@@ -188,6 +188,12 @@ class Bench:
         lines = (self.cluster.data / "pg_hba.conf").read_text().splitlines()
         self.cluster.write_hba("".join(f"{line}\n" for line in change(lines[self.cluster.own_hba_lines :])))
 
+    def edit_ident(self, change: Callable[[list[str]], list[str]]) -> None:
+        """The same of the user name maps."""
+        lines = (self.cluster.data / "pg_ident.conf").read_text().splitlines()
+        kept = lines[self.cluster.own_ident_lines :]
+        self.cluster.write_ident("".join(f"{line}\n" for line in change(kept)))
+
     def read(self) -> Facts:
         return self.target.read(self.cluster)
 

@@ -45,6 +45,9 @@ FILES = {
     "fixed.control": "default_version = '2.0'\nrelocatable = false\n",
     "fixed--1.0.sql": "CREATE TABLE @extschema@.fixed (id int);",
     "fixed--2.0.sql": "CREATE TABLE @extschema@.fixed (id bigint);",
+    "grown.control": "default_version = '1.1'\nrelocatable = true\n",
+    "grown--1.0.sql": "CREATE TABLE grown (id int);",
+    "grown--1.0--1.1.sql": "CREATE TABLE grown_more (id int);",
     "brick.control": "default_version = '1.0'\nrelocatable = true\n",
     "brick--1.0.sql": "CREATE TABLE brick (id int);",
     "house.control": "default_version = '1.0'\nrelocatable = true\nrequires = 'brick'\n",
@@ -258,6 +261,47 @@ CASES = (
             ("extension[shop: brick].version", "the server has the files of 1.0"),
             ("extension[shop: house].installed", "no files of version 7, only of 1.0"),
             ("extension[shop: house].version", "no files of version 7, only of 1.0"),
+        ),
+    ),
+    Case(
+        "the newest version is the default one of its files",
+        "extensions: {grown: {version: newest}, brick: {version: newest}}",
+        before=("CREATE EXTENSION brick",),
+        made=("CREATE EXTENSION \"grown\" VERSION '1.1'",),
+        holds="SELECT extversion = '1.1' FROM pg_extension WHERE extname = 'grown'",
+    ),
+    Case(
+        "an older version than the newest",
+        """
+        extensions: {grown: {version: newest}}
+        grants: [{grant: [SELECT], on: {schema: public, all: tables}, to: [reader]}]
+        """,
+        before=("CREATE EXTENSION grown VERSION '1.0'",),
+        made=("ALTER EXTENSION \"grown\" UPDATE TO '1.1'",),
+        holds="SELECT has_table_privilege('reader', 'grown_more', 'SELECT')",
+    ),
+    Case(
+        "no way to the newest version",
+        "extensions: {fixed: {version: newest}, jobber: {version: newest}}",
+        before=("CREATE EXTENSION fixed VERSION '1.0'", "CREATE EXTENSION jobber VERSION '1.1'"),
+        stuck=(
+            ("extension[shop: fixed].version", "no update script leads from 1.0 to 2.0"),
+            # later than the default, which PostgreSQL does not know: its versions have no order
+            ("extension[shop: jobber].version", "no update script leads from 1.1 to 1.0"),
+        ),
+    ),
+    Case(
+        "the newest version where there is no default",
+        "extensions: {vague: {version: newest}}",
+        before=("CREATE EXTENSION vague VERSION '3'",),
+        stuck=(("extension[shop: vague].version", "declare `version:`, one of 3"),),
+    ),
+    Case(
+        "the newest version of what is not on the server",
+        "extensions: {nowhere: {version: newest}}",
+        stuck=(
+            ("extension[shop: nowhere].installed", "its files are not on the server"),
+            ("extension[shop: nowhere].version", "its files are not on the server"),
         ),
     ),
     Case(

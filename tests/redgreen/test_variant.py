@@ -51,6 +51,7 @@ VARIANTS = (
         "locale_provider: icu, locale: de-DE",
         (f"{_LOCATED}.locale_provider", f"{_LOCATED}.locale"),
     ),
+    Variant("the newest version of an extension", "version: '$extension_version'", "version: newest", ()),
     Variant("an extension that an embedded server cannot have", "$extension: {", "nosuch: {", ()),
     Variant(
         "the superuser of initdb",

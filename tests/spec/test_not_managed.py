@@ -32,6 +32,20 @@ def test_a_key_is_refused_with_the_reason(tmp_path: Path, key: str, place: str) 
     assert problem.endswith(NOT_MANAGED[key])
 
 
+def test_cascade_of_an_extension_is_refused_with_the_reason(tmp_path: Path) -> None:
+    file = tmp_path / "cascade.yaml"
+    file.write_text(
+        "postgres: 16\ndatabases:\n  shop:\n    extensions:\n      earthdistance: {cascade: true}\n"
+    )
+    with pytest.raises(SpecError) as refused:
+        load_spec(file)
+    [problem] = refused.value.problems
+    assert re.match(
+        r".*cascade\.yaml:5:23: .*\bcascade: unknown key; what an extension requires is ", problem
+    )
+    assert "docs/spec.md, Extensions" in problem
+
+
 def test_the_page_that_is_named_speaks_of_each() -> None:
     page = (Path(__file__).parent.parent.parent / "docs" / "spec.md").read_text()
     [section] = re.findall(

@@ -18,7 +18,7 @@ from pgdeploy.format import (
     tmpfiles,
 )
 from pgdeploy.parameter import parameters
-from pgdeploy.resources.hba import render
+from pgdeploy.resources import hba, ident
 from pgdeploy.resources.host.amount import seconds_of
 from pgdeploy.resources.host.exporter import CONTAINER, RESTART
 from pgdeploy.resources.host.layout import (
@@ -82,7 +82,16 @@ def hba_file(spec: Spec, *, reveal: bool = False) -> HostFile | None:
     if spec.hba is None:
         return None
     return HostFile(
-        Layout(spec).hba_file, HEADER + render(spec.hba, reveal=reveal), "postgres", "postgres", "0640"
+        Layout(spec).hba_file, HEADER + hba.render(spec.hba, reveal=reveal), "postgres", "postgres", "0640"
+    )
+
+
+def ident_file(spec: Spec) -> HostFile | None:
+    """pg_ident.conf, when the spec has user name maps."""
+    if spec.ident is None:
+        return None
+    return HostFile(
+        Layout(spec).ident_file, HEADER + ident.render(spec.ident), "postgres", "postgres", "0640"
     )
 
 
@@ -277,6 +286,7 @@ def files(spec: Spec, codename: str, *, reveal: bool = False) -> tuple[HostFile,
         disks_file(spec),
         settings_file(spec, reveal=reveal),
         hba_file(spec, reveal=reveal),
+        ident_file(spec),
         *exporter_files(spec),
         firewall_file(spec),
     ]

@@ -68,6 +68,10 @@ class Layout:
         return f"{self.config_folder}/pg_hba.conf"
 
     @property
+    def ident_file(self) -> str:
+        return f"{self.config_folder}/pg_ident.conf"
+
+    @property
     def certificate(self) -> str:
         return f"{self.config_folder}/pgdeploy.crt"
 

@@ -159,6 +159,7 @@ def _keys(declared: DeclaredHost, path: str) -> Keys:
     known: dict[str, Keys] = {
         layout.settings_file: ("settings",),
         layout.hba_file: ("hba",),
+        layout.ident_file: ("ident",),
         layout.disks_file: ("vm", "disks"),
         FIREWALL_FILE: ("host", "firewall"),
         "/etc/sysctl.d/60-pgdeploy.conf": ("host", "kernel"),

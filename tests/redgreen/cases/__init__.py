@@ -13,6 +13,7 @@ from tests.redgreen.cases import (
     foreign_server,
     grant,
     hba,
+    ident,
     membership,
     ownership,
     publication,
@@ -44,5 +45,6 @@ CASES: Mapping[str, Sequence[Case]] = {
     "publication": publication.CASES,
     "event_trigger": event_trigger.CASES,
     "foreign_server": foreign_server.CASES,
+    "ident": ident.CASES,
     "hba": hba.CASES,
 }

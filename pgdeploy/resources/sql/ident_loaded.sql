@@ -1,0 +1,2 @@
+-- When the server last read its files, in microseconds, and which of them is pg_ident.conf.
+SELECT (extract(epoch FROM pg_conf_load_time()) * 1000000)::bigint, current_setting('ident_file')
