@@ -281,7 +281,9 @@ def test_by_dsn_hba_and_ident_are_read_only(benches: Callable[[str], Bench]) -> 
     # its own way in is an undeclared rule here and line of a map, and the rule for TLS is no more left out
     stuck = {f.check.id for f in planned.stuck}
     assert stuck == {
-        *("hba[rules].undeclared", "ident[rules].undeclared", "hba[hostssl all all all].method"),
+        "hba[rules].undeclared",
+        "ident[rules].undeclared",
+        "hba[hostssl all all all].method",
     }
     assert all("not ours to write" in f.stuck for f in planned.stuck)
     assert planned.changes == ()
