@@ -274,13 +274,17 @@ def test_attributes_that_are_not_ours(benches: Callable[[str], Bench], policy: s
     assert all(says in f.note for f in found if says)
 
 
-def test_by_dsn_hba_is_read_only(benches: Callable[[str], Bench]) -> None:
-    """Over a database connection pg_hba.conf is read, all of it, and a drift of it is stuck with a reason."""
+def test_by_dsn_hba_and_ident_are_read_only(benches: Callable[[str], Bench]) -> None:
+    """Over a database connection both files are read, all of each, and a drift of them is stuck with a reason."""
     bench = benches(SERVER)
     planned = bench.plan(bench.target.read(DsnServer(bench.cluster.dsn)))
-    # its own way in is an undeclared rule here, and the rule for TLS is no more left out
+    # its own way in is an undeclared rule here and line of a map, and the rule for TLS is no more left out
     stuck = {f.check.id for f in planned.stuck}
-    assert stuck == {"hba[rules].undeclared", "hba[hostssl all all all].method"}
+    assert stuck == {
+        "hba[rules].undeclared",
+        "ident[rules].undeclared",
+        "hba[hostssl all all all].method",
+    }
     assert all("not ours to write" in f.stuck for f in planned.stuck)
     assert planned.changes == ()
 
