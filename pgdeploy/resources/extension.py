@@ -35,7 +35,7 @@ class ExtensionSpec(Model):
 class ExtensionFact(NamedTuple):
     """One that is installed. `reached` are declared versions that it can be updated to, when they were looked for.
 
-    `members`: who owns functions and operators of it, which nobody else may move.
+    `members`: who owns functions, operators and types of it, which nobody else may move.
     """
 
     name: str
