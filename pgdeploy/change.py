@@ -26,6 +26,16 @@ CREATE = "CREATE"
 """What a change needs that makes something in its database: the privilege on that, or its owner's rights."""
 
 
+CREATE_FOR = "CREATE on database {} for {}"
+"""What a change needs that gives something in a database to a role which may make nothing there."""
+
+OF_A_SUPERUSER = "a superuser as its owner"
+"""What a change needs that gives to a role what only superusers may own."""
+
+CREATE_IN = "CREATE in schema "
+"""What a change needs that puts something into a schema, whose name follows: the privilege, or its owner's rights."""
+
+
 class Effect(StrEnum):
     """What the server must do before the change is in effect."""
 
@@ -179,6 +189,8 @@ class Change:
     lost: str = ""
     transactional: bool = True
     acts_as: tuple[str, ...] = ()
+    of_database: str = ""
+    """It takes the rights of this database's owner, too, whoever that is by then."""
     borrows: bool = False
     needs: tuple[str, ...] = ()
     hba: HiddenText | None = None
@@ -186,6 +198,8 @@ class Change:
     notes: tuple[str, ...] = ()
     takes: tuple[Joined, ...] = ()
     gives: tuple[Joined, ...] = ()
+    lets: tuple[str, ...] = ()
+    """Needs of later changes that there are no more after it."""
     rank: int = 0
     loads: tuple[Library, ...] = ()
     taken: TakenAway = NOTHING

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pgdeploy.check import name
 from pgdeploy.resources import acl
+from pgdeploy.resources.database import Database
 from pgdeploy.resources.grant import Grants
 from pgdeploy.resources.membership import ours
 from pgdeploy.resources.role import AbsentRole, Role
@@ -35,9 +36,21 @@ def held_back(resource: Resource, drifts: Sequence[Finding], facts: Facts) -> Ma
             for drift in drifts
             if (lost := _loses(resource, drift.check.field, facts))
         }
+    if isinstance(resource, Database) and not facts.about.superuser:
+        return {
+            drift.check.id: _NO_CONNECTION.format(name(me)) for drift in drifts if _is_full(resource, drift)
+        }
     if isinstance(resource, Grants) and resource.database is not None and not facts.about.superuser:
         return _shutting(resource, resource.database, drifts, facts)
     return {}
+
+
+_NO_CONNECTION = "{} makes this plan, and could not connect to it any more: apply as a superuser"
+
+
+def _is_full(database: Database, drift: Finding) -> bool:
+    """A limit of 0 is for all but superusers."""
+    return drift.check.field == "connection_limit" and database.spec.connection_limit == 0
 
 
 def _loses(resource: Role | AbsentRole, field: str, facts: Facts) -> str:

@@ -6,13 +6,12 @@ The same comparisons as in the gate, asked as if the parents that the plan itsel
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.change import NOTHING, Change, HiddenText, Risk, Stage, TakenAway, ident
+from pgdeploy.change import NOTHING, Change, HiddenText, Risk, Stage, TakenAway
 from pgdeploy.check import Check, Finding, Resource, Verdict, evaluate, name
 from pgdeploy.errors import SecretError, Unreadable
 from pgdeploy.facts import Facts
@@ -26,6 +25,7 @@ from pgdeploy.resources.role import absent, roles
 from pgdeploy.resources.routine import MAKE_FIRST
 from pgdeploy.rights import Rights
 from pgdeploy.secret import Secret, slow_hash
+from pgdeploy.unmade import Unmade
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -178,8 +178,10 @@ def _planned(
         changes = resource.changes(off, view) if off else ()
         ordered += [(_order(spec, resource, change), change) for change in changes]
     ordered.sort(key=lambda pair: (pair[0], pair[1].stage, pair[1].rank))
-    possible, refused = _possible(ordered, Rights(prospect.staying, prospect.housed), lacking)
-    forbidden = frozenset(refused)
+    rights = Rights(prospect.staying, prospect.housed)
+    unmade = Unmade(spec, creating, [change for _, change in ordered])
+    possible, refused = _possible(ordered, rights, lacking, unmade)
+    forbidden = frozenset({*refused, *kept})
     refused |= kept
     possible = _guarded(possible, resources, prospect)
     waves: dict[tuple[int, int, int], list[Change]] = {}
@@ -257,18 +259,17 @@ def _waiting(
 
 
 def _possible(
-    ordered: Iterable[_Ordered], rights: Rights, lacking: Mapping[str, str]
+    ordered: Iterable[_Ordered], rights: Rights, lacking: Mapping[str, str], unmade: Unmade
 ) -> tuple[list[_Ordered], dict[str, str]]:
     """The changes that this user may make, and why not for the causes of the others."""
     possible: list[_Ordered] = []
     refused: dict[str, str] = {}
     parts: dict[str, str] = {}
-    unmade: dict[str, str] = {}
     for wave, change in ordered:
         waiting = next((lacking[role] for role in change.acts_as if role in lacking), None)
-        adapted = waiting or _without(change, unmade) or rights.adapt(change)
+        adapted = waiting or unmade.without(change) or rights.adapt(change)
         if isinstance(adapted, str):
-            unmade.update(_unmade(change))
+            unmade.learn(change)
             refused.update(dict.fromkeys(change.causes, adapted))
             parts.update(dict.fromkeys(change.causes, change.statements[0].text if change.statements else ""))
         else:
@@ -306,26 +307,6 @@ def _named(resources: Sequence[Resource], prospect: Prospect) -> int:
             with suppress(Unreadable):
                 found += resource.named(prospect.for_kind(resource.kind))
     return found
-
-
-_MAKES = re.compile(r'CREATE (ROLE|DATABASE) ("(?:[^"]|"")+")')
-
-
-def _unmade(change: Change) -> Iterator[tuple[str, str]]:
-    """The role or the database that is not there without this change, as statements name it."""
-    for statement in change.statements[:1]:
-        if made := _MAKES.match(statement.text):
-            yield made[2], made[1].lower()
-
-
-def _without(change: Change, unmade: Mapping[str, str]) -> str:
-    """Why a change cannot be made without these; empty where it can."""
-    for quoted, kind in unmade.items():
-        inside = kind == "database" and change.database is not None and ident(change.database) == quoted
-        word = f"DATABASE {quoted}" if kind == "database" else quoted
-        if inside or any(word in statement.text for statement in change.statements):
-            return f"the {kind} {quoted} does not exist, and may not be made"
-    return ""
 
 
 def _stuck(

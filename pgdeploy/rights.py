@@ -7,11 +7,11 @@ before: CREATEROLE), a change takes a membership first and gives it back in the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pgdeploy.change import CREATE, Change, Effect, Joined, ident, statements
+from pgdeploy.change import CREATE, CREATE_IN, OF_A_SUPERUSER, Change, Effect, Joined, ident, statements
 from pgdeploy.check import name
 from pgdeploy.connection.server import MAINTENANCE
 from pgdeploy.resources import acl
@@ -33,6 +33,8 @@ class Rights:
         self._user = facts.about.user
         self._joined: dict[str, dict[str, list[Joined]]] = {}
         """By member and role."""
+        self._let: set[str] = set()
+        """Needs that changes of the plan fulfil."""
         self._reached: dict[str, Mapping[str, None]] = {}
         if not facts.about.superuser:
             self._add(facts.once(memberships))
@@ -45,8 +47,10 @@ class Rights:
         if self._facts.about.superuser:
             return change
         adapted = self._adapt(change, self._facts.once(roles)[self._user])
-        if isinstance(adapted, Change) and (change.takes or change.gives):
-            self._learn(change)
+        if isinstance(adapted, Change):
+            self._let.update(change.lets)
+            if change.takes or change.gives:
+                self._learn(change)
         return adapted
 
     def _adapt(self, change: Change, me: RoleFact) -> Change | str:
@@ -66,11 +70,26 @@ class Rights:
     def _actors(self, change: Change) -> Iterable[str]:
         """Whose rights it takes: in its database the owner of that has those of pg_database_owner, and may CREATE."""
         key = acl.ObjectKey("database", None, change.database or MAINTENANCE)
-        owner = self._later.once(acl.owners, None).get(key, DATABASE_OWNER)
+        owners = self._later.once(acl.owners, None)
+        owner = owners.get(key, DATABASE_OWNER)
         actors = [owner if role == DATABASE_OWNER else role for role in change.acts_as]
+        of_database = owners.get(acl.ObjectKey("database", None, change.of_database))
+        if of_database is not None:
+            actors.append(of_database)
         if CREATE in change.needs and not self._has("CREATE", key, self._later):
             actors.append(owner)
+        actors += [owner if role == DATABASE_OWNER else role for role in self._letting_create(change)]
         return dict.fromkeys(actors)
+
+    def _letting_create(self, change: Change) -> Iterator[str]:
+        """Owners of the schemas in which it makes something and we may not."""
+        for need in change.needs:
+            if need.startswith(CREATE_IN) and change.database is not None:
+                key = acl.ObjectKey("schema", None, need.removeprefix(CREATE_IN))
+                schema_owner = self._later.once(acl.owners, change.database).get(key)
+                mine = self._reach("inherit")
+                if schema_owner and not acl.holds(self._later, change.database, key, mine, "CREATE"):
+                    yield schema_owner
 
     def _has(self, privilege: str, key: acl.ObjectKey, facts: Facts) -> bool:
         """Whether we have a privilege on what all databases share."""
@@ -98,10 +117,10 @@ class Rights:
 
     def _lacks(self, need: str, me: RoleFact) -> bool:
         """The server's own rules, as far as they say no before anything is tried."""
-        if need == CREATE:
-            return False  # with the rights of the database's owner, see `_actors`
-        if need.startswith("CREATE on schema "):
-            return True  # it is the new owner who needs it, and has it not
+        if need == CREATE or need.startswith(CREATE_IN):
+            return False  # with the rights of the database's or the schema's owner, see `_actors`
+        if need == OF_A_SUPERUSER or need.startswith(("CREATE on ", "USAGE on ")):
+            return need not in self._let  # it is the new owner who needs it, and has it not
         if need.startswith("ALTER SYSTEM "):
             return not self._may_set("ALTER SYSTEM", need.removeprefix("ALTER SYSTEM "))
         if need.startswith("SET "):
@@ -150,8 +169,16 @@ class Rights:
         return role in self._reach("inherit") and role in self._reach("set")
 
     def _may_take(self, role: str, me: RoleFact) -> bool:
-        """Whether we can make ourselves a member."""
-        return not role.startswith("pg_") and self._administers(role, me)
+        """Whether we can make ourselves a member: not of one that is, by any way, a member of ours."""
+        return not role.startswith("pg_") and self._administers(role, me) and not self._is_below(role)
+
+    def _is_below(self, role: str) -> bool:
+        found, unvisited = {role}, [role]
+        while unvisited:
+            above = {one for one, rows in self._joined.get(unvisited.pop(), {}).items() if rows} - found
+            found |= above
+            unvisited += above
+        return self._user in found
 
     def _administers(self, role: str, me: RoleFact) -> bool:
         """Whether we can grant and revoke a role. One that the plan creates is ours to administer."""

@@ -6,24 +6,14 @@ What a plan promises is done, and what it says that the login may not, PostgreSQ
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import psycopg
 import pytest
 from psycopg import sql
-from psycopg.errors import InsufficientPrivilege, UndefinedObject
 
-from pgdeploy.apply import apply
-from pgdeploy.change import Change, Effect
-from pgdeploy.check import Finding, Verdict, evaluate
-from pgdeploy.connection.dsn import DsnServer
 from pgdeploy.connection.embedded import Cluster
-from pgdeploy.facts import Facts
-from pgdeploy.plan import Plan, plan
-from pgdeploy.render_plan import permitted
-from pgdeploy.rights import Rights
-from pgdeploy.target import Target, load_target
+from pgdeploy.target import load_target
+from tests.rights_table import Site, Spoken, listen, untrue
 
 WORLD = """
 CREATE ROLE table_maker;
@@ -34,6 +24,8 @@ CREATE ROLE table_reader;
 CREATE ROLE table_group;
 CREATE DATABASE table_theirs OWNER table_maker;
 CREATE DATABASE table_ours OWNER table_login;
+GRANT CREATE ON DATABASE table_theirs TO table_friend, table_group;
+GRANT CREATE ON DATABASE table_ours TO table_friend, table_group;
 """
 """What a superuser has made, or somebody else with the rights of one."""
 
@@ -47,7 +39,21 @@ CREATE TABLE public.foreign_one (id int);
 GRANT USAGE ON SCHEMA s TO table_group;
 GRANT SELECT ON s.one TO table_group WITH GRANT OPTION;
 SET ROLE table_group; GRANT SELECT ON s.one TO table_walker; RESET ROLE;
+CREATE PUBLICATION may; ALTER PUBLICATION may OWNER TO table_login;
+CREATE PUBLICATION will_not; ALTER PUBLICATION will_not OWNER TO table_login;
+CREATE PUBLICATION may_not; ALTER PUBLICATION may_not OWNER TO table_login;
+CREATE PUBLICATION every FOR ALL TABLES; ALTER PUBLICATION every OWNER TO table_login;
+CREATE PUBLICATION theirs; ALTER PUBLICATION theirs OWNER TO table_maker;
+CREATE FOREIGN DATA WRAPPER w; GRANT USAGE ON FOREIGN DATA WRAPPER w TO table_friend;
+CREATE SERVER may FOREIGN DATA WRAPPER w; ALTER SERVER may OWNER TO table_login;
+CREATE SERVER may_not FOREIGN DATA WRAPPER w; ALTER SERVER may_not OWNER TO table_login;
+CREATE FUNCTION public.watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION public.watch();
+ALTER EVENT TRIGGER watch DISABLE;
 """
+INSIDE_FROM_15 = (
+    "CREATE PUBLICATION whole FOR TABLES IN SCHEMA s; ALTER PUBLICATION whole OWNER TO table_login;"
+)
 
 STRENGTHS = {
     "owner": ("LOGIN", ()),
@@ -93,8 +99,21 @@ databases:
     ownership:
       - {{on: {{schema: s, table: one}}, owner: table_friend}}
       - {{on: {{schema: public, table: ours}}, owner: table_maker}}
+      - {{on: {{foreign_server: may}}, owner: table_friend}}
+      - {{on: {{foreign_server: may_not}}, owner: table_maker}}
+      - {{on: {{foreign_data_wrapper: w}}, owner: table_boss}}
+    publications:
+      may: {{owner: table_friend}}
+      will_not: {{owner: table_group}}
+      may_not: {{owner: table_reader}}
+      every: {{owner: table_friend}}
+      whole: {{owner: table_friend}}
+      theirs: {{owner: table_friend}}
+    event_triggers:
+      watch: {{owner: table_boss, enabled: true}}
     grants:
-      - {{grant: [CREATE], on: database, to: [table_reader]}}
+      - {{grant: [CREATE], on: database, to: [table_reader, table_friend]}}
+      - {{grant: [USAGE], on: {{foreign_data_wrapper: w}}, to: [table_friend]}}
       - {{grant: [USAGE, CREATE], on: {{schema: public}}, to: [table_reader]}}
       - {{grant: [USAGE], on: {{schema: s}}, to: [table_reader]}}
       - {{grant: [SELECT], on: {{schema: s, all: tables}}, to: [table_reader]}}
@@ -107,34 +126,6 @@ databases:
     owner: null
   table_born: {{owner: table_friend, schemas: {{fresh: {{owner: table_maker}}}}}}
 """
-
-
-@dataclass
-class Spoken:
-    """What a plan said of each change, as the login's rights are."""
-
-    refused: list[tuple[Change, str]] = field(default_factory=list)
-
-
-@dataclass
-class Site:
-    cluster: Cluster
-    major: int
-    target: Target
-
-    @property
-    def login(self) -> DsnServer:
-        return DsnServer(f"{self.cluster.dsn} user=table_login password=known")
-
-    def plan(self) -> Plan:
-        facts = self.target.read(self.login)
-        return permitted(
-            plan(self.target.spec, self.target.resources, facts), destructive=True, unreadable=True
-        )
-
-    def findings(self) -> dict[str, Finding]:
-        facts = self.target.read(self.login)
-        return {check.id: evaluate(check, facts) for check in self.target.checks}
 
 
 @pytest.fixture(params=list(STRENGTHS))
@@ -161,7 +152,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, strength: str) -> Itera
             *more,
         )
         for database in ("table_theirs", "table_ours"):
-            _run(cluster, database, *_split(INSIDE))
+            _run(cluster, database, *_split(INSIDE), *(_split(INSIDE_FROM_15) if major >= 15 else ()))
         yield Site(cluster, major, load_target(file))
     finally:
         _clean(cluster)
@@ -192,70 +183,9 @@ def _clean(cluster: Cluster) -> None:
 
 @pytest.fixture
 def spoken(monkeypatch: pytest.MonkeyPatch) -> Spoken:
-    """Listens to what the plan makes of each change."""
-    heard, adapt, begin = Spoken(), Rights.adapt, Rights.__init__
-
-    def beginning(self: Rights, facts: Facts, later: Facts) -> None:
-        heard.refused.clear()  # a plan goes over it again, without what was refused
-        begin(self, facts, later)
-
-    def listening(self: Rights, change: Change) -> Change | str:
-        answer = adapt(self, change)
-        if isinstance(answer, str):
-            heard.refused.append((change, answer))
-        return answer
-
-    monkeypatch.setattr(Rights, "__init__", beginning)
-    monkeypatch.setattr(Rights, "adapt", listening)
-    return heard
+    return listen(monkeypatch)
 
 
 def test_what_is_promised_is_done_and_what_may_not_be_done_is_refused(site: Site, spoken: Spoken) -> None:
-    made = site.plan()
-    refused = list(spoken.refused)
-    assert made.changes, "there is something that each of them may do"
-    apply(made, site.login)
-
-    after = site.findings()
-    left = {finding.check.id for finding in (*made.stuck, *made.unreadable)}
-    later = {finding.check.id for findings in made.then.values() for finding in findings}
-    promised = {cause for change in made.changes for cause in change.causes} - left - later
-    assert {one: after[one] for one in promised if after[one].verdict is not Verdict.CONFORMS} == {}
-    again = site.plan()
-    assert [change.statements for change in again.changes if not later.intersection(change.causes)] == []
-
-    allowed = [(change.statements, why) for change, why in refused if not _is_refused(site, change)]
-    assert allowed == []
-
-
-IN_VAIN = frozenset({"01007", "01006"})
-"""GRANT and REVOKE that do nothing of what they say, for want of a grant option, are a warning."""
-
-
-def _is_refused(site: Site, change: Change) -> bool:
-    """Whether PostgreSQL refuses one of its statements to this login."""
-    if change.database == "table_born" and not _is_there(site, "table_born"):
-        return True  # as it may not be made
-    database = change.database or "postgres"
-    with psycopg.connect(
-        f"{site.cluster.dsn} user=table_login password=known dbname={database}",
-        autocommit=not change.transactional,
-    ) as connection:
-        warned: list[str | None] = []
-        connection.add_notice_handler(lambda said: warned.append(said.sqlstate))
-        reload = ["SELECT pg_reload_conf()"] if change.effect is not Effect.NONE else []
-        for text in (*(statement.text for statement in change.statements), *reload):
-            try:
-                connection.execute(text.encode())
-            except (InsufficientPrivilege, UndefinedObject):  # or what it is about may not be made
-                return True
-            if not IN_VAIN.isdisjoint(warned):
-                return True
-        connection.rollback()
-    return False
-
-
-def _is_there(site: Site, database: str) -> bool:
-    with site.cluster.open() as root:
-        found = root.execute("SELECT FROM pg_database WHERE datname = %s", [database])
-        return found.fetchone() is not None
+    assert site.plan().changes, "there is something that each of them may do"
+    assert untrue(site, spoken) == []

@@ -142,6 +142,8 @@ class Database(Resource):
     spec: DatabaseSpec
     policy: str = "drift"
     """What the spec says of attributes that it does not write."""
+    source: DatabaseSpec | None = None
+    """What the spec says of the database that it is a copy of."""
 
     @property
     def address(self) -> str:
@@ -246,13 +248,14 @@ class Database(Resource):
             made = [field for field in fields if "settings" not in field]
             causes = tuple(fields[field] for field in made)
             owner = (self.spec.owner,) if self.spec.owner else ()
-            text = self._create(facts.about.major)
+            text = self._create(facts.about.major, fields)
             yield Change(
                 Stage.DATABASE,
                 statements(text),
                 causes,
                 transactional=False,
                 acts_as=owner,
+                of_database="" if self._may_be_copied(facts) else self.template or "",
                 needs=("createdb",),
             )
         else:
@@ -261,7 +264,7 @@ class Database(Resource):
             yield from self._alter(fields, facts)
         yield from self._setting_changes(fields, facts)
 
-    def _create(self, major: int) -> str:
+    def _create(self, major: int, fields: Mapping[str, str]) -> str:
         clauses = [f"CREATE DATABASE {ident(self.database)}"]
         if self.spec.owner:
             clauses.append(f"OWNER {ident(self.spec.owner)}")
@@ -274,11 +277,7 @@ class Database(Resource):
         if self.spec.locale is not None:
             clause = "BUILTIN_LOCALE" if self.spec.locale_provider == "builtin" else "ICU_LOCALE"
             clauses.append(f"{clause} {literal(self.spec.locale)}")
-        clauses += [
-            f"{clause} {_flag(self.spec, f)}"
-            for f, clause in _FLAGS.items()
-            if getattr(self.spec, f) is not None
-        ]
+        clauses += [f"{clause} {_flag(self.spec, f)}" for f, clause in _FLAGS.items() if f in fields]
         return " ".join(clauses)
 
     @property
@@ -288,6 +287,18 @@ class Database(Resource):
             getattr(self.spec, field) is not None for field in (*_FIXED, "locale") if field != "tablespace"
         )
         return self.spec.from_template or ("template0" if fixed else None)
+
+    def _may_be_copied(self, facts: Facts) -> bool:
+        """Whether everybody with CREATEDB may copy its template by then; else its owner may."""
+        if self.template in (None, *TEMPLATES):
+            return True
+        fact = facts.once(databases).get(self.template or "")
+        if self.source is None:
+            return fact is not None and fact.is_template
+        kept = self.source.is_template is None and self.policy != "drift"
+        if self.source.is_template or kept:
+            return fact.is_template if fact is not None else bool(self.source.is_template)
+        return False
 
     def _alter(self, fields: Mapping[str, str], facts: Facts) -> Iterator[Change]:
         database = ident(self.database)
@@ -313,7 +324,7 @@ class Database(Resource):
             options = " ".join(f"{_FLAGS[field]} {_flag(self.spec, field)}" for field in flags)
             text = f"ALTER DATABASE {database} WITH {options}"
             causes = tuple(fields[field] for field in flags)
-            yield Change(stage, statements(text), causes, acts_as=self._owner(facts))
+            yield Change(stage, statements(text), causes, of_database=self.database)
 
     def _usual_again(self, cause: str, facts: Facts) -> Iterator[Change]:
         """What makes attributes that the spec does not write PostgreSQL's defaults."""
@@ -325,18 +336,12 @@ class Database(Resource):
             yield Change(Stage.DATABASE, statements(text), (cause,), acts_as=roles, needs=("createdb",))
         if options := " ".join(f"{_FLAGS[field]} {_word(usual[field])}" for field in _FLAGS if field in off):
             text = f"ALTER DATABASE {database} WITH {options}"
-            yield Change(Stage.DATABASE, statements(text), (cause,), acts_as=self._owner(facts))
+            yield Change(Stage.DATABASE, statements(text), (cause,), of_database=self.database)
 
     def owner_after(self, facts: Facts) -> str | None:
         """Whom the plan makes its owner; None where it leaves that as it is."""
         off = self.policy == "drift" and "owner" in self._off(facts)
         return usual_owner(facts) if off else self.spec.owner
-
-    def _owner(self, facts: Facts) -> tuple[str, ...]:
-        """Who owns it by then: ALTER DATABASE is the owner's to do."""
-        fact = facts.once(databases).get(self.database)
-        owner = self.owner_after(facts) or (str(self._actual(facts, fact, "owner")) if fact else None)
-        return (owner,) if owner else ()
 
     def _setting_changes(self, fields: Mapping[str, str], facts: Facts) -> Iterator[Change]:
         database = ident(self.database)
@@ -353,8 +358,8 @@ class Database(Resource):
                 yield self._setting_change(facts, statement, extra, cause)
 
     def _setting_change(self, facts: Facts, statement: Statement, names: Sequence[str], cause: str) -> Change:
-        needs, owner = needs_to_store(facts, names), self._owner(facts)
-        return Change(Stage.ROLE_IN_DATABASE, (statement,), (cause,), acts_as=owner, needs=needs)
+        needs = needs_to_store(facts, names)
+        return Change(Stage.ROLE_IN_DATABASE, (statement,), (cause,), of_database=self.database, needs=needs)
 
 
 def _require_provider(provider: str | None, facts: Facts) -> None:
@@ -455,5 +460,6 @@ def generation(spec: Spec, database: str) -> int:
 
 def resources(spec: Spec) -> Iterator[Resource]:
     for database, body in spec.databases.items():
-        yield Database(database, body, spec.undeclared.attributes)
+        source = spec.databases.get(body.from_template or "")
+        yield Database(database, body, spec.undeclared.attributes, source)
     yield UndeclaredDatabases(frozenset(spec.databases), spec.undeclared.databases)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pydantic import Field
 
-from pgdeploy.change import CREATE, Change, Stage, ident, literal, statements
+from pgdeploy.change import CREATE, CREATE_IN, Change, Stage, ident, literal, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts, Query
 from pgdeploy.resources import database
@@ -42,7 +42,10 @@ class ExtensionSpec(Model):
 
 
 class ExtensionFact(NamedTuple):
-    """One that is installed. `reached` are declared versions that it can be updated to, when they were looked for."""
+    """One that is installed. `reached` are declared versions that it can be updated to, when they were looked for.
+
+    `members`: who owns functions, operators and types of it, which nobody else may move.
+    """
 
     name: str
     version: str
@@ -50,18 +53,21 @@ class ExtensionFact(NamedTuple):
     relocatable: bool
     owner: int
     reached: list[str] | None
+    members: list[int]
 
 
 class Available(NamedTuple):
     """A version of an extension whose files are on the server.
 
-    `superuser`: nobody else may install it. `schema` is the only one that it can stand in.
+    `superuser`: nobody else may install it. `own`: its script runs with the rights of who installs it, and not with a
+    superuser's. `schema` is the only one that it can stand in.
     """
 
     name: str
     version: str
     default: bool | None
     superuser: bool
+    own: bool
     schema: str | None
     requires: list[str]
 
@@ -251,16 +257,29 @@ class Extension(Resource):
         runs = version if fact is None or "version" in fields else None
         required = list(self._required(facts, runs))
         superuser = any(one.superuser for one in (runs, *required) if one) and not _provided(facts)
-        owner = facts.once(names_by_oid).get(fact.owner) if fact else None
+        needs = ("superuser",) if superuser else tuple(self._creates(fields, fact, (runs, *required)))
         yield Change(
             Stage.EXTENSION,
             statements(*map(self._create_required, required), *self._texts(facts, fields, fact)),
             tuple(fields.values()),
             database=self.database,
-            acts_as=(owner,) if owner else (),
-            needs=("superuser",) if superuser else (CREATE,) if fact is None or required else (),
+            acts_as=tuple(_owners(fields, fact, facts)) if fact else (),
+            needs=needs,
             rank=self._rank(facts, self.extension, ()),
         )
+
+    def _creates(
+        self, fields: Mapping[str, str], fact: ExtensionFact | None, run: Sequence[Available | None]
+    ) -> Iterator[str]:
+        """Where it makes something: in the database by a script, in the new schema, in any by a script of ours."""
+        scripts = [one for one in run if one is not None]
+        if scripts:
+            yield CREATE
+        schemas = [self.spec.schema_ or "" if fact and "schema" in fields else ""]
+        present = fact.schema if fact else self.spec.schema_
+        schemas += [one.schema or present or "public" for one in scripts if one.own]
+        for schema in dict.fromkeys(filter(None, schemas)):
+            yield f"{CREATE_IN}{schema}"
 
     def _texts(self, facts: Facts, fields: Mapping[str, str], fact: ExtensionFact | None) -> Iterator[str]:
         # the newest is named too, so that what was approved is what is done
@@ -294,6 +313,13 @@ class Extension(Resource):
         version = chosen(facts, extension, self.declared.get(extension, _NOTHING))
         others = [other for other in (version.requires if version else ()) if other not in below]
         return max((1 + self._rank(facts, other, (*below, extension)) for other in others), default=0)
+
+
+def _owners(fields: Mapping[str, str], fact: ExtensionFact, facts: Facts) -> Iterator[str]:
+    """Whose an extension is, and to move it, what is in it."""
+    for oid in (fact.owner, *(sorted(fact.members) if "schema" in fields else ())):
+        if owner := facts.once(names_by_oid).get(oid):
+            yield owner
 
 
 def _provided(facts: Facts) -> bool:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from pgdeploy.change import Change, Stage, TakenAway, grantee, ident, statements
+from pgdeploy.change import CREATE_FOR, Change, Stage, TakenAway, grantee, ident, statements
 from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
 from pgdeploy.facts import Facts
 from pgdeploy.privilege import privileges
@@ -367,8 +367,13 @@ class Grants(Resource):
                 causes,
                 database=self._place(facts),
                 acts_as=owners,
+                lets=tuple(self._lets(words, keyword, batch.roles)),
                 rank=rank,
             )
+
+    def _lets(self, words: str, keyword: str, roles: Iterable[str]) -> Iterator[str]:
+        if keyword == KEYWORD["database"] and "CREATE" in words.split(", "):
+            yield from (CREATE_FOR.format(name(self.database or ""), name(role)) for role in roles)
 
     def _collect(self, batches: dict[_Clauses, _Batch], facts: Facts, line: Line, cause: str) -> None:
         """Put what a line lacks to the other grantees that lack the same on the same objects.

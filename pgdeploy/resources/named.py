@@ -152,8 +152,15 @@ class Named(Resource, Generic[AnySpec]):
             yield replace(change, risk=Risk.DESTRUCTIVE, lost=self.lost)
         if cause := causes.get("owner"):
             new = getattr(self.spec, "owner", None) or ""
-            yield self.change(f"ALTER {on} OWNER TO {ident(new)}", cause, new, owner)
+            change = self.change(f"ALTER {on} OWNER TO {ident(new)}", cause, new, owner)
+            needs = tuple(self.needs_of(fact, new, facts))
+            # grants may take away what the new owner needs for it, or give what he lacks
+            yield replace(change, stage=Stage.OBJECT if needs else Stage.OWNERSHIP, needs=needs)
         yield from self.altered(causes, owner)
+
+    def needs_of(self, fact: NamedFact, new: str, facts: Facts) -> Iterator[str]:
+        """What its new owner lacks, so that only a superuser may give it to him."""
+        return iter(())
 
     def altered(self, causes: Mapping[str, str], owner: str) -> Iterator[Change]:
         """What makes right what its kind compares, by the field that is off."""

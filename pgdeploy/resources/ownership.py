@@ -14,6 +14,7 @@ from pgdeploy.facts import Facts
 from pgdeploy.resources import acl, database, schema
 from pgdeploy.resources.acl import shown
 from pgdeploy.resources.membership import reach
+from pgdeploy.resources.named import present
 from pgdeploy.resources.object import KEYWORD, Object, clause
 from pgdeploy.resources.role import DATABASE_OWNER, absent, roles
 from pgdeploy.resources.routine import MAKE_FIRST
@@ -137,6 +138,11 @@ class Ownership(Resource):
 
     def _lacking(self, owners: Iterable[acl.ObjectKey], facts: Facts) -> Iterator[str]:
         """Where the new owner may not make such a thing, only a superuser may give it to him."""
+        if any(key.kind == "foreign_data_wrapper" for key in owners):
+            yield "superuser"
+        known = facts.once(roles).get(self.spec.owner)
+        if known is not None and known.superuser:
+            return
         mine = {*facts.once(reach, self.spec.owner, "inherit")}
         if facts.once(acl.owners, None).get(acl.ObjectKey("database", None, self.database)) in mine:
             mine.add(DATABASE_OWNER)
@@ -144,6 +150,16 @@ class Ownership(Resource):
             key = acl.ObjectKey("schema", None, schema_name)
             if not acl.holds(facts, self.database, key, mine, "CREATE"):
                 yield f"CREATE on schema {name(schema_name)} for {name(self.spec.owner)}"
+        yield from self._wrappers(owners, mine, facts)
+
+    def _wrappers(self, owners: Iterable[acl.ObjectKey], mine: Iterable[str], facts: Facts) -> Iterator[str]:
+        """Foreign-data wrappers that the new owner may not use, of the foreign servers among these."""
+        there = facts.once(present, self.database)
+        servers = [there.get((key.kind, key.name)) for key in owners if key.kind == "foreign_server"]
+        for wrapper in sorted({server.trait for server in servers if server is not None}):
+            key = acl.ObjectKey("foreign_data_wrapper", None, wrapper)
+            if not acl.holds(facts, self.database, key, mine, "USAGE"):
+                yield f"USAGE on foreign data wrapper {name(wrapper)} for {name(self.spec.owner)}"
 
     def _proofs(self, owners: Mapping[acl.ObjectKey, str], facts: Facts) -> Iterator[str]:
         """Statements that fail unless just what was looked at was handed over.

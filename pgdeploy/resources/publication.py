@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from pgdeploy.check import Outcome, Resource
-from pgdeploy.resources import named
+from pgdeploy.change import CREATE_FOR, OF_A_SUPERUSER
+from pgdeploy.check import Outcome, Resource, name
+from pgdeploy.facts import Facts
+from pgdeploy.resources import acl, named
+from pgdeploy.resources.membership import reach
 from pgdeploy.resources.named import Named, NamedFact, OwnedSpec
+from pgdeploy.resources.role import roles
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
@@ -39,6 +43,16 @@ class Publication(Named[PublicationSpec]):
         stuck = "it is fixed when a publication is made; let a migration drop it and make it anew"
         there = actual == desired
         return Outcome(there, _tables(desired), _tables(actual), stuck="" if there else stuck)
+
+    def needs_of(self, fact: NamedFact, new: str, facts: Facts) -> Iterator[str]:
+        known = facts.once(roles).get(new)
+        if known is not None and known.superuser:
+            return
+        if fact.trait == "true" or fact.hanging:
+            yield OF_A_SUPERUSER
+        key = acl.ObjectKey("database", None, self.database)
+        if not acl.holds(facts, None, key, facts.once(reach, new, "inherit"), "CREATE"):
+            yield CREATE_FOR.format(name(self.database), name(new))
 
 
 def _tables(every: bool) -> str:

@@ -493,7 +493,7 @@ class Leaving:
 
 def _going(facts: Facts, absent: frozenset[str], declared: frozenset[str], policy: str) -> frozenset[str]:
     more = facts.once(others, declared) if policy == "drift" else ()
-    return (absent & facts.once(roles).keys()) | frozenset(more)
+    return ((absent & facts.once(roles).keys()) | frozenset(more)) - {facts.about.user}
 
 
 def leaving(spec: Spec) -> Leaving:
@@ -538,6 +538,8 @@ def cannot_drop(role: str, heir: str | None, facts: Facts) -> str:
     """Why dropping is refused: a role that owns things is never dropped without an heir."""
     if facts.once(roles)[role].oid == BOOTSTRAP:
         return "the superuser that initdb made cannot be dropped"
+    if role == facts.about.user:
+        return "it makes this plan: apply as another login, or declare it"
     held = facts.once(_held).get(role, [])
     places = {row.database for row in held if row.database is not None}
     if closed := places & facts.closed:
@@ -593,9 +595,11 @@ def _without_heir(role: str, facts: Facts) -> list[str]:
     the transaction fails, and the role keeps it.
     """
     nobody = ident(facts.once(_nobody))
+    # from 16 a login that is NOINHERIT has nothing by a plain GRANT; before, it may not take roles at all
+    options = " WITH INHERIT TRUE, SET TRUE" if facts.about.major >= ADMIN_SINCE else ""
     return [
         f"CREATE ROLE {nobody}",
-        f"GRANT {nobody} TO CURRENT_USER",
+        f"GRANT {nobody} TO CURRENT_USER{'' if facts.about.superuser else options}",
         f"REASSIGN OWNED BY {ident(role)} TO {nobody}",
         f"DROP OWNED BY {ident(role)}",
         f"DROP ROLE {nobody}",

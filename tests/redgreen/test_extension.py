@@ -60,6 +60,11 @@ FILES = {
     "vague--3.sql": "SELECT 1;",
     "tame.control": "default_version = '1'\ntrusted = true\n",
     "tame--1.sql": "CREATE TABLE @extschema@.tame (id int);",
+    "tame--1--2.sql": "SELECT 1;",
+    "handy.control": "default_version = '1'\nrelocatable = true\ntrusted = true\n",
+    "handy--1.sql": "CREATE FUNCTION handy() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+    "light.control": "default_version = '1'\nrelocatable = true\ntrusted = true\n",
+    "light--1.sql": "CREATE TABLE light (id int);",
     "free.control": "default_version = '1'\nsuperuser = false\n",
     "free--1.sql": "CREATE TABLE @extschema@.free (id int);",
     "hen.control": "default_version = '1'\nrequires = 'egg'\n",
@@ -480,6 +485,37 @@ def test_what_takes_a_superuser_is_said_and_the_rest_is_made(
     after = gate.plan()
     assert (_texts(after), {f.check.id for f in after.stuck} >= stuck.keys()) == ([], True)
     assert _ask(shop, "SELECT count(*) FROM pg_extension WHERE extname IN ('tame', 'free')") == 2
+    gate.close()
+
+
+@pytest.mark.parametrize("may_create", [True, False])
+def test_who_updates_and_moves_what_he_installed(
+    shop: Cluster, tmp_path: Path, deployer: str, may_create: bool
+) -> None:
+    """A superuser owns what the script of a trusted extension made, and only he moves it."""
+    installed = [f"CREATE EXTENSION {one}" for one in ("tame", "handy", "light")]
+    _run(shop, "shop", "GRANT CREATE ON DATABASE shop TO deployer", "CREATE SCHEMA old")
+    _run(shop, "shop", "GRANT CREATE ON SCHEMA old TO deployer", "SET ROLE deployer", *installed)
+    _run(
+        shop, "shop", "ALTER DATABASE shop OWNER TO postgres", "REVOKE CREATE ON DATABASE shop FROM deployer"
+    )
+    if may_create:
+        _run(shop, "shop", "GRANT CREATE ON DATABASE shop TO deployer")
+    body = """
+        schemas: {old: {}}
+        extensions: {tame: {version: '2'}, handy: {schema: old}, light: {schema: old}}
+        undeclared: {grants: ignore}
+    """
+    gate = _gate(shop, tmp_path, spec_of(_major(shop), body), deployer)
+    planned = gate.plan()
+    stuck = {f.check.id: f.stuck for f in planned.stuck if f.check.resource.kind == "extension"}
+    lacking = "deployer may not: it needs membership in postgres"
+    update = {} if may_create else {"extension[shop: tame].version": lacking}
+    moved = ("extension[shop: handy].schema", "extension[shop: light].schema")
+    assert stuck == {**dict.fromkeys(moved, lacking), **update}
+    gate.apply(planned)
+    version = _ask(shop, "SELECT extversion FROM pg_extension WHERE extname = 'tame'")
+    assert version == ("2" if may_create else "1")
     gate.close()
 
 

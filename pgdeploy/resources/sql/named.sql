@@ -1,8 +1,10 @@
 -- What else has a name of its own in this database: its kind, name and owner, and the one word of it that is compared.
--- The last columns: how much hangs on it (foreign tables and user mappings of a foreign server), and the owner of the
--- function that it runs, where that is no superuser.
-SELECT 'publication', pubname::text, pubowner::int8, puballtables::text, 0, NULL::text
-FROM pg_publication
+-- The last columns: how much hangs on it (foreign tables and user mappings of a foreign server; whole schemas that a
+-- publication publishes, from 15), and the owner of the function that it runs, where that is no superuser.
+SELECT 'publication', p.pubname::text, p.pubowner::int8, p.puballtables::text,
+       (SELECT count(*) FROM pg_depend d WHERE d.classid = to_regclass('pg_catalog.pg_publication_namespace')
+        AND d.refclassid = 'pg_publication'::regclass AND d.refobjid = p.oid)::int, NULL::text
+FROM pg_publication p
 UNION ALL
 SELECT 'event_trigger', e.evtname::text, e.evtowner::int8, e.evtenabled::text, 0,
        (SELECT r.rolname::text FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
