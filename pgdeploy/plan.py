@@ -335,11 +335,10 @@ def _order(spec: Spec, resource: Resource, change: Change) -> tuple[int, int, in
 def _comes_with_template(check: Check, spec: Spec, creating: Mapping[str, DatabaseSpec]) -> bool:
     """Whether a copy of a declared template brings it: the template's own plan sees to it before."""
     target: str | None = getattr(check.resource, "database", None)
-    if (
-        target is None
-        or target not in creating
-        or (creating[target].from_template or "") not in spec.databases
-    ):
+    if target is None or target not in creating:
+        return False
+    template = spec.databases.get(creating[target].from_template or "")
+    if template is None or template.allow_connections is False:  # nothing is planned where nobody is let in
         return False
     if check.resource.kind == "grant" and _changes_hands(creating[target]):
         return False

@@ -78,9 +78,14 @@ class _Seer:
         self, spec: Spec, resources: Sequence[Resource], facts: Facts, given_up: Collection[str]
     ) -> None:
         self._spec = spec
-        self._grants = [resource for resource in resources if isinstance(resource, grant.Grants)]
         self._facts = facts
         self._given_up = given_up
+        self._grants = [resource for resource in resources if isinstance(resource, grant.Grants)]
+        self._defaults = [
+            one
+            for one in resources
+            if isinstance(one, default_privilege.DefaultPrivileges) and self._sweeps(one)
+        ]
         self._databases = [one for one in resources if isinstance(one, Database) and self._moves(one)]
         self._tablespaces = [one for one in resources if isinstance(one, Tablespace) and self._moves(one)]
         self._ownership: dict[str, list[OwnershipSpec]] = {}
@@ -186,9 +191,28 @@ class _Seer:
         template = Database(database, self._spec.databases[database]).template or COPIED
         found = finished.get(template) or self._facts.rows_of_databases.get(template)
         if found is not None:
-            return found
+            return self._swept(template, found)
         copied = self._facts.rows_of_databases.get(COPIED, {})
         return dict(_pristine(copied)) if template == "template0" else copied
+
+    def _swept(self, template: str, rows: Rows) -> Rows:
+        """What a copy gets of it: the template's own plan comes first, and takes what no line of its says."""
+        if not _readable(rows):
+            return rows
+        facts = self._alone(template, rows)
+        names = facts.once(names_by_oid)
+        for one in self._grants:
+            if one.database == template and self._sweeps(one) and (gone := one.swept(facts)):
+                rows = {**rows, acl.ACLS.name: tuple(_without(acl.rows(facts, template), gone, names))}
+        for other in self._defaults:
+            if other.database == template:
+                rows = {**rows, DEFAULT_PRIVILEGES.name: tuple(other.swept(facts))}
+        return rows
+
+    def _sweeps(self, resource: Resource) -> bool:
+        return not any(
+            check.id in self._given_up for check in resource.checks() if check.aspect == "undeclared"
+        )
 
     def _fresh(self, database: str) -> Iterator[AclFact]:
         """What PUBLIC and its owner have on every new database."""

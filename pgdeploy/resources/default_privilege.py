@@ -144,6 +144,22 @@ def entries(facts: Facts, database_name: str) -> Entries:
     return found
 
 
+def _rows(facts: Facts, scope: Scope, grantees: Mapping[str, Given]) -> Iterator[DefaultAclFact]:
+    """An entry as `entries` reads it: without a grantee it takes what is built in away."""
+    from pgdeploy.resources.role import names_by_oid
+
+    oids = {role: oid for oid, role in facts.once(names_by_oid).items()}
+    letter = next(letter for letter, kind in _LETTER.items() if kind == scope.kind)
+    yield DefaultAclFact(scope.creator, scope.schema, letter, None, None, None)
+    for role, given in grantees.items():
+        if given.privileges:
+            oid = oids[role] if role in oids else int(role)
+            plain, grantable = (
+                ",".join(sorted(words)) or None for words in (given.privileges, given.grantable)
+            )
+            yield DefaultAclFact(scope.creator, scope.schema, letter, oid, plain, grantable)
+
+
 def _given(known: Entries, scope: Scope, role: str, major: int) -> Given:
     """What a grantee gets: as written, or built in while nothing is written for everywhere."""
     if scope in known:
@@ -290,6 +306,20 @@ class DefaultPrivileges(Resource):
         taken = sum(len(given.privileges) for _, _, given in extra)
         made = self._change(texts, creators, cause)
         return replace(made, taken=TakenAway(default_privileges=taken), undeclared=bool(extra))
+
+    def swept(self, facts: Facts) -> Iterator[DefaultAclFact]:
+        """The entries without what no line says, and with what no line takes away."""
+        known = {scope: dict(grantees) for scope, grantees in facts.once(entries, self.database).items()}
+        extra, lost = facts.once(_undeclared, self)
+        for scope, role, given in extra:
+            before = known[scope][role]
+            gone = _NOTHING if given.grantable else given.privileges
+            known[scope][role] = Given(before.privileges - gone, before.grantable - given.privileges)
+        for scope, role, words in lost:
+            before = known[scope].get(role, Given(_NOTHING, _NOTHING))
+            known[scope][role] = Given(before.privileges | words, before.grantable)
+        for scope, grantees in known.items():
+            yield from _rows(facts, scope, grantees)
 
     def named(self, facts: Facts) -> int:
         """How many privileges the lines name: each for one creator and one grantee."""

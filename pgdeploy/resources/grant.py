@@ -469,6 +469,18 @@ class Grants(Resource):
             }
         return {source: gone for source, gone in found.items() if gone}
 
+    def swept(self, facts: Facts) -> Along:
+        """What goes of what stands in this database, as no line says it, and what goes along with that."""
+        extra = facts.once(_undeclared, self)
+        if self.database is None or self._taken_along(facts, extra):
+            return {}
+        here = [one for one in extra if self._source(one[0]) == self.database]
+        gone = along(facts.once(acl.acls, self.database), facts.once(acl.owners, self.database), here)
+        for key, role, entry in here:
+            place = key, role, entry.grantor
+            gone[place] = gone.get(place, _NOTHING) | entry.plain
+        return gone
+
     def takes(self, facts: Facts, check: Check) -> Sequence[Taken]:
         """What is taken away to mend a check."""
         line = facts.once(_by_keys, self).get((check.address, check.field))

@@ -152,9 +152,31 @@ def named_in_the_copy_alone() -> tuple[Spec, Spec]:
     return before, named([], {"a": {}, "b": {"from_template": "a", "schemas": {"public": {}}}})
 
 
+def more_in_the_template(kind: str, template: dict[str, object]) -> tuple[Spec, Spec]:
+    """A copy says what its template does not say any more, so that the template's own plan takes it before."""
+    line: dict[str, dict[str, object]] = {
+        "grants": {"grant": ["USAGE"], "on": {"schema": "public"}, "to": ["app"]},
+        "default_privileges": {"for": ["postgres"], "grant": ["CREATE"], "on": "schemas", "to": ["app"]},
+    }
+
+    def named(words: list[str], more: dict[str, object]) -> dict[str, object]:
+        return {kind: [{**line[kind], "grant": words}], **more}
+
+    def spec(databases: dict[str, object]) -> Spec:
+        roles: dict[str, object] = {"postgres": {"superuser": True}, "app": {}}
+        return Spec.model_validate({"postgres": MAJOR, "roles": roles, "databases": databases})
+
+    both = ["CREATE", "USAGE"]
+    copy = named(["USAGE"], {"from_template": "a"})
+    return spec({"a": named(both, {})}), spec({"a": template, "b": copy})
+
+
 @law(25)
 @given(spec=pairs(MAJOR))
 @example(spec=named_in_the_copy_alone())
+@example(spec=more_in_the_template("grants", {}))
+@example(spec=more_in_the_template("default_privileges", {}))
+@example(spec=more_in_the_template("default_privileges", {"allow_connections": False}))
 @example(spec=less_and_without_option())
 @example(spec=owner_left_out(of_database=True))
 @example(spec=owner_left_out(of_database=False))
