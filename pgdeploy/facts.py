@@ -116,9 +116,8 @@ class Facts:
 
     about: ServerFact
     server: Server | None
-    # not shown: verifiers are among them
-    rows_of_server: Rows = field(repr=False)
-    rows_of_databases: Mapping[str, Rows] = field(repr=False)
+    rows_of_server: Rows
+    rows_of_databases: Mapping[str, Rows]
     closed: frozenset[str] = frozenset()
     """Databases that allow no connections."""
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -127,11 +126,17 @@ class Facts:
     """The same, where the spec wants to look into them: which check says so."""
     host: HostRead = None
     """What was read of the host under the server; None when the spec does not speak of it."""
-    vm: Any = field(default=None, repr=False)
+    vm: Any = None
     """What was read of the VM under the host, or why not; None when the spec does not speak of one."""
     lost: str = ""
     """Why PostgreSQL does not answer, when its host does: these facts are about the host alone."""
-    _memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    _memo: dict[Any, Any] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        """Short, as a failing assertion shows it; what was read may be secret."""
+        about = self.about
+        host = ", and of its host" if self.has_host else ""
+        return f"<Facts of PostgreSQL {about.version // 10000}.{about.version % 10000}, read as {about.user}{host}>"
 
     def rows(self, query: Query[T], database: str | None = None) -> tuple[T, ...]:
         """The rows of a query.

@@ -48,6 +48,9 @@ class Target:
     file: Path
     loaded: Loaded[Spec]
 
+    def __repr__(self) -> str:
+        return f"<Target {self.name} of {self.file}>"
+
     @property
     def name(self) -> str:
         return self.loaded.name

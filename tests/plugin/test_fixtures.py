@@ -24,9 +24,16 @@ def test_target_and_facts(site: Site) -> None:
             assert isinstance(target, Target)
             assert target.name == "town"
             assert "town_app" in target.spec.roles
+            assert repr(target) == "<Target town of specs/town.yaml>"
+            assert "role[town_app].login" in [check.id for check in target.checks]
         def test_facts(facts):
             assert isinstance(facts, Facts)
             assert facts.about.major == 16
+            assert facts.about.version // 10000 == 16
+            assert (facts.about.user, facts.about.superuser, facts.about.standby) == ("postgres", True, False)
+            assert repr(facts).startswith("<Facts of PostgreSQL 16.")
+            assert repr(facts).endswith(", read as postgres>")
+            assert not facts.has_host
     """
     result = run(site, dedent(text), "-v")
     assert result.parseoutcomes() == {"passed": 2}
