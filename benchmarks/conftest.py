@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from benchmarks import cluster as generated
-from pgdeploy.connection.embedded import Cluster, wheel_bin
+from pgdeploy.connection.embedded import Cluster
+from pgdeploy.connection.programs import wheel_bin
 from pgdeploy.target import Target, load_target
 
 SIZE = generated.Size()

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class Way:
     """Where the spec is realised (`live`, `embedded`, `container`) and what overrides how to get there.
 
-    `new_cluster`: `data_dir` may be a folder without a cluster, and then gets one. `budget` is how many seconds one
-    read or probe may take.
+    `new_cluster`: `data_dir` may be a folder without a cluster, and then gets one. `bin_dir` has the programs of an
+    embedded server. `budget` is how many seconds one read or probe may take.
     """
 
     on: str = "live"
@@ -40,6 +40,7 @@ class Way:
     data_dir: Path | None = None
     budget: float = BUDGET
     new_cluster: bool = False
+    bin_dir: Path | None = None
 
 
 class Gate:
@@ -79,6 +80,7 @@ class Gate:
                 dsn=way.dsn,
                 ssh_config=way.ssh_config,
                 data_dir=way.data_dir,
+                bin_dir=way.bin_dir,
                 new_cluster=way.new_cluster,
                 note=self._note,
             )

@@ -24,6 +24,7 @@ from pgdeploy.trust import no_commands
 
 if TYPE_CHECKING:
     from pgdeploy.check import Check, Resource
+    from pgdeploy.connection.embedded import Embedded
     from pgdeploy.connection.server import Server
     from pgdeploy.facts import Facts
     from pgdeploy.resources.host.declared import DeclaredHost
@@ -244,6 +245,7 @@ def connect(
     dsn: str | None = None,
     ssh_config: Path | None = None,
     data_dir: Path | None = None,
+    bin_dir: Path | None = None,
     new_cluster: bool = False,
     note: Callable[[str], None] = lambda _: None,
 ) -> Server:
@@ -256,7 +258,10 @@ def connect(
         MissingExtra: this way needs a package that is not installed.
     """
     if on == "embedded":
-        return _embedded(target, data_dir, new_cluster, note)
+        from pgdeploy.connection.embedded import start_embedded
+
+        server = start_embedded(target.spec.postgres, data_dir, bin_dir, make=new_cluster)
+        return _with_secrets(target, server, data_dir, note)
     if on == "container":
         from pgdeploy.container.realise import realise
 
@@ -280,10 +285,9 @@ def connect(
     return SshServer(way.host, way.options, _socket(target.spec))
 
 
-def _embedded(target: Target, data_dir: Path | None, make: bool, note: Callable[[str], None]) -> Server:
-    from pgdeploy.connection.embedded import start_embedded
-
-    server = start_embedded(target.spec.postgres, data_dir, make=make)
+def _with_secrets(
+    target: Target, server: Embedded, data_dir: Path | None, note: Callable[[str], None]
+) -> Server:
     if server.made and data_dir is not None:
         note(f"{data_dir} held no cluster: made a new one, which is empty")
     try:

@@ -27,7 +27,8 @@ sys.path.insert(0, str(ROOT))
 
 import psycopg  # noqa: E402
 
-from pgdeploy.connection.embedded import Cluster, wheel_bin  # noqa: E402
+from pgdeploy.connection.embedded import Cluster  # noqa: E402
+from pgdeploy.connection.programs import wheel_bin  # noqa: E402
 from pgdeploy.errors import MissingExtra, TargetError  # noqa: E402
 from pgdeploy.parameter import MAJORS  # noqa: E402
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from pgdeploy.check import Finding, Verdict
-from pgdeploy.connection.embedded import Cluster, wheel_bin
+from pgdeploy.connection.embedded import Cluster
+from pgdeploy.connection.programs import wheel_bin
 from pgdeploy.errors import MissingExtra
 
 ROOT = Path(__file__).parent.parent

@@ -91,6 +91,9 @@ Timeout = Annotated[
     typer.Option("--timeout", metavar="SECONDS", parser=_seconds, help="how long one read or probe may take"),
 ]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="with --on embedded: keep the cluster here")]
+BinDir = Annotated[
+    Path | None, typer.Option("--bin-dir", help="with --on embedded: the programs of another PostgreSQL")
+]
 
 
 def main() -> None:
@@ -229,6 +232,7 @@ def plan(
     dsn: Dsn = None,
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
+    bin_dir: BinDir = None,
     timeout: Timeout = BUDGET,
     specs: Specs = None,
     no_commands: NoCommands = False,
@@ -244,7 +248,7 @@ def plan(
 
     if out is not None:
         _require_writable("--out", out)
-    with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout, new_cluster=True)) as gate:
+    with _gate(target, _way(on, dsn, ssh_config, data_dir, bin_dir, timeout, new_cluster=True)) as gate:
         planned = gate.plan()
         data = saved_plan.as_data(planned, gate)
         if out is not None:
@@ -265,6 +269,7 @@ def apply(
     dsn: Dsn = None,
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
+    bin_dir: BinDir = None,
     timeout: Timeout = BUDGET,
     specs: Specs = None,
     no_commands: NoCommands = False,
@@ -293,7 +298,7 @@ def apply(
 
     _require_duration("--lock-timeout", lock_timeout)
     approved = None if saved is None else saved_plan.load(saved)
-    way = _way(on, dsn, ssh_config, data_dir, timeout, new_cluster=True)
+    way = _way(on, dsn, ssh_config, data_dir, bin_dir, timeout, new_cluster=True)
     with _gate(target, way, probes=True) as gate:
         planned = gate.plan()
         if approved is not None:
@@ -359,6 +364,7 @@ def check(
     dsn: Dsn = None,
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
+    bin_dir: BinDir = None,
     timeout: Timeout = BUDGET,
     specs: Specs = None,
     no_commands: NoCommands = False,
@@ -374,7 +380,9 @@ def check(
     loaded = load(targets)
     for target in loaded:
         try:
-            with _gate(target, _way(on, dsn, ssh_config, data_dir, timeout), probes=not no_probes) as gate:
+            with _gate(
+                target, _way(on, dsn, ssh_config, data_dir, bin_dir, timeout), probes=not no_probes
+            ) as gate:
                 findings = gate.ask()
                 code = _worse(code, report.counts(findings))
                 if json:
@@ -437,7 +445,7 @@ def up(
     from pgdeploy import report
     from pgdeploy.deploy import deploy
 
-    with _gate(target, _way(On(on), None, ssh_config, None, timeout), probes=True) as gate:
+    with _gate(target, _way(On(on), None, ssh_config, None, None, timeout), probes=True) as gate:
         if on is UpOn.LIVE and gate.target.declared_vm is not None:
             with _step(gate.target.name, "vm"):
                 code = vm.make(gate.target, gate.way.ssh_config, allow_restart=allow_restart)
@@ -486,6 +494,7 @@ def _way(
     dsn: str | None,
     ssh_config: Path | None,
     data_dir: Path | None,
+    bin_dir: Path | None,
     timeout: float,
     *,
     new_cluster: bool = False,
@@ -493,13 +502,14 @@ def _way(
     from pgdeploy.gate import Way
     from pgdeploy.target import ssh_config_of_environment
 
-    if data_dir is not None and on is not On.EMBEDDED:
-        raise typer.BadParameter("--data-dir goes with --on embedded")
+    for option, folder in (("--data-dir", data_dir), ("--bin-dir", bin_dir)):
+        if folder is not None and on is not On.EMBEDDED:
+            raise typer.BadParameter(f"{option} goes with --on embedded")
     if on is not On.LIVE and (dsn is not None or ssh_config is not None):
         raise typer.BadParameter("--dsn and --ssh-config go with --on live")
     if on is On.LIVE and dsn is None and ssh_config is None:
         ssh_config = ssh_config_of_environment()
-    return Way(str(on), dsn, ssh_config, data_dir, timeout, new_cluster)
+    return Way(str(on), dsn, ssh_config, data_dir, timeout, new_cluster, bin_dir)
 
 
 def _require_writable(option: str, file: Path) -> None:

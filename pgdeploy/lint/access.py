@@ -83,12 +83,12 @@ def hidden_rule(subject: Subject) -> Iterator[Hit]:
         first = min(hiding if twice == index else [*hiding, twice], default=None)
         earlier.add(index, entry)
         if first is not None:
-            message = f"{_first(first, rules[first], entry)}; move this one before it, or leave it out"
+            message = f"{_first(rules[first], entry)}; move this one before it, or leave it out"
             yield Hit(address, ("hba", index), message)
 
 
-def _first(number: int, earlier: HbaRuleSpec, later: HbaRuleSpec) -> str:
-    text = f"rule {number + 1} ({earlier.match.text} {earlier.method}) matches all of it first"
+def _first(earlier: HbaRuleSpec, later: HbaRuleSpec) -> str:
+    text = f"an earlier rule ({earlier.match.text} {earlier.method}) matches all of it first"
     if (earlier.method, earlier.options) == (later.method, later.options):
         return text
     return f"{text}, so {earlier.method} holds and {later.method} never does"

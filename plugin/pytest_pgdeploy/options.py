@@ -61,6 +61,12 @@ def add_options(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager
         help="with --on embedded: the cluster that was kept here",
     )
     group.addoption(
+        "--bin-dir",
+        dest="pgdeploy_bin_dir",
+        metavar="DIR",
+        help="with --on embedded: the programs of another PostgreSQL",
+    )
+    group.addoption(
         "--no-probes", dest="pgdeploy_probes", action="store_false", default=True, help="the catalogue only"
     )
     group.addoption(
@@ -142,10 +148,12 @@ def read_options(config: pytest.Config) -> Options:
     files = _files(config)
     on, dsn = config.getoption("pgdeploy_on"), config.getoption("pgdeploy_dsn")
     data_dir, ssh_config = config.getoption("pgdeploy_data_dir"), config.getoption("ssh_config", None)
+    bin_dir = config.getoption("pgdeploy_bin_dir")
     if on != "live" and (dsn is not None or ssh_config is not None):
         raise pytest.UsageError("--dsn and --ssh-config go with --on live")
-    if on != "embedded" and data_dir is not None:
-        raise pytest.UsageError("--data-dir goes with --on embedded")
+    for option, value in (("--data-dir", data_dir), ("--bin-dir", bin_dir)):
+        if on != "embedded" and value is not None:
+            raise pytest.UsageError(f"{option} goes with --on embedded")
     for option, value in (("--dsn", dsn), ("--data-dir", data_dir)):
         if value is not None and len(files) > 1:
             names = ", ".join(file.stem for file in files)
@@ -162,6 +170,7 @@ def read_options(config: pytest.Config) -> Options:
             Path(ssh_config) if ssh_config else None,
             Path(data_dir) if data_dir else None,
             config.getoption("pgdeploy_timeout") or BUDGET,
+            bin_dir=Path(bin_dir) if bin_dir else None,
         ),
         config.getoption("pgdeploy_probes"),
         None if report is None else config.invocation_params.dir / report,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pgdeploy.connection.embedded import wheel_bin
+from pgdeploy.connection.programs import wheel_bin
 from tests.faults.site import SPEC, Site
 
 
@@ -110,4 +110,4 @@ def test_data_of_another_major_version(site: Site) -> None:
     site.say(SPEC.replace("postgres: 16", "postgres: 18"))
     code, said = site.run("plan")
     assert code == 1
-    assert "holds the data of PostgreSQL 16, and this spec is for 18" in said
+    assert "holds the data of PostgreSQL 16, and the programs are those of 18" in said

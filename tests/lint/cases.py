@@ -426,7 +426,7 @@ hba:
 """,
         "user: [a, b]",
         "user: [a]",
-        "rule 1 (local app,samerole a,b peer) matches all of it first, so peer holds and reject never does; move",
+        "an earlier rule (local app,samerole a,b peer) matches all of it first, so peer holds and reject never does",
     ),
     Case(
         "PGD404",

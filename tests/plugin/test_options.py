@@ -45,6 +45,7 @@ def refused(site: Site, *arguments: str) -> str:
             "--data-dir is for one target, --target gives 2: town, tree",
         ),
         (["--target", "town", "--data-dir", "d"], "--data-dir goes with --on embedded"),
+        (["--target", "town", "--bin-dir", "d"], "--bin-dir goes with --on embedded"),
         (
             ["--target", "town", "--on", "embedded", "--dsn", "host=a"],
             "--dsn and --ssh-config go with --on live",
