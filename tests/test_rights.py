@@ -645,3 +645,34 @@ def test_create_on_the_database_is_enough_for_a_schema_of_ones_own(site: Site) -
     assert stuck(site.plan(user, GIVEN_CREATE)) == {}
     site.apply(user, GIVEN_CREATE)
     assert statements(site.plan(user, GIVEN_CREATE)) == []
+
+
+PASSED_ON = """\
+postgres: {major}
+undeclared: {{roles: ignore, databases: ignore, attributes: ignore}}
+roles:
+  rights_owner: {{}}
+  rights_reader: {{}}
+  rights_user: {{login: true, member_of: [rights_owner]}}
+databases:
+  rights_app:
+    owner: rights_owner
+    grants:
+      - {{grant: [CONNECT], on: database, to: [rights_user], grant_option: true}}
+"""
+
+
+def test_what_the_owner_gave_is_not_taken_for_ones_own(site: Site) -> None:
+    """Of a login with grant options of its own PostgreSQL takes a REVOKE for what that login granted."""
+    user = site.add_user("rights_user")
+    site.root.execute("CREATE ROLE rights_owner")
+    site.root.execute("CREATE ROLE rights_reader")
+    site.root.execute("GRANT rights_owner TO rights_user")
+    site.root.execute("CREATE DATABASE rights_app OWNER rights_owner")
+    site.root.execute("GRANT CONNECT ON DATABASE rights_app TO rights_user WITH GRANT OPTION")
+    site.root.execute("GRANT CONNECT ON DATABASE rights_app TO rights_reader")
+    check = "grant[rights_app].undeclared"
+    assert "rights_reader" in site.findings(user, PASSED_ON)[check].actual
+    assert check in {cause for change in site.plan(user, PASSED_ON).changes for cause in change.causes}
+    site.apply(user, PASSED_ON)
+    assert site.findings(user, PASSED_ON)[check].verdict is Verdict.CONFORMS

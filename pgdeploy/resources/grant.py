@@ -31,7 +31,7 @@ from pgdeploy.resources.acl import Acls, Entry, ObjectKey, shown, table_of
 from pgdeploy.resources.grantchain import Along, Taken, along, furthest_first
 from pgdeploy.resources.leaving import in_the_name_of, revoke
 from pgdeploy.resources.object import KEYWORD, Object, clause, privilege_list
-from pgdeploy.resources.role import HELD, absent
+from pgdeploy.resources.role import DATABASE_OWNER, HELD, absent
 from pgdeploy.resources.routine import KINDS as ROUTINES
 from pgdeploy.resources.routine import Unclear
 from pgdeploy.resources.schema_use import letting_in
@@ -424,7 +424,11 @@ class Grants(Resource):
             if entry.grantor not in (owner, ""):
                 yield rank, (entry.grantor,), (key, role, entry), in_the_name_of(entry.grantor, statement)
             else:
-                yield rank, tuple(self._owners(facts, [key])), (key, role, entry), [statement]
+                by_itself = owner in ("", DATABASE_OWNER) or not _may_pass_on(
+                    facts, self._source(key), key, owner
+                )
+                texts = [statement] if by_itself else in_the_name_of(owner, statement)
+                yield rank, tuple(self._owners(facts, [key])), (key, role, entry), texts
 
     def _in_order(self, facts: Facts, extra: Iterable[Taken]) -> Iterator[Taken]:
         by_source: dict[str | None, list[Taken]] = defaultdict(list)
@@ -534,6 +538,14 @@ class _Batch:
     roles: list[str]
     causes: list[str]
     owners: list[str]
+
+
+def _may_pass_on(facts: Facts, source: str | None, key: ObjectKey, owner: str) -> bool:
+    """Whether others than the owner have grant options: of a login with such PostgreSQL takes a REVOKE for its own."""
+    if facts.about.superuser or facts.about.user == owner:
+        return False
+    known = facts.once(acl.acls, source).get(key, {})
+    return any(entry.grantable for role, entries in known.items() if role != owner for entry in entries)
 
 
 def _number(taken: Iterable[Taken]) -> int:

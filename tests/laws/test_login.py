@@ -131,7 +131,7 @@ OWNER = Login("app", databases=("a",))
 MAKER = Login(STRANGER, frozenset({"CREATEROLE", "CREATEDB"}))
 
 
-@law(12)
+@law(8)
 @given(case=cases(MAJOR))
 # the name of a database that may not be made is hard to write
 @example(case=case({}, Login(STRANGER), named({}, {"\x1f": {"settings": {"work_mem": "5MB"}, **FRESH}})))
