@@ -131,7 +131,7 @@ class Ident(Resource):
         desired = _by_map(mapping for mapping in declared if mapping in known)
         actual = _by_map(mapping for mapping in known if mapping in set(declared))
         # of maps that are all right nothing need be said
-        wrong = sorted(one for one in desired if desired[one] != actual[one])
+        wrong = sorted(one for one in desired if _has_order(desired[one]) and desired[one] != actual[one])
         shown = wrong or sorted(desired)
         return Outcome(
             not wrong, _order(desired, shown), _order(actual, shown), _file(facts), stuck=_stuck(facts)
@@ -198,6 +198,11 @@ def _by_map(lines: Iterable[Mapped]) -> Mapping[str, list[Mapped]]:
     for line in lines:
         found.setdefault(line.map, []).append(line)
     return found
+
+
+def _has_order(lines: Sequence[Mapped]) -> bool:
+    r"""Whether the order means anything: the server tries each line, but stops at a `\1` that stands for nothing."""
+    return any(r"\1" in line.role for line in lines)
 
 
 def _order(lines: Mapping[str, list[Mapped]], maps: Iterable[str]) -> str:

@@ -106,6 +106,13 @@ CASES = (
         everywhere=True,
     ),
     Case(
+        "another order in a map of which each line is tried",
+        hand=_edit(lambda lines: [*lines[:2], lines[3], lines[2], *lines[4:]]),
+        mend=_as_written,
+        since=15,
+        everywhere=True,
+    ),
+    Case(
         "another order of maps",
         hand=_edit(lambda lines: [*lines[2:], *lines[:2]]),
         mend=_as_written,
