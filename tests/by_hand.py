@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from pgdeploy.apply import apply
+from pgdeploy.check import Finding, evaluate
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.connection.server import Server
 from pgdeploy.connection.side import closing
@@ -28,3 +31,40 @@ def load(server: Cluster, file: Path, text: str) -> Target:
 
 def planned(target: Target, server: Server) -> Plan:
     return plan(target.spec, target.resources, target.read(server))
+
+
+def texts(made: Plan) -> list[str]:
+    return [statement.text for change in made.changes for statement in change.statements]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A database of a server, and specs of it that differ in their last lines only."""
+
+    cluster: Cluster
+    file: Path
+    database: str
+    spec: str
+    usual: str
+    """The last lines where a test gives none."""
+
+    def run(self, *texts: str, at: str | None = None) -> None:
+        run(self.cluster, *texts, database=at or self.database)
+
+    def load(self, lines: str | None = None) -> Target:
+        return load(self.cluster, self.file, self.spec + (self.usual if lines is None else lines))
+
+    def plan(self, lines: str | None = None) -> Plan:
+        return planned(self.load(lines), self.cluster)
+
+    def apply(self, lines: str | None = None) -> Plan:
+        """Applies, and returns what the plan was; nothing is left to do then."""
+        made = self.plan(lines)
+        apply(made, self.cluster)
+        assert self.plan(lines).changes == ()
+        return made
+
+    def finding(self, check_id: str, lines: str | None = None) -> Finding:
+        target = self.load(lines)
+        facts = target.read(self.cluster)
+        return next(evaluate(check, facts) for check in target.checks if check.id == check_id)

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from pgdeploy.apply import apply
 from pgdeploy.change import Risk
-from pgdeploy.check import Finding, Verdict, evaluate
+from pgdeploy.check import Verdict
 from pgdeploy.connection.embedded import Cluster
-from pgdeploy.plan import Plan
 from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
-from pgdeploy.target import Target
-from tests.by_hand import load, planned, run
+from tests.by_hand import Site, load, planned, texts
 
 GRANT = {"for": ["maker"], "on": "tables", "grant": ["SELECT"], "to": ["reader"]}
 REVOKE = {"for": ["maker"], "on": "functions", "revoke": ["EXECUTE"], "from": ["PUBLIC"]}
@@ -91,41 +87,9 @@ ALL = "DELETE, INSERT, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE"
 UNDECLARED = "default_privilege[given_db].undeclared"
 
 
-@dataclass
-class Site:
-    cluster: Cluster
-    folder: Path
-
-    def run(self, *texts: str, at: str = "given_db") -> None:
-        run(self.cluster, *texts, database=at)
-
-    def load(self, lines: str, role: str = "") -> Target:
-        text = SPEC.replace("\ndatabases:\n", f"\n{role}databases:\n")
-        return load(self.cluster, self.folder / "given.yaml", text + lines)
-
-    def plan(self, lines: str = READER) -> Plan:
-        return planned(self.load(lines), self.cluster)
-
-    def apply(self, lines: str = READER) -> Plan:
-        """Applies, and returns what the plan was; nothing is left to do then."""
-        made = self.plan(lines)
-        apply(made, self.cluster)
-        assert self.plan(lines).changes == ()
-        return made
-
-    def finding(self, check_id: str, lines: str = READER) -> Finding:
-        target = self.load(lines)
-        facts = target.read(self.cluster)
-        return next(evaluate(check, facts) for check in target.checks if check.id == check_id)
-
-
-def texts(planned: Plan) -> list[str]:
-    return [statement.text for change in planned.changes for statement in change.statements]
-
-
 @pytest.fixture
 def site(server16: Cluster, tmp_path: Path) -> Iterator[Site]:
-    made = Site(server16, tmp_path)
+    made = Site(server16, tmp_path / "given.yaml", "given_db", SPEC, READER)
     made.run(
         "CREATE ROLE given_maker; CREATE ROLE given_boss; CREATE ROLE given_reader; CREATE ROLE given_writer",
         "CREATE DATABASE given_db",
@@ -210,7 +174,8 @@ def test_an_absent_role_that_others_keep_holds_up_what_names_it_and_no_more(site
         "ALTER DEFAULT PRIVILEGES FOR ROLE given_boss IN SCHEMA s GRANT SELECT ON TABLES TO given_writer"
     )
     lines = READER + READER.replace("given_maker", "given_keeper")
-    made = planned(site.load(lines, "  given_keeper: {state: external}\n"), site.cluster)
+    text = SPEC.replace("\ndatabases:\n", "\n  given_keeper: {state: external}\ndatabases:\n") + lines
+    made = planned(load(site.cluster, site.file, text), site.cluster)
     assert texts(made) == [
         'ALTER DEFAULT PRIVILEGES FOR ROLE "given_boss" IN SCHEMA "s" REVOKE SELECT ON TABLES FROM "given_writer"'
     ]

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from pgdeploy.apply import apply
 from pgdeploy.change import Risk
 from pgdeploy.check import Finding, Verdict, evaluate
 from pgdeploy.connection.embedded import Cluster
-from pgdeploy.plan import Plan
 from pgdeploy.resources.grant import GrantSpec, ServerGrantSpec
-from pgdeploy.target import Target
-from tests.by_hand import load, planned, run
+from tests.by_hand import Site, load, texts
 
 GRANT = {"grant": ["SELECT"], "on": {"schema": "s", "table": "t"}, "to": ["app"]}
 REVOKE = {"revoke": ["SELECT"], "on": {"schema": "s", "table": "t"}, "from": ["app"]}
@@ -84,40 +80,9 @@ PASSING_ON = (
 UNDECLARED = "grant[held_db].undeclared"
 
 
-@dataclass
-class Site:
-    cluster: Cluster
-    folder: Path
-
-    def run(self, *texts: str, at: str = "held_db") -> None:
-        run(self.cluster, *texts, database=at)
-
-    def load(self, lines: str) -> Target:
-        return load(self.cluster, self.folder / "held.yaml", SPEC + lines)
-
-    def plan(self, lines: str = READER) -> Plan:
-        return planned(self.load(lines), self.cluster)
-
-    def apply(self, lines: str = READER) -> Plan:
-        """Applies, and returns what the plan was; nothing is left to do then."""
-        made = self.plan(lines)
-        apply(made, self.cluster)
-        assert self.plan(lines).changes == ()
-        return made
-
-    def findings(self, lines: str = READER) -> dict[str, Finding]:
-        target = self.load(lines)
-        facts = target.read(self.cluster)
-        return {check.id: evaluate(check, facts) for check in target.checks}
-
-
-def texts(planned: Plan) -> list[str]:
-    return [statement.text for change in planned.changes for statement in change.statements]
-
-
 @pytest.fixture
 def site(server16: Cluster, tmp_path: Path) -> Iterator[Site]:
-    made = Site(server16, tmp_path)
+    made = Site(server16, tmp_path / "held.yaml", "held_db", SPEC, READER)
     made.run("CREATE ROLE held_app; CREATE ROLE held_other", "CREATE DATABASE held_db", at="postgres")
     made.run("CREATE SCHEMA s; CREATE TABLE s.t (); CREATE TABLE s.u (); ALTER TABLE s.u OWNER TO held_other")
     try:
@@ -129,17 +94,17 @@ def site(server16: Cluster, tmp_path: Path) -> Iterator[Site]:
 
 def test_for_a_role_that_is_not_there(site: Site) -> None:
     line = "grant[held_db: SELECT on all tables in schema s to held_reader].granted"
-    found = site.findings()[line]
+    found = site.finding(line)
     assert (found.verdict, found.reason) == (Verdict.BLOCKED, "role held_reader does not exist")
     site.run("CREATE ROLE held_reader", at="postgres")
-    found = site.findings()[line]
+    found = site.finding(line)
     assert (found.verdict, found.desired, found.actual) == (
         Verdict.DRIFTS,
         "granted",
         "missing SELECT on table s.t for held_reader, SELECT on table s.u for held_reader",
     )
     site.run("DROP SCHEMA s CASCADE")
-    found = site.findings()[line]
+    found = site.finding(line)
     assert (found.verdict, found.reason) == (Verdict.BLOCKED, "schema s does not exist in held_db")
 
 
@@ -154,7 +119,7 @@ def test_what_a_second_grantor_gave_beyond_the_spec(site: Site) -> None:
     """One entry is as the spec says; that does not excuse the other."""
     site.apply(READER + PASSING_ON)
     site.run("SET ROLE held_app; GRANT DELETE, SELECT ON s.t TO held_reader")
-    found = site.findings(READER + PASSING_ON)[UNDECLARED]
+    found = site.finding(UNDECLARED, READER + PASSING_ON)
     assert (found.verdict, found.actual, found.origin) == (
         Verdict.DRIFTS,
         "DELETE on table s.t for held_reader",
@@ -167,7 +132,7 @@ def test_what_a_second_grantor_gave_beyond_the_spec(site: Site) -> None:
 def test_a_grant_option_beyond_the_spec(site: Site) -> None:
     site.apply()
     site.run("GRANT SELECT ON s.t TO held_reader WITH GRANT OPTION")
-    found = site.findings()[UNDECLARED]
+    found = site.finding(UNDECLARED)
     assert found.actual == "SELECT on table s.t for held_reader with grant option"
     made = site.apply()
     assert texts(made) == ['REVOKE GRANT OPTION FOR SELECT ON TABLE "s"."t" FROM "held_reader" CASCADE']
@@ -177,10 +142,10 @@ def test_what_a_revoke_says_of_what_is_there_and_of_what_is_not(site: Site) -> N
     lines = "      - {revoke: [SELECT, UPDATE], on: {schema: s, all: tables}, from: [held_app]}\n"
     check = "grant[held_db: SELECT, UPDATE on all tables in schema s from held_app].revoked"
     site.apply(lines)
-    found = site.findings(lines)[check]
+    found = site.finding(check, lines)
     assert (found.verdict, found.actual, found.origin) == (Verdict.CONFORMS, "not granted", "")
     site.run("GRANT SELECT ON s.t TO held_app")
-    found = site.findings(lines)[check]
+    found = site.finding(check, lines)
     assert (found.verdict, found.actual, found.origin) == (
         Verdict.DRIFTS,
         "SELECT on table s.t for held_app",
@@ -215,7 +180,7 @@ def test_privileges_in_a_database_that_the_spec_does_not_name(site: Site) -> Non
     check = "grant[other databases].undeclared"
 
     def found(text: str) -> Finding:
-        target = load(site.cluster, site.folder / "elsewhere.yaml", text)
+        target = load(site.cluster, site.file.parent / "elsewhere.yaml", text)
         facts = target.read(site.cluster)
         return next(evaluate(one, facts) for one in target.checks if one.id == check)
 
@@ -243,6 +208,6 @@ def test_a_free_standing_sequence_is_not_handed_over_with_the_tables(site: Site)
     )
     site.apply(lines)
     site.run("GRANT USAGE ON SEQUENCE s.numbered_id_seq TO held_reader")
-    assert site.findings(lines)[UNDECLARED].verdict is Verdict.CONFORMS
+    assert site.finding(UNDECLARED, lines).verdict is Verdict.CONFORMS
     site.run("GRANT USAGE ON SEQUENCE s.free TO held_reader")
-    assert site.findings(lines)[UNDECLARED].actual == "USAGE on sequence s.free for held_reader"
+    assert site.finding(UNDECLARED, lines).actual == "USAGE on sequence s.free for held_reader"
