@@ -22,6 +22,7 @@ from pgdeploy.errors import ApplyError, PgdeployError
 from pgdeploy.facts import SIDE_BY_SIDE
 from pgdeploy.guard import Guard, alone
 from pgdeploy.one_line import one_line
+from pgdeploy.resources.identfile import IDENT_CONF, SINCE, broken, patterns
 from pgdeploy.secretplace import scrub
 
 if TYPE_CHECKING:
@@ -255,7 +256,7 @@ def _write_files(wave: Sequence[Change], server: Server, guard: Guard) -> None:
     for change in wave:
         for write, file, text in _files_of(change, server):
             put_back.append(partial(write, write(text), whole=True))
-            if wrong := _wrong_lines(file, guard):
+            if wrong := _wrong_lines(file, text, guard):
                 for back in put_back:
                     back()
                 raise ApplyError(f"the server refuses the new {file}, so the old one stays: {wrong}")
@@ -263,7 +264,7 @@ def _write_files(wave: Sequence[Change], server: Server, guard: Guard) -> None:
 
 def _files_of(change: Change, server: Server) -> Iterator[tuple[Callable[..., str], str, str]]:
     if change.ident is not None:
-        yield server.write_ident, "pg_ident.conf", change.ident
+        yield server.write_ident, IDENT_CONF.name, change.ident
     if change.hba is not None:
         yield server.write_hba, "pg_hba.conf", change.hba.read()
 
@@ -279,8 +280,10 @@ _WRONG_LINES = {
 }
 
 
-def _wrong_lines(file: str, guard: Guard) -> str:
+def _wrong_lines(file: str, text: str, guard: Guard) -> str:
     with guard.session() as connection:
+        if file == IDENT_CONF.name and connection.info.server_version < SINCE * 10000:
+            return "; ".join(f"{one}: {said}" for one, said in broken(connection, patterns(text)).items())
         wrong = connection.execute(_WRONG_LINES[file].encode()).fetchall()
     return "; ".join(f"line {line}: {scrub(str(error))}" for line, error in wrong[:3])
 

@@ -252,15 +252,44 @@ def test_with_what_is_documented_it_is_read_and_without_unreadable(server: Clust
     assert set(found.values()) == {Verdict.DRIFTS, Verdict.CONFORMS}
 
 
-def test_a_server_that_does_not_show_it_is_asked_nothing(server14: Cluster, tmp_path: Path) -> None:
+@pytest.fixture
+def server_of_14() -> Iterator[Cluster]:
+    """It does not show how it reads pg_ident.conf."""
+    yield from cluster(14)
+
+
+def test_what_a_server_does_not_show_is_read_here(server_of_14: Cluster, tmp_path: Path) -> None:
     target = load_target(_spec(tmp_path, major=14))
-    facts = target.read(server14)
-    found = {f.check.id: f for f in diff(target.checks, facts) if f.check.id in IDS}
-    assert {known: f.verdict for known, f in found.items()} == dict.fromkeys(IDS, Verdict.INAPPLICABLE)
-    assert {f.reason for f in found.values()} == {
-        "PostgreSQL 14 does not show its pg_ident.conf: pg_ident_file_mappings is there from 15"
-    }
-    assert not [change for change in plan(target.spec, target.resources, facts).changes if change.ident]
+    apply(plan(target.spec, target.resources, target.read(server_of_14)), server_of_14)
+
+    def drifts() -> dict[str, str]:
+        found = [f for f in diff(target.checks, target.read(server_of_14)) if f.check.id in IDS]
+        assert len(found) == len(IDS)
+        return {f.check.id: f.actual for f in found if f.verdict is Verdict.DRIFTS}
+
+    assert drifts() == {}
+    file = server_of_14.data / "pg_ident.conf"
+    right = file.read_text()
+    for line, fault in (
+        ("people carol", "missing entry at end of line"),
+        ("people carol bob,app", "multiple values in ident field"),
+        (r'people "/^(" bob', "invalid regular expression: parentheses () not balanced"),
+    ):
+        file.write_text(f"{right}{line}\n")
+        number = len(right.splitlines()) + 1
+        assert drifts() == {"ident[rules].loaded": f"line {number}: {fault}"}
+
+
+def test_an_expression_that_it_cannot_read_is_not_written(server_of_14: Cluster, tmp_path: Path) -> None:
+    file = server_of_14.data / "pg_ident.conf"
+    before = file.read_text()
+    target = load_target(_spec(tmp_path, major=14, system="/^("))
+    with pytest.raises(
+        ApplyError, match=r"refuses the new pg_ident\.conf, so the old one stays: /"
+    ) as stopped:
+        apply(plan(target.spec, target.resources, target.read(server_of_14)), server_of_14)
+    assert "parentheses () not balanced" in str(stopped.value)
+    assert file.read_text() == before
 
 
 def test_without_a_word_the_file_is_not_read(server: Cluster, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from pgdeploy.check import Check, Finding, Outcome, Resource, listing
 from pgdeploy.facts import Facts
 from pgdeploy.format import pg_hba, pg_ident
 from pgdeploy.resources import authfile, identfile
-from pgdeploy.resources.identfile import IDENT_CONF, SINCE, IdentLine
+from pgdeploy.resources.identfile import IDENT_CONF, IdentLine
 from pgdeploy.resources.identfile import Mapping as Mapped
 from pgdeploy.secretplace import scrub
 from pgdeploy.spec.model import Model
@@ -110,12 +110,6 @@ class Ident(Resource):
         yield Check(self, "ident[rules]", "order", ("ident",), self._compare_order)
         yield Check(self, "ident[rules]", "undeclared", ("ident",), self._compare_undeclared, "undeclared")
         yield Check(self, "ident[rules]", "loaded", ("ident",), self._compare_loaded)
-
-    def inapplicable(self, facts: Facts, check: Check) -> str | None:
-        major = facts.about.major
-        if major >= SINCE:
-            return None
-        return f"PostgreSQL {major} does not show its pg_ident.conf: pg_ident_file_mappings is there from {SINCE}"
 
     # -- compare -----------------------------------------------------------------------------------
 

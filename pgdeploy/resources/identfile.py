@@ -1,23 +1,28 @@
 """The lines of pg_ident.conf and of the files that it reads, as they are on the server.
 
 pg_ident_file_mappings says how the server reads each line, but not whether a role is quoted, which makes a name of
-`all` or of a group. So the text is read too, and both must say the same.
+`all` or of a group. So the text is read too, and both must say the same. Before PostgreSQL 15, which brought that view,
+there is the text alone, and the server is asked of each regular expression whether it can read it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Mapped
+from typing import Any, NamedTuple
+
+from psycopg import Connection, DatabaseError
 
 from pgdeploy.check import name
+from pgdeploy.connection.side import closing
 from pgdeploy.errors import Unreadable
 from pgdeploy.facts import Facts, Query
-from pgdeploy.format import pg_ident
+from pgdeploy.format import hba_text, pg_ident
 from pgdeploy.format.hba_text import Line, Word
-from pgdeploy.resources.authfile import AuthFile, FileFact, LoadedFact, expanded, lines
+from pgdeploy.resources.authfile import AuthFile, FileFact, LoadedFact, expanded, lines, main_file
 
 SINCE = 15
-"""The first version with pg_ident_file_mappings."""
+"""The first version with pg_ident_file_mappings: before it the text alone is read."""
 
 
 class IdentFact(NamedTuple):
@@ -31,9 +36,14 @@ class IdentFact(NamedTuple):
     error: str | None
 
 
+_WORDS = 3
+
+Texts = Mapped[tuple[str, int], Line]
+"""Lines by file and number."""
+
 IDENT = Query("ident", IdentFact._make, variants=(16,), since=SINCE)
-IDENT_FILE = Query("ident_file", FileFact._make, variants=(16,), since=SINCE)
-IDENT_LOADED = Query("ident_loaded", LoadedFact._make, since=SINCE)
+IDENT_FILE = Query("ident_file", FileFact._make, variants=(16,))
+IDENT_LOADED = Query("ident_loaded", LoadedFact._make)
 QUERIES = (IDENT, IDENT_FILE, IDENT_LOADED)
 
 IDENT_CONF = AuthFile("pg_ident.conf", IDENT_FILE, IDENT_LOADED)
@@ -71,7 +81,54 @@ def mappings(facts: Facts) -> tuple[IdentLine, ...]:
         Unreadable: the files cannot be read, or not as the server reads them.
     """
     known = lines(facts, IDENT_CONF)
-    return tuple(_mapping(row, known.get((row.file, row.line)), facts) for row in facts.rows(IDENT))
+    rows = facts.rows(IDENT) if facts.about.major >= SINCE else list(_read_here(facts, known))
+    return tuple(_mapping(row, known.get((row.file, row.line)), facts) for row in rows)
+
+
+def _read_here(facts: Facts, known: Texts) -> Iterator[IdentFact]:
+    """The lines as PostgreSQL 14 reads them, which does not show how."""
+    main = main_file(facts, IDENT_CONF)
+    fields = {
+        number: [[word.text for word in expanded(facts, IDENT_CONF, file, field)] for field in line.fields]
+        for (file, number), line in known.items()
+        if file == main
+    }
+    systems = {words[1][0] for words in fields.values() if len(words) >= _WORDS and words[1]}
+    broken = _broken(facts, sorted(system for system in systems if pg_ident.is_regex(system)))
+    for number, words in fields.items():
+        several = any(len(field) != 1 for field in words[:_WORDS])
+        if len(words) < _WORDS or several:
+            fault = "multiple values in ident field" if several else "missing entry at end of line"
+            yield IdentFact(main, number, None, None, None, fault)
+        else:
+            (map_name,), (system,), (role,) = words[:_WORDS]
+            yield IdentFact(main, number, map_name, system, role, broken.get(system))
+
+
+def patterns(text: str) -> list[str]:
+    """The regular expressions of a file in which each line has its three words, as ours have."""
+    systems = [line.fields[1][0].text for line in hba_text.lines(text)]
+    return [system for system in systems if pg_ident.is_regex(system)]
+
+
+def _broken(facts: Facts, asked: Sequence[str]) -> Mapped[str, str]:
+    if not asked:
+        return {}
+    if facts.server is None:
+        raise Unreadable("the regular expressions of pg_ident.conf were not tried")
+    with closing(facts.server.open()) as connection:
+        return broken(connection, asked)
+
+
+def broken(connection: Connection[Any], asked: Sequence[str]) -> Mapped[str, str]:
+    """Regular expressions, with their slash, that the server cannot read, and what it says of each."""
+    found: dict[str, str] = {}
+    for pattern in asked:
+        try:
+            connection.execute("SELECT '' OPERATOR(pg_catalog.~) %s::pg_catalog.text", [pattern[1:]])
+        except DatabaseError as error:
+            found[pattern] = error.diag.message_primary or str(error)
+    return found
 
 
 def _mapping(row: IdentFact, line: Line | None, facts: Facts) -> IdentLine:
