@@ -204,12 +204,12 @@ def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for program in ("ssh", "ssh-keygen", "docker", "mmdebstrap"):
         file = tmp_path / "bin" / program
         file.parent.mkdir(exist_ok=True)
-        file.write_text(f'#!/bin/sh\necho "${{0##*/}}:" "$(env | grep -c canary)" >>{told}\nexit 1\n')
+        file.write_text(f'#!/bin/sh\necho "${{0##*/}}:" "$(env | grep -c =of-libpq)" >>{told}\nexit 1\n')
         file.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     for variable in VARIABLES:
         if variable.startswith("PG"):
-            monkeypatch.setenv(variable, "canary")
+            monkeypatch.setenv(variable, "of-libpq")
     return told
 
 
