@@ -270,8 +270,9 @@ def _possible(
         adapted = waiting or unmade.without(change) or rights.adapt(change)
         if isinstance(adapted, str):
             unmade.learn(change)
-            refused.update(dict.fromkeys(change.causes, adapted))
-            parts.update(dict.fromkeys(change.causes, change.statements[0].text if change.statements else ""))
+            for cause in change.causes:  # the first reason is the one behind the others
+                refused.setdefault(cause, adapted)
+                parts.setdefault(cause, change.statements[0].text if change.statements else "")
         else:
             possible.append((wave, adapted))
     for cause in {cause for _, change in possible for cause in change.causes if parts.get(cause)}:

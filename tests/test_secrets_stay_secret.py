@@ -44,7 +44,7 @@ postgres: 16
 undeclared: {roles: ignore, databases: ignore}
 roles:
   canary_env: {login: true, password: {env: CANARY}, settings: {work_mem: 8MB}}
-  canary_file: {login: true, password: {file: secret/file}}
+  canary_file: {login: true, password: {file: ../secret/file}}
   canary_command: {login: true, password: {command: [sh, secret/command.sh]}}
 databases:
   canary_db: {owner: canary_file}
