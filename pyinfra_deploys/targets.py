@@ -9,47 +9,51 @@ runs nothing that a spec says: such a file is read when pyinfra connects.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 from pgdeploy.connection.login import effective, ssh_options
 from pgdeploy.deploy import THROW_AWAY
-from pgdeploy.errors import SpecError, TargetError
+from pgdeploy.errors import PgdeployError, TargetError
 from pgdeploy.resources.spec import Ssh
-from pgdeploy.target import SSH_CONFIG, Target, load_target, require_ssh_name, specs_folder
+from pgdeploy.target import SSH_CONFIG, load_target, require_ssh_name, specs_folder
 
 
 def inventory() -> list[tuple[str, dict[str, Any]]]:
     """Every target with a host, and pyinfra's data for it.
 
+    One that cannot be used is left out and said on stderr: it is no reason not to deploy the others.
+
     Raises:
-        SystemExit: a spec does not load, or none has a host.
+        SystemExit: none has a host that can be used.
     """
-    found = []
+    found, problems = [], []
     for file in sorted(specs_folder().glob("*.yaml")):
         if file.stem.startswith("_"):
             continue
         try:
-            target = load_target(file)
-            target.confine("live", way_given=SSH_CONFIG in os.environ)
-        except SpecError as error:
-            raise SystemExit("\n".join(error.problems)) from None
-        ssh = target.spec.ssh
-        if ssh is None and SSH_CONFIG in os.environ:
-            # the file says how to reach it, by the target's name: a throw-away host, say
-            ssh = Ssh(host=_named(target))
-        if target.spec.host is not None and ssh is not None:
-            found.append((target.name, {"spec_file": str(file.absolute()), **_data(ssh)}))
+            found += _host_of(file)
+        except PgdeployError as error:
+            problems += [*error.lines, f"{file.stem} is left out of the inventory"]
     if not found:
-        raise SystemExit(f"no target in {specs_folder()}{os.sep} has `host:` and `connect: {{ssh: ...}}`")
+        nobody = f"no target in {specs_folder()}{os.sep} has `host:` and `connect: {{ssh: ...}}`"
+        raise SystemExit("\n".join(problems or [nobody]))
+    sys.stderr.writelines(f"{problem}\n" for problem in problems)
     return found
 
 
-def _named(target: Target) -> str:
-    try:
-        return require_ssh_name(target)
-    except TargetError as error:
-        raise SystemExit(str(error)) from None
+def _host_of(file: Path) -> list[tuple[str, dict[str, Any]]]:
+    """The host of one spec, if it has one. Raises PgdeployError where it cannot be used."""
+    target = load_target(file)
+    target.confine("live", way_given=SSH_CONFIG in os.environ)
+    ssh = target.spec.ssh
+    if ssh is None and SSH_CONFIG in os.environ:
+        # the file says how to reach it, by the target's name: a throw-away host, say
+        ssh = Ssh(host=require_ssh_name(target))
+    if target.spec.host is None or ssh is None:
+        return []
+    return [(target.name, {"spec_file": str(file.absolute()), **_data(ssh)})]
 
 
 def _data(ssh: Ssh) -> dict[str, Any]:
@@ -81,11 +85,8 @@ def _key(file: str) -> dict[str, Any]:
 
 
 def _known(host: str, options: list[str]) -> dict[str, Any]:
-    """What ssh makes of the options and the operator's files."""
-    try:
-        said = effective(host, options)
-    except TargetError as error:
-        raise SystemExit(str(error)) from None
+    """What ssh makes of the options and the operator's files. Raises TargetError."""
+    said = effective(host, options)
     data: dict[str, Any] = {
         "ssh_hostname": said["hostname"][0],
         "ssh_user": said["user"][0],
@@ -94,7 +95,7 @@ def _known(host: str, options: list[str]) -> dict[str, Any]:
         "_sudo": said["user"][0] != "root",
     }
     if "hostkeyalias" in said:
-        raise SystemExit(
+        raise TargetError(
             f"{host}: pyinfra's ssh knows no HostKeyAlias; write the key for {said['hostname'][0]} itself into "
             "known_hosts"
         )
