@@ -10,6 +10,7 @@ from pyinfra import logger
 from pyinfra.api import deploy
 from pyinfra.context import host, state
 
+from pgdeploy.localpath import absent
 from pgdeploy.resources.host.file import sources_file
 from pgdeploy.resources.host.guest import device_of, label_of
 from pgdeploy.resources.host.layout import MIRROR_KEY, PGDG, Layout
@@ -98,7 +99,7 @@ def _untaken(here: Layout, found: dict[str, Any]) -> Iterator[str]:
     try:
         key = mirror_key(source) if isinstance(source, MirrorSpec) else None
     except OSError as error:
-        yield f"{error.filename}: {error.strerror}; packages: source: key: names the key's file here"
+        yield f"{error.filename}: {error.strerror}; packages: source: key: names the key's file here{absent(error)}"
         return
     if found["texts"][wanted.path] == wanted.text and found["texts"][MIRROR_KEY] == key:
         return

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.host.machine import Machine, as_user, booted, deploy, said
+from tests.host.machine import ROOT, Machine, as_user, booted, deploy, said
 from tests.host.texts import pg15
 
 pytestmark = [pytest.mark.docker, pytest.mark.long]
@@ -52,7 +52,7 @@ def test_another_postgresql_than_the_distribution_has(machine: Machine) -> None:
 
 
 def test_an_unreachable_repository(machine: Machine) -> None:
-    source = "{uri: 'http://127.0.0.1:9/pgdg', suite: bookworm-pgdg, key: LICENSE}"
+    source = f"{{uri: 'http://127.0.0.1:9/pgdg', suite: bookworm-pgdg, key: {ROOT / 'LICENSE'}}}"
     reason = refused(machine, pg15(source))
     assert "apt does not take the package source http://127.0.0.1:9/pgdg" in reason
     assert "check the address" in reason
