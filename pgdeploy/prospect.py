@@ -7,7 +7,7 @@ owner takes the old one's place in an object's ACL.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -29,7 +29,7 @@ from pgdeploy.resources.row_security import ROW_SECURITY
 from pgdeploy.resources.tablespace import Tablespace
 
 if TYPE_CHECKING:
-    from pgdeploy.check import Resource
+    from pgdeploy.check import Check, Resource
     from pgdeploy.resources.spec import Spec
 
 Owners = Mapping[ObjectKey, str]
@@ -81,11 +81,9 @@ class _Seer:
         self._facts = facts
         self._given_up = given_up
         self._grants = [resource for resource in resources if isinstance(resource, grant.Grants)]
-        self._defaults = [
-            one
-            for one in resources
-            if isinstance(one, default_privilege.DefaultPrivileges) and self._sweeps(one)
-        ]
+        self._defaults = [one for one in resources if isinstance(one, default_privilege.DefaultPrivileges)]
+        self._left: dict[str, Rows] = {}
+        """What copies get of a template, by its name."""
         self._databases = [one for one in resources if isinstance(one, Database) and self._moves(one)]
         self._tablespaces = [one for one in resources if isinstance(one, Tablespace) and self._moves(one)]
         self._ownership: dict[str, list[OwnershipSpec]] = {}
@@ -137,9 +135,11 @@ class _Seer:
 
     def _moves(self, resource: Resource) -> bool:
         """Whether the plan gives it the owner that it shall have."""
-        fields = ("owner", exact.FIELD)
+        return self._mends(resource, lambda check: check.field in ("owner", exact.FIELD))
+
+    def _mends(self, resource: Resource, about: Callable[[Check], bool]) -> bool:
         return not self._given_up or not any(
-            check.id in self._given_up for check in resource.checks() if check.field in fields
+            check.id in self._given_up for check in resource.checks() if about(check)
         )
 
     def _staying(self) -> Facts:
@@ -191,7 +191,9 @@ class _Seer:
         template = Database(database, self._spec.databases[database]).template or COPIED
         found = finished.get(template) or self._facts.rows_of_databases.get(template)
         if found is not None:
-            return self._swept(template, found)
+            if template not in self._left:
+                self._left[template] = self._swept(template, found)
+            return self._left[template]
         copied = self._facts.rows_of_databases.get(COPIED, {})
         return dict(_pristine(copied)) if template == "template0" else copied
 
@@ -205,14 +207,13 @@ class _Seer:
             if one.database == template and self._sweeps(one) and (gone := one.swept(facts)):
                 rows = {**rows, acl.ACLS.name: tuple(_without(acl.rows(facts, template), gone, names))}
         for other in self._defaults:
-            if other.database == template:
+            if other.database == template and self._sweeps(other):
                 rows = {**rows, DEFAULT_PRIVILEGES.name: tuple(other.swept(facts))}
         return rows
 
     def _sweeps(self, resource: Resource) -> bool:
-        return not any(
-            check.id in self._given_up for check in resource.checks() if check.aspect == "undeclared"
-        )
+        """Whether the plan takes what no line says."""
+        return self._mends(resource, lambda check: check.aspect == "undeclared")
 
     def _fresh(self, database: str) -> Iterator[AclFact]:
         """What PUBLIC and its owner have on every new database."""

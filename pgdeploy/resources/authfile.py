@@ -11,9 +11,11 @@ import math
 import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pgdeploy.check import Outcome, listing
 from pgdeploy.connection.file_time import LAG
 from pgdeploy.connection.session import deadline
 from pgdeploy.connection.side import closing
@@ -23,6 +25,9 @@ from pgdeploy.facts import Facts, Query
 from pgdeploy.format import hba_text
 from pgdeploy.format.hba_text import Line, Word
 from pgdeploy.one_line import one_line
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 DEEPEST = 10
 """Files in files, as PostgreSQL itself allows."""
@@ -189,27 +194,54 @@ def _parsed(facts: Facts, content: bytes) -> Sequence[Line]:
 
 
 def _fetch(facts: Facts, auth: AuthFile, names: list[str]) -> list[FileFact]:
+    with asking(facts, f"what {auth.name} names") as connection:
+        rows = connection.execute(_MORE.text(facts.about.major), {"names": names}).fetchall()
+    return [_MORE.row(row) for row in rows]
+
+
+@contextmanager
+def asking(facts: Facts, what: str) -> Iterator[Connection[Any]]:
+    """A session for what can be asked only once the files are read.
+
+    Raises:
+        Unreadable: these facts were saved, the server cannot be asked, or does not answer in time.
+    """
     import psycopg
 
     server = facts.server
     if server is None:
-        raise Unreadable(f"{names[0]} was not read")
+        raise Unreadable(f"{what} was not read")
     try:
         with (
             told(server.address),
             closing(server.open()) as connection,
             deadline(connection, server.budget, server.address),
         ):
-            rows = connection.execute(_MORE.text(facts.about.major), {"names": names}).fetchall()
+            yield connection
     except psycopg.Error as error:
         message = error.diag.message_primary or str(error).strip()
-        raise Unreadable(f"what {auth.name} names could not be read: {message}") from error
+        raise Unreadable(f"{what} could not be read: {message}") from error
     except TargetError as error:
         raise Unreadable(str(error)) from error
-    return [_MORE.row(row) for row in rows]
 
 
 # -- loaded --------------------------------------------------------------------------------------------
+
+
+def compare_loaded(facts: Facts, auth: AuthFile, wrong: Sequence[str]) -> Outcome:
+    """Whether the server has loaded the file, of which it cannot read these lines.
+
+    Raises:
+        Unreadable: the times of its files do not tell.
+    """
+    desired, file = "loaded, without errors", main_file(facts, auth)
+    if wrong:
+        return Outcome(False, desired, listing(wrong), file, stuck=stuck(facts, auth))
+    changed = changed_since(facts, auth)
+    named = "the file" if changed == file else changed
+    actual = f"{named} was changed since the server read it" if changed else "loaded"
+    # for a file that only waits, a reload is enough, and that is ours to ask for
+    return Outcome(not changed, desired, actual, changed or file)
 
 
 def changed_since(facts: Facts, auth: AuthFile) -> str:

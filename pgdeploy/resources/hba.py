@@ -223,13 +223,7 @@ class Hba(Resource):
 
     def _compare_loaded(self, facts: Facts) -> Outcome:
         wrong = [f"{_line_of(rule, facts)}: {scrub(rule.error)}" for rule in facts.once(rules) if rule.error]
-        desired, file = "loaded, without errors", _file(facts)
-        if wrong:
-            return Outcome(False, desired, listing(wrong), file, stuck=_stuck(facts))
-        changed = authfile.changed_since(facts, HBA_CONF)
-        actual = f"{_named(changed, facts)} was changed since the server read it" if changed else "loaded"
-        # for a file that only waits, a reload is enough, and that is ours to ask for
-        return Outcome(not changed, desired, actual, changed or file)
+        return authfile.compare_loaded(facts, HBA_CONF, wrong)
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         causes = tuple(drift.check.id for drift in drifts if not drift.stuck)
@@ -252,10 +246,6 @@ def _stuck(facts: Facts) -> str:
 
 def _line_of(rule: HbaRule, facts: Facts) -> str:
     return f"line {rule.line}" if rule.file == _file(facts) else f"{rule.place}"
-
-
-def _named(file: str, facts: Facts) -> str:
-    return "the file" if file == _file(facts) else file
 
 
 def _order(matches: Iterable[Match]) -> str:

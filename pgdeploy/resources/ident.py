@@ -146,14 +146,7 @@ class Ident(Resource):
         wrong = [
             f"{_line_of(line, facts)}: {scrub(line.error)}" for line in facts.once(mappings) if line.error
         ]
-        desired, file = "loaded, without errors", _file(facts)
-        if wrong:
-            return Outcome(False, desired, listing(wrong), file, stuck=_stuck(facts))
-        changed = authfile.changed_since(facts, IDENT_CONF)
-        named = "the file" if changed == file else changed
-        actual = f"{named} was changed since the server read it" if changed else "loaded"
-        # for a file that only waits, a reload is enough, and that is ours to ask for
-        return Outcome(not changed, desired, actual, changed or file)
+        return authfile.compare_loaded(facts, IDENT_CONF, wrong)
 
     # -- changes -----------------------------------------------------------------------------------
 

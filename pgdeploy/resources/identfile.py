@@ -11,15 +11,15 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Mapped
 from typing import Any, NamedTuple
 
-from psycopg import Connection, DatabaseError
+from psycopg import Connection
+from psycopg.errors import InvalidRegularExpression
 
 from pgdeploy.check import name
-from pgdeploy.connection.side import closing
 from pgdeploy.errors import Unreadable
 from pgdeploy.facts import Facts, Query
 from pgdeploy.format import hba_text, pg_ident
 from pgdeploy.format.hba_text import Line, Word
-from pgdeploy.resources.authfile import AuthFile, FileFact, LoadedFact, expanded, lines, main_file
+from pgdeploy.resources.authfile import AuthFile, FileFact, LoadedFact, asking, expanded, lines, main_file
 
 SINCE = 15
 """The first version with pg_ident_file_mappings: before it the text alone is read."""
@@ -114,9 +114,7 @@ def patterns(text: str) -> list[str]:
 def _broken(facts: Facts, asked: Sequence[str]) -> Mapped[str, str]:
     if not asked:
         return {}
-    if facts.server is None:
-        raise Unreadable("the regular expressions of pg_ident.conf were not tried")
-    with closing(facts.server.open()) as connection:
+    with asking(facts, "whether the server takes the regular expressions of pg_ident.conf") as connection:
         return broken(connection, asked)
 
 
@@ -126,7 +124,7 @@ def broken(connection: Connection[Any], asked: Sequence[str]) -> Mapped[str, str
     for pattern in asked:
         try:
             connection.execute("SELECT '' OPERATOR(pg_catalog.~) %s::pg_catalog.text", [pattern[1:]])
-        except DatabaseError as error:
+        except InvalidRegularExpression as error:
             found[pattern] = error.diag.message_primary or str(error)
     return found
 
