@@ -17,9 +17,9 @@ from pyinfra_deploys.this import stdin
 from scripts.declared import BASE, ROOT, declared, name_of
 
 EXTRAS = {
-    "pgdeploy/connection/embedded.py": "embedded",
     "pgdeploy/connection/host.py": "host",
     "pgdeploy/connection/proxmox.py": "proxmox",
+    "pgdeploy/connection/programs.py": "embedded",
     "pgdeploy/container/": "container",
     "pgdeploy/deploy.py": "host",
     "plugin/": "gate",
