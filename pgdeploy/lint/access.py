@@ -60,7 +60,7 @@ def open_rule(subject: Subject) -> Iterator[Hit]:
     reason to leave the first one open. Write one rule for each network that has clients, as narrow as it
     goes. Rules that reject are right for all addresses, and a server that listens on loopback only is not
     spoken of."""
-    for index, address, entry in addressed(subject.spec.hba):
+    for index, address, entry in addressed(subject):
         if is_everywhere(entry) and listens_beyond(subject):
             message = (
                 f"{entry.method} for any address; write the networks that have clients, such as 10.0.0.0/24"
@@ -75,9 +75,9 @@ def hidden_rule(subject: Subject) -> Iterator[Hit]:
     text: at best superfluous, at worst the reject or the stricter method that somebody relies on. Put the
     narrow rule first, or take it away. A rule that stands twice is such a rule, too, in whatever spelling.
     Only one earlier rule at a time is looked at, and `all` does not match replication."""
-    earlier, rules = Earlier(), subject.spec.hba or ()
+    earlier, rules = Earlier(), dict(subject.spec.hba_rules)
     same: dict[Meaning, int] = {}
-    for index, address, entry in addressed(subject.spec.hba):
+    for index, address, entry in addressed(subject):
         hiding = [at for at, rule in earlier.alike(entry) if hides(subject, rule, entry)]
         twice = same.setdefault(entry.match.meaning, index)
         first = min(hiding if twice == index else [*hiding, twice], default=None)
@@ -141,7 +141,7 @@ def unknown_name(subject: Subject) -> Iterator[Hit]:
 
 def _named(subject: Subject) -> Iterator[tuple[str, Keys, str, str]]:
     """Every word for a role or database, of rules and of user name maps: address, place, kind and word."""
-    for index, address, entry in addressed(subject.spec.hba):
+    for index, address, entry in addressed(subject):
         for kind, words in (("role", entry.user), ("database", entry.database)):
             yield from ((address, ("hba", index), kind, word) for word in words)
     for index, line in enumerate(subject.spec.ident or ()):

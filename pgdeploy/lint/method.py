@@ -14,7 +14,7 @@ _PASSWORD = documentation("Password Authentication", "auth-password")
 
 
 def _method(subject: Subject, method: str, message: str, *, remote: bool = False) -> Iterator[Hit]:
-    for index, address, entry in addressed(subject.spec.hba):
+    for index, address, entry in addressed(subject):
         if entry.method == method and (entry.type != "local" or not remote):
             yield Hit(address, ("hba", index, "method"), message)
 
@@ -88,7 +88,7 @@ def unknown_map(subject: Subject) -> Iterator[Hit]:
     so a map that it does not have is a slip, or will be gone with the next deploy. Write its lines:
     `ident: [{map: admins, system: alice, role: postgres}]`."""
     known = {line.map for line in subject.spec.ident or ()}
-    for index, address, entry in addressed(subject.spec.hba):
+    for index, address, entry in addressed(subject):
         said = entry.options.get("map")
         if isinstance(said, str) and said not in known:
             near = near_misses(said, known, 1)

@@ -32,7 +32,9 @@ def no_tls(subject: Subject) -> Iterator[Hit]:
     Write `ssl: on`, with ssl_cert_file and ssl_key_file of your own."""
     if subject.value("ssl") is not False or not listens_beyond(subject):
         return
-    rules = [entry for entry in subject.spec.hba or () if entry.type in _MAY_BE_TLS and from_network(entry)]
+    rules = [
+        entry for _, entry in subject.spec.hba_rules if entry.type in _MAY_BE_TLS and from_network(entry)
+    ]
     if rules:
         said = "off" if subject.written("ssl") else "not written, and off by default"
         message = f"ssl is {said}: {_harm(rules)}; write `ssl: on` with a certificate"
@@ -53,7 +55,7 @@ def clear_rule(subject: Subject) -> Iterator[Hit]:
     that. hostssl makes the server demand it, so a client that was set up wrongly fails at once and not
     silently. Write hostssl, once the server has `ssl: on`; hostgssenc does the same with Kerberos. Rules
     for loopback and rules that reject are not spoken of."""
-    for index, address, entry in addressed(subject.spec.hba):
+    for index, address, entry in addressed(subject):
         if entry.type in _MAY_BE_CLEAR and from_network(entry) and listens_beyond(subject):
             message = f"{entry.type} also takes connections in clear from {entry.address}; write hostssl"
             yield Hit(address, ("hba", index, "type"), message)

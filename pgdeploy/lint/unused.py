@@ -40,7 +40,7 @@ def _used_roles(subject: Subject) -> Iterator[str]:
         yield body.reassign_owned_to or ""
     for line in own_lines(subject):
         yield from line.spec.roles
-    for entry in subject.spec.hba or ():
+    for _, entry in subject.spec.hba_rules:
         yield from map(pg_hba.bare, entry.user)
     for mapped in subject.spec.ident or ():
         yield pg_hba.bare(mapped.role)
@@ -96,7 +96,7 @@ def _used_databases(subject: Subject) -> Iterator[str]:
         yield body.from_template or ""
     for role in subject.roles.values():
         yield from role.settings_in
-    for entry in subject.spec.hba or ():
+    for _, entry in subject.spec.hba_rules:
         yield from map(pg_hba.bare, entry.database)
 
 

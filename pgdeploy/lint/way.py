@@ -7,7 +7,7 @@ together is not worked out, so a way may be named that is closed by two rules si
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import product
@@ -147,7 +147,7 @@ def ways(subject: Subject, role: str) -> Iterator[tuple[int, HbaRuleSpec]]:
 def _rules_by_word(subject: Subject) -> Mapping[str, Sequence[int]]:
     """The rules that each word for users stands in."""
     found: dict[str, list[int]] = {}
-    for index, rule in enumerate(subject.spec.hba or ()):
+    for index, rule in subject.spec.hba_rules:
         for word in rule.user:
             found.setdefault(word, []).append(index)
     return found
@@ -179,7 +179,7 @@ def _words_of_groups(subject: Subject) -> Mapping[str, Sequence[str]]:
 
 def _unhidden(subject: Subject, words: frozenset[str]) -> Sequence[tuple[int, HbaRuleSpec]]:
     """The rules with one of these words that no earlier one of them covers."""
-    by_word, rules = subject.once(_rules_by_word), subject.spec.hba or ()
+    by_word, rules = subject.once(_rules_by_word), dict(subject.spec.hba_rules)
     found, earlier = [], Earlier()
     for index in sorted({index for word in words for index in by_word[word]}):
         rule = rules[index]
@@ -223,8 +223,8 @@ class Earlier:
                 yield known.supernet(new_prefix=length)
 
 
-def addressed(rules: Iterable[HbaRuleSpec] | None) -> Iterator[tuple[int, str, HbaRuleSpec]]:
-    """Rules with their index and the address that checks have, too."""
-    given = tuple(rules or ())
-    named = addresses([rule.match for rule in given])
-    yield from ((index, *both) for index, both in enumerate(zip(named, given, strict=True)))
+def addressed(subject: Subject) -> Iterator[tuple[int, str, HbaRuleSpec]]:
+    """The rules of the spec with their place in `hba:` and the address that checks have, too."""
+    given = subject.spec.hba_rules
+    named = addresses([rule.match for _, rule in given])
+    yield from ((index, address, rule) for (index, rule), address in zip(given, named, strict=True))

@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from pgdeploy.format import pg_hba
+from pgdeploy.resources.hbainclude import HbaIncludeSpec
 from pgdeploy.resources.hbarule import KEYWORDS, USER_KEYWORDS
 from pgdeploy.resources.membership import of
 
@@ -21,7 +22,7 @@ NO_RULE = "no rule"
 
 
 class Undecided(Exception):
-    """A rule comes first of which only the server knows whether it matches: a host name, samenet."""
+    """A line comes first of which only the server knows whether it matches: a host name, samenet, an included file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ def deciding(spec: Spec, login: Login) -> HbaRuleSpec | None:
     """
     groups = _groups(spec, login.role)
     for rule in spec.hba or ():
+        if isinstance(rule, HbaIncludeSpec):
+            raise Undecided
         fits = matches(rule.match, login, groups)
         if fits is None:
             raise Undecided

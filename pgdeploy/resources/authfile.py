@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -134,25 +134,38 @@ def references(facts: Facts, auth: AuthFile) -> Sequence[Reference]:
     return list(_references(facts.once(files, auth)[main_file(facts, auth)], facts))
 
 
-def taken_out(facts: Facts, auth: AuthFile) -> tuple[str, ...]:
-    """What goes when the file is written anew, as the spec has all in it."""
+def reached(facts: Facts, auth: AuthFile, name: str) -> frozenset[str]:
+    """A file or folder that the file names, with all that the server reads because of it."""
+    known = facts.once(files, auth)
+    found: set[str] = set()
+    unread = [name] if name in known else []
+    while unread:
+        file = unread.pop()
+        found.add(file)
+        unread += [inner for inner in _named(known[file], facts) if inner in known and inner not in found]
+    return frozenset(found)
+
+
+def taken_out(facts: Facts, auth: AuthFile, kept: Collection[tuple[str, str]] = ()) -> tuple[str, ...]:
+    """What goes when the file is written anew, with what the spec has; `kept`: directives and targets that stay."""
     return tuple(
         one_line(
             f"line {found.line} of {auth.name} goes ({found.text}); {found.target} stays, and is read no more"
         )
         for found in references(facts, auth)
+        if (found.directive, found.target) not in kept
     )
 
 
-def stuck(facts: Facts, auth: AuthFile) -> str:
-    """Why the file is not ours to write, and who does; nothing where it is."""
+def stuck(facts: Facts, auth: AuthFile, kept: Collection[tuple[str, str]] = ()) -> str:
+    """Why the file is not ours to write, and who does; nothing where it is. `kept` as for `taken_out`."""
     if facts.server is not None and facts.server.can_write_hba:
         return ""
     if facts.has_host:
         return "; ".join(
             [
                 f"pyinfra_deploys/pg01.py writes {auth.name} from the spec, then reloads",
-                *taken_out(facts, auth),
+                *taken_out(facts, auth, kept),
             ]
         )
     return (
@@ -228,15 +241,15 @@ def asking(facts: Facts, what: str) -> Iterator[Connection[Any]]:
 # -- loaded --------------------------------------------------------------------------------------------
 
 
-def compare_loaded(facts: Facts, auth: AuthFile, wrong: Sequence[str]) -> Outcome:
-    """Whether the server has loaded the file, of which it cannot read these lines.
+def compare_loaded(facts: Facts, auth: AuthFile, wrong: Sequence[str], why: str) -> Outcome:
+    """Whether the server has loaded the file, of which it cannot read these lines; `why` as `stuck` says it.
 
     Raises:
         Unreadable: the times of its files do not tell.
     """
     desired, file = "loaded, without errors", main_file(facts, auth)
     if wrong:
-        return Outcome(False, desired, listing(wrong), file, stuck=stuck(facts, auth))
+        return Outcome(False, desired, listing(wrong), file, stuck=why)
     changed = changed_since(facts, auth)
     named = "the file" if changed == file else changed
     actual = f"{named} was changed since the server read it" if changed else "loaded"

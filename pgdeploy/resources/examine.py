@@ -12,7 +12,7 @@ from pgdeploy import conninfo
 from pgdeploy.check import name
 from pgdeploy.moment import timestamp
 from pgdeploy.privilege import expand
-from pgdeploy.resources import contradiction, ident, provider, setting
+from pgdeploy.resources import contradiction, hbainclude, ident, provider, setting
 from pgdeploy.resources.circle import circles, rings
 from pgdeploy.resources.database import TEMPLATES, alike, inherited
 from pgdeploy.resources.grant import Line, lines_of
@@ -525,8 +525,13 @@ def _default_contradictions(spec: Spec, database: str) -> Iterator[Problem]:
 
 
 def _hba(spec: Spec) -> Iterator[Problem]:
-    for index, rule in enumerate(spec.hba or ()):
-        yield from _method(spec, rule, ("hba", index, "method"))
+    for index, entry in enumerate(spec.hba or ()):
+        if not isinstance(entry, hbainclude.HbaIncludeSpec):
+            yield from _method(spec, entry, ("hba", index, "method"))
+        elif spec.postgres < hbainclude.SINCE:
+            word = entry.match.type
+            text = f"{word} needs PostgreSQL {hbainclude.SINCE}; this spec says {spec.postgres}"
+            yield Problem(("hba", index, word), text)
 
 
 def _method(spec: Spec, rule: HbaRuleSpec, keys: Keys) -> Iterator[Problem]:

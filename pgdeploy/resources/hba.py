@@ -7,20 +7,23 @@ Over a database connection the rules are read only; an embedded server's file is
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pgdeploy.change import Change, Effect, HiddenText, Stage
 from pgdeploy.check import Check, Finding, Outcome, Resource, listing
 from pgdeploy.facts import Facts
 from pgdeploy.format import pg_hba
+from pgdeploy.format.hba_text import INCLUDES
 from pgdeploy.resources import authfile, hbafile
-from pgdeploy.resources.hbafile import HBA_CONF, HbaRule
+from pgdeploy.resources.hbafile import HBA_CONF, HbaRule, beyond_own
+from pgdeploy.resources.hbainclude import Entry, HbaIncludeSpec, broken_by, entries
 from pgdeploy.resources.hbarule import (
     KEYWORDS,
     LISTS,
@@ -41,6 +44,7 @@ from pgdeploy.spec.text import checked, shaped
 
 if TYPE_CHECKING:
     from pgdeploy.resources.spec import Spec
+    from pgdeploy.spec.place import Keys
 
 METHODS = (
     "trust", "reject", "scram-sha-256", "md5", "password", "gss", "sspi", "ident", "peer", "ldap", "radius", "cert",
@@ -138,19 +142,28 @@ def clear_option(value: OptionValue) -> str:
     return value.read().reveal() if isinstance(value, SecretRef) else value
 
 
+def _kind(data: object) -> str:
+    includes = isinstance(data, Mapping) and any(word in data for word in INCLUDES)
+    return _INCLUDE if includes or isinstance(data, HbaIncludeSpec) else _RULE
+
+
+# they stand in pydantic's locations, so they must be no keys
+_RULE, _INCLUDE = "a rule", "a line that reads other files"
+
+HbaEntrySpec = Annotated[
+    Annotated[HbaRuleSpec, Tag(_RULE)] | Annotated[HbaIncludeSpec, Tag(_INCLUDE)], Discriminator(_kind)
+]
+
 QUERIES = hbafile.QUERIES
 
 
-def rules(facts: Facts) -> tuple[HbaRule, ...]:
-    """The server's rules, without the lines by which pgdeploy itself comes into an embedded server."""
-    own, file = facts.server.own_hba_lines if facts.server else 0, _file(facts)
-    return tuple(rule for rule in facts.once(hbafile.rules) if rule.line > own or rule.file != file)
+def _found(facts: Facts, ours: Sequence[Match]) -> Mapping[Identity, Entry]:
+    """What the server has, in its order, but for what the lines of the spec bring, which is not ours.
 
-
-def _by_identity(facts: Facts) -> Mapping[Identity, HbaRule]:
-    """In the order of the file; a rule that matches the same as an earlier one has a number of its own."""
-    found = [rule for rule in facts.once(rules) if not rule.error]
-    return dict(zip(numbered(rule.match for rule in found), found, strict=True))
+    An entry that matches the same as an earlier one has a number of its own.
+    """
+    found = [entry for entry in facts.once(entries) if entry.by not in ours]
+    return dict(zip(numbered(entry.match for entry in found), found, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +171,17 @@ class Hba(Resource):
     """All rules: one file, one resource."""
 
     kind: ClassVar[str] = "hba"
-    rules: tuple[HbaRuleSpec, ...]
+    entries: tuple[HbaEntrySpec, ...]
 
     def checks(self) -> Iterator[Check]:
-        matches = [rule.match for rule in self.rules]
-        named = zip(self.rules, addresses(matches), numbered(matches), strict=True)
-        for index, (rule, address, identity) in enumerate(named):
-            compare = partial(self._compare_rule, rule, identity)
-            yield Check(self, address, "method", ("hba", index), compare)
+        matches = [entry.match for entry in self.entries]
+        named = zip(self.entries, addresses(matches), numbered(matches), strict=True)
+        for index, (entry, address, identity) in enumerate(named):
+            keys: Keys = ("hba", index)
+            if isinstance(entry, HbaIncludeSpec):
+                yield Check(self, address, "included", keys, partial(self._compare_include, index))
+            else:
+                yield Check(self, address, "method", keys, partial(self._compare_rule, entry, identity))
         yield Check(self, "hba[rules]", "order", ("hba",), self._compare_order)
         yield Check(self, "hba[rules]", "undeclared", ("hba",), self._compare_undeclared, "undeclared")
         yield Check(self, "hba[rules]", "loaded", ("hba",), self._compare_loaded)
@@ -176,72 +192,99 @@ class Hba(Resource):
             return "an embedded server has no TLS"
         return None
 
-    def _applicable(self, facts: Facts) -> list[HbaRuleSpec]:
+    def _applicable(self, facts: Facts) -> list[HbaEntrySpec]:
         embedded = facts.server is not None and facts.server.kind == "embedded"
-        return [rule for rule in self.rules if not (embedded and rule.type in ("hostssl", "hostgssenc"))]
+        encrypted = ("hostssl", "hostgssenc") if embedded else ()
+        return [entry for entry in self.entries if entry.match.type not in encrypted]
+
+    # -- compare -----------------------------------------------------------------------------------
+
+    def _found(self, facts: Facts) -> Mapping[Identity, Entry]:
+        return facts.once(_found, self._includes(facts))
+
+    def _includes(self, facts: Facts) -> tuple[Match, ...]:
+        """The spec's lines that read other files, as this server has them."""
+        found = zip(self.entries, self._matches(facts, self.entries), strict=True)
+        return tuple(match for entry, match in found if isinstance(entry, HbaIncludeSpec))
+
+    def _matches(self, facts: Facts, of: Iterable[HbaEntrySpec]) -> list[Match]:
+        """What identifies each on this server: paths are relative to the folder of its pg_hba.conf."""
+        folder = posixpath.dirname(_file(facts))
+        return [entry.match_at(folder) if isinstance(entry, HbaIncludeSpec) else entry.match for entry in of]
 
     def _compare_rule(self, rule: HbaRuleSpec, identity: Identity, facts: Facts) -> Outcome:
         auth = rule.auth()
-        found = facts.once(_by_identity).get(identity)
-        if found is None:
-            return Outcome(False, auth.text, "no such rule", _file(facts), stuck=_stuck(facts))
-        conforms = found.auth.meaning(rule.type) == auth.meaning(rule.type)
-        return compared(conforms, auth.text, found.auth.text, found.place, _stuck(facts))
+        found = self._found(facts).get(identity)
+        if found is None or found.rule is None:
+            return Outcome(False, auth.text, "no such rule", _file(facts), stuck=self._stuck(facts))
+        actual = found.rule.auth
+        conforms = actual.meaning(rule.type) == auth.meaning(rule.type)
+        return compared(conforms, auth.text, actual.text, found.place, self._stuck(facts))
+
+    def _compare_include(self, index: int, facts: Facts) -> Outcome:
+        identity = list(numbered(self._matches(facts, self.entries)))[index]
+        found = self._found(facts).get(identity)
+        actual, place = ("no such line", _file(facts)) if found is None else ("included", found.place)
+        return Outcome(found is not None, "included", actual, place, stuck=self._stuck(facts))
 
     def _compare_order(self, facts: Facts) -> Outcome:
-        known = facts.once(_by_identity)
-        matches = [rule.match for rule in self._applicable(facts)]
-        words = {
-            identity: match
-            for identity, match in zip(numbered(matches), matches, strict=True)
-            if identity in known
-        }
+        known = self._found(facts)
+        applicable = self._applicable(facts)
+        named = zip(numbered(self._matches(facts, applicable)), applicable, strict=True)
+        words = {identity: entry.match for identity, entry in named if identity in known}
         declared, actual = list(words.values()), [words[identity] for identity in known if identity in words]
         return Outcome(
             actual == declared,
             _order(declared),
             _order(actual),
             _file(facts),
-            stuck=_stuck(facts),
+            stuck=self._stuck(facts),
         )
 
     def _compare_undeclared(self, facts: Facts) -> Outcome:
-        declared = set(numbered(rule.match for rule in self.rules))
+        declared = set(numbered(self._matches(facts, self.entries)))
         extra = [
-            f"{rule.match.text} {rule.auth.method} ({_line_of(rule, facts)})"
-            for identity, rule in facts.once(_by_identity).items()
-            if identity not in declared
+            f"{entry.match.text} {entry.rule.auth.method} ({_line_of(entry.rule, facts)})"
+            for identity, entry in self._found(facts).items()
+            if entry.rule is not None and identity not in declared
         ]
-        desired = "no rule beyond the spec"
         return Outcome(
             not extra,
-            desired,
+            "no rule beyond the spec",
             listing(extra),
             _file(facts),
-            stuck=_stuck(facts),
+            stuck=self._stuck(facts),
         )
 
     def _compare_loaded(self, facts: Facts) -> Outcome:
-        wrong = [f"{_line_of(rule, facts)}: {scrub(rule.error)}" for rule in facts.once(rules) if rule.error]
-        return authfile.compare_loaded(facts, HBA_CONF, wrong)
+        broken = _broken(facts)
+        wrong = [f"{_line_of(rule, facts)}: {scrub(rule.error)}" for rule in broken]
+        theirs = broken_by(facts, broken, self._includes(facts))
+        return authfile.compare_loaded(facts, HBA_CONF, wrong, theirs or self._stuck(facts))
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         causes = tuple(drift.check.id for drift in drifts if not drift.stuck)
         if not causes:
             return
         only_waits = all(drift.check.field == "loaded" for drift in drifts if not drift.stuck)
-        waiting = only_waits and not any(row.error for row in facts.once(rules))
+        waiting = only_waits and not _broken(facts)
         text = None if waiting else _file_text(tuple(self._applicable(facts)))
-        notes = () if waiting else authfile.taken_out(facts, HBA_CONF)
+        notes = () if waiting else authfile.taken_out(facts, HBA_CONF, self._kept(facts))
         yield Change(Stage.HBA, (), causes, effect=Effect.RELOAD, hba=text, notes=notes)
+
+    def _kept(self, facts: Facts) -> set[tuple[str, str]]:
+        return {(match.type, match.address or "") for match in self._includes(facts)}
+
+    def _stuck(self, facts: Facts) -> str:
+        return authfile.stuck(facts, HBA_CONF, self._kept(facts))
+
+
+def _broken(facts: Facts) -> list[HbaRule]:
+    return [rule for rule in facts.once(beyond_own) if rule.error]
 
 
 def _file(facts: Facts) -> str:
     return authfile.main_file(facts, HBA_CONF)
-
-
-def _stuck(facts: Facts) -> str:
-    return authfile.stuck(facts, HBA_CONF)
 
 
 def _line_of(rule: HbaRule, facts: Facts) -> str:
@@ -252,20 +295,26 @@ def _order(matches: Iterable[Match]) -> str:
     return " | ".join(match.text for match in matches) or "none"
 
 
-def render(rules: Iterable[HbaRuleSpec], *, reveal: bool) -> str:
-    """The rules as pg_hba.conf has them; without `reveal` no secret is read, and masks stand for them.
+def render(entries: Iterable[HbaEntrySpec], *, reveal: bool) -> str:
+    """The section as pg_hba.conf has it; without `reveal` no secret is read, and masks stand for them.
 
     Raises:
         SecretError: a reference gives no secret.
     """
-    return "".join(_line(rule, reveal=reveal) + "\n" for rule in rules)
+    return "".join(_line(entry, reveal=reveal) + "\n" for entry in entries)
 
 
-def _file_text(rules: tuple[HbaRuleSpec, ...]) -> HiddenText:
-    return HiddenText(render(rules, reveal=False), lambda: render(rules, reveal=True))
+def _file_text(entries: tuple[HbaEntrySpec, ...]) -> HiddenText:
+    return HiddenText(render(entries, reveal=False), lambda: render(entries, reveal=True))
 
 
-def _line(rule: HbaRuleSpec, *, reveal: bool) -> str:
+def _line(entry: HbaEntrySpec, *, reveal: bool) -> str:
+    if isinstance(entry, HbaIncludeSpec):
+        return f"{entry.match.type} {pg_hba.quoted(entry.match.address or '')}"
+    return _rule_line(entry, reveal=reveal)
+
+
+def _rule_line(rule: HbaRuleSpec, *, reveal: bool) -> str:
     words = [rule.type, pg_hba.names(rule.database, KEYWORDS), pg_hba.names(rule.user, USER_KEYWORDS)]
     words += [pg_hba.address(rule.match.address)] if rule.match.address is not None else []
     options = [

@@ -13,6 +13,7 @@ from pgdeploy.errors import Unreadable
 from pgdeploy.facts import Facts, Query
 from pgdeploy.format import pg_hba
 from pgdeploy.format.hba_text import Line, Word
+from pgdeploy.resources import authfile
 from pgdeploy.resources.authfile import AuthFile, FileFact, LoadedFact, expanded, lines
 from pgdeploy.resources.hbarule import ADDRESS_WORDS, KEYWORDS, USER_KEYWORDS, Auth, Match, network
 
@@ -61,6 +62,12 @@ def rules(facts: Facts) -> tuple[HbaRule, ...]:
     """
     known = lines(facts, HBA_CONF)
     return tuple(_rule(row, known.get((row.file, row.line)), facts) for row in facts.rows(HBA))
+
+
+def beyond_own(facts: Facts) -> tuple[HbaRule, ...]:
+    """The same without the lines by which pgdeploy itself comes into an embedded server."""
+    own, main = facts.server.own_hba_lines if facts.server else 0, authfile.main_file(facts, HBA_CONF)
+    return tuple(rule for rule in facts.once(rules) if rule.line > own or rule.file != main)
 
 
 def _rule(row: HbaFact, line: Line | None, facts: Facts) -> HbaRule:

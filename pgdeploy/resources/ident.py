@@ -146,7 +146,7 @@ class Ident(Resource):
         wrong = [
             f"{_line_of(line, facts)}: {scrub(line.error)}" for line in facts.once(mappings) if line.error
         ]
-        return authfile.compare_loaded(facts, IDENT_CONF, wrong)
+        return authfile.compare_loaded(facts, IDENT_CONF, wrong, _stuck(facts))
 
     # -- changes -----------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from pgdeploy.format.name import SSH_HOST, SSH_USER
 from pgdeploy.localpath import Local, LocalPath
 from pgdeploy.resources.database import DatabaseSpec
 from pgdeploy.resources.grant import ServerGrantSpec
-from pgdeploy.resources.hba import HbaRuleSpec
+from pgdeploy.resources.hba import HbaEntrySpec, HbaRuleSpec
 from pgdeploy.resources.host.spec import HostSpec
 from pgdeploy.resources.ident import IdentLineSpec
 from pgdeploy.resources.not_managed import NOT_MANAGED
@@ -159,8 +159,9 @@ class Spec(Model):
     settings: FrozenMap[str, SettingValue] = Field(
         default_factory=FrozenMap, description="of the whole server", json_schema_extra=completions
     )
-    hba: tuple[HbaRuleSpec, ...] | None = Field(
-        None, description="rules of pg_hba.conf in order; left out: not checked"
+    hba: tuple[HbaEntrySpec, ...] | None = Field(
+        None,
+        description="rules of pg_hba.conf, and lines that read other files, in order; left out: not checked",
     )
     ident: tuple[IdentLineSpec, ...] | None = Field(
         None, description="user name maps: lines of pg_ident.conf in order; left out: not checked"
@@ -187,6 +188,11 @@ class Spec(Model):
         return Ssh(host=str(self.vm.network.interface.ip), user=self.vm.cloud_init.user)
 
     @property
+    def hba_rules(self) -> list[tuple[int, HbaRuleSpec]]:
+        """The rules of `hba:` alone, each with its place in the section."""
+        return [(at, entry) for at, entry in enumerate(self.hba or ()) if isinstance(entry, HbaRuleSpec)]
+
+    @property
     def secrets(self) -> list[SecretRef]:
         """The references to what the server itself holds: passwords, and secrets in settings and pg_hba.conf."""
         scopes = [self.settings, *(body.settings for body in self.databases.values())]
@@ -194,7 +200,7 @@ class Spec(Model):
             scopes += [role.settings, *role.settings_in.values()]
         values: list[object] = [role.password for role in self.roles.values()]
         values += [value for scope in scopes for value in scope.values()]
-        for rule in self.hba or ():
+        for _, rule in self.hba_rules:
             for option in rule.options.values():
                 values += option if isinstance(option, tuple) else [option]
         return [value for value in values if isinstance(value, SecretRef)]

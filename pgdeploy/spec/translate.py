@@ -165,6 +165,8 @@ class _Wording:
         why = why_refused(self.model, keys)
         if why is not None:
             return f"unknown key; {why}"
+        if keys[-1] in known:  # of another member of a union
+            return "this key does not go with the others here"
         return f"unknown key{advise(str(keys[-1]), known)}"
 
 

@@ -43,6 +43,9 @@ SERVERS = {
 }
 """The servers, and whether the names on them are ordinary."""
 
+INCLUDED = "their rules.conf"
+"""A file that the base spec's pg_hba.conf reads, from PostgreSQL 16, beside others of the same content."""
+THEIR_RULES = "host all all 10.7.0.0/16 reject\n"
 TABLESPACE = Path(tempfile.gettempdir()) / f"pgdeploy-tablespace-{os.getpid()}"
 """A folder that a server of this process makes a tablespace in."""
 
@@ -216,6 +219,9 @@ class Bench:
         self.run("CREATE ROLE $keeper LOGIN NOINHERIT CREATEDB CREATEROLE BYPASSRLS CONNECTION LIMIT 3")
         self.run("ALTER ROLE $keeper SET work_mem = '5MB'")
         self.run("CREATE TABLESPACE folder LOCATION '$tablespace_folder'")
+        for path in (INCLUDED, "rules of others", "rules.d/a.conf"):
+            (self.cluster.data / path).parent.mkdir(exist_ok=True)
+            (self.cluster.data / path).write_text(THEIR_RULES)
         self.target = self.load()
         apply(self.plan(self.read()), self.cluster)
         self.run((HERE / "base.sql").read_text(), at="db")

@@ -63,11 +63,11 @@ def test_each_file_says_its_paths_relative_to_itself(specs: Path) -> None:
         "whole": "/run/whole.secret",
     }
     assert file_of(spec.settings["primary_conninfo"]) == f"{specs}/standby.secret"
-    assert spec.hba is not None
-    secrets = spec.hba[0].options["radiussecrets"]
+    [(_, rule)] = spec.hba_rules
+    secrets = rule.options["radiussecrets"]
     assert isinstance(secrets, tuple)
     assert [file_of(secret) for secret in secrets] == [f"{specs}/one", None]
-    assert spec.hba[0].options["radiusservers"] == ("a", "b")
+    assert rule.options["radiusservers"] == ("a", "b")
     assert spec.connect is not None
     ssh = spec.connect.ssh
     assert ssh is not None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pgdeploy.connection.file_time import outlast
 from pgdeploy.resources.hba import render
-from tests.redgreen.bench import Bench, Case
+from tests.redgreen.bench import INCLUDED, THEIR_RULES, Bench, Case
 
 _EXTRA, _ORDER, _LOADED = "hba[rules].undeclared", "hba[rules].order", "hba[rules].loaded"
 _LOCAL = "hba[local $db,$copy $app,$of_team].method"
@@ -13,6 +13,7 @@ _REJECT = "hba[host all $ops 10.1.0.0/16].method"
 _IDENT = "hba[host sameuser all samenet].method"
 _REPLICATION = "hba[host replication all ::1/128].method"
 _URL, _PAM = "hba[host all all 10.4.0.0/16].method", "hba[host all all 10.5.0.0/16].method"
+_INCLUDE = f"hba[include {INCLUDED}].included"
 _NAMED = r'hba[host $db,"\"all\"" "\"all\"",$app db.example.org].method'
 
 
@@ -95,7 +96,7 @@ def _reload(bench: Bench) -> None:
 
 def _as_written(bench: Bench) -> None:
     """The rules as pgdeploy writes them: what is green is not written anew."""
-    kept = [rule for rule in bench.target.spec.hba or () if rule.type != "hostssl"]
+    kept = [rule for rule in bench.target.spec.hba or () if rule.match.type != "hostssl"]
     bench.edit_hba(lambda _: render(kept, reveal=True).splitlines())
     bench.reload()
 
@@ -119,6 +120,17 @@ def _gone(file: str) -> Callable[[Bench], None]:
         (bench.cluster.data / file).unlink()
 
     return by_hand
+
+
+def _respell(bench: Bench) -> None:
+    """The line that reads another file names it otherwise."""
+    path = f"{bench.cluster.data}/./{INCLUDED}"
+    bench.edit_hba(lambda lines: [*lines[:-1], f"include {path!r}".replace("'", '"')])
+    bench.reload()
+
+
+def _theirs(content: str) -> Callable[[Bench], None]:
+    return _then(_pause, _write(INCLUDED, content), _reload)
 
 
 def _main(line: str) -> Callable[[Bench], None]:
@@ -325,7 +337,62 @@ CASES = (
         "a file of an included folder is gone",
         unreadable=_LOADED,
         hand=_then(_write("hba.d/a.conf", "# note"), _main("include_dir hba.d"), _gone("hba.d/a.conf")),
-        mend=_reload,
+        mend=_as_written,
+        since=16,
+    ),
+    Case(
+        "a declared line that includes is gone", red=_INCLUDE, hand=_edit(lambda lines: lines[:-1]), since=16
+    ),
+    Case(
+        "included by another word",
+        red=(_INCLUDE, _EXTRA),
+        hand=_replace("include ", "include_if_exists "),
+        everywhere=True,
+        since=16,
+    ),
+    Case(
+        "a declared line that includes, in another place",
+        red=_ORDER,
+        hand=_edit(lambda lines: [lines[-1], *lines[:-1]]),
+        since=16,
+        everywhere=True,
+    ),
+    Case(
+        "a declared include in another spelling", hand=_respell, mend=_as_written, since=16, everywhere=True
+    ),
+    Case(
+        "another folder included",
+        red="hba[include_dir rules.d].included",
+        hand=_then(_write("rules.e/b.conf", "# none"), _replace("rules.d", "rules.e")),
+        since=16,
+    ),
+    Case(
+        "must be there, which may be absent",
+        red=("hba[include_if_exists rules of others].included", _EXTRA),
+        hand=_replace("include_if_exists ", "include "),
+        since=16,
+    ),
+    Case(
+        "what a declared include brings is not ours",
+        hand=_theirs("local all all trust\nhost all all all trust\n"),
+        mend=_theirs(THEIR_RULES),
+        since=16,
+    ),
+    Case(
+        "what a declared include brings is no rule",
+        red=_LOADED,
+        stuck=_LOADED,
+        hand=_theirs("nonsense\n"),
+        mend=_theirs(THEIR_RULES),
+        since=16,
+        everywhere=True,
+    ),
+    Case(
+        "what is included is absent",
+        red=_LOADED,
+        stuck=_LOADED,
+        hand=_then(_gone(INCLUDED), _reload),
+        mend=_theirs(THEIR_RULES),
         since=16,
     ),
 )
