@@ -55,6 +55,19 @@ INSIDE_FROM_15 = (
     "CREATE PUBLICATION whole FOR TABLES IN SCHEMA s; ALTER PUBLICATION whole OWNER TO table_login;"
 )
 
+EXTENSIONS_INSIDE = """
+CREATE EXTENSION hstore VERSION '1.4';
+SET ROLE table_friend; CREATE EXTENSION ltree VERSION '1.1'; CREATE EXTENSION seg SCHEMA old; RESET ROLE;
+CREATE EXTENSION pgrowlocks;
+"""
+EXTENSIONS = {
+    14: "{citext: {schema: s}, pageinspect: {}, hstore: {version: newest}, ltree: {version: newest}, "
+    "seg: {schema: s}, pgrowlocks: {schema: s}, cube: {schema: fresh}}",
+    16: "{vector: {}}",
+}
+"""Of a superuser and of others, trusted or not: to be made, updated, moved. 16 and 18 bring none that is trusted."""
+EXTENSIONS |= {17: EXTENSIONS[14], 18: EXTENSIONS[16]}
+
 STRENGTHS = {
     "owner": ("LOGIN", ()),
     "createrole": ("LOGIN CREATEROLE", ()),
@@ -96,6 +109,7 @@ databases:
       old: {{owner: table_maker}}
       fresh: {{owner: table_friend}}
       plain: {{}}
+    extensions: {extensions}
     ownership:
       - {{on: {{schema: s, table: one}}, owner: table_friend}}
       - {{on: {{schema: public, table: ours}}, owner: table_maker}}
@@ -138,7 +152,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, strength: str) -> Itera
     major: int = request.param
     cluster: Cluster = request.getfixturevalue(f"server{major}")
     file = tmp_path / "table.yaml"
-    file.write_text(SPEC.format(major=major))
+    file.write_text(SPEC.format(major=major, extensions=EXTENSIONS[major]))
     attributes, given = STRENGTHS[strength]
     more = FROM_15 if given and major >= 15 else ()
     _clean(cluster)
@@ -152,10 +166,15 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, strength: str) -> Itera
             *more,
         )
         for database in ("table_theirs", "table_ours"):
-            _run(cluster, database, *_split(INSIDE), *(_split(INSIDE_FROM_15) if major >= 15 else ()))
+            inside = INSIDE + (INSIDE_FROM_15 if major >= 15 else "") + _extensions_of(major)
+            _run(cluster, database, *_split(inside))
         yield Site(cluster, major, load_target(file))
     finally:
         _clean(cluster)
+
+
+def _extensions_of(major: int) -> str:
+    return EXTENSIONS_INSIDE if "citext" in EXTENSIONS[major] else ""
 
 
 def _split(text: str) -> Sequence[str]:
