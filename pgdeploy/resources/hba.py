@@ -204,8 +204,8 @@ class Hba(Resource):
 
     def _includes(self, facts: Facts) -> tuple[Match, ...]:
         """The spec's lines that read other files, as this server has them."""
-        found = zip(self.entries, self._matches(facts, self.entries), strict=True)
-        return tuple(match for entry, match in found if isinstance(entry, HbaIncludeSpec))
+        includes = [entry for entry in self.entries if isinstance(entry, HbaIncludeSpec)]
+        return tuple(self._matches(facts, includes))
 
     def _matches(self, facts: Facts, of: Iterable[HbaEntrySpec]) -> list[Match]:
         """What identifies each on this server: paths are relative to the folder of its pg_hba.conf."""
