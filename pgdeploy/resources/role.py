@@ -181,6 +181,18 @@ def usual_owner(facts: Facts) -> str:
     return (bootstrap(facts) or "") if facts.about.superuser else facts.about.user
 
 
+def superusers(spec: Spec) -> frozenset[str]:
+    """Roles that the spec lets be superuser: any other that is one will not stay one."""
+    bodies = spec.roles.items()
+    return frozenset(role for role, body in bodies if body.superuser or body.state == "external")
+
+
+def stays_superuser(role: str, declared: frozenset[str], facts: Facts) -> bool:
+    """Whether it is superuser, and by these of the spec or as the one that initdb made."""
+    known = facts.once(roles).get(role)
+    return known is not None and known.superuser and (role in declared or known.oid == BOOTSTRAP)
+
+
 def absent(role: str, facts: Facts) -> str | None:
     """Why a check about this role means nothing yet."""
     if role == "PUBLIC" or role in facts.once(roles):

@@ -12,7 +12,7 @@ from pgdeploy.change import CREATE, Change, Stage, ident, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource, name
 from pgdeploy.facts import Facts
 from pgdeploy.resources import acl, database, exact, extension, provider
-from pgdeploy.resources.role import DATABASE_OWNER, roles, usual_owner
+from pgdeploy.resources.role import DATABASE_OWNER, stays_superuser, superusers, usual_owner
 from pgdeploy.resources.unmanaged import UndeclaredPrivileges
 from pgdeploy.spec.frozenmap import FrozenMap
 from pgdeploy.spec.model import Identifier, Model
@@ -64,6 +64,8 @@ class Schema(Resource):
     """Those of this database: one of them may make this schema itself."""
     keepers: frozenset[str]
     """Who owns this database or this schema by the spec, here or in a template that it comes from."""
+    superusers: frozenset[str]
+    """Roles that the spec lets be superuser."""
     policy: str = "drift"
     """What the spec says of an owner that it does not write."""
 
@@ -104,9 +106,8 @@ class Schema(Resource):
 
     def _is_usual(self, owner: str, facts: Facts) -> bool:
         """Whether it gives nobody a right that he has not: a superuser, the database's owner, whoever makes schemas."""
-        known = facts.once(roles).get(owner)
         usual = {facts.about.user, DATABASE_OWNER, *facts.once(provider.provided), *self.keepers}
-        return owner in usual or (known is not None and known.superuser)
+        return owner in usual or stays_superuser(owner, self.superusers, facts)
 
     def owner_after(self, facts: Facts) -> str | None:
         """Whom the plan makes its owner; None where it leaves that as it is."""
@@ -167,4 +168,6 @@ def resources(spec: Spec) -> Iterator[Resource]:
                     keys = ("databases", source, "schemas", schema)
                     policy = spec.undeclared.attributes
                     keepers = _keepers(spec, target, schema)
-                    yield Schema(target, schema, schema_spec, keys, extensions, keepers, policy)
+                    yield Schema(
+                        target, schema, schema_spec, keys, extensions, keepers, superusers(spec), policy
+                    )

@@ -10,7 +10,7 @@ from pgdeploy.check import Check, Outcome, Resource, listing, name
 from pgdeploy.resources import acl, database, exact
 from pgdeploy.resources.acl import table_of
 from pgdeploy.resources.grant import lines_of
-from pgdeploy.resources.role import roles
+from pgdeploy.resources.role import stays_superuser, superusers
 from pgdeploy.spec.frozenmap import FrozenMap
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class UndeclaredOwner(Resource):
     """What lines of `ownership:` speak of."""
     roles: frozenset[str]
     """Declared roles."""
+    superusers: frozenset[str]
+    """Those that the spec lets be superuser."""
     makers: FrozenMap[str, frozenset[str]]
     """By schema, roles of which the spec says that they own it, or that they make things in it."""
     policy: str
@@ -63,7 +65,7 @@ class UndeclaredOwner(Resource):
         known = facts.once(acl.owners, self.database)
         free = facts.once(acl.free_standing, self.database)
         # superusers may do everything anyway
-        theirs = self.roles - {role for role, fact in facts.once(roles).items() if fact.superuser}
+        theirs = {role for role in self.roles if not stays_superuser(role, self.superusers, facts)}
         said = {key for on in self.handed_over for key in on.keys_in(facts, self.database)}
         named = set(map(table_of, self._named(facts)))
         return {
@@ -112,6 +114,7 @@ def resources(spec: Spec) -> Iterator[Resource]:
                 tuple(dict.fromkeys(named)),
                 tuple(handed_over),
                 declared,
+                superusers(spec),
                 _makers(spec, target),
                 policy,
             )

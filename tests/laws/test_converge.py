@@ -140,6 +140,18 @@ def less_and_without_option() -> tuple[Spec, Spec]:
     return named(["ALL"], option=True), named(["SELECT"], option=False)
 
 
+def superuser_no_more(*, declared: bool) -> tuple[Spec, Spec]:
+    """An owner that no spec has to name is a superuser, until the same plan makes him none."""
+
+    def named(roles: dict[str, object], schema: dict[str, object]) -> Spec:
+        databases = {"a": {"schemas": {"s": schema}}}
+        known = {"postgres": {"superuser": True}, **roles}
+        return Spec.model_validate({"postgres": MAJOR, "roles": known, "databases": databases})
+
+    before = named({"boss": {"superuser": True}}, {"owner": "boss"})
+    return before, named({"boss": {}} if declared else {}, {})
+
+
 def named_in_the_copy_alone() -> tuple[Spec, Spec]:
     """A copy names a schema, on which its template leaves alone what a role has that nobody declares any more."""
     usage = {"grant": ["USAGE"], "on": {"schema": "public"}, "to": ["app"]}
@@ -180,6 +192,8 @@ def more_in_the_template(kind: str, template: dict[str, object]) -> tuple[Spec, 
 @example(spec=less_and_without_option())
 @example(spec=owner_left_out(of_database=True))
 @example(spec=owner_left_out(of_database=False))
+@example(spec=superuser_no_more(declared=True))
+@example(spec=superuser_no_more(declared=False))
 def test_from_any_spec_to_any_other(server: Cluster, spec: tuple[Spec, Spec]) -> None:
     from_any_spec_to_any_other(server, spec)
 
