@@ -23,6 +23,7 @@ from pgdeploy.resources.default_privilege import DEFAULT_PRIVILEGES, Given, Scop
 from pgdeploy.resources.grantchain import Along
 from pgdeploy.resources.membership import MEMBERSHIPS, lost, of
 from pgdeploy.resources.named import NAMED
+from pgdeploy.resources.object import keys_of
 from pgdeploy.resources.ownership import Ownership, OwnershipSpec
 from pgdeploy.resources.role import ROLES, RoleFact, leaving, names_by_oid, roles
 from pgdeploy.resources.row_security import ROW_SECURITY
@@ -275,7 +276,7 @@ class _Seer:
         actual, free = facts.once(acl.owners, database), facts.once(acl.free_standing, database)
         moved: dict[ObjectKey, str] = {}
         for line in lines:
-            for key in line.on.keys_in(facts, database):
+            for key in keys_of(line.on, facts, database):
                 if key in actual and actual[key] != line.owner and (key in free or not line.on.all):
                     moved[key] = line.owner
         return self._changed(rows, moved, [])

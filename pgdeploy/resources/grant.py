@@ -30,7 +30,7 @@ from pgdeploy.resources import acl, database, schema
 from pgdeploy.resources.acl import Acls, Entry, ObjectKey, shown, table_of
 from pgdeploy.resources.grantchain import Along, Taken, along, furthest_first
 from pgdeploy.resources.leaving import in_the_name_of, revoke
-from pgdeploy.resources.object import KEYWORD, Object, clause, privilege_list
+from pgdeploy.resources.object import KEYWORD, Object, clause, keys_of, privilege_list, why_unclear
 from pgdeploy.resources.role import DATABASE_OWNER, HELD, absent
 from pgdeploy.resources.routine import KINDS as ROUTINES
 from pgdeploy.resources.routine import Unclear
@@ -107,9 +107,6 @@ class ServerObject(Model):
     def text(self) -> str:
         return f"{self.kind} {name(self.name)}"
 
-    def keys_in(self, facts: Facts, database: object) -> list[ObjectKey]:
-        return [ObjectKey(self.kind, None, self.name)]
-
 
 class ServerGrantSpec(GrantSpec):
     """Privileges on a tablespace or a parameter."""
@@ -145,7 +142,9 @@ class Line:
         return None if self.spec.on.database else self.database
 
     def keys_in(self, facts: Facts) -> Iterable[ObjectKey]:
-        return self.spec.on.keys_in(facts, self.database or "")
+        if isinstance(self.spec, ServerGrantSpec):
+            return [ObjectKey(self.kind, None, self.spec.on.name)]
+        return keys_of(self.spec.on, facts, self.database or "")
 
     def lets_in(self, roles: Collection[str], major: int) -> bool:
         """Whether it gives CONNECT to one of these roles; nothing in the database need be read for that."""
@@ -154,7 +153,7 @@ class Line:
 
     def unclear(self, facts: Facts) -> Unclear | None:
         """Why the function or procedure is not the one that is meant."""
-        return None if self.database is None else self.spec.on.unclear(facts, self.database)
+        return None if self.database is None else why_unclear(self.spec.on, facts, self.database)
 
 
 def _where(database: str | None) -> str:
@@ -710,7 +709,7 @@ def _by_default(
 def _handed_over(facts: Facts, grants: Grants) -> frozenset[ObjectKey]:
     """Objects whose owner a line of `ownership:` names; sequences of columns go with their tables."""
     target = grants.database or ""
-    found = {key for on in grants.handed_over for key in on.keys_in(facts, target)}
+    found = {key for on in grants.handed_over for key in keys_of(on, facts, target)}
     schemas = {key.schema for key in found if key.kind == "table"}
     free = facts.once(acl.free_standing, target) if schemas else frozenset()
     linked = {

@@ -26,6 +26,7 @@ from pgdeploy.check import name
 from pgdeploy.facts import Facts
 from pgdeploy.resources import acl, routine
 from pgdeploy.resources.acl import ObjectKey
+from pgdeploy.resources.routine import types
 from pgdeploy.signature import split_arguments
 from pgdeploy.spec.model import Identifier, Model
 from pgdeploy.values import ValueProblem
@@ -115,7 +116,7 @@ class Object(Model):
 
     def _check_arguments(self) -> None:
         try:
-            routine.types(self.arguments or ())
+            types(self.arguments or ())
         except ValueProblem as error:
             raise PydanticCustomError("arguments", "{what}", {"what": str(error)}) from None
 
@@ -153,31 +154,9 @@ class Object(Model):
         kind = "table" if self.columns else self.kind.replace("_", " ")
         return f"{kind} {place}{name(self.name or '')}{tail}"
 
-    def keys_in(self, facts: Facts, database: str) -> Iterable[ObjectKey]:
-        """The objects meant, in this database: as named, or for `all` and overloads as found."""
-        if self.database:
-            return [ObjectKey("database", None, database)]
-        if self.all:
-            return facts.once(acl.in_schema, database).get((self.kind, self.schema_ or ""), [])
-        if self.columns:
-            return [ObjectKey("column", self.schema_, self.table or "", column) for column in self.columns]
-        if self.kind in routine.KINDS:
-            return self._routines(facts, database)
-        return [ObjectKey(self.kind, None if self.kind == "schema" else self.schema_, self.name or "")]
-
-    def _routines(self, facts: Facts, database: str) -> list[ObjectKey]:
-        """None where the name fits several: what is done to one would be done to another, too."""
-        found = routine.named(facts, database, *self._routine)
-        return found if self.arguments is None or len(found) == 1 else []
-
-    def unclear(self, facts: Facts, database: str) -> routine.Unclear | None:
-        """Why a function or procedure is not the one that is meant."""
-        if self.all or self.kind not in routine.KINDS:
-            return None
-        return routine.unclear(facts, database, *self._routine)
-
     @property
-    def _routine(self) -> tuple[str, str, str, tuple[str, ...] | None]:
+    def routine(self) -> tuple[str, str, str, tuple[str, ...] | None]:
+        """Of a function or procedure: kind, schema, name and arguments."""
         return self.kind, self.schema_ or "", self.name or "", self.arguments
 
 
@@ -187,6 +166,32 @@ def _wrong(what: str) -> PydanticCustomError:
         "(and arguments), type, all; or one of language, foreign_server, foreign_data_wrapper"
     )
     return PydanticCustomError("object", "{what}; {allowed}", {"what": what, "allowed": allowed})
+
+
+def keys_of(on: Object, facts: Facts, database: str) -> Iterable[ObjectKey]:
+    """The objects meant, in this database: as named, or for `all` and overloads as found."""
+    if on.database:
+        return [ObjectKey("database", None, database)]
+    if on.all:
+        return facts.once(acl.in_schema, database).get((on.kind, on.schema_ or ""), [])
+    if on.columns:
+        return [ObjectKey("column", on.schema_, on.table or "", column) for column in on.columns]
+    if on.kind in routine.KINDS:
+        return _routines(on, facts, database)
+    return [ObjectKey(on.kind, None if on.kind == "schema" else on.schema_, on.name or "")]
+
+
+def _routines(on: Object, facts: Facts, database: str) -> list[ObjectKey]:
+    """None where the name fits several: what is done to one would be done to another, too."""
+    found = routine.named(facts, database, *on.routine)
+    return found if on.arguments is None or len(found) == 1 else []
+
+
+def why_unclear(on: Object, facts: Facts, database: str) -> routine.Unclear | None:
+    """Why a function or procedure is not the one that is meant."""
+    if on.all or on.kind not in routine.KINDS:
+        return None
+    return routine.unclear(facts, database, *on.routine)
 
 
 def clause(key: ObjectKey) -> str:

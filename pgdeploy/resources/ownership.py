@@ -15,7 +15,7 @@ from pgdeploy.resources import acl, database, schema
 from pgdeploy.resources.acl import shown
 from pgdeploy.resources.membership import reach
 from pgdeploy.resources.named import present
-from pgdeploy.resources.object import KEYWORD, Object, clause
+from pgdeploy.resources.object import KEYWORD, Object, clause, keys_of, why_unclear
 from pgdeploy.resources.role import DATABASE_OWNER, absent, roles
 from pgdeploy.resources.routine import MAKE_FIRST
 from pgdeploy.resources.schema_use import letting_in
@@ -78,16 +78,17 @@ class Ownership(Resource):
         known = facts.once(acl.owners, self.database)
         free = facts.once(acl.free_standing, self.database)
         keys = (
-            key for key in self.spec.on.keys_in(facts, self.database) if not self.spec.on.all or key in free
+            key for key in keys_of(self.spec.on, facts, self.database) if not self.spec.on.all or key in free
         )
         return {key: known[key] for key in keys if key in known and known[key] != self.spec.owner}
 
     def _compare(self, facts: Facts) -> Outcome:
         desired = name(self.spec.owner)
-        if unclear := self.spec.on.unclear(facts, self.database):
+        if unclear := why_unclear(self.spec.on, facts, self.database):
             return Outcome(False, desired, unclear.why, stuck=unclear.mend)
         if not self.spec.on.all and not any(
-            key in facts.once(acl.owners, self.database) for key in self.spec.on.keys_in(facts, self.database)
+            key in facts.once(acl.owners, self.database)
+            for key in keys_of(self.spec.on, facts, self.database)
         ):
             return Outcome(False, desired, "no such object", stuck=MAKE_FIRST)
         others = self._others(facts)

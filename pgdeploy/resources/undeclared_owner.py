@@ -10,6 +10,7 @@ from pgdeploy.check import Check, Outcome, Resource, listing, name
 from pgdeploy.resources import acl, database, exact
 from pgdeploy.resources.acl import table_of
 from pgdeploy.resources.grant import lines_of
+from pgdeploy.resources.object import keys_of
 from pgdeploy.resources.role import stays_superuser, superusers
 from pgdeploy.spec.frozenmap import FrozenMap
 
@@ -66,7 +67,7 @@ class UndeclaredOwner(Resource):
         free = facts.once(acl.free_standing, self.database)
         # superusers may do everything anyway
         theirs = {role for role in self.roles if not stays_superuser(role, self.superusers, facts)}
-        said = {key for on in self.handed_over for key in on.keys_in(facts, self.database)}
+        said = {key for on in self.handed_over for key in keys_of(on, facts, self.database)}
         named = set(map(table_of, self._named(facts)))
         return {
             key: known[key]
@@ -76,7 +77,7 @@ class UndeclaredOwner(Resource):
 
     def _named(self, facts: Facts) -> Iterator[ObjectKey]:
         for on in self.named:
-            yield from on.keys_in(facts, self.database)
+            yield from keys_of(on, facts, self.database)
 
     def _may_make(self, role: str, key: ObjectKey) -> bool:
         return any(role in self.makers.get(place, ()) for place in (EVERYWHERE, key.schema or EVERYWHERE))
