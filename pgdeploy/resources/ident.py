@@ -21,8 +21,7 @@ from pgdeploy.check import Check, Finding, Outcome, Resource, listing
 from pgdeploy.facts import Facts
 from pgdeploy.format import pg_hba, pg_ident
 from pgdeploy.resources import authfile, identfile
-from pgdeploy.resources.identfile import IDENT_CONF, IdentLine
-from pgdeploy.resources.identfile import Mapping as Mapped
+from pgdeploy.resources.identfile import IDENT_CONF, IdentLine, Mapped
 from pgdeploy.secretplace import scrub
 from pgdeploy.spec.model import Model
 from pgdeploy.spec.text import checked

@@ -7,8 +7,7 @@ there is the text alone, and the server is asked of each regular expression whet
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from collections.abc import Mapping as Mapped
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from psycopg import Connection
@@ -38,7 +37,7 @@ class IdentFact(NamedTuple):
 
 _WORDS = 3
 
-Texts = Mapped[tuple[str, int], Line]
+Texts = Mapping[tuple[str, int], Line]
 """Lines by file and number."""
 
 IDENT = Query("ident", IdentFact._make, variants=(16,), since=SINCE)
@@ -49,7 +48,7 @@ QUERIES = (IDENT, IDENT_FILE, IDENT_LOADED)
 IDENT_CONF = AuthFile("pg_ident.conf", IDENT_FILE, IDENT_LOADED)
 
 
-class Mapping(NamedTuple):
+class Mapped(NamedTuple):
     """What a line says: a user of the system may be a role, where a rule of pg_hba.conf names the map."""
 
     map: str
@@ -66,7 +65,7 @@ class IdentLine(NamedTuple):
 
     file: str
     line: int
-    mapping: Mapping
+    mapping: Mapped
     error: str
 
     @property
@@ -111,14 +110,14 @@ def patterns(text: str) -> list[str]:
     return [system for system in systems if pg_ident.is_regex(system)]
 
 
-def _broken(facts: Facts, asked: Sequence[str]) -> Mapped[str, str]:
+def _broken(facts: Facts, asked: Sequence[str]) -> Mapping[str, str]:
     if not asked:
         return {}
     with asking(facts, "whether the server takes the regular expressions of pg_ident.conf") as connection:
         return broken(connection, asked)
 
 
-def broken(connection: Connection[Any], asked: Sequence[str]) -> Mapped[str, str]:
+def broken(connection: Connection[Any], asked: Sequence[str]) -> Mapping[str, str]:
     """Regular expressions, with their slash, that the server cannot read, and what it says of each."""
     found: dict[str, str] = {}
     for pattern in asked:
@@ -132,7 +131,7 @@ def broken(connection: Connection[Any], asked: Sequence[str]) -> Mapped[str, str
 def _mapping(row: IdentFact, line: Line | None, facts: Facts) -> IdentLine:
     error = row.error or ("" if row.map is not None else "the server cannot read it, and does not say why")
     if error:
-        return IdentLine(row.file, row.line, Mapping("", "", ""), error)
+        return IdentLine(row.file, row.line, Mapped("", "", ""), error)
     fields = (
         [expanded(facts, IDENT_CONF, row.file, field) for field in line.fields] if line is not None else []
     )
@@ -143,7 +142,7 @@ def _mapping(row: IdentFact, line: Line | None, facts: Facts) -> IdentLine:
         )
     map_name, system, role = words[:3]
     said = pg_ident.role_as_said(role.text, quoted=role.quoted, major=facts.about.major)
-    return IdentLine(row.file, row.line, Mapping(map_name.text, system.text, said), "")
+    return IdentLine(row.file, row.line, Mapped(map_name.text, system.text, said), "")
 
 
 def _agree(row: IdentFact, words: Sequence[Word]) -> bool:
