@@ -11,13 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
-from json import dumps
-from re import compile as pattern
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pgdeploy.errors import SecretError, Shut, Unreadable
-from pgdeploy.one_line import escape, one_line
+from pgdeploy.errors import Inapplicable, SecretError, Shut, Unreadable
+from pgdeploy.one_line import one_line
 
 if TYPE_CHECKING:
     from pgdeploy.change import Change
@@ -32,10 +29,6 @@ class Verdict(StrEnum):
     UNREADABLE = "unreadable"
     WAIVED = "waived"
     INAPPLICABLE = "inapplicable"
-
-
-class Inapplicable(Exception):
-    """Raised by a comparison: this server cannot have what the spec says; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,28 +144,3 @@ def evaluate(check: Check, facts: Facts, *, parents: bool = True) -> Finding:
         return Finding(check, Verdict.UNREADABLE, reason=str(error))
     verdict = Verdict.CONFORMS if found.conforms else Verdict.DRIFTS
     return Finding(check, verdict, found.desired, found.actual, found.origin, found.note, found.stuck)
-
-
-_PLAIN = pattern(r"[\w$@-]+").fullmatch
-_DOTTED = pattern(r"[\w$@-]+(\.[\w$@-]+)+").fullmatch
-
-
-@lru_cache(maxsize=65536)
-def name(text: str, *, dotted: bool = False) -> str:
-    """A name as ids show it: itself when it is plain, else quoted and escaped as in JSON.
-
-    Blanks and dots are not plain, as ids put names together with them; in a setting's name a dot is (`dotted`).
-    """
-    return text if _PLAIN(text) or (dotted and _DOTTED(text)) else escape(dumps(text, ensure_ascii=False))
-
-
-def listing(items: Iterable[str]) -> str:
-    """All of them, sorted, for a finding; `none` when there are none. Who adopts a server needs each."""
-    return ", ".join(sorted(items)) or "none"
-
-
-def examples(items: Iterable[str], most: int = 8) -> str:
-    """The same for a message to people: cut after `most`."""
-    known = sorted(items)
-    more = f", and {len(known) - most} more" if len(known) > most else ""
-    return listing(known[:most]) + more

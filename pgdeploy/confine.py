@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import BaseModel
 
 from pgdeploy.errors import SpecError
-from pgdeploy.resources.host.package import MirrorSpec
-from pgdeploy.resources.vm.spec import is_key
+from pgdeploy.model.host.package import MirrorSpec
+from pgdeploy.model.vm import is_key
 from pgdeploy.secret import SecretRef
 from pgdeploy.spec.extends import is_inside
 from pgdeploy.spec.place import Fault, Keys
 from pgdeploy.spec.problem import Problem, show
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.settingvalue import SettingValue
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.setting import SettingValue
+    from pgdeploy.model.spec import Spec
     from pgdeploy.target import Target
 
 _COMMANDS = frozenset(

@@ -87,3 +87,7 @@ class PlanError(PgdeployError):
 
 class ApplyError(PgdeployError):
     """An apply stopped at its first error. Running it again converges."""
+
+
+class Inapplicable(Exception):
+    """Raised by a comparison: this server cannot have what the spec says; the message says why."""

@@ -14,11 +14,10 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
-from pgdeploy.check import Inapplicable
 from pgdeploy.connection.session import CANCELED, deadline, decode_leniently
 from pgdeploy.connection.side import closing, side_by_side
 from pgdeploy.connection.words import told
-from pgdeploy.errors import PgdeployError, Shut, TargetError, Unreadable
+from pgdeploy.errors import Inapplicable, PgdeployError, Shut, TargetError, Unreadable
 
 if TYPE_CHECKING:
     import psycopg

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pgdeploy.check import name
+from pgdeploy.naming import name
 from pgdeploy.resources import acl
 from pgdeploy.resources.database import Database
 from pgdeploy.resources.grant import Grants
@@ -18,8 +18,8 @@ from pgdeploy.resources.role import AbsentRole, Role
 if TYPE_CHECKING:
     from pgdeploy.check import Finding, Resource
     from pgdeploy.facts import Facts
+    from pgdeploy.model.role import RoleSpec
     from pgdeploy.resources.acl import ObjectKey
-    from pgdeploy.resources.role import RoleSpec
 
 _CONNECT = "CONNECT"
 

@@ -12,23 +12,26 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.change import NOTHING, Change, HiddenText, Risk, Stage, TakenAway
-from pgdeploy.check import Check, Finding, Resource, Verdict, evaluate, name
+from pgdeploy.check import Check, Finding, Resource, Verdict, evaluate
 from pgdeploy.errors import SecretError, Unreadable
 from pgdeploy.facts import Facts
 from pgdeploy.foothold import held_back
+from pgdeploy.model.database import DatabaseSpec
+from pgdeploy.model.inheritance import generation, inherited
+from pgdeploy.naming import name
 from pgdeploy.prospect import Prospect, foresee
-from pgdeploy.resources.database import DatabaseSpec, databases, generation, inherited
+from pgdeploy.resources.database import databases
 from pgdeploy.resources.default_privilege import DefaultPrivileges
 from pgdeploy.resources.external import missing
 from pgdeploy.resources.grant import Grants
-from pgdeploy.resources.role import absent, roles
+from pgdeploy.resources.rolefact import absent, roles
 from pgdeploy.resources.routine import MAKE_FIRST
 from pgdeploy.rights import Rights
 from pgdeploy.secret import Secret, slow_hash
 from pgdeploy.unmade import Unmade
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
 
 
 @dataclass(frozen=True, slots=True)

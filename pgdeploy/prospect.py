@@ -15,23 +15,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pgdeploy.errors import Unreadable
 from pgdeploy.facts import COPIED, Facts, Rows
+from pgdeploy.model.inheritance import generation
+from pgdeploy.model.ownership import OwnershipSpec
 from pgdeploy.privilege import privileges
 from pgdeploy.resources import acl, default_privilege, exact, extension, grant, schema
 from pgdeploy.resources.acl import AclFact, ObjectKey, table_of
-from pgdeploy.resources.database import Database, databases, generation
+from pgdeploy.resources.database import Database, databases
 from pgdeploy.resources.default_privilege import DEFAULT_PRIVILEGES, Given, Scope
 from pgdeploy.resources.grantchain import Along
 from pgdeploy.resources.membership import MEMBERSHIPS, lost, of
 from pgdeploy.resources.named import NAMED
 from pgdeploy.resources.object import keys_of
-from pgdeploy.resources.ownership import Ownership, OwnershipSpec
-from pgdeploy.resources.role import ROLES, RoleFact, leaving, names_by_oid, roles
+from pgdeploy.resources.ownership import Ownership
+from pgdeploy.resources.role import leaving
+from pgdeploy.resources.rolefact import ROLES, RoleFact, names_by_oid, roles
 from pgdeploy.resources.row_security import ROW_SECURITY
 from pgdeploy.resources.tablespace import Tablespace
 
 if TYPE_CHECKING:
     from pgdeploy.check import Check, Resource
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
 
 Owners = Mapping[ObjectKey, str]
 """Who will own each object that changes hands."""

@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pgdeploy.change import CREATE, CREATE_IN, OF_A_SUPERUSER, Change, Effect, Joined, ident, statements
-from pgdeploy.check import name
 from pgdeploy.connection.server import MAINTENANCE
+from pgdeploy.naming import name
 from pgdeploy.resources import acl
 from pgdeploy.resources.membership import memberships
-from pgdeploy.resources.role import ADMIN_SINCE, DATABASE_OWNER, RoleFact, roles
+from pgdeploy.resources.rolefact import ADMIN_SINCE, DATABASE_OWNER, RoleFact, roles
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts

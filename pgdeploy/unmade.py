@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from pgdeploy.change import Change, Stage, ident
-from pgdeploy.resources.database import inherited
+from pgdeploy.model.inheritance import inherited
 from pgdeploy.sql_line import sql_line
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
 
 _MAKES = re.compile(r'CREATE (ROLE|DATABASE|SCHEMA)(?: IF NOT EXISTS)? ((?:U&)?"(?:[^"]|"")+")')
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pgdeploy.check import Finding, Verdict
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec, Waiver
+    from pgdeploy.model.spec import Spec, Waiver
 
 _RED = (Verdict.DRIFTS, Verdict.BLOCKED, Verdict.UNREADABLE)
 

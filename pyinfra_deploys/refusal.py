@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from pgdeploy.errors import SecretError
-from pgdeploy.resources.host.amount import bytes_of
+from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.resources.host.guest import MEMORY_SEEN
 from pgdeploy.resources.host.layout import RELEASES, Layout
 

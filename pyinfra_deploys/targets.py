@@ -16,7 +16,7 @@ from typing import Any
 from pgdeploy.connection.login import effective, ssh_options
 from pgdeploy.deploy import THROW_AWAY
 from pgdeploy.errors import PgdeployError, TargetError
-from pgdeploy.resources.spec import Ssh
+from pgdeploy.model.spec import Ssh
 from pgdeploy.target import SSH_CONFIG, load_target, require_ssh_name, specs_folder
 
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from pyinfra.api import StringCommand, deploy, operation
 
-from pgdeploy.resources.host.amount import seconds_of
+from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.resources.host.file import HostFile
 from pyinfra_deploys.certificate import certificate_of
 from pyinfra_deploys.secretfile import placed
 from pyinfra_deploys.this import layout, made
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.host.tls import TlsSpec
+    from pgdeploy.model.host.tls import TlsSpec
 
 
 @deploy("TLS")

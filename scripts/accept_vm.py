@@ -20,8 +20,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pgdeploy.errors import PgdeployError
-from pgdeploy.resources.host.amount import bytes_of
-from pgdeploy.resources.spec import Spec
+from pgdeploy.model.host.amount import bytes_of
+from pgdeploy.model.spec import Spec
 from pgdeploy.resources.vm.fact import read_cluster, read_vm
 from pgdeploy.spec.frozenmap import FrozenMap
 from pgdeploy.spec.render import render

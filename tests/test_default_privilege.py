@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pgdeploy.change import Risk
 from pgdeploy.check import Verdict
 from pgdeploy.connection.embedded import Cluster
-from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
+from pgdeploy.model.default_privilege import DefaultPrivilegeSpec
 from tests.by_hand import Site, load, planned, texts
 
 GRANT = {"for": ["maker"], "on": "tables", "grant": ["SELECT"], "to": ["reader"]}

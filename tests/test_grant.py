@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pgdeploy.change import Risk
 from pgdeploy.check import Finding, Verdict, evaluate
 from pgdeploy.connection.embedded import Cluster
-from pgdeploy.resources.grant import GrantSpec, ServerGrantSpec
+from pgdeploy.model.grant import GrantSpec, ServerGrantSpec
 from tests.by_hand import Site, load, texts
 
 GRANT = {"grant": ["SELECT"], "on": {"schema": "s", "table": "t"}, "to": ["app"]}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pgdeploy.resources.hba import HbaRuleSpec
-from pgdeploy.resources.hbarule import Auth
+from pgdeploy.model.hba import HbaRuleSpec
+from pgdeploy.model.hbarule import Auth
 
 LDAP_PARTS: dict[str, object] = {"ldapserver": "a", "ldapbasedn": "dc=b,dc=c", "ldapsearchattribute": "uid"}
 

@@ -11,7 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from pgdeploy.masked import MASK
-from pgdeploy.resources.hba import HbaRuleSpec, render
+from pgdeploy.model.hba import HbaRuleSpec
+from pgdeploy.resources.hba import render
 from pgdeploy.target import load_target
 
 HOST = {"type": "host", "database": "all", "user": "all", "address": "10.0.0.0/8", "method": "ldap"}

@@ -19,10 +19,11 @@ from pgdeploy.diff import diff
 from pgdeploy.errors import ApplyError, SpecError
 from pgdeploy.format import pg_ident
 from pgdeploy.gate import Gate, Way
+from pgdeploy.model.ident import IdentLineSpec
 from pgdeploy.plan import plan
 from pgdeploy.resources.host.file import files
-from pgdeploy.resources.ident import QUERIES, IdentLineSpec, render
-from pgdeploy.resources.spec import load_spec
+from pgdeploy.resources.ident import QUERIES, render
+from pgdeploy.resources.load import load_spec
 from pgdeploy.target import load_target
 from tests.conftest import cluster
 from tests.format.texts import law, takes, text

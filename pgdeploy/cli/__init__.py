@@ -403,7 +403,7 @@ def check(
 
 def _print_findings(gate: Gate, findings: list[Finding], *, verbose: bool = False) -> None:
     from pgdeploy import report
-    from pgdeploy.check import examples
+    from pgdeploy.naming import examples
     from pgdeploy.one_line import one_line
 
     for finding in findings:
@@ -480,7 +480,7 @@ def _step(name: str, step: str) -> Iterator[None]:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of specs, for editors that complete and check."""
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
     from pgdeploy.spec.schema import json_schema
 
     print_json(json_schema(Spec))

@@ -7,11 +7,10 @@ import subprocess
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from pgdeploy.check import Inapplicable
 from pgdeploy.connection.container import ContainerServer
 from pgdeploy.connection.libpq import environment_of_children
 from pgdeploy.connection.ssh import SshServer
-from pgdeploy.errors import Unreadable
+from pgdeploy.errors import Inapplicable, Unreadable
 
 if TYPE_CHECKING:
     from pgdeploy.connection.server import Server

@@ -8,7 +8,7 @@ from pgdeploy.errors import TargetError
 from pgdeploy.resources.host.layout import RELEASES
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
 
 CODENAMES = {"debian-12": "bookworm", "debian-13": "trixie"}
 _OWN = {RELEASES[codename]: name for name, codename in CODENAMES.items()}

@@ -35,7 +35,7 @@ from pgdeploy.lint.waiver import valid_scopes, waived
 from pgdeploy.problem import did_you_mean
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
     from pgdeploy.spec.place import Keys
 
 __all__ = [

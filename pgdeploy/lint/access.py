@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pgdeploy.check import name
 from pgdeploy.format import pg_hba
 from pgdeploy.lint.people import superusers
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
@@ -20,11 +19,12 @@ from pgdeploy.lint.way import (
     listens_everywhere,
     ways,
 )
+from pgdeploy.model.hba import HbaRuleSpec
+from pgdeploy.model.hbarule import KEYWORDS, Meaning
+from pgdeploy.model.inheritance import TEMPLATES
+from pgdeploy.naming import name
 from pgdeploy.problem import near_misses
 from pgdeploy.resources import ident
-from pgdeploy.resources.database import TEMPLATES
-from pgdeploy.resources.hba import HbaRuleSpec
-from pgdeploy.resources.hbarule import KEYWORDS, Meaning
 from pgdeploy.spec.place import Keys
 from pgdeploy.spec.suggest import alike
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pgdeploy.check import examples, name
 from pgdeploy.lint.maker import makers, schemas
 from pgdeploy.lint.people import groups
 from pgdeploy.lint.privilege import chain
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
+from pgdeploy.naming import examples, name
 from pgdeploy.privilege import expand
 from pgdeploy.resources.grant import Line, lines_of
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pgdeploy.lint.people import has_members, members
 from pgdeploy.lint.subject import Subject
-from pgdeploy.resources.database import inherited
+from pgdeploy.model.inheritance import inherited
 from pgdeploy.resources.grant import lines_of
 
 

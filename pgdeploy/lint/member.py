@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pgdeploy.check import name
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
+from pgdeploy.naming import name
 from pgdeploy.resources.membership import of
 
 _MEMBERSHIP = documentation("Role Membership", "role-membership")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pgdeploy.check import name
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
 from pgdeploy.lint.way import addressed
+from pgdeploy.naming import name
 from pgdeploy.problem import near_misses
 
 _PASSWORD = documentation("Password Authentication", "auth-password")

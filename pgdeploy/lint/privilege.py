@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pgdeploy.check import examples, name
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
-from pgdeploy.resources.database import inherited
+from pgdeploy.model.inheritance import inherited
+from pgdeploy.naming import examples, name
 from pgdeploy.resources.default_privilege import Line as DefaultLine
 from pgdeploy.resources.grant import Line, lines_of
 

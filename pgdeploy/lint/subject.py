@@ -8,16 +8,17 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pgdeploy.check import name
 from pgdeploy.lint.size import UNITS, read_size
+from pgdeploy.model.setting import SettingValue
+from pgdeploy.naming import name
 from pgdeploy.parameter import Parameter, parameters
 from pgdeploy.resources.host.layout import Layout
-from pgdeploy.resources.settingvalue import SettingValue, offline
+from pgdeploy.resources.settingvalue import offline
 from pgdeploy.values import Canonical, SettingInput, canonical, from_server
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.role import RoleSpec
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.role import RoleSpec
+    from pgdeploy.model.spec import Spec
     from pgdeploy.spec.place import Keys
 
 

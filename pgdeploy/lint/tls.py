@@ -11,7 +11,7 @@ from pgdeploy.lint.subject import Subject
 from pgdeploy.lint.way import addressed, from_network, listens_beyond
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.hba import HbaRuleSpec
+    from pgdeploy.model.hba import HbaRuleSpec
 
 _CIS = 'CIS PostgreSQL Benchmark, "Ensure TLS is enabled and configured correctly"'
 _SERVER = documentation("Secure TCP/IP Connections with SSL", "ssl-tcp")

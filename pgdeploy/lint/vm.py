@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pgdeploy.lint.rule import Hit, Severity, rule
 from pgdeploy.lint.size import human
 from pgdeploy.lint.subject import Subject
-from pgdeploy.resources.host.amount import bytes_of
+from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.resources.host.layout import Layout
 
 _GUIDE = "Proxmox VE Administration Guide, {} (https://pve.proxmox.com/pve-docs/chapter-qm.html#{})"

@@ -11,7 +11,7 @@ from pgdeploy.lint.rule import Advice, Rule, Severity
 from pgdeploy.problem import did_you_mean
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec, Waiver
+    from pgdeploy.model.spec import Spec, Waiver
 
 _SOURCE = "the spec's own `waivers:`"
 

@@ -15,8 +15,8 @@ from itertools import product
 from pgdeploy.format import pg_hba
 from pgdeploy.lint.people import members
 from pgdeploy.lint.subject import Subject
-from pgdeploy.resources.hba import HbaRuleSpec
-from pgdeploy.resources.hbarule import USER_KEYWORDS, addresses
+from pgdeploy.model.hba import HbaRuleSpec
+from pgdeploy.model.hbarule import USER_KEYWORDS, addresses
 
 # What a connection's type is, by the types of rules that match it: encrypted by GSS is not by TLS.
 _TYPES = {

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pgdeploy.check import Resource
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
 
 
 def probes(spec: Spec) -> tuple[Resource, ...]:

@@ -8,14 +8,14 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from pgdeploy.format import pg_hba
-from pgdeploy.resources.hbainclude import HbaIncludeSpec
-from pgdeploy.resources.hbarule import KEYWORDS, USER_KEYWORDS
+from pgdeploy.model.hba import HbaIncludeSpec
+from pgdeploy.model.hbarule import KEYWORDS, USER_KEYWORDS
 from pgdeploy.resources.membership import of
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.hba import HbaRuleSpec
-    from pgdeploy.resources.hbarule import Match
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.hba import HbaRuleSpec
+    from pgdeploy.model.hbarule import Match
+    from pgdeploy.model.spec import Spec
 
 NO_RULE = "no rule"
 """Stands for the method where no rule matches, which refuses."""

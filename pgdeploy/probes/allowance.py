@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pgdeploy.facts import Facts
+from pgdeploy.model import inheritance
 from pgdeploy.privilege import privileges
 from pgdeploy.probes.act import PUBLIC
 from pgdeploy.probes.question import OPTION
-from pgdeploy.resources import acl, database
+from pgdeploy.resources import acl
 from pgdeploy.resources.acl import ObjectKey, table_of
 from pgdeploy.resources.grant import Line
 from pgdeploy.resources.membership import OPTIONS_SINCE, of
-from pgdeploy.resources.role import DATABASE_OWNER
+from pgdeploy.resources.rolefact import DATABASE_OWNER
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.role import MembershipSpec, RoleSpec
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.role import MembershipSpec, RoleSpec
+    from pgdeploy.model.spec import Spec
 
 _NOTHING: frozenset[str] = frozenset()
 _SHARED = ("database", "tablespace", "parameter")
@@ -149,7 +150,7 @@ def _inherits(spec: Spec, role: RoleSpec, entry: MembershipSpec) -> bool:
 
 def _defaults(spec: Spec, target: str) -> Mapping[tuple[str, str | None, str], frozenset[str]]:
     found: dict[tuple[str, str | None, str], frozenset[str]] = {}
-    for _, body in database.inherited(spec, target):
+    for _, body in inheritance.inherited(spec, target):
         for line in body.default_privileges:
             words = acl.meant(line.grant or (), line.kind, spec.postgres)
             words |= {word + OPTION for word in words} if line.grant_option else _NOTHING

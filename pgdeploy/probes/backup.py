@@ -10,19 +10,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from pgdeploy.check import Check, Inapplicable, Outcome, Resource, listing, name
+from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.errors import Inapplicable
 from pgdeploy.facts import Facts
+from pgdeploy.naming import listing, name
 from pgdeploy.probes.act import REFUSED, become, lock
 from pgdeploy.probes.script import Script, run
 from pgdeploy.probes.session import session, sql
 from pgdeploy.resources.acl import ObjectKey
 from pgdeploy.resources.database import databases
-from pgdeploy.resources.role import absent
+from pgdeploy.resources.rolefact import absent
 
 if TYPE_CHECKING:
     import psycopg
 
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
 
 _MAY = """
 SELECT pg_catalog.has_database_privilege(%s::pg_catalog.name, pg_catalog.current_database(), 'CONNECT'),

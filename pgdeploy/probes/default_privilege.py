@@ -11,8 +11,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Inapplicable, Outcome, Resource, listing, name
+from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.errors import Inapplicable
 from pgdeploy.facts import Facts
+from pgdeploy.naming import listing, name
 from pgdeploy.probes import trial
 from pgdeploy.probes.act import PUBLIC
 from pgdeploy.probes.allowance import inherited
@@ -23,10 +25,10 @@ from pgdeploy.probes.trial import Grantee, Result, Trial, run_trials
 from pgdeploy.resources import acl, database, schema
 from pgdeploy.resources.default_privilege import DefaultPrivileges, Line
 from pgdeploy.resources.default_privilege import resources as catalogue
-from pgdeploy.resources.role import absent, roles
+from pgdeploy.resources.rolefact import absent, roles
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
     from pgdeploy.spec.place import Keys
 
 _BUILTIN = {"function": frozenset({"EXECUTE"}), "type": frozenset({"USAGE"})}

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, NamedTuple
 
-from pgdeploy.check import Inapplicable, name
 from pgdeploy.connection.server import MAINTENANCE
+from pgdeploy.errors import Inapplicable
 from pgdeploy.facts import Facts
+from pgdeploy.naming import name
 from pgdeploy.probes.attempt import Attempt, attempt
 from pgdeploy.probes.budget import budget
 from pgdeploy.probes.lockout import may_connect
@@ -25,7 +26,7 @@ from pgdeploy.probes.way_in import PASSWORD, TRUST, method, untried
 from pgdeploy.secret import Secret, SecretRef, is_verifier
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
 
 TRIED = 3
 """Databases to look at until pg_hba.conf lets us show a password."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.check import listing, name
+from pgdeploy.naming import listing, name
 from pgdeploy.probes.session import sql
 
 if TYPE_CHECKING:

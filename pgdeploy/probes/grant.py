@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Inapplicable, Outcome, Resource, listing, name
+from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.errors import Inapplicable
 from pgdeploy.facts import Facts
+from pgdeploy.model.inheritance import said_once
+from pgdeploy.naming import listing, name
 from pgdeploy.privilege import privileges
 from pgdeploy.probes.act import PUBLIC
 from pgdeploy.probes.allowance import Allowance, allowance, words_of
@@ -25,11 +28,11 @@ from pgdeploy.resources import database, schema
 from pgdeploy.resources.acl import ObjectKey, shown, table_of
 from pgdeploy.resources.external import externals
 from pgdeploy.resources.grant import Line, lines_of
-from pgdeploy.resources.role import absent, names_by_oid, roles
+from pgdeploy.resources.rolefact import absent, names_by_oid, roles
 from pgdeploy.resources.unmanaged import LeftAlone, left_alone, roles_with
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,5 +230,5 @@ def probes(spec: Spec) -> Iterator[Resource]:
     for target in (None, *spec.databases):
         left = left_alone(spec, target, "grants")
         server = (Line(None, line, ("grants", index)) for index, line in enumerate(spec.grants))
-        lines = database.said_once(server if target is None else lines_of(spec, target))
+        lines = said_once(server if target is None else lines_of(spec, target))
         yield GrantProbes(target, lines, allowance(spec, target, lines), unknown, left)

@@ -9,21 +9,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pgdeploy.check import name
 from pgdeploy.connection.server import MAINTENANCE
 from pgdeploy.facts import Facts
+from pgdeploy.naming import name
 from pgdeploy.probes.allowance import Allowance, allowance
 from pgdeploy.probes.session import session, sql
 from pgdeploy.resources.acl import ObjectKey
 from pgdeploy.resources.database import databases
 from pgdeploy.resources.grant import lines_of
-from pgdeploy.resources.role import RoleFact, names_by_oid, roles
+from pgdeploy.resources.rolefact import RoleFact, names_by_oid, roles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pgdeploy.resources.role import RoleSpec
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.role import RoleSpec
+    from pgdeploy.model.spec import Spec
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Inapplicable, Outcome, Resource, listing, name
+from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.errors import Inapplicable
 from pgdeploy.facts import Facts
+from pgdeploy.model.role import RoleSpec
+from pgdeploy.naming import listing, name
 from pgdeploy.probes import admission
 from pgdeploy.probes.admission import Undecided, deciding
 from pgdeploy.probes.attempt import Attempt
@@ -15,11 +18,11 @@ from pgdeploy.probes.door import Door, Tried, doors
 from pgdeploy.probes.lockout import Room, as_asked, lockouts, rooms
 from pgdeploy.probes.session import server_of, session, sql
 from pgdeploy.probes.way_in import TRUST, untried, way
-from pgdeploy.resources.role import RoleSpec, absent, roles
+from pgdeploy.resources.rolefact import absent, roles
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.hba import HbaRuleSpec
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.hba import HbaRuleSpec
+    from pgdeploy.model.spec import Spec
 
 
 @dataclass(frozen=True, slots=True, eq=False)

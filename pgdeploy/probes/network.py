@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from pgdeploy.check import Inapplicable
 from pgdeploy.connection.server import MACHINE
-from pgdeploy.errors import TargetError, Unreadable
+from pgdeploy.errors import Inapplicable, TargetError, Unreadable
 from pgdeploy.probes.session import server_of, session, sql
 from pgdeploy.probes.way_in import Way, way
 from pgdeploy.resources.setting import settings

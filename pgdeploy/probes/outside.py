@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from pgdeploy.check import Check, Inapplicable, Outcome, Resource, listing, name
+from pgdeploy.check import Check, Outcome, Resource
 from pgdeploy.connection.libpq import isolated
 from pgdeploy.connection.server import MAINTENANCE
-from pgdeploy.errors import Unreadable
+from pgdeploy.errors import Inapplicable, Unreadable
 from pgdeploy.facts import Facts
+from pgdeploy.naming import listing, name
 from pgdeploy.probes.admission import Login, Undecided, deciding, refuses
 from pgdeploy.probes.session import APPLICATION, server_of
 from pgdeploy.resources import hba
@@ -27,8 +28,8 @@ from pgdeploy.resources.host.resource import held_up, section
 from pgdeploy.resources.setting import settings
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.host.firewall import Networks
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.host.firewall import Networks
+    from pgdeploy.model.spec import Spec
 
 PATIENCE = 3
 """Seconds after which a port that says nothing is filtered."""

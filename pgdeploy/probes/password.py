@@ -13,9 +13,10 @@ from __future__ import annotations
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
-from pgdeploy.check import Inapplicable, Outcome, name
+from pgdeploy.check import Outcome
 from pgdeploy.connection.server import MAINTENANCE
-from pgdeploy.errors import Unreadable
+from pgdeploy.errors import Inapplicable, Unreadable
+from pgdeploy.naming import name
 from pgdeploy.probes.attempt import Attempt, attempt
 from pgdeploy.probes.budget import budget
 from pgdeploy.probes.lockout import may_connect
@@ -24,7 +25,8 @@ from pgdeploy.secret import Secret, SecretRef, is_verifier
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts
-    from pgdeploy.resources.role import RoleFact, RoleSpec
+    from pgdeploy.model.role import RoleSpec
+    from pgdeploy.resources.rolefact import RoleFact
 
 _SCRAM, _MD5 = "scram-sha-256", "md5"
 TRIED = 2

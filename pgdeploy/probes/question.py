@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.check import listing, name
 from pgdeploy.facts import Facts
+from pgdeploy.naming import listing, name
 from pgdeploy.privilege import privileges
 from pgdeploy.probes.act import PUBLIC, act_of, sort_of
 from pgdeploy.probes.ask import FUNCTION, Held, Question, ask
@@ -21,7 +21,7 @@ from pgdeploy.probes.rows import NO_POLICY, RowSecurity, row_security
 from pgdeploy.probes.thing import Things
 from pgdeploy.probes.trying import Results, Try, run_tries
 from pgdeploy.resources.acl import ObjectKey, table_of
-from pgdeploy.resources.role import roles
+from pgdeploy.resources.rolefact import roles
 
 if TYPE_CHECKING:
     import psycopg

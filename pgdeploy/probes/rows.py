@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.check import listing, name
+from pgdeploy.naming import listing, name
 from pgdeploy.probes.session import sql
 from pgdeploy.resources.acl import shown, table_of
 

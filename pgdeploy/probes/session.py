@@ -9,11 +9,11 @@ from importlib.resources import files
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.check import Inapplicable, name
 from pgdeploy.connection.session import deadline, decode_leniently, set_for_session
 from pgdeploy.connection.side import closing
-from pgdeploy.errors import TargetError, Unreadable
+from pgdeploy.errors import Inapplicable, TargetError, Unreadable
 from pgdeploy.facts import Facts
+from pgdeploy.naming import name
 from pgdeploy.probes.budget import budget
 from pgdeploy.resources import database as databases
 

@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pgdeploy.check import Inapplicable, listing, name
 from pgdeploy.counted import counted
-from pgdeploy.errors import Unreadable
+from pgdeploy.errors import Inapplicable, Unreadable
+from pgdeploy.model.hbarule import Match
+from pgdeploy.naming import listing, name
 from pgdeploy.probes.admission import Login, all_groups, methods, other_ways
 from pgdeploy.probes.session import session, sql
 from pgdeploy.resources.authfile import changed_since
 from pgdeploy.resources.hbafile import HBA_CONF, rules
-from pgdeploy.resources.hbarule import Match
 from pgdeploy.resources.membership import memberships
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ from pgdeploy.resources import (
 if TYPE_CHECKING:
     from pgdeploy.check import Resource
     from pgdeploy.facts import Query
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
 
 KINDS: tuple[ModuleType, ...] = (
     version,

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
-from pgdeploy.check import name
 from pgdeploy.facts import Facts, Query
+from pgdeploy.naming import name
 from pgdeploy.parameter import MAJORS
 from pgdeploy.privilege import expand, privileges
-from pgdeploy.resources.role import names_by_oid
+from pgdeploy.resources.rolefact import names_by_oid
 
 
 class ObjectKey(NamedTuple):

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pgdeploy.check import Outcome, listing
+from pgdeploy.check import Outcome
 from pgdeploy.connection.file_time import LAG
 from pgdeploy.connection.session import deadline
 from pgdeploy.connection.side import closing
@@ -24,6 +24,7 @@ from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.facts import Facts, Query
 from pgdeploy.format import hba_text
 from pgdeploy.format.hba_text import Line, Word
+from pgdeploy.naming import listing
 from pgdeploy.one_line import one_line
 
 if TYPE_CHECKING:

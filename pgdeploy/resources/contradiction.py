@@ -6,13 +6,13 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.check import name
-from pgdeploy.resources.routine import KINDS, types
+from pgdeploy.model.routine import KINDS, types
+from pgdeploy.naming import name
 from pgdeploy.spec.problem import Problem
 from pgdeploy.values import ValueProblem
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
+    from pgdeploy.model.default_privilege import DefaultPrivilegeSpec
     from pgdeploy.resources.grant import Line
     from pgdeploy.spec.place import Keys
 

@@ -7,88 +7,31 @@ carries what the template's spec says of the first group, and nothing of the sec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Protocol, TypeVar
-
-from pydantic import Field
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pgdeploy.change import Change, Stage, Statement, ident, literal, statements
-from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
+from pgdeploy.check import Check, Finding, Outcome, Resource
+from pgdeploy.errors import Inapplicable
 from pgdeploy.facts import Facts, Query
+from pgdeploy.model.database import DatabaseSpec
+from pgdeploy.model.inheritance import TEMPLATES
+from pgdeploy.naming import listing, name
 from pgdeploy.resources import exact, library
-from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
-from pgdeploy.resources.event_trigger import EventTriggerSpec
-from pgdeploy.resources.extension import ExtensionSpec
-from pgdeploy.resources.foreign_server import ForeignServerSpec
-from pgdeploy.resources.grant import GrantSpec
-from pgdeploy.resources.ownership import OwnershipSpec
-from pgdeploy.resources.publication import PublicationSpec
-from pgdeploy.resources.role import bootstrap, compare_stored, names_by_oid, usual_owner
-from pgdeploy.resources.row_security import RowSecuritySpec
-from pgdeploy.resources.schema import SchemaSpec
+from pgdeploy.resources.role import compare_stored
+from pgdeploy.resources.rolefact import bootstrap, names_by_oid, usual_owner
 from pgdeploy.resources.setting import needs_to_store, parameter_of, stored
-from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, resets
-from pgdeploy.resources.unmanaged import UndeclaredPrivileges
+from pgdeploy.resources.settingvalue import assignment, clear, resets
 from pgdeploy.secretplace import shown_setting
-from pgdeploy.spec.model import FrozenMap, Identifier, Model
 from pgdeploy.values import encoding_name, icu_locale, locale_name
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
 
-TEMPLATES = ("template0", "template1")
-"""Databases that are always there to copy from."""
 
 _PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin", "d": "default"}
-
-
-class DatabaseSpec(Model):
-    """A database and what stands in it. Left out means not checked; databases are never dropped."""
-
-    owner: Identifier | None = Field(None, description="the role that owns it")
-    from_template: Identifier | None = Field(
-        None, description="the database it is copied from; default template1"
-    )
-    encoding: str | None = Field(None, description="such as UTF8; fixed when the database is made")
-    locale_provider: Literal["libc", "icu", "builtin"] | None = Field(
-        None, description="fixed when the database is made; icu from PostgreSQL 15, builtin from 17"
-    )
-    locale: str | None = Field(None, description="ICU or builtin locale; fixed when the database is made")
-    lc_collate: str | None = Field(None, description="fixed when the database is made")
-    lc_ctype: str | None = Field(None, description="fixed when the database is made")
-    tablespace: Identifier | None = Field(None, description="where it is made; moving it later is not ours")
-    is_template: bool | None = Field(None, description="others with CREATEDB may copy it")
-    allow_connections: bool | None = Field(None, description="false: nobody may connect")
-    connection_limit: Annotated[int, Field(ge=-1, le=2**31 - 1)] | None = Field(
-        None, description="-1: no limit"
-    )
-    settings: FrozenMap[str, SettingValue] = Field(
-        default_factory=FrozenMap, description="ALTER DATABASE ... SET"
-    )
-    schemas: FrozenMap[Identifier, SchemaSpec] = Field(default_factory=FrozenMap, description="schemas in it")
-    extensions: FrozenMap[Identifier, ExtensionSpec] = Field(
-        default_factory=FrozenMap, description="extensions in it"
-    )
-    undeclared: UndeclaredPrivileges = Field(
-        default_factory=UndeclaredPrivileges, description="privileges in it that the spec does not name"
-    )
-    ownership: tuple[OwnershipSpec, ...] = Field((), description="who owns objects in it")
-    grants: tuple[GrantSpec, ...] = Field((), description="privileges on it and on objects in it")
-    default_privileges: tuple[DefaultPrivilegeSpec, ...] = Field(
-        (), description="ALTER DEFAULT PRIVILEGES in it"
-    )
-    row_security: tuple[RowSecuritySpec, ...] = Field((), description="row level security of tables in it")
-    publications: FrozenMap[Identifier, PublicationSpec] = Field(
-        default_factory=FrozenMap, description="publications of it"
-    )
-    event_triggers: FrozenMap[Identifier, EventTriggerSpec] = Field(
-        default_factory=FrozenMap, description="event triggers of it"
-    )
-    foreign_servers: FrozenMap[Identifier, ForeignServerSpec] = Field(
-        default_factory=FrozenMap, description="foreign servers in it; `ownership:` says whose they are"
-    )
 
 
 class DatabaseFact(NamedTuple):
@@ -419,43 +362,6 @@ class UndeclaredDatabases(Resource):
             return exact.reported("databases", actual, bool(found))
         stuck = "pgdeploy never drops a database; declare it, or drop it by hand"
         return Outcome(not found, "no database beyond the spec", actual, stuck=stuck)
-
-
-class _Line(Protocol):
-    """A line of grants or default privileges, in one database."""
-
-    @property
-    def address(self) -> str: ...
-    @property
-    def spec(self) -> GrantSpec | DefaultPrivilegeSpec: ...
-
-
-_AnyLine = TypeVar("_AnyLine", bound=_Line)
-
-
-def said_once(lines: Iterable[_AnyLine]) -> tuple[_AnyLine, ...]:
-    """A copy may say again what its template says: that is one line, the nearest, or the one that says grant option."""
-    known: dict[tuple[str, bool], _AnyLine] = {}
-    for line in lines:
-        key = line.address, line.spec.to is not None
-        if key not in known or (line.spec.grant_option and not known[key].spec.grant_option):
-            known[key] = line
-    return tuple(known.values())
-
-
-def inherited(spec: Spec, database: str) -> Iterator[tuple[str, DatabaseSpec]]:
-    """The database itself, then the declared templates that its contents come from, nearest first."""
-    seen: set[str] = set()
-    current: str | None = database
-    while current is not None and current in spec.databases and current not in seen:
-        seen.add(current)
-        yield current, spec.databases[current]
-        current = spec.databases[current].from_template
-
-
-def generation(spec: Spec, database: str) -> int:
-    """How many declared templates stand behind a database: they must be whole before it is copied."""
-    return sum(1 for _ in inherited(spec, database)) - 1
 
 
 def resources(spec: Spec) -> Iterator[Resource]:

@@ -11,90 +11,29 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
-
-from pydantic import BeforeValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pgdeploy.change import Change, Stage, TakenAway, grantee, ident, statements
-from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
+from pgdeploy.check import Check, Finding, Outcome, Resource
+from pgdeploy.errors import Inapplicable
 from pgdeploy.facts import Facts, Query
+from pgdeploy.model.default_privilege import KIND, DefaultPrivilegeSpec
+from pgdeploy.model.inheritance import inherited, said_once
+from pgdeploy.naming import listing, name
 from pgdeploy.privilege import privileges
 from pgdeploy.resources import acl, database, schema
-from pgdeploy.resources.role import absent
+from pgdeploy.resources.rolefact import absent
 from pgdeploy.resources.unmanaged import LeftAlone, left_alone
-from pgdeploy.spec.model import Identifier, Model, listed
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
     from pgdeploy.spec.place import Keys
 
-KIND = {
-    "tables": "table",
-    "sequences": "sequence",
-    "functions": "function",
-    "types": "type",
-    "schemas": "schema",
-    "large_objects": "large_object",
-}
 _LETTER = {"r": "table", "S": "sequence", "f": "function", "T": "type", "n": "schema", "L": "large_object"}
 _PLURAL = {kind: plural for plural, kind in KIND.items()}
 _BUILTIN = {"function": frozenset({"EXECUTE"}), "type": frozenset({"USAGE"})}
 """What PUBLIC gets on new objects without anybody's doing."""
 _NOTHING: frozenset[str] = frozenset()
-
-
-_Several = Annotated[tuple[Identifier, ...], Field(min_length=1)]
-Roles = Annotated[_Several, BeforeValidator(listed, json_schema_input_type=Identifier | _Several)]
-
-
-class DefaultPrivilegeSpec(Model):
-    """Privileges on what a role will make, in one schema or (without `in_schema`) everywhere in the database."""
-
-    for_: Roles = Field(alias="for", description="the creating role, or several")
-    in_schema: Identifier | None = Field(None, description="left out: everywhere in the database")
-    grant: tuple[str, ...] | None = Field(None, min_length=1, description="privileges, or ALL")
-    revoke: tuple[str, ...] | None = Field(None, min_length=1, description="built-in privileges to take away")
-    on: Literal["tables", "sequences", "functions", "types", "schemas", "large_objects"] = Field(
-        description="the kind of object; functions are procedures too"
-    )
-    to: tuple[Identifier, ...] | None = Field(None, min_length=1, description="roles, or PUBLIC")
-    from_: tuple[Identifier, ...] | None = Field(
-        None, min_length=1, alias="from", description="roles, or PUBLIC"
-    )
-    grant_option: bool = Field(False, description="may pass it on")
-
-    @model_validator(mode="after")
-    def _sound(self) -> DefaultPrivilegeSpec:
-        granting = (self.grant is not None, self.to is not None)
-        revoking = (self.revoke is not None, self.from_ is not None)
-        if (granting, revoking) not in (((True, True), (False, False)), ((False, False), (True, True))):
-            raise _wrong("a line says either `grant:` and `to:`, or `revoke:` and `from:`")
-        if self.revoke is not None and self.in_schema is not None:
-            raise _wrong(
-                "a revoke in a schema does nothing in PostgreSQL; leave `in_schema` out to take it away everywhere"
-            )
-        if self.revoke is not None and self.grant_option:
-            raise _wrong("`grant_option` belongs to `grant:`; a revoke takes all away")
-        if self.in_schema is not None and self.on in ("schemas", "large_objects"):
-            raise _wrong(f"{self.on} stand in no schema; leave `in_schema` out")
-        return self
-
-    @property
-    def kind(self) -> str:
-        return KIND[self.on]
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        return self.grant or self.revoke or ()
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        return self.to or self.from_ or ()
-
-
-def _wrong(message: str) -> PydanticCustomError:
-    return PydanticCustomError("default_privilege", "{message}", {"message": message})
 
 
 class DefaultAclFact(NamedTuple):
@@ -130,7 +69,7 @@ Entries = Mapping[Scope, Mapping[str, Given]]
 
 def entries(facts: Facts, database_name: str) -> Entries:
     """What stands in pg_default_acl."""
-    from pgdeploy.resources.role import names_by_oid
+    from pgdeploy.resources.rolefact import names_by_oid
 
     names = facts.once(names_by_oid)
     found: dict[Scope, dict[str, Given]] = {}
@@ -146,7 +85,7 @@ def entries(facts: Facts, database_name: str) -> Entries:
 
 def _rows(facts: Facts, scope: Scope, grantees: Mapping[str, Given]) -> Iterator[DefaultAclFact]:
     """An entry as `entries` reads it: without a grantee it takes what is built in away."""
-    from pgdeploy.resources.role import names_by_oid
+    from pgdeploy.resources.rolefact import names_by_oid
 
     oids = {role: oid for oid, role in facts.once(names_by_oid).items()}
     letter = next(letter for letter, kind in _LETTER.items() if kind == scope.kind)
@@ -424,8 +363,8 @@ def resources(spec: Spec) -> Iterator[Resource]:
             continue  # nobody can look into it
         lines = [
             Line(target, line, ("databases", source, "default_privileges", index))
-            for source, body in database.inherited(spec, target)
+            for source, body in inherited(spec, target)
             for index, line in enumerate(body.default_privileges)
         ]
         left = left_alone(spec, target, "default_privileges")
-        yield DefaultPrivileges(target, database.said_once(lines), left)
+        yield DefaultPrivileges(target, said_once(lines), left)

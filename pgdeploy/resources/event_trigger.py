@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.change import Change, ident
-from pgdeploy.check import Outcome, Resource, name
+from pgdeploy.check import Outcome, Resource
+from pgdeploy.model.event_trigger import EventTriggerSpec
+from pgdeploy.naming import name
 from pgdeploy.resources import named
-from pgdeploy.resources.named import Named, NamedFact, OwnedSpec
+from pgdeploy.resources.named import Named, NamedFact
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
-
-
-class EventTriggerSpec(OwnedSpec):
-    """An event trigger. `{}`: it exists."""
-
-    enabled: bool | Literal["replica", "always"] | None = Field(
-        None,
-        description="whether it fires: in ordinary sessions (true), in those of a replica (replica), in both (always); "
-        "left out: not checked",
-    )
+    from pgdeploy.model.spec import Spec
 
 
 _STATES: Mapping[str, bool | str] = {"O": True, "D": False, "R": "replica", "A": "always"}

@@ -9,12 +9,14 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from pgdeploy import conninfo
-from pgdeploy.check import name
+from pgdeploy.model.hba import SINCE, HbaIncludeSpec
+from pgdeploy.model.inheritance import TEMPLATES, inherited
 from pgdeploy.moment import timestamp
+from pgdeploy.naming import name
 from pgdeploy.privilege import expand
-from pgdeploy.resources import contradiction, hbainclude, ident, provider, setting
+from pgdeploy.resources import contradiction, ident, provider, setting
 from pgdeploy.resources.circle import circles, rings
-from pgdeploy.resources.database import TEMPLATES, alike, inherited
+from pgdeploy.resources.database import alike
 from pgdeploy.resources.grant import Line, lines_of
 from pgdeploy.resources.host import problem as host
 from pgdeploy.resources.membership import of
@@ -26,11 +28,11 @@ from pgdeploy.spec.problem import Problem
 from pgdeploy.values import SERVER_ENCODINGS, ValueProblem, encoding_name
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.hba import HbaRuleSpec
-    from pgdeploy.resources.named import NamedSpec
-    from pgdeploy.resources.role import RoleSpec
-    from pgdeploy.resources.spec import Spec
-    from pgdeploy.resources.tablespace import TablespaceSpec
+    from pgdeploy.model.hba import HbaRuleSpec
+    from pgdeploy.model.named import NamedSpec
+    from pgdeploy.model.role import RoleSpec
+    from pgdeploy.model.spec import Spec
+    from pgdeploy.model.tablespace import TablespaceSpec
     from pgdeploy.spec.place import Keys
 
 NO_ROLE = ("public", "none", "PUBLIC")
@@ -526,11 +528,11 @@ def _default_contradictions(spec: Spec, database: str) -> Iterator[Problem]:
 
 def _hba(spec: Spec) -> Iterator[Problem]:
     for index, entry in enumerate(spec.hba or ()):
-        if not isinstance(entry, hbainclude.HbaIncludeSpec):
+        if not isinstance(entry, HbaIncludeSpec):
             yield from _method(spec, entry, ("hba", index, "method"))
-        elif spec.postgres < hbainclude.SINCE:
+        elif spec.postgres < SINCE:
             word = entry.match.type
-            text = f"{word} needs PostgreSQL {hbainclude.SINCE}; this spec says {spec.postgres}"
+            text = f"{word} needs PostgreSQL {SINCE}; this spec says {spec.postgres}"
             yield Problem(("hba", index, word), text)
 
 

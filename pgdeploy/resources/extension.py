@@ -10,35 +10,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from pydantic import Field
-
 from pgdeploy.change import CREATE, CREATE_IN, Change, Stage, ident, literal, statements
-from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
+from pgdeploy.check import Check, Finding, Outcome, Resource
 from pgdeploy.facts import Facts, Query
+from pgdeploy.model.extension import ExtensionSpec
+from pgdeploy.model.inheritance import inherited
+from pgdeploy.naming import listing, name
 from pgdeploy.resources import database
-from pgdeploy.resources.role import names_by_oid
+from pgdeploy.resources.rolefact import names_by_oid
 from pgdeploy.spec.frozenmap import FrozenMap
-from pgdeploy.spec.model import Identifier, Model
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
     from pgdeploy.spec.place import Keys
-
-
-class ExtensionSpec(Model):
-    """An extension. `{}` means: installed, in whatever version and schema."""
-
-    unmanaged: ClassVar[Mapping[str, str]] = {
-        "cascade": "what an extension requires is planned before it without a word; "
-        "declare it too, to say its version or schema; see docs/spec.md, Extensions"
-    }
-
-    version: str | None = Field(
-        None,
-        description="exactly this version; newest: the default version of its files on the server, "
-        "which ALTER EXTENSION ... UPDATE leads to",
-    )
-    schema_: Identifier | None = Field(None, alias="schema", description="the schema that holds its objects")
 
 
 class ExtensionFact(NamedTuple):
@@ -331,7 +315,7 @@ def _provided(facts: Facts) -> bool:
 def declared_in(spec: Spec, target: str) -> Mapping[str, tuple[ExtensionSpec, Keys]]:
     """Extensions of a database, its own and those that its templates bring; the nearest word counts."""
     found: dict[str, tuple[ExtensionSpec, Keys]] = {}
-    for source, body in database.inherited(spec, target):
+    for source, body in inherited(spec, target):
         for extension, extension_spec in body.extensions.items():
             found.setdefault(extension, (extension_spec, ("databases", source, "extensions", extension)))
     return found

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource, name
+from pgdeploy.check import Check, Outcome, Resource
 from pgdeploy.facts import Facts
-from pgdeploy.resources.role import absent, roles
+from pgdeploy.naming import name
+from pgdeploy.resources.rolefact import absent, roles
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
 
 KEEPER = "it is `state: external`: who keeps it must make it"
 

@@ -9,23 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
-from pgdeploy.check import Outcome, Resource, name
+from pgdeploy.check import Outcome, Resource
+from pgdeploy.model.foreign_server import ForeignServerSpec
+from pgdeploy.naming import name
 from pgdeploy.resources import named
-from pgdeploy.resources.named import Named, NamedFact, NamedSpec
-from pgdeploy.spec.model import Identifier
+from pgdeploy.resources.named import Named, NamedFact
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
-
-
-class ForeignServerSpec(NamedSpec):
-    """A foreign server. `{}`: it exists."""
-
-    wrapper: Identifier | None = Field(
-        None, description="its foreign-data wrapper; fixed when it is made; left out: not checked"
-    )
+    from pgdeploy.model.spec import Spec
 
 
 @dataclass(frozen=True, slots=True)

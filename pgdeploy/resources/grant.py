@@ -19,99 +19,32 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
-
 from pgdeploy.change import CREATE_FOR, Change, Stage, TakenAway, grantee, ident, statements
-from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
+from pgdeploy.check import Check, Finding, Outcome, Resource
+from pgdeploy.errors import Inapplicable
 from pgdeploy.facts import Facts
+from pgdeploy.model.grant import GrantSpec, ServerGrantSpec
+from pgdeploy.model.inheritance import inherited, said_once
+from pgdeploy.model.object import Object
+from pgdeploy.model.routine import KINDS as ROUTINES
+from pgdeploy.naming import listing, name
 from pgdeploy.privilege import privileges
 from pgdeploy.resources import acl, database, schema
 from pgdeploy.resources.acl import Acls, Entry, ObjectKey, shown, table_of
 from pgdeploy.resources.grantchain import Along, Taken, along, furthest_first
 from pgdeploy.resources.leaving import in_the_name_of, revoke
-from pgdeploy.resources.object import KEYWORD, Object, clause, keys_of, privilege_list, why_unclear
-from pgdeploy.resources.role import DATABASE_OWNER, HELD, absent
-from pgdeploy.resources.routine import KINDS as ROUTINES
+from pgdeploy.resources.object import KEYWORD, clause, keys_of, privilege_list, why_unclear
+from pgdeploy.resources.rolefact import DATABASE_OWNER, HELD, absent
 from pgdeploy.resources.routine import Unclear
 from pgdeploy.resources.schema_use import letting_in
 from pgdeploy.resources.unmanaged import LeftAlone, left_alone
-from pgdeploy.spec.model import Identifier, Model
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.default_privilege import DefaultPrivilegeSpec
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.default_privilege import DefaultPrivilegeSpec
+    from pgdeploy.model.spec import Spec
     from pgdeploy.spec.place import Keys
 
 _NOTHING: frozenset[str] = frozenset()
-
-
-class GrantSpec(Model):
-    """Privileges that somebody must have (`grant`, `to`), or must not have (`revoke`, `from`)."""
-
-    grant: tuple[str, ...] | None = Field(None, min_length=1, description="privileges, or ALL")
-    revoke: tuple[str, ...] | None = Field(None, min_length=1, description="privileges to take away, or ALL")
-    on: Object = Field(description="`database`, an object, or `{all: tables, schema: NAME}`")
-    to: tuple[Identifier, ...] | None = Field(None, min_length=1, description="roles, or PUBLIC")
-    from_: tuple[Identifier, ...] | None = Field(
-        None, min_length=1, alias="from", description="roles, or PUBLIC"
-    )
-    grant_option: bool = Field(False, description="may pass it on")
-
-    @model_validator(mode="after")
-    def _grant_or_revoke(self) -> GrantSpec:
-        granting = (self.grant is not None, self.to is not None)
-        revoking = (self.revoke is not None, self.from_ is not None)
-        if (granting, revoking) not in (((True, True), (False, False)), ((False, False), (True, True))):
-            raise PydanticCustomError(
-                "grant", "a line says either `grant:` and `to:`, or `revoke:` and `from:`"
-            )
-        if self.revoke is not None and self.grant_option:
-            raise PydanticCustomError("grant", "`grant_option` belongs to `grant:`; a revoke takes all away")
-        return self
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        return self.grant or self.revoke or ()
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        return self.to or self.from_ or ()
-
-
-class ServerObject(Model):
-    """What all databases share and can hold privileges: a tablespace or a parameter."""
-
-    tablespace: Identifier | None = Field(None, description="a tablespace")
-    parameter: str | None = Field(None, description="a setting, from PostgreSQL 15")
-
-    @model_validator(mode="after")
-    def _one(self) -> ServerObject:
-        if (self.tablespace is None) == (self.parameter is None):
-            raise PydanticCustomError("object", "name one: {{tablespace: NAME}} or {{parameter: NAME}}")
-        return self
-
-    database: ClassVar[None] = None
-    schema_: ClassVar[None] = None
-    all: ClassVar[None] = None
-
-    @property
-    def kind(self) -> str:
-        return "tablespace" if self.tablespace is not None else "parameter"
-
-    @property
-    def name(self) -> str:
-        return self.tablespace or (self.parameter or "").lower()
-
-    @property
-    def text(self) -> str:
-        return f"{self.kind} {name(self.name)}"
-
-
-class ServerGrantSpec(GrantSpec):
-    """Privileges on a tablespace or a parameter."""
-
-    on: ServerObject = Field(description="{tablespace: NAME} or {parameter: NAME}")  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -772,7 +705,7 @@ class Elsewhere(Resource):
 
 def lines_of(spec: Spec, target: str) -> Iterator[Line]:
     """Lines about a database: its own, and those of its templates but for the templates' own ACL."""
-    for source, body in database.inherited(spec, target):
+    for source, body in inherited(spec, target):
         for index, line in enumerate(body.grants):
             if source == target or not line.on.database:
                 yield Line(target, line, ("databases", source, "grants", index))
@@ -782,7 +715,7 @@ def _declared_objects(
     spec: Spec, target: str, lines: Iterable[Line]
 ) -> Iterator[tuple[str, str | None, str | None]]:
     yield "database", None, target
-    for _, body in database.inherited(spec, target):
+    for _, body in inherited(spec, target):
         yield from (("schema", None, known) for known in body.schemas)
     for line in lines:
         on: Any = line.spec.on
@@ -793,7 +726,7 @@ def _owners(spec: Spec, target: str) -> Mapping[ObjectKey, str]:
     """Owners as declared, the nearest word on each schema; a template's own owner is not copied."""
     owner = spec.databases[target].owner
     found = {ObjectKey("database", None, target): owner} if owner else {}
-    for _, body in database.inherited(spec, target):
+    for _, body in inherited(spec, target):
         for schema_name, schema_body in body.schemas.items():
             if schema_body.owner:
                 found.setdefault(ObjectKey("schema", None, schema_name), schema_body.owner)
@@ -804,7 +737,7 @@ def _defaults(
     spec: Spec, target: str
 ) -> Mapping[tuple[str, str | None, str], tuple[DefaultPrivilegeSpec, ...]]:
     found: dict[tuple[str, str | None, str], tuple[DefaultPrivilegeSpec, ...]] = {}
-    for _, body in database.inherited(spec, target):
+    for _, body in inherited(spec, target):
         for line in body.default_privileges:
             for role in line.to or ():
                 key = (line.kind, line.in_schema, role)
@@ -822,7 +755,7 @@ def resources(spec: Spec) -> Iterator[Resource]:
     if spec.undeclared.databases != "ignore":
         yield Elsewhere(roles - left.roles, databases, left)
     for target in spec.databases:
-        lines = database.said_once(lines_of(spec, target))
+        lines = said_once(lines_of(spec, target))
         declared = frozenset(_declared_objects(spec, target, lines))
         closed = spec.databases[target].allow_connections is False
         yield Grants(
@@ -832,7 +765,7 @@ def resources(spec: Spec) -> Iterator[Resource]:
             roles,
             _defaults(spec, target),
             _owners(spec, target),
-            tuple(line.on for _, body in database.inherited(spec, target) for line in body.ownership),
+            tuple(line.on for _, body in inherited(spec, target) for line in body.ownership),
             databases,
             ("databases", target),
             left_alone(spec, target, "grants"),

@@ -13,9 +13,9 @@ from pgdeploy.errors import Unreadable
 from pgdeploy.facts import Facts, Query
 from pgdeploy.format import pg_hba
 from pgdeploy.format.hba_text import Line, Word
+from pgdeploy.model.hbarule import ADDRESS_WORDS, KEYWORDS, USER_KEYWORDS, Auth, Match, network
 from pgdeploy.resources import authfile
 from pgdeploy.resources.authfile import AuthFile, FileFact, LoadedFact, expanded, lines
-from pgdeploy.resources.hbarule import ADDRESS_WORDS, KEYWORDS, USER_KEYWORDS, Auth, Match, network
 
 
 class HbaFact(NamedTuple):

@@ -7,67 +7,15 @@ rules, is.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, NamedTuple
-
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from pgdeploy.facts import Facts
-from pgdeploy.format import pg_hba
 from pgdeploy.format.hba_text import INCLUDES
-from pgdeploy.problem import ValueProblem
+from pgdeploy.model.hbarule import Match
 from pgdeploy.resources import authfile
 from pgdeploy.resources.authfile import Reference
 from pgdeploy.resources.hbafile import HBA_CONF, HbaRule, beyond_own
-from pgdeploy.resources.hbarule import Match
-from pgdeploy.spec.model import Model
-from pgdeploy.spec.text import checked
-
-SINCE = 16
-"""The version of PostgreSQL that knows such lines."""
-
-
-def _path(text: str) -> str:
-    if not text:
-        raise ValueProblem("a file or folder needs a name")
-    return pg_hba.quoted(text)
-
-
-ServerPath = Annotated[str, checked(_path)]
-
-
-class HbaIncludeSpec(Model):
-    """One such line: one of the three words, with a path that is relative to the folder of pg_hba.conf."""
-
-    include: ServerPath | None = Field(None, description="a file of rules, which must be there")
-    include_if_exists: ServerPath | None = Field(None, description="a file of rules, which may be absent")
-    include_dir: ServerPath | None = Field(
-        None, description="a folder: its files that end in .conf, in the order of their names"
-    )
-
-    @model_validator(mode="after")
-    def _one_word(self) -> HbaIncludeSpec:
-        if len(self._written) != 1:
-            text = "a line that reads other files has exactly one of {words}"
-            raise PydanticCustomError("hba", text, {"words": ", ".join(INCLUDES)})
-        return self
-
-    @property
-    def _written(self) -> Mapping[str, str]:
-        found = {word: getattr(self, word) for word in INCLUDES}
-        return {word: path for word, path in found.items() if path is not None}
-
-    @property
-    def match(self) -> Match:
-        """What it is called, among rules."""
-        [(word, path)] = self._written.items()
-        return Match(word, (), (), path)
-
-    def match_at(self, folder: str) -> Match:
-        """The same, of a pg_hba.conf in this folder: one spelling of the path."""
-        match = self.match
-        return match._replace(address=posixpath.normpath(posixpath.join(folder, match.address or "")))
 
 
 class Entry(NamedTuple):

@@ -12,46 +12,20 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, ClassVar
-
-from pydantic import Field, field_validator
+from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.change import Change, Effect, Stage
-from pgdeploy.check import Check, Finding, Outcome, Resource, listing
+from pgdeploy.check import Check, Finding, Outcome, Resource
 from pgdeploy.facts import Facts
 from pgdeploy.format import pg_hba, pg_ident
+from pgdeploy.model.ident import IdentLineSpec, Mapped
+from pgdeploy.naming import listing
 from pgdeploy.resources import authfile, identfile
-from pgdeploy.resources.identfile import IDENT_CONF, IdentLine, Mapped
+from pgdeploy.resources.identfile import IDENT_CONF, IdentLine
 from pgdeploy.secretplace import scrub
-from pgdeploy.spec.model import Model
-from pgdeploy.spec.text import checked
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
-
-
-class IdentLineSpec(Model):
-    """One line of a user name map: a user of the system who may log in as a role."""
-
-    map: Annotated[str, checked(pg_ident.word)] = Field(
-        description="the map's name, as `options: {map: NAME}` of a rule of hba names it"
-    )
-    system: Annotated[str, checked(pg_ident.word)] = Field(
-        description="the name that the operating system, the certificate or Kerberos says; /regex matches several"
-    )
-    role: Annotated[str, checked(pg_ident.role_word)] = Field(
-        description=r"the role; \1 in it is what the parentheses of a /regex matched; from 16 also all, +group or "
-        "/regex, and a role of such a name in double quotes"
-    )
-
-    @field_validator("role")
-    @classmethod
-    def _role_in_one_spelling(cls, said: str) -> str:
-        return pg_ident.one_spelling(said)
-
-    @property
-    def mapping(self) -> Mapped:
-        return Mapped(self.map, self.system, self.role)
+    from pgdeploy.model.spec import Spec
 
 
 def refused(line: IdentLineSpec, major: int) -> Iterator[tuple[str, str]]:

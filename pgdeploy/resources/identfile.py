@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 from psycopg import Connection
 from psycopg.errors import InvalidRegularExpression
 
-from pgdeploy.check import name
 from pgdeploy.errors import Unreadable
 from pgdeploy.facts import Facts, Query
 from pgdeploy.format import hba_text, pg_ident
 from pgdeploy.format.hba_text import Line, Word
+from pgdeploy.model.ident import Mapped
 from pgdeploy.resources.authfile import AuthFile, FileFact, LoadedFact, asking, expanded, lines, main_file
 
 SINCE = 15
@@ -46,18 +46,6 @@ IDENT_LOADED = Query("ident_loaded", LoadedFact._make)
 QUERIES = (IDENT, IDENT_FILE, IDENT_LOADED)
 
 IDENT_CONF = AuthFile("pg_ident.conf", IDENT_FILE, IDENT_LOADED)
-
-
-class Mapped(NamedTuple):
-    """What a line says: a user of the system may be a role, where a rule of pg_hba.conf names the map."""
-
-    map: str
-    system: str
-    role: str
-
-    @property
-    def text(self) -> str:
-        return f"{name(self.map)}: {name(self.system)} as {name(self.role)}"
 
 
 class IdentLine(NamedTuple):

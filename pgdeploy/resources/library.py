@@ -10,16 +10,16 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from pgdeploy.change import Library
-from pgdeploy.check import Inapplicable, name
-from pgdeploy.errors import Unreadable
+from pgdeploy.errors import Inapplicable, Unreadable
 from pgdeploy.facts import Facts, Query
+from pgdeploy.naming import name
 from pgdeploy.parameter import parameters
 from pgdeploy.secret import SecretRef
 from pgdeploy.values import sql_elements
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.settingvalue import SettingValue
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.setting import SettingValue
+    from pgdeploy.model.spec import Spec
 
 AT_START = "shared_preload_libraries"
 _LOCAL = "local_preload_libraries"

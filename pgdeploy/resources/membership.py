@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.change import Change, Joined, Stage, TakenAway, ident, statements
-from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
+from pgdeploy.check import Check, Finding, Outcome, Resource
+from pgdeploy.errors import Inapplicable
 from pgdeploy.facts import Facts, Query
-from pgdeploy.resources.role import MembershipSpec, RoleSpec, absent, bootstrap, roles
+from pgdeploy.model.role import MembershipSpec, RoleSpec
+from pgdeploy.naming import listing, name
+from pgdeploy.resources.rolefact import absent, bootstrap, roles
 from pgdeploy.resources.unmanaged import roles_with
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
 
 OPTIONS_SINCE = 16
 """INHERIT and SET options and a meaningful grantor."""

@@ -10,33 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from pgdeploy.change import Change, Risk, Stage, ident, statements
-from pgdeploy.check import Check, Finding, Outcome, Resource, name
+from pgdeploy.check import Check, Finding, Outcome, Resource
 from pgdeploy.facts import Facts, Query
+from pgdeploy.model.inheritance import inherited
+from pgdeploy.model.named import NamedSpec
+from pgdeploy.naming import name
 from pgdeploy.resources import database
-from pgdeploy.resources.role import names_by_oid
+from pgdeploy.resources.rolefact import names_by_oid
 from pgdeploy.resources.routine import MAKE_FIRST
-from pgdeploy.spec.model import Identifier, Model
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
     from pgdeploy.spec.place import Keys
-
-
-class NamedSpec(Model):
-    """It must be there, or must not."""
-
-    state: Literal["present", "absent"] = Field("present", description="absent: it must not exist")
-
-
-class OwnedSpec(NamedSpec):
-    """The same, with an owner."""
-
-    owner: Identifier | None = Field(None, description="the role that owns it; left out: not checked")
 
 
 class NamedFact(NamedTuple):
@@ -181,7 +169,7 @@ def entries(spec: Spec, section: str, kind: type[AnyNamed]) -> Iterator[AnyNamed
     """A section of each database, and what its templates bring of it; the nearest word counts."""
     for target in spec.databases:
         found: dict[str, AnyNamed] = {}
-        for source, body in database.inherited(spec, target):
+        for source, body in inherited(spec, target):
             for thing, thing_spec in getattr(body, section).items():
                 keys = ("databases", source, section, thing)
                 found.setdefault(thing, kind(target, thing, thing_spec, keys))

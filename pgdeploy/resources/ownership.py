@@ -6,23 +6,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
 from pgdeploy.change import Change, Risk, Stage, ident, literal, statements
-from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
+from pgdeploy.check import Check, Finding, Outcome, Resource
 from pgdeploy.facts import Facts
+from pgdeploy.model.inheritance import inherited
+from pgdeploy.model.ownership import OwnershipSpec
+from pgdeploy.naming import listing, name
 from pgdeploy.resources import acl, database, schema
 from pgdeploy.resources.acl import shown
 from pgdeploy.resources.membership import reach
 from pgdeploy.resources.named import present
-from pgdeploy.resources.object import KEYWORD, Object, clause, keys_of, why_unclear
-from pgdeploy.resources.role import DATABASE_OWNER, absent, roles
+from pgdeploy.resources.object import KEYWORD, clause, keys_of, why_unclear
+from pgdeploy.resources.rolefact import DATABASE_OWNER, absent, roles
 from pgdeploy.resources.routine import MAKE_FIRST
 from pgdeploy.resources.schema_use import letting_in
-from pgdeploy.spec.model import Identifier, Model
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
     from pgdeploy.spec.place import Keys
 
 
@@ -39,13 +39,6 @@ where the server keeps whose it is.
 """
 
 _SWAPPED = "another object has come in the place of one that was looked at; make the plan anew"
-
-
-class OwnershipSpec(Model):
-    """Who owns one object, or all objects of a kind in a schema."""
-
-    on: Object = Field(description="the object, or `{all: tables, schema: NAME}`")
-    owner: Identifier = Field(description="the role that owns it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +213,6 @@ def _who(theirs: Mapping[acl.ObjectKey, str]) -> str:
 
 def resources(spec: Spec) -> Iterator[Resource]:
     for target in spec.databases:
-        for source, body in database.inherited(spec, target):
+        for source, body in inherited(spec, target):
             for index, line in enumerate(body.ownership):
                 yield Ownership(target, line, ("databases", source, "ownership", index))

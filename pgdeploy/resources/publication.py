@@ -6,26 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
 from pgdeploy.change import CREATE_FOR, OF_A_SUPERUSER
-from pgdeploy.check import Outcome, Resource, name
+from pgdeploy.check import Outcome, Resource
 from pgdeploy.facts import Facts
+from pgdeploy.model.publication import PublicationSpec
+from pgdeploy.naming import name
 from pgdeploy.resources import acl, named
 from pgdeploy.resources.membership import reach
-from pgdeploy.resources.named import Named, NamedFact, OwnedSpec
-from pgdeploy.resources.role import roles
+from pgdeploy.resources.named import Named, NamedFact
+from pgdeploy.resources.rolefact import roles
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
-
-
-class PublicationSpec(OwnedSpec):
-    """A publication. `{}`: it exists."""
-
-    all_tables: bool | None = Field(
-        None, description="whether it is FOR ALL TABLES; fixed when it is made; left out: not checked"
-    )
+    from pgdeploy.model.spec import Spec
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,28 +10,28 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
-
-from pydantic import Field
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pgdeploy.change import MASK, Change, Risk, Stage, Statement, TakenAway, ident, literal, statements
-from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
+from pgdeploy.check import Check, Finding, Outcome, Resource
 from pgdeploy.errors import Unreadable
 from pgdeploy.facts import COPIED, Facts, Query
-from pgdeploy.moment import NEVER_ENDS, Moment, timestamp
+from pgdeploy.model.role import RoleSpec
+from pgdeploy.model.setting import SettingValue
+from pgdeploy.moment import NEVER_ENDS, timestamp
+from pgdeploy.naming import listing, name
 from pgdeploy.resources import exact, library
 from pgdeploy.resources.provider import provided
+from pgdeploy.resources.rolefact import ADMIN_SINCE, BOOTSTRAP, HELD, ROLES, HeldFact, RoleFact, absent, roles
 from pgdeploy.resources.setting import loadable, needs_to_store, parameter_of, stored
-from pgdeploy.resources.settingvalue import SettingValue, assignment, clear, compared, resets, same, shown
-from pgdeploy.resources.unmanaged import UndeclaredOfRole
+from pgdeploy.resources.settingvalue import assignment, clear, compared, resets, same, shown
 from pgdeploy.scram import MOST_ITERATIONS, iterations
 from pgdeploy.secret import SecretRef, is_scram, matches
 from pgdeploy.secretplace import shown_setting
-from pgdeploy.spec.model import FrozenMap, Identifier, Model
 from pgdeploy.values import sql_elements
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
     from pgdeploy.spec.place import Keys
 
 ATTRIBUTES = {
@@ -49,155 +49,17 @@ DANGEROUS = ("superuser", "createrole", "createdb", "replication", "bypassrls")
 """Off unless written, as in PostgreSQL's own CREATE ROLE."""
 
 
-class MembershipSpec(Model):
-    """A membership with its options; a plain role name stands for one without ADMIN OPTION."""
-
-    role: Identifier = Field(description="the role it is a member of")
-    admin: bool = Field(False, description="ADMIN OPTION: may pass the membership on; off unless switched on")
-    inherit: bool | None = Field(None, description="INHERIT OPTION, from PostgreSQL 16")
-    set: bool | None = Field(None, description="SET OPTION, from PostgreSQL 16")
-    grantor: Identifier | None = Field(None, description="GRANTED BY, from PostgreSQL 16")
-
-
-class RoleSpec(Model):
-    """A role. Left out means not checked, except that dangerous attributes are off unless switched on."""
-
-    state: Literal["present", "absent", "external"] = Field(
-        "present",
-        description="`absent`: the role must not exist; `external`: somebody else keeps it, it must exist",
-    )
-    reassign_owned_to: Identifier | None = Field(
-        None, description="with `state: absent`: who gets what the role owns; without it such a role is kept"
-    )
-    login: bool | None = Field(None, description="may log in")
-    superuser: bool | None = Field(None, description="SUPERUSER; off unless switched on")
-    createrole: bool | None = Field(None, description="CREATEROLE; off unless switched on")
-    createdb: bool | None = Field(None, description="CREATEDB; off unless switched on")
-    replication: bool | None = Field(None, description="REPLICATION; off unless switched on")
-    bypassrls: bool | None = Field(None, description="BYPASSRLS; off unless switched on")
-    inherit: bool | None = Field(
-        None, description="INHERIT: uses its memberships' privileges without SET ROLE"
-    )
-    connection_limit: Annotated[int, Field(ge=-1, le=2**31 - 1)] | None = Field(
-        None, description="-1: no limit"
-    )
-    valid_until: str | None = Field(
-        None, description="end of the password: a date, a time (UTC), `infinity` or `-infinity`"
-    )
-    password: SecretRef | None = Field(None, description="a reference, never text")
-    settings: FrozenMap[str, SettingValue] = Field(
-        default_factory=FrozenMap, description="ALTER ROLE ... SET"
-    )
-    settings_in: FrozenMap[Identifier, FrozenMap[str, SettingValue]] = Field(
-        default_factory=FrozenMap, description="ALTER ROLE ... IN DATABASE ... SET, by database"
-    )
-    member_of: tuple[Identifier | MembershipSpec, ...] = Field((), description="roles it is a member of")
-    undeclared: UndeclaredOfRole = Field(
-        default_factory=UndeclaredOfRole, description="what it holds and the spec does not name"
-    )
-    purpose: Literal["backup"] | None = Field(None, description="`backup`: must be able to read every table")
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the password is to let nobody in any more."""
-        return self.valid_until is not None and timestamp(self.valid_until).is_past
-
-
-class RoleFact(NamedTuple):
-    oid: int
-    name: str
-    superuser: bool
-    inherit: bool
-    createrole: bool
-    createdb: bool
-    login: bool
-    replication: bool
-    bypassrls: bool
-    connection_limit: int
-    valid_until: str | None
-
-    @property
-    def end(self) -> Moment | None:
-        """Of the password; None: it was never set."""
-        return None if self.valid_until is None else Moment.of_epoch(self.valid_until)
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nobody comes in with the password any more."""
-        return self.end is not None and self.end.is_past
-
-
 class PasswordFact(NamedTuple):
     name: str
     stored: str
 
 
-class HeldFact(NamedTuple):
-    """How much a role owns and holds privileges on in a database (None: shared objects), and how much of others
-    names it.
-    """
-
-    role: str
-    database: str | None
-    owned: int
-    granted: int
-    named: int
-
-
-ROLES = Query("roles", RoleFact._make)
 PASSWORDS = Query("passwords", PasswordFact._make)
-HELD = Query("held", HeldFact._make, scoped=True)
 QUERIES = (ROLES, PASSWORDS, HELD)
 
-ADMIN_SINCE = 16
-"""From here CREATEROLE works on roles that one has ADMIN OPTION on, and no others."""
 
 _SPECIAL = ("superuser", "replication", "bypassrls")
 """Attributes that CREATEROLE alone may not give, or take away; from 16 CREATEDB, too."""
-
-DATABASE_OWNER = "pg_database_owner"
-"""Whoever owns a database, in that: nobody can be its member otherwise."""
-
-BOOTSTRAP = 10
-"""The oid of the superuser that initdb made; it cannot lose SUPERUSER."""
-
-
-def roles(facts: Facts) -> Mapping[str, RoleFact]:
-    return {row.name: row for row in facts.rows(ROLES)}
-
-
-def names_by_oid(facts: Facts) -> Mapping[int, str]:
-    """Role names by oid; 0 is PUBLIC."""
-    return {0: "PUBLIC", **{row.oid: row.name for row in facts.rows(ROLES)}}
-
-
-def bootstrap(facts: Facts) -> str | None:
-    """The superuser that initdb made, by its name of today."""
-    return facts.once(names_by_oid).get(BOOTSTRAP)
-
-
-def usual_owner(facts: Facts) -> str:
-    """Who owns what nobody else was named for: the superuser that initdb made, else who logs in."""
-    return (bootstrap(facts) or "") if facts.about.superuser else facts.about.user
-
-
-def superusers(spec: Spec) -> frozenset[str]:
-    """Roles that the spec lets be superuser: any other that is one will not stay one."""
-    bodies = spec.roles.items()
-    return frozenset(role for role, body in bodies if body.superuser or body.state == "external")
-
-
-def stays_superuser(role: str, declared: frozenset[str], facts: Facts) -> bool:
-    """Whether it is superuser, and by these of the spec or as the one that initdb made."""
-    known = facts.once(roles).get(role)
-    return known is not None and known.superuser and (role in declared or known.oid == BOOTSTRAP)
-
-
-def absent(role: str, facts: Facts) -> str | None:
-    """Why a check about this role means nothing yet."""
-    if role == "PUBLIC" or role in facts.once(roles):
-        return None
-    return f"role {name(role)} does not exist"
 
 
 def _passwords(facts: Facts) -> Mapping[str, str]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from pgdeploy.check import listing
 from pgdeploy.facts import Facts
+from pgdeploy.model.routine import KINDS, types
+from pgdeploy.naming import listing
 from pgdeploy.resources import acl
 from pgdeploy.resources.acl import ObjectKey, shown
-from pgdeploy.signature import Type, read_arguments, server_arguments
+from pgdeploy.signature import Type, server_arguments
 from pgdeploy.values import ValueProblem
-
-KINDS = ("function", "procedure")
 
 MAKE_FIRST = "make the object first; pgdeploy does not"
 
@@ -22,15 +21,6 @@ class Unclear(NamedTuple):
 
     why: str
     mend: str = MAKE_FIRST
-
-
-def types(arguments: Sequence[str]) -> tuple[Type, ...]:
-    """What the arguments of a line say together.
-
-    Raises:
-        ValueProblem: they are no list of arguments.
-    """
-    return read_arguments(", ".join(arguments))
 
 
 def named(

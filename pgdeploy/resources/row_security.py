@@ -10,33 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from pydantic import Field
-
 from pgdeploy.change import Change, Stage, statements
-from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
+from pgdeploy.check import Check, Finding, Outcome, Resource
 from pgdeploy.facts import Facts, Query
+from pgdeploy.model.inheritance import inherited
+from pgdeploy.model.row_security import RowSecuritySpec
+from pgdeploy.naming import listing, name
 from pgdeploy.resources import acl, database, schema
 from pgdeploy.resources.acl import ObjectKey
-from pgdeploy.resources.object import Object, clause
+from pgdeploy.resources.object import clause
 from pgdeploy.resources.routine import MAKE_FIRST
-from pgdeploy.spec.model import Identifier, Model
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
     from pgdeploy.spec.place import Keys
-
-
-class RowSecuritySpec(Model):
-    """Row level security of one table."""
-
-    on: Object = Field(description="the table: `{schema: NAME, table: NAME}`")
-    enabled: bool = Field(True, description="false: everybody who may read the table sees all its rows")
-    forced: bool | None = Field(
-        None, description="whether policies bind the table's owner, too; left out: not checked"
-    )
-    policies: tuple[Identifier, ...] | None = Field(
-        None, description="exactly these, by name; migrations make them; left out: not checked"
-    )
 
 
 class RowSecurityFact(NamedTuple):
@@ -180,7 +167,7 @@ def _forced(forced: bool) -> str:
 def declared_in(spec: Spec, target: str) -> Mapping[str, tuple[RowSecuritySpec, Keys]]:
     """Lines about tables of a database, its own and those of its templates; the nearest word counts."""
     found: dict[str, tuple[RowSecuritySpec, Keys]] = {}
-    for source, body in database.inherited(spec, target):
+    for source, body in inherited(spec, target):
         for index, line in enumerate(body.row_security):
             found.setdefault(line.on.text, (line, ("databases", source, "row_security", index)))
     return found

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pgdeploy.check import Inapplicable, Outcome, Resource
+from pgdeploy.check import Outcome, Resource
+from pgdeploy.errors import Inapplicable
 from pgdeploy.parameter import parameters
 from pgdeploy.resources.setting import Setting, settings
 from pgdeploy.secret import SecretRef
@@ -17,8 +18,8 @@ from pgdeploy.values import canonical
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts
-    from pgdeploy.resources.settingvalue import SettingValue
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.setting import SettingValue
+    from pgdeploy.model.spec import Spec
 
 HELD = {
     "fsync": True,

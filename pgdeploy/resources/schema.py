@@ -6,34 +6,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
 from pgdeploy.change import CREATE, Change, Stage, ident, statements
-from pgdeploy.check import Check, Finding, Outcome, Resource, name
+from pgdeploy.check import Check, Finding, Outcome, Resource
 from pgdeploy.facts import Facts
+from pgdeploy.model.inheritance import inherited
+from pgdeploy.model.schema import SchemaSpec
+from pgdeploy.naming import name
 from pgdeploy.resources import acl, database, exact, extension, provider
-from pgdeploy.resources.role import DATABASE_OWNER, stays_superuser, superusers, usual_owner
-from pgdeploy.resources.unmanaged import UndeclaredPrivileges
+from pgdeploy.resources.rolefact import DATABASE_OWNER, stays_superuser, superusers, usual_owner
 from pgdeploy.spec.frozenmap import FrozenMap
-from pgdeploy.spec.model import Identifier, Model
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.extension import ExtensionSpec
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.extension import ExtensionSpec
+    from pgdeploy.model.spec import Spec
     from pgdeploy.spec.place import Keys
 
 
 GIVEN = ("public", *acl.SYSTEM)
 """Schemas that every database has without being told."""
-
-
-class SchemaSpec(Model):
-    """A schema. `{}`: it exists, owned by a superuser, the database's owner, a provider's role or pgdeploy's login."""
-
-    owner: Identifier | None = Field(None, description="the role that owns it")
-    undeclared: UndeclaredPrivileges = Field(
-        default_factory=UndeclaredPrivileges, description="privileges in it that the spec does not name"
-    )
 
 
 def owners(facts: Facts, database: str) -> Mapping[str, str]:
@@ -152,7 +142,7 @@ class Schema(Resource):
 
 def _keepers(spec: Spec, target: str, schema: str) -> frozenset[str]:
     found: set[str | None] = set()
-    for _, body in database.inherited(spec, target):
+    for _, body in inherited(spec, target):
         found |= {body.owner, body.schemas[schema].owner if schema in body.schemas else None}
     return frozenset(filter(None, found))
 
@@ -161,7 +151,7 @@ def resources(spec: Spec) -> Iterator[Resource]:
     for target in spec.databases:
         seen: set[str] = set()
         extensions = FrozenMap({one: body for one, (body, _) in extension.declared_in(spec, target).items()})
-        for source, body in database.inherited(spec, target):
+        for source, body in inherited(spec, target):
             for schema, schema_spec in body.schemas.items():
                 if schema not in seen:
                     seen.add(schema)

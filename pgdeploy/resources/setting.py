@@ -11,26 +11,18 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pgdeploy.change import Change, Effect, Stage, statements
-from pgdeploy.check import Check, Finding, Inapplicable, Outcome, Resource, listing, name
-from pgdeploy.errors import SecretError, Unreadable
+from pgdeploy.check import Check, Finding, Outcome, Resource
+from pgdeploy.errors import Inapplicable, SecretError, Unreadable
 from pgdeploy.facts import Facts, Query
 from pgdeploy.format import postgresql_conf
-from pgdeploy.parameter import MAJORS, Parameter, parameters, suggest
+from pgdeploy.model.setting import PlainValue, SettingValue
+from pgdeploy.naming import listing, name
+from pgdeploy.parameter import Parameter, parameters, suggest
 from pgdeploy.resources import contrib, library
-from pgdeploy.resources.settingvalue import (
-    PlainValue,
-    SettingValue,
-    assignment,
-    clear,
-    compared,
-    offline,
-    quoted,
-    same,
-    shown,
-)
+from pgdeploy.resources.settingvalue import assignment, clear, compared, offline, quoted, same, shown
 from pgdeploy.secret import SecretRef
 from pgdeploy.secretplace import holds_secret, scrub, shown_setting
 from pgdeploy.spec.problem import Problem
@@ -46,7 +38,7 @@ from pgdeploy.values import (
 )
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
     from pgdeploy.spec.place import Keys
 
 # PostgreSQL takes these from postgresql.conf or the command line only.
@@ -606,24 +598,3 @@ def _foreign_problems(setting: str, value: SettingValue, keys: Keys, sessions: b
 def _meant(setting: str, major: int) -> str:
     near = suggest(setting, major)
     return f"; did you mean {' or '.join(near)}?" if near else ""
-
-
-def completions(schema: dict[str, Any]) -> None:
-    """Every setting of every version, for editors that complete; the loader knows which version has which."""
-    known = {name: found for major in MAJORS for name, found in parameters(major).items()}
-    reference = next(one for one in schema["additionalProperties"]["anyOf"] if "$ref" in one)
-    settable = (found for found in known.values() if found.context != "internal")
-    schema["properties"] = {
-        found.name: _completion(found, reference) for found in sorted(settable, key=lambda p: p.name)
-    }
-
-
-def _completion(parameter: Parameter, reference: dict[str, Any]) -> dict[str, Any]:
-    unit = f" Unit: {parameter.unit}." if parameter.unit else ""
-    described: dict[str, Any] = {"description": f"{parameter.summary}{unit}"}
-    plain = {"type": ["boolean", "number", "string", "array"]}
-    if holds_secret(parameter.name):
-        described["anyOf"] = [plain, reference]
-    else:
-        described |= plain
-    return described | ({"examples": list(parameter.values)} if parameter.values else {})

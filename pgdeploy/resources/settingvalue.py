@@ -6,16 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 from pgdeploy.change import Statement, ident, literal
 from pgdeploy.check import Outcome
+from pgdeploy.model.setting import PlainValue, SettingValue
 from pgdeploy.parameter import Parameter
 from pgdeploy.secret import Secret, SecretRef
 from pgdeploy.secretplace import shown_setting
 from pgdeploy.values import ValueProblem, canonical, conf_text, show, sql_elements
-
-PlainValue = bool | int | float | str | tuple[str, ...]
-"""A setting as YAML gives it; a list for the settings that are lists."""
-
-SettingValue = PlainValue | SecretRef
-"""The same, or where it is: for the settings that hold a secret."""
 
 
 def clear(value: SettingValue) -> PlainValue:

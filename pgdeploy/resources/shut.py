@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pgdeploy.check import Verdict, evaluate, name
+from pgdeploy.check import Verdict, evaluate
 from pgdeploy.errors import Shut
+from pgdeploy.naming import name
 from pgdeploy.resources import exact
 from pgdeploy.resources.database import Database, databases
 from pgdeploy.resources.grant import Grants

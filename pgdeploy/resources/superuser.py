@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.change import Change, Risk, Stage, TakenAway, ident, statements
-from pgdeploy.check import Check, Finding, Outcome, Resource, listing, name
+from pgdeploy.check import Check, Finding, Outcome, Resource
 from pgdeploy.facts import Facts
+from pgdeploy.naming import listing, name
 from pgdeploy.resources.membership import by_member, granted_by, memberships
 from pgdeploy.resources.provider import provided
-from pgdeploy.resources.role import BOOTSTRAP, roles
+from pgdeploy.resources.rolefact import BOOTSTRAP, roles
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,28 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from posixpath import normpath
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
-
-from pydantic import Field
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pgdeploy.change import Change, Stage, ident, statements
-from pgdeploy.check import Check, Finding, Outcome, Resource, name
+from pgdeploy.check import Check, Finding, Outcome, Resource
 from pgdeploy.facts import Facts, Query
-from pgdeploy.resources.role import names_by_oid
-from pgdeploy.spec.model import Identifier, Model
+from pgdeploy.model.tablespace import TablespaceSpec
+from pgdeploy.naming import name
+from pgdeploy.resources.rolefact import names_by_oid
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
-
-
-class TablespaceSpec(Model):
-    """A tablespace. `{}`: it exists."""
-
-    state: Literal["present", "absent"] = Field("present", description="absent: it must not exist")
-    owner: Identifier | None = Field(None, description="the role that owns it; left out: not checked")
-    location: Annotated[str, Field(pattern="^/")] | None = Field(
-        None, description="its folder on the server, an absolute path; left out: not checked"
-    )
+    from pgdeploy.model.spec import Spec
 
 
 class TablespaceFact(NamedTuple):

@@ -6,19 +6,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource, listing, name
+from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.model.inheritance import inherited
+from pgdeploy.naming import listing, name
 from pgdeploy.resources import acl, database, exact
 from pgdeploy.resources.acl import table_of
 from pgdeploy.resources.grant import lines_of
 from pgdeploy.resources.object import keys_of
-from pgdeploy.resources.role import stays_superuser, superusers
+from pgdeploy.resources.rolefact import stays_superuser, superusers
 from pgdeploy.spec.frozenmap import FrozenMap
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts
+    from pgdeploy.model.object import Object
+    from pgdeploy.model.spec import Spec
     from pgdeploy.resources.acl import ObjectKey
-    from pgdeploy.resources.object import Object
-    from pgdeploy.resources.spec import Spec
 
 EVERYWHERE = ""
 """Stands for every schema."""
@@ -85,7 +87,7 @@ class UndeclaredOwner(Resource):
 
 def _makers(spec: Spec, target: str) -> FrozenMap[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
-    for _, body in database.inherited(spec, target):
+    for _, body in inherited(spec, target):
         if body.owner is not None:
             found.setdefault(EVERYWHERE, set()).add(body.owner)
         for schema, schema_body in body.schemas.items():
@@ -108,7 +110,7 @@ def resources(spec: Spec) -> Iterator[Resource]:
             for line in lines_of(spec, target)
             if line.spec.to and line.spec.on.kind not in ("database", "schema")
         ]
-        handed_over = [line.on for _, body in database.inherited(spec, target) for line in body.ownership]
+        handed_over = [line.on for _, body in inherited(spec, target) for line in body.ownership]
         if named:
             yield UndeclaredOwner(
                 target,

@@ -4,32 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from pgdeploy.check import listing, name
-from pgdeploy.spec.model import Model
+from pgdeploy.naming import listing, name
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
 
-Policy = Literal["drift", "ignore"]
 IGNORE = "ignore"
-
-
-class UndeclaredPrivileges(Model):
-    """What to do about privileges here that the spec does not name."""
-
-    grants: Policy = Field("drift", description="`ignore`: left alone, and the gate says so")
-    default_privileges: Policy = Field("drift", description="`ignore`: left alone, and the gate says so")
-
-
-class UndeclaredOfRole(UndeclaredPrivileges):
-    """What to do about what a role holds, and the spec does not name."""
-
-    member_of: Policy = Field("drift", description="its memberships; one that leads to a superuser is drift")
-    members: Policy = Field("drift", description="who is a member of it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +52,7 @@ def left_alone(spec: Spec, target: str | None, field: str) -> LeftAlone:
 
 
 def _of_databases(spec: Spec, target: str | None, field: str) -> Iterator[str]:
-    from pgdeploy.resources.database import inherited  # it stands on the kinds
+    from pgdeploy.model.inheritance import inherited  # it stands on the kinds
 
     for _, body in inherited(spec, target) if target is not None else ():
         if field in body.undeclared.model_fields_set:
@@ -78,7 +60,7 @@ def _of_databases(spec: Spec, target: str | None, field: str) -> Iterator[str]:
 
 
 def _of_schemas(spec: Spec, target: str | None, field: str) -> Iterator[tuple[str, str]]:
-    from pgdeploy.resources.database import inherited  # it stands on the kinds
+    from pgdeploy.model.inheritance import inherited  # it stands on the kinds
 
     for _, body in inherited(spec, target) if target is not None else ():
         for schema, schema_body in body.schemas.items():

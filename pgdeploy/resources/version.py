@@ -10,7 +10,7 @@ from pgdeploy.check import Check, Outcome, Resource
 from pgdeploy.facts import Facts
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
 
 
 @dataclass(frozen=True, slots=True)

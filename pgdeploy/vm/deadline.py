@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from pgdeploy.errors import TargetError
-from pgdeploy.resources.host.amount import seconds_of
+from pgdeploy.model.host.amount import seconds_of
 
 T = TypeVar("T")
 

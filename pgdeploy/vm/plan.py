@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pgdeploy.check import Verdict, evaluate
 from pgdeploy.errors import Unreadable
 from pgdeploy.facts import NOBODY, Facts
-from pgdeploy.resources.host.amount import seconds_of
+from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.resources.vm import vm_resources
 from pgdeploy.resources.vm.config import Config, disks, join, shown, split, storage_of
 from pgdeploy.resources.vm.disk import disks_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pgdeploy.errors import TargetError
-from pgdeploy.resources.host.amount import bytes_of
+from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.resources.vm.config import disks, hard_disks
 from pgdeploy.resources.vm.machine import whose
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.check import name
 from pgdeploy.connection.as_role import open_as
 from pgdeploy.errors import SecretError, TargetError
+from pgdeploy.naming import name
 
 if TYPE_CHECKING:
     import psycopg

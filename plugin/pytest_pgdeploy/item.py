@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pgdeploy import report as words
-from pgdeploy.check import Check, Inapplicable, Verdict
-from pgdeploy.errors import PgdeployError
+from pgdeploy.check import Check, Verdict
+from pgdeploy.errors import Inapplicable, PgdeployError
 from pgdeploy.one_line import defect, escape, one_line
 from pgdeploy.spec.place import Place
 from pytest_pgdeploy.failure import Crash, Failure

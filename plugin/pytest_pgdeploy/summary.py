@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pgdeploy import report
-from pgdeploy.check import examples
+from pgdeploy.naming import examples
 from pgdeploy.one_line import escape, one_line
 from pytest_pgdeploy.node_id import mend_summary
 

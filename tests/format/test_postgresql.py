@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.format import hba_text, pg_hba, postgresql_conf
-from pgdeploy.resources.hba import HbaRuleSpec, render
+from pgdeploy.model.hba import HbaRuleSpec
+from pgdeploy.resources.hba import render
 from tests.format.texts import law, takes, text
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]

@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 from pgdeploy.facts import Facts, ServerFact
+from pgdeploy.model.host.amount import bytes_of
+from pgdeploy.model.host.package import MirrorSpec
 from pgdeploy.resources.database import DATABASES, DatabaseFact
 from pgdeploy.resources.host import path, rule, socket
-from pgdeploy.resources.host.amount import bytes_of
 from pgdeploy.resources.host.declared import DeclaredHost
 from pgdeploy.resources.host.file import files
-from pgdeploy.resources.host.package import MirrorSpec
 from pgdeploy.resources.host.question import question
 from pgdeploy.resources.setting import SETTINGS, STORED_SETTINGS, SettingFact
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pgdeploy.model.spec import Spec
 from pgdeploy.probes.admission import Login, Undecided, deciding, refuses
 from pgdeploy.resources.host import rule
-from pgdeploy.resources.spec import Spec, load_spec
+from pgdeploy.resources.load import load_spec
 
 SPEC = {
     "postgres": 16,

@@ -16,9 +16,9 @@ from ruamel.yaml import YAML
 from pgdeploy.check import evaluate
 from pgdeploy.errors import SpecError
 from pgdeploy.facts import Facts
+from pgdeploy.model.host.spec import HostSpec
 from pgdeploy.resources.host.declared import DeclaredHost
 from pgdeploy.resources.host.question import question
-from pgdeploy.resources.host.spec import HostSpec
 from pgdeploy.target import Target, load_target
 from tests.host.conforming import facts
 from tests.host.texts import pg15, pg17, vm

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pgdeploy.check import Finding, Inapplicable, Verdict, evaluate
+from pgdeploy.check import Finding, Verdict, evaluate
+from pgdeploy.errors import Inapplicable
 from pgdeploy.facts import NO_HOST, Facts
 from pgdeploy.report import where
 from pgdeploy.resources.host.declared import DeclaredHost

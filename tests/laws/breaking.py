@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pgdeploy.change import grantee, ident
-from pgdeploy.check import name
+from pgdeploy.model.object import Object
+from pgdeploy.model.role import RoleSpec
+from pgdeploy.model.spec import Spec
+from pgdeploy.naming import name
 from pgdeploy.resources.membership import of
-from pgdeploy.resources.object import Object
-from pgdeploy.resources.role import ATTRIBUTES, DANGEROUS, RoleSpec
-from pgdeploy.resources.spec import Spec
+from pgdeploy.resources.role import ATTRIBUTES, DANGEROUS
 
 
 @dataclass(frozen=True, slots=True)

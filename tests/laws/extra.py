@@ -6,9 +6,9 @@ from typing import Any, LiteralString
 
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.connection.side import closing
+from pgdeploy.model.spec import Spec
 from pgdeploy.privilege import expand
 from pgdeploy.resources.membership import of
-from pgdeploy.resources.spec import Spec
 
 _MEMBERS = "SELECT pg_get_userbyid(roleid)::text, pg_get_userbyid(member)::text FROM pg_auth_members"
 _SETTINGS = """

@@ -11,7 +11,7 @@ from psycopg.errors import InvalidGrantOperation
 from pgdeploy.change import ident
 from pgdeploy.connection.dsn import DsnServer
 from pgdeploy.connection.embedded import Cluster
-from pgdeploy.resources.spec import Spec
+from pgdeploy.model.spec import Spec
 from tests.laws.server import names, run
 from tests.laws.strategy import Draw
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pgdeploy.change import ident
 from pgdeploy.connection.embedded import Cluster
-from pgdeploy.resources.database import inherited
-from pgdeploy.resources.spec import Spec
+from pgdeploy.model.inheritance import inherited
+from pgdeploy.model.spec import Spec
 from tests.laws.server import names, run
 
 _OBJECTS = (

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pgdeploy.resources.spec import Spec
+from pgdeploy.model.spec import Spec
 
 Data = dict[str, Any]
 Draw = Callable[[st.SearchStrategy[Any]], Any]

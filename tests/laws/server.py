@@ -14,8 +14,8 @@ from pgdeploy.check import Finding
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.connection.side import closing
 from pgdeploy.diff import diff
+from pgdeploy.model.spec import Spec
 from pgdeploy.plan import Plan, plan
-from pgdeploy.resources.spec import Spec
 from pgdeploy.spec.render import render
 from pgdeploy.target import Target, load_target
 from tests.conftest import not_conforming

@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pgdeploy.resources.spec import Spec
+from pgdeploy.model.spec import Spec
 
 PASSWORDS = {"LAW_PASSWORD": "plain enough", "LAW_HARD_PASSWORD": "'; DROP \\ \"ü\u00a0ﬀ %s{}"}
 """Environment variables that the drawn specs refer to."""

@@ -8,7 +8,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from pgdeploy.connection.embedded import Cluster
-from pgdeploy.resources.spec import Spec
+from pgdeploy.model.spec import Spec
 from pgdeploy.target import Target
 from tests.laws.extra import extras
 from tests.laws.law import MAJOR, law, long_law

@@ -13,9 +13,9 @@ from pgdeploy.check import Finding, Verdict, evaluate
 from pgdeploy.connection.dsn import DsnServer
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.connection.server import Server
+from pgdeploy.model.spec import Spec
 from pgdeploy.plan import Plan, plan
 from pgdeploy.render_plan import permitted
-from pgdeploy.resources.spec import Spec
 from pgdeploy.target import Target
 from tests.laws.law import MAJOR, law
 from tests.laws.login import STRANGER, Login, logins

@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pgdeploy.connection.embedded import Cluster
+from pgdeploy.model.spec import Spec
 from pgdeploy.plan import as_data
-from pgdeploy.resources.spec import Spec
 from pgdeploy.spec.render import render
 from tests.laws.breaking import breaks
 from tests.laws.law import MAJOR, law

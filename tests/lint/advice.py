@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from pgdeploy.lint import lint
 from pgdeploy.lint.rule import Advice
-from pgdeploy.resources.spec import Spec, load_spec
+from pgdeploy.model.spec import Spec
+from pgdeploy.resources.load import load_spec
 from pgdeploy.spec.loader import Loaded
 from tests.lint.cases import HEAD, TODAY
 

@@ -8,7 +8,7 @@ import pytest
 
 from pgdeploy.lint.subject import Subject
 from pgdeploy.lint.way import covers, from_network, is_everywhere, ways
-from pgdeploy.resources.hba import HbaRuleSpec
+from pgdeploy.model.hba import HbaRuleSpec
 from tests.lint.advice import Read
 
 ROLES = """\

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgdeploy.check import Check, Finding, Resource, Verdict
-from pgdeploy.check import name as check_name
 from pgdeploy.errors import PgdeployError, SpecError, TargetError
+from pgdeploy.naming import name as check_name
 from pgdeploy.one_line import defect, escape, json_text, one_line
 from tests.output.hostile import FORGED, TEXTS, wrongs
 

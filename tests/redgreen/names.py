@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from string import Template
 
 from pgdeploy.change import ident
-from pgdeploy.check import name
+from pgdeploy.naming import name
 
 _ROLES = (
     *("app", "reader", "writer", "boss", "ops", "team", "crew", "lead", "maker", "keeper"),

@@ -13,11 +13,11 @@ from ruamel.yaml import YAML
 from pgdeploy.check import Finding
 from pgdeploy.diff import diff
 from pgdeploy.errors import SpecError
+from pgdeploy.model.host.spec import HostSpec
+from pgdeploy.model.spec import Spec
+from pgdeploy.model.undeclared import UndeclaredOfRole, UndeclaredPrivileges
+from pgdeploy.model.vm import VmSpec
 from pgdeploy.resources import KINDS
-from pgdeploy.resources.host.spec import HostSpec
-from pgdeploy.resources.spec import Spec
-from pgdeploy.resources.unmanaged import UndeclaredOfRole, UndeclaredPrivileges
-from pgdeploy.resources.vm.spec import VmSpec
 from pgdeploy.target import Target, load_target
 from tests.redgreen import coverage
 from tests.redgreen.bench import Bench, base_spec, several, with_extension

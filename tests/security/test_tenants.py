@@ -17,7 +17,8 @@ from pgdeploy.connection.embedded import Cluster
 from pgdeploy.errors import ApplyError
 from pgdeploy.facts import Facts, ServerFact
 from pgdeploy.gate import Gate, Way
-from pgdeploy.resources.role import HELD, ROLES, HeldFact, Leaving, RoleFact, UndeclaredRoles
+from pgdeploy.resources.role import Leaving, UndeclaredRoles
+from pgdeploy.resources.rolefact import HELD, ROLES, HeldFact, RoleFact
 from pgdeploy.resources.setting import SETTINGS
 from pgdeploy.target import Target, load_target
 

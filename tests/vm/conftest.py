@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pgdeploy.errors import SpecError
-from pgdeploy.resources.spec import Spec, load_spec
+from pgdeploy.model.spec import Spec
+from pgdeploy.resources.load import load_spec
 from tests.vm.site import KEY, Site
 from tests.vm.site import site as made
 

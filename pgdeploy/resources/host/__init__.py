@@ -1,12 +1,11 @@
-"""The host under the server: one file a kind, with its model and checks. pyinfra makes it so, the gate reads it.
+"""The host under the server: one file a kind, with its checks. pyinfra makes it so, the gate reads it.
 
-    spec.py       the section `host:`; amount.py its sizes and spans
     layout.py     where things are; file.py the files that pgdeploy writes; rule.py rules of nftables
     declared.py   what a target declares; question.py what the gate asks; gather.py runs on the host and answers
     resource.py   what all kinds have in common
 
 `HOST_KINDS` is the registry, in the order in which a host is made. A kind has checks and no changes: what is
-wrong, pyinfra puts right. A module with a model imports no layout: the whole spec is made of the models.
+wrong, pyinfra puts right.
 """
 
 from __future__ import annotations

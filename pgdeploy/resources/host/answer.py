@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.resources.host import service
 from pgdeploy.resources.host.resource import HostResource, same
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts
     from pgdeploy.resources.host.declared import DeclaredHost
-
-from pgdeploy.resources.host import service
 
 
 @dataclass(frozen=True, slots=True)

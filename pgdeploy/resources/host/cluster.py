@@ -6,38 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource, listing
+from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.naming import listing
+from pgdeploy.resources.database import databases
 from pgdeploy.resources.host.resource import HostResource, same, section
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts
     from pgdeploy.resources.host.declared import DeclaredHost
-
-from typing import Annotated
-
-from pydantic import Field
-
-from pgdeploy.format.name import LOCALE
-from pgdeploy.format.path import absolute
-from pgdeploy.resources.database import databases
-from pgdeploy.resources.host.amount import Size
-from pgdeploy.spec.model import Model
-from pgdeploy.spec.text import checked, shaped
-
-
-class ClusterSpec(Model):
-    """How the cluster is made. Its data directory is `settings: data_directory`."""
-
-    name: str = Field("main", pattern=r"^[a-z0-9_][a-z0-9_.-]*$", description="Debian's name of the cluster")
-    checksums: bool = Field(
-        True, description="data checksums, which only initdb or pg_checksums can switch on"
-    )
-    encoding: str = Field("UTF8", pattern=r"^[A-Za-z0-9_]+$", description="of the template databases")
-    locale: Annotated[str, *shaped(*LOCALE)] = Field("C.UTF-8", description="of the template databases")
-    mount: Annotated[str, checked(absolute)] | None = Field(
-        None, description="the data directory must stand on a mount of its own, mounted here"
-    )
-    free: Size = Field("1GB", description="at least this much must be free where the data directory is")
 
 
 # -- checks --------------------------------------------------------------------------------------------

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pgdeploy.model.host.spec import HostSpec
+    from pgdeploy.model.spec import Spec
     from pgdeploy.resources.host.layout import Layout
-    from pgdeploy.resources.host.spec import HostSpec
-    from pgdeploy.resources.spec import Spec
 
 
 @dataclass(frozen=True, slots=True)

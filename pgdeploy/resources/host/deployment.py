@@ -4,32 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.errors import Unreadable
+from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.resources.host.resource import HostResource, same, section
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts
     from pgdeploy.resources.host.declared import DeclaredHost
 
-from datetime import datetime
-
-from pydantic import Field
-
-from pgdeploy.errors import Unreadable
-from pgdeploy.resources.host.amount import Span, seconds_of
-from pgdeploy.spec.model import Model
 
 RECORD = "/var/lib/pgdeploy/deployment.json"
-
-
-class DeploymentSpec(Model):
-    """What is asked of the record."""
-
-    within: Span | None = Field(None, description="the first deploy may take no longer")
-    at_most: Span | None = Field(None, description="the last change by pg01.py may be no longer ago")
 
 
 # -- checks --------------------------------------------------------------------------------------------

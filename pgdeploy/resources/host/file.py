@@ -17,9 +17,10 @@ from pgdeploy.format import (
     systemd,
     tmpfiles,
 )
+from pgdeploy.model.host.amount import seconds_of
+from pgdeploy.model.host.package import MirrorSpec
 from pgdeploy.parameter import parameters
 from pgdeploy.resources import hba, ident
-from pgdeploy.resources.host.amount import seconds_of
 from pgdeploy.resources.host.exporter import CONTAINER, RESTART
 from pgdeploy.resources.host.layout import (
     EXPORTER_PASSWORD,
@@ -29,14 +30,13 @@ from pgdeploy.resources.host.layout import (
     PGDG_KEY,
     Layout,
 )
-from pgdeploy.resources.host.package import MirrorSpec
 from pgdeploy.resources.settingvalue import line
 from pgdeploy.secretplace import holds_secret
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.host.exporter import ExporterSpec
-    from pgdeploy.resources.host.firewall import FirewallSpec
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.host.exporter import ExporterSpec
+    from pgdeploy.model.host.firewall import FirewallSpec
+    from pgdeploy.model.spec import Spec
 
 HEADER = "# Written by pgdeploy from the spec. What is changed here by hand is drift, and is written over.\n"
 

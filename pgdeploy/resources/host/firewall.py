@@ -7,33 +7,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource, listing
+from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.model.host.firewall import FirewallSpec, Networks
+from pgdeploy.naming import listing
 from pgdeploy.resources.host.resource import HostResource, same, section
+from pgdeploy.resources.host.rule import ANSWERS, LOOPBACK, Rule, listed
+from pgdeploy.resources.host.rule import declared as rules_of
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts
     from pgdeploy.resources.host.declared import DeclaredHost
     from pgdeploy.spec.place import Keys
-
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
-
-from pgdeploy.format import nft
-from pgdeploy.resources.host.rule import ANSWERS, LOOPBACK, Rule, listed
-from pgdeploy.resources.host.rule import declared as rules_of
-from pgdeploy.spec.model import Model
-from pgdeploy.spec.text import checked
-
-Networks = tuple[Annotated[str, checked(nft.network), AfterValidator(nft.network)], ...]
-
-
-class FirewallSpec(Model):
-    """Networks that may reach each port; nobody else may, but the host itself. Left out: not filtered."""
-
-    ssh: Networks | None = Field(None, description="who may reach ssh")
-    postgres: Networks | None = Field(None, description="who may reach PostgreSQL's port")
-    exporter: Networks | None = Field(None, description="who may reach the exporter's port")
 
 
 # -- checks --------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from posixpath import dirname
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource, listing
+from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.naming import listing
 from pgdeploy.resources.host.path import paths
 from pgdeploy.resources.host.resource import HostResource, entry
 

@@ -8,7 +8,7 @@ from re import compile as pattern
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgdeploy.check import Check, Outcome, Resource
-from pgdeploy.resources.host.amount import bytes_of
+from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.resources.host.resource import (
     REACHED,
     HostResource,
@@ -23,8 +23,8 @@ from pgdeploy.resources.vm.config import shown
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts
+    from pgdeploy.model.vm import DiskSpec, VmSpec
     from pgdeploy.resources.host.declared import DeclaredHost
-    from pgdeploy.resources.vm.spec import DiskSpec, VmSpec
     from pgdeploy.spec.place import Keys
 
 MEMORY_SEEN = 0.9

@@ -6,49 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Inapplicable, Outcome, Resource, name
+from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.errors import Inapplicable
+from pgdeploy.model.host.kernel import KernelSpec
+from pgdeploy.naming import name
 from pgdeploy.resources.host.resource import HostResource, entry, not_in_container, same, section
+from pgdeploy.resources.setting import settings
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts
     from pgdeploy.resources.host.declared import DeclaredHost
     from pgdeploy.spec.place import Keys
-
-from typing import Annotated, Literal
-
-from pydantic import Field
-
-from pgdeploy.format import sysctl
-from pgdeploy.resources.setting import settings
-from pgdeploy.spec.model import FrozenMap, Model
-from pgdeploy.spec.text import checked, shaped
-
-SysctlName = Annotated[str, *shaped(sysctl.NAME, "a setting of the kernel, such as vm.swappiness")]
-SysctlValue = int | Annotated[str, checked(sysctl.words)]
-
-
-class KernelSpec(Model):
-    """What the kernel is told. A container has its host's kernel, and these checks do not apply to it."""
-
-    huge_pages: bool | Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
-        False,
-        description="true: as many as the server's shared memory takes, by its own count; or a number of pages",
-    )
-    transparent_huge_pages: Literal["always", "madvise", "never"] | None = Field(
-        None, description="never is what a database host wants"
-    )
-    sysctl: FrozenMap[SysctlName, SysctlValue] = Field(
-        default_factory=FrozenMap, description="such as vm.swappiness: 1"
-    )
-
-
-class LimitsSpec(Model):
-    """What systemd gives the server's unit."""
-
-    open_files: Annotated[int, Field(ge=1024, le=2**30)] | None = Field(None, description="LimitNOFILE")
-    oom_score: Annotated[int, Field(ge=-1000, le=1000)] | None = Field(
-        None, description="OOMScoreAdjust; -900 makes the kernel look elsewhere first"
-    )
 
 
 # -- checks --------------------------------------------------------------------------------------------

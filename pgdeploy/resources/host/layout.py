@@ -7,15 +7,16 @@ from functools import cached_property
 from posixpath import join, normpath
 from typing import TYPE_CHECKING
 
+from pgdeploy.model.host.spec import HostSpec
+from pgdeploy.model.setting import SettingValue
 from pgdeploy.parameter import parameters
 from pgdeploy.resources.host.exporter import PACKAGE
-from pgdeploy.resources.host.spec import HostSpec
-from pgdeploy.resources.settingvalue import SettingValue, offline
+from pgdeploy.resources.settingvalue import offline
 from pgdeploy.values import ValueProblem, canonical, conf_text
 from pgdeploy.wordlist import split_paths
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
 
 RELEASES = {"bookworm": 15, "trixie": 17, "jammy": 14, "noble": 16}
 """Debian 12 and 13, Ubuntu 22.04 and 24.04, and the PostgreSQL that each has itself."""

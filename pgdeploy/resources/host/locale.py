@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource, name
+from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.naming import name
 from pgdeploy.resources.host.resource import HostResource, same, section
 
 if TYPE_CHECKING:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.resources.host.resource import HostResource, section
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts
     from pgdeploy.resources.host.declared import DeclaredHost
     from pgdeploy.spec.place import Keys
-
-from pgdeploy.resources.host.amount import bytes_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource, listing, name
+from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.naming import listing, name
+from pgdeploy.resources.host import package
 from pgdeploy.resources.host.resource import HostResource, entry, same
 
 if TYPE_CHECKING:
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from pgdeploy.resources.host.declared import DeclaredHost
     from pgdeploy.spec.place import Keys
 
-from pgdeploy.resources.host import package
 
 POSTGRES = "postgres"
 GIVE_ROOT = frozenset({"docker", "sudo", "root", "wheel", "disk", "lxd", "incus-admin", "shadow"})

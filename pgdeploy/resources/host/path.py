@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path as LocalPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgdeploy.check import Check, Outcome, Resource
 from pgdeploy.counted import counted
+from pgdeploy.errors import Unreadable
+from pgdeploy.localpath import absent
+from pgdeploy.model.host.package import MirrorSpec
+from pgdeploy.resources.host import guest, mount
+from pgdeploy.resources.host.file import exporter_folder, files, password_file
+from pgdeploy.resources.host.layout import FIREWALL_FILE, MIRROR_KEY
 from pgdeploy.resources.host.resource import HostResource, entry, same, section
+from pgdeploy.secretplace import shown_line
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts
     from pgdeploy.resources.host.declared import DeclaredHost
     from pgdeploy.spec.place import Keys
 
-from itertools import zip_longest
-from pathlib import Path as LocalPath
-
-from pgdeploy.errors import Unreadable
-from pgdeploy.localpath import absent
-from pgdeploy.resources.host import guest, mount
-from pgdeploy.resources.host.file import exporter_folder, files, password_file
-from pgdeploy.resources.host.layout import FIREWALL_FILE, MIRROR_KEY
-from pgdeploy.resources.host.package import MirrorSpec
-from pgdeploy.secretplace import shown_line
 
 ANY_CODENAME = "stable"
 """Only the text of the apt source needs the host's own, which nobody knows offline."""

@@ -17,7 +17,7 @@ from pgdeploy.resources.host.layout import Layout
 from pgdeploy.spec.problem import Problem, show
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
+    from pgdeploy.model.spec import Spec
     from pgdeploy.spec.place import Keys
 
 _OF_THE_SERVER = re.compile(r"base|global|pg_\w+")

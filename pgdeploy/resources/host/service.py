@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pgdeploy.check import Check, Inapplicable, Outcome, Resource, name
+from pgdeploy.check import Check, Outcome, Resource
 from pgdeploy.counted import counted
+from pgdeploy.errors import Inapplicable
+from pgdeploy.naming import name
+from pgdeploy.resources.host import package
+from pgdeploy.resources.host.layout import EXPORTER_PACKAGE, EXPORTER_UNIT
 from pgdeploy.resources.host.resource import HostResource, container, entry, not_in_container, same, section
 
 if TYPE_CHECKING:
@@ -15,8 +19,6 @@ if TYPE_CHECKING:
     from pgdeploy.resources.host.declared import DeclaredHost
     from pgdeploy.spec.place import Keys
 
-from pgdeploy.resources.host import package
-from pgdeploy.resources.host.layout import EXPORTER_PACKAGE, EXPORTER_UNIT
 
 LOOP = 3
 """Restarts of systemd's own from which it is a loop, when the last was no longer ago than `SETTLED`."""

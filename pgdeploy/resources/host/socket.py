@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource, listing
+from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.naming import listing
+from pgdeploy.resources.host import service
+from pgdeploy.resources.host.exporter import container
 from pgdeploy.resources.host.resource import HostResource, section
 
 if TYPE_CHECKING:
@@ -14,10 +18,6 @@ if TYPE_CHECKING:
     from pgdeploy.resources.host.declared import DeclaredHost
     from pgdeploy.spec.place import Keys
 
-from ipaddress import ip_address
-
-from pgdeploy.resources.host import service
-from pgdeploy.resources.host.exporter import container
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 

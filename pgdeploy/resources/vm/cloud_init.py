@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote, unquote
 
-from pgdeploy.check import Check, Outcome, listing
+from pgdeploy.check import Check, Outcome
 from pgdeploy.errors import Unreadable
 from pgdeploy.localpath import absent
+from pgdeploy.model.vm import KEY_TYPES, is_key
+from pgdeploy.naming import listing
 from pgdeploy.resources.vm.config import Config, disks, is_cloud_init, is_on, storage_of
 from pgdeploy.resources.vm.fact import vm_fact
 from pgdeploy.resources.vm.option import Option, VmResource, ordered, said
-from pgdeploy.resources.vm.spec import KEY_TYPES, is_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable

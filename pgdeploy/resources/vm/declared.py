@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from pgdeploy.connection.proxmox import Proxmox
+    from pgdeploy.model.vm import VmSpec
     from pgdeploy.resources.vm.config import Config
-    from pgdeploy.resources.vm.spec import VmSpec
 
 TAG = "pgdeploy"
 """On every VM that a spec made."""

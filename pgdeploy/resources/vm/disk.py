@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Verdict, evaluate, listing, name
+from pgdeploy.check import Check, Outcome, Verdict, evaluate
 from pgdeploy.errors import Unreadable
-from pgdeploy.resources.host.amount import bytes_of
+from pgdeploy.model.host.amount import bytes_of
+from pgdeploy.model.vm import GIBI
+from pgdeploy.naming import listing, name
 from pgdeploy.resources.host.resource import same
 from pgdeploy.resources.vm.config import (
     Config,
@@ -22,14 +24,13 @@ from pgdeploy.resources.vm.config import (
 )
 from pgdeploy.resources.vm.fact import vm_fact
 from pgdeploy.resources.vm.option import Option, VmResource, Write, read_flag, said, set_property
-from pgdeploy.resources.vm.spec import GIBI
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pgdeploy.facts import Facts
+    from pgdeploy.model.vm import DiskSpec
     from pgdeploy.resources.vm.declared import DeclaredVm
-    from pgdeploy.resources.vm.spec import DiskSpec
     from pgdeploy.spec.place import Keys
 
 ABSENT = "no such disk"

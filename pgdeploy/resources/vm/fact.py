@@ -15,8 +15,8 @@ from pgdeploy.resources.vm.config import Config
 if TYPE_CHECKING:
     from pgdeploy.connection.proxmox import Proxmox
     from pgdeploy.facts import Facts
+    from pgdeploy.model.vm import VmSpec
     from pgdeploy.resources.vm.declared import DeclaredVm
-    from pgdeploy.resources.vm.spec import VmSpec
 
 
 LOOKS = 3

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, name
-from pgdeploy.resources.host.amount import bytes_of
+from pgdeploy.check import Check, Outcome
+from pgdeploy.model.host.amount import bytes_of
+from pgdeploy.model.vm import MEBI
+from pgdeploy.naming import name
 from pgdeploy.resources.host.resource import same
 from pgdeploy.resources.vm.config import Config, is_on, shown, split
 from pgdeploy.resources.vm.declared import TAG, DeclaredVm, record_of, with_record
@@ -22,7 +24,6 @@ from pgdeploy.resources.vm.option import (
     said,
     set_property,
 )
-from pgdeploy.resources.vm.spec import MEBI
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts

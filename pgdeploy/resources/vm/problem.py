@@ -7,14 +7,14 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from pgdeploy.resources.host.amount import bytes_of
+from pgdeploy.model.host.amount import bytes_of
+from pgdeploy.model.vm import formats
 from pgdeploy.resources.vm.config import shown
-from pgdeploy.resources.vm.spec import formats
 from pgdeploy.spec.problem import Problem
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.spec import Spec
-    from pgdeploy.resources.vm.spec import VmSpec
+    from pgdeploy.model.spec import Spec
+    from pgdeploy.model.vm import VmSpec
     from pgdeploy.spec.place import Keys
 
 
@@ -132,8 +132,8 @@ def _mounts(spec: Spec, vm: VmSpec) -> Iterator[Problem]:
 
 def _keys(vm: VmSpec) -> Iterator[Problem]:
     from pgdeploy.errors import Unreadable
+    from pgdeploy.model.vm import is_key
     from pgdeploy.resources.vm.cloud_init import fingerprint
-    from pgdeploy.resources.vm.spec import is_key
 
     for index, text in enumerate(vm.cloud_init.ssh_keys):
         keys: Keys = ("vm", "cloud_init", "ssh_keys", index)

@@ -9,8 +9,8 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from pgdeploy.check import name
 from pgdeploy.format import pg_hba
+from pgdeploy.naming import name
 from pgdeploy.problem import ValueProblem
 from pgdeploy.secretplace import shown_pair
 from pgdeploy.wordlist import split_paths

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -11,19 +10,17 @@ from pydantic_core import PydanticCustomError
 
 from pgdeploy.format.name import SSH_HOST, SSH_USER
 from pgdeploy.localpath import Local, LocalPath
-from pgdeploy.resources.database import DatabaseSpec
-from pgdeploy.resources.grant import ServerGrantSpec
-from pgdeploy.resources.hba import HbaEntrySpec, HbaRuleSpec
-from pgdeploy.resources.host.spec import HostSpec
-from pgdeploy.resources.ident import IdentLineSpec
-from pgdeploy.resources.not_managed import NOT_MANAGED
-from pgdeploy.resources.role import RoleSpec
-from pgdeploy.resources.setting import completions
-from pgdeploy.resources.settingvalue import SettingValue
-from pgdeploy.resources.tablespace import TablespaceSpec
-from pgdeploy.resources.vm.spec import VmSpec
+from pgdeploy.model.database import DatabaseSpec
+from pgdeploy.model.grant import ServerGrantSpec
+from pgdeploy.model.hba import HbaEntrySpec, HbaRuleSpec
+from pgdeploy.model.host.spec import HostSpec
+from pgdeploy.model.ident import IdentLineSpec
+from pgdeploy.model.not_managed import NOT_MANAGED
+from pgdeploy.model.role import RoleSpec
+from pgdeploy.model.setting import SettingValue, completions
+from pgdeploy.model.tablespace import TablespaceSpec
+from pgdeploy.model.vm import VmSpec
 from pgdeploy.secret import SecretRef
-from pgdeploy.spec.loader import Loaded, load
 from pgdeploy.spec.model import Day, FrozenMap, Identifier, Model
 from pgdeploy.spec.text import shaped
 
@@ -212,14 +209,3 @@ class Spec(Model):
         if not isinstance(data, dict):
             return data
         return {key: value for key, value in data.items() if value is not None}
-
-
-def load_spec(file: Path, root: Path | None = None) -> Loaded[Spec]:
-    """Load one target's file; what it extends is below `root` (default: the file's own folder).
-
-    Raises:
-        SpecError: with every problem of the file and the files that it extends.
-    """
-    from pgdeploy.resources.examine import examine
-
-    return load(file, Spec, examine, root)

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from pgdeploy.format.path import absolute
 from pgdeploy.localpath import Local, LocalPath
-from pgdeploy.resources.host.amount import Size, Span, bytes_of, seconds_of
+from pgdeploy.model.host.amount import Size, Span, bytes_of, seconds_of
 from pgdeploy.secret import SecretRef
 from pgdeploy.spec.model import FrozenMap, Model
 from pgdeploy.spec.text import checked, shaped

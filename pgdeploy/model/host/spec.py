@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pgdeploy.format.name import LOCALE
-from pgdeploy.resources.host.amount import Span
-from pgdeploy.resources.host.cluster import ClusterSpec
-from pgdeploy.resources.host.deployment import DeploymentSpec
-from pgdeploy.resources.host.exporter import ExporterSpec
-from pgdeploy.resources.host.firewall import FirewallSpec
-from pgdeploy.resources.host.kernel import KernelSpec, LimitsSpec
-from pgdeploy.resources.host.package import PackagesSpec
-from pgdeploy.resources.host.tls import TlsSpec
+from pgdeploy.model.host.amount import Span
+from pgdeploy.model.host.cluster import ClusterSpec
+from pgdeploy.model.host.deployment import DeploymentSpec
+from pgdeploy.model.host.exporter import ExporterSpec
+from pgdeploy.model.host.firewall import FirewallSpec
+from pgdeploy.model.host.kernel import KernelSpec, LimitsSpec
+from pgdeploy.model.host.package import PackagesSpec
+from pgdeploy.model.host.tls import TlsSpec
 from pgdeploy.spec.model import Model
 from pgdeploy.spec.text import shaped
 

@@ -1,0 +1,80 @@
+"""Privileges on objects: `grants:` of a database and of the server."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from pgdeploy.model.object import Object
+from pgdeploy.naming import name
+from pgdeploy.spec.model import Identifier, Model
+
+
+class GrantSpec(Model):
+    """Privileges that somebody must have (`grant`, `to`), or must not have (`revoke`, `from`)."""
+
+    grant: tuple[str, ...] | None = Field(None, min_length=1, description="privileges, or ALL")
+    revoke: tuple[str, ...] | None = Field(None, min_length=1, description="privileges to take away, or ALL")
+    on: Object = Field(description="`database`, an object, or `{all: tables, schema: NAME}`")
+    to: tuple[Identifier, ...] | None = Field(None, min_length=1, description="roles, or PUBLIC")
+    from_: tuple[Identifier, ...] | None = Field(
+        None, min_length=1, alias="from", description="roles, or PUBLIC"
+    )
+    grant_option: bool = Field(False, description="may pass it on")
+
+    @model_validator(mode="after")
+    def _grant_or_revoke(self) -> GrantSpec:
+        granting = (self.grant is not None, self.to is not None)
+        revoking = (self.revoke is not None, self.from_ is not None)
+        if (granting, revoking) not in (((True, True), (False, False)), ((False, False), (True, True))):
+            raise PydanticCustomError(
+                "grant", "a line says either `grant:` and `to:`, or `revoke:` and `from:`"
+            )
+        if self.revoke is not None and self.grant_option:
+            raise PydanticCustomError("grant", "`grant_option` belongs to `grant:`; a revoke takes all away")
+        return self
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return self.grant or self.revoke or ()
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return self.to or self.from_ or ()
+
+
+class ServerObject(Model):
+    """What all databases share and can hold privileges: a tablespace or a parameter."""
+
+    tablespace: Identifier | None = Field(None, description="a tablespace")
+    parameter: str | None = Field(None, description="a setting, from PostgreSQL 15")
+
+    @model_validator(mode="after")
+    def _one(self) -> ServerObject:
+        if (self.tablespace is None) == (self.parameter is None):
+            raise PydanticCustomError("object", "name one: {{tablespace: NAME}} or {{parameter: NAME}}")
+        return self
+
+    database: ClassVar[None] = None
+    schema_: ClassVar[None] = None
+    all: ClassVar[None] = None
+
+    @property
+    def kind(self) -> str:
+        return "tablespace" if self.tablespace is not None else "parameter"
+
+    @property
+    def name(self) -> str:
+        return self.tablespace or (self.parameter or "").lower()
+
+    @property
+    def text(self) -> str:
+        return f"{self.kind} {name(self.name)}"
+
+
+class ServerGrantSpec(GrantSpec):
+    """Privileges on a tablespace or a parameter."""
+
+    on: ServerObject = Field(description="{tablespace: NAME} or {parameter: NAME}")  # type: ignore[assignment]

@@ -1,0 +1,1 @@
+"""The section `host:`: what a spec says of the machine under the server."""
