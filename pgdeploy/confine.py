@@ -20,6 +20,7 @@ from pgdeploy.secret import SecretRef
 from pgdeploy.spec.extends import is_inside
 from pgdeploy.spec.place import Fault, Keys
 from pgdeploy.spec.problem import Problem, show
+from pgdeploy.trust import no_commands
 
 if TYPE_CHECKING:
     from pgdeploy.model.setting import SettingValue
@@ -67,6 +68,12 @@ class _Use(NamedTuple):
 
     keys: Keys
     message: str
+
+
+def confine(target: Target, on: str | None = None, *, way_given: bool = False) -> None:
+    """With `--no-commands`, see `require_confined`. Raises SpecError."""
+    if no_commands():
+        require_confined(target, on, way_given=way_given)
 
 
 def require_confined(target: Target, on: str | None = None, *, way_given: bool = False) -> None:

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdeploy.check import Finding, Verdict, evaluate
+from pgdeploy.confine import confine
+from pgdeploy.connect import connect
 from pgdeploy.connection.server import BUDGET
 from pgdeploy.errors import PgdeployError, PlanError, TargetError
 from pgdeploy.signals import finishing
-from pgdeploy.target import Target, connect
+from pgdeploy.target import Target
 from pgdeploy.waiver import check_waivers, weigh
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class Gate:
     def __init__(
         self, target: Target, way: Way, *, probes: bool = True, note: Callable[[str], None] = lambda _: None
     ) -> None:
-        target.confine(way.on, way_given=way.dsn is not None or way.ssh_config is not None)
+        confine(target, way.on, way_given=way.dsn is not None or way.ssh_config is not None)
         self.target = target
         self.way = way
         self.checks: tuple[Check, ...] = (

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pgdeploy.errors import SpecError, TargetError
-from pgdeploy.format.name import SSH_HOST
 from pgdeploy.model.spec import Spec
 from pgdeploy.resources import QUERIES, ident, resources
 from pgdeploy.resources.acl import SYSTEM
@@ -25,7 +23,6 @@ from pgdeploy.trust import no_commands
 
 if TYPE_CHECKING:
     from pgdeploy.check import Check, Resource
-    from pgdeploy.connection.embedded import Embedded
     from pgdeploy.connection.server import Server
     from pgdeploy.facts import Facts
     from pgdeploy.resources.host.declared import DeclaredHost
@@ -60,13 +57,6 @@ class Target:
     @property
     def spec(self) -> Spec:
         return self.loaded.value
-
-    def confine(self, on: str | None = None, *, way_given: bool = False) -> None:
-        """With `--no-commands`, see `confine.require_confined`. Raises SpecError."""
-        if no_commands():
-            from pgdeploy.confine import require_confined
-
-            require_confined(self, on, way_given=way_given)
 
     @cached_property
     def resources(self) -> tuple[Resource, ...]:
@@ -237,104 +227,3 @@ def _no_target(pattern: str, files: Mapping[str, Path], folder: Path) -> str:
     near = get_close_matches(pattern, files, 1)
     hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(files)}"
     return f"no target {pattern} in {folder}{os.sep}; {hint}"
-
-
-def connect(
-    target: Target,
-    on: str = "live",
-    *,
-    dsn: str | None = None,
-    ssh_config: Path | None = None,
-    data_dir: Path | None = None,
-    bin_dir: Path | None = None,
-    new_cluster: bool = False,
-    note: Callable[[str], None] = lambda _: None,
-) -> Server:
-    """Reach the server that `--on` names, starting it if it is ours; a container is deployed too. Close it when done.
-
-    `note` is told what the user should know of it. Without `new_cluster` there must be a cluster in `data_dir`.
-
-    Raises:
-        TargetError: it cannot be reached or started.
-        MissingExtra: this way needs a package that is not installed.
-    """
-    if on == "embedded":
-        from pgdeploy.connection.embedded import start_embedded
-
-        server = start_embedded(target.spec.postgres, data_dir, bin_dir, make=new_cluster)
-        return _with_secrets(target, server, data_dir, note)
-    if on == "container":
-        from pgdeploy.container.realise import realise
-
-        return realise(target, _socket(target.spec), note)
-    from pgdeploy.connection.dsn import DsnServer
-
-    written = target.spec.connect
-    if dsn is not None:
-        return DsnServer(dsn)
-    if written is not None and written.dsn is not None and ssh_config is None:
-        return DsnServer(
-            written.dsn, written=f"{target.file}: connect.dsn", require_auth=written.require_auth
-        )
-    from pgdeploy.connection.ssh import SshServer
-
-    way = ssh_way(target, ssh_config)
-    if way is None:
-        raise TargetError(
-            f"{target.file}: nothing says how to reach {target.name}: write `connect:` or give --dsn"
-        )
-    return SshServer(way.host, way.options, _socket(target.spec))
-
-
-def _with_secrets(
-    target: Target, server: Embedded, data_dir: Path | None, note: Callable[[str], None]
-) -> Server:
-    if server.made and data_dir is not None:
-        note(f"{data_dir} held no cluster: made a new one, which is empty")
-    try:
-        made_up = server.stand_in_secrets(target.spec.secrets)
-    except BaseException:
-        server.close()
-        raise
-    if made_up:
-        note(
-            f"not set in the environment, so the embedded server uses made-up passwords: {', '.join(made_up)}"
-        )
-    return server
-
-
-class SshWay(NamedTuple):
-    """What ssh calls the host, and its options."""
-
-    host: str
-    options: list[str]
-
-
-def ssh_way(target: Target, ssh_config: Path | None) -> SshWay | None:
-    """How ssh reaches the host; None when nothing says so.
-
-    An ssh_config says all about it, so that another address can be proved, and the spec need not say anything.
-    """
-    from pgdeploy.connection.login import ssh_options
-
-    written = target.spec.ssh
-    if ssh_config is not None:
-        host = written.host if written is not None else require_ssh_name(target)
-        return SshWay(host, ssh_options(config=str(ssh_config)))
-    return SshWay(written.host, ssh_options(**written.options)) if written is not None else None
-
-
-def require_ssh_name(target: Target) -> str:
-    """The target's name, for ssh. Raises TargetError when ssh's files could take it for a command."""
-    if not re.fullmatch(SSH_HOST[0], target.name):
-        raise TargetError(
-            f"{target.file}: ssh takes no host of this name; rename the file, or write `connect:`"
-        )
-    return target.name
-
-
-def _socket(spec: Spec) -> str:
-    """The server's own socket on its host, where the spec or else Debian puts it."""
-    folder = spec.settings.get("unix_socket_directories", "/var/run/postgresql")
-    first = folder[0] if isinstance(folder, tuple) else str(folder).split(",")[0].strip()
-    return f"{first}/.s.PGSQL.{spec.settings.get('port', 5432)}"

@@ -8,7 +8,7 @@ from pyinfra.api import DeployError, StringCommand, deploy, operation
 from pyinfra.operations import server
 
 from pgdeploy.model.host.exporter import ExporterSpec
-from pgdeploy.resources.host.exporter import CONTAINER, RESTART
+from pgdeploy.resources.host.exporter_container import CONTAINER, RESTART
 from pgdeploy.resources.host.file import HostFile, exporter_files, exporter_folder, password_file
 from pgdeploy.resources.host.layout import EXPORTER_PASSWORD, EXPORTER_UNIT
 from pgdeploy.secret import is_verifier

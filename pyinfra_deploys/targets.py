@@ -13,11 +13,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pgdeploy.confine import confine
+from pgdeploy.connect import require_ssh_name
 from pgdeploy.connection.login import effective, ssh_options
 from pgdeploy.deploy import THROW_AWAY
 from pgdeploy.errors import PgdeployError, TargetError
 from pgdeploy.model.spec import Ssh
-from pgdeploy.target import SSH_CONFIG, load_target, require_ssh_name, specs_folder
+from pgdeploy.target import SSH_CONFIG, load_target, specs_folder
 
 
 def inventory() -> list[tuple[str, dict[str, Any]]]:
@@ -46,7 +48,7 @@ def inventory() -> list[tuple[str, dict[str, Any]]]:
 def _host_of(file: Path) -> list[tuple[str, dict[str, Any]]]:
     """The host of one spec, if it has one. Raises PgdeployError where it cannot be used."""
     target = load_target(file)
-    target.confine("live", way_given=SSH_CONFIG in os.environ)
+    confine(target, "live", way_given=SSH_CONFIG in os.environ)
     ssh = target.spec.ssh
     if ssh is None and SSH_CONFIG in os.environ:
         # the file says how to reach it, by the target's name: a throw-away host, say

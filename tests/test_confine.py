@@ -185,11 +185,12 @@ def test_every_command_takes_the_folder_of_specs(
 @pytest.mark.parametrize("case", ALLOWED)
 @pytest.mark.parametrize("on", ["live", "embedded", "container"])
 def test_what_stays_possible(folder: Path, monkeypatch: pytest.MonkeyPatch, case: str, on: str) -> None:
+    from pgdeploy.confine import confine
     from pgdeploy.target import load_target
 
     monkeypatch.setenv(NO_COMMANDS, "1")
     write(folder, ALLOWED[case])
-    load_target(Path("specs/x.yaml")).confine(on)
+    confine(load_target(Path("specs/x.yaml")), on)
 
 
 def test_what_is_not_used_is_not_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,7 @@ def load(names: list[str], *, confined: bool = False) -> list[Target]:
         TargetError: a name means none.
         SpecError: a file is no spec.
     """
+    from pgdeploy.confine import confine
     from pgdeploy.errors import SpecError
     from pgdeploy.target import find, load_target
 
@@ -84,7 +85,7 @@ def load(names: list[str], *, confined: bool = False) -> list[Target]:
         try:
             target = load_target(file)
             if confined:
-                target.confine()
+                confine(target)
             targets.append(target)
         except SpecError as error:
             problems += error.problems

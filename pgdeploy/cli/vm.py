@@ -86,7 +86,7 @@ def make(
     Raises:
         TargetError: the spec has no VM, or it cannot be made, or not be reached.
     """
-    from pgdeploy.target import ssh_way
+    from pgdeploy.connect import ssh_way
     from pgdeploy.vm.apply import apply_vm
     from pgdeploy.vm.arrive import arrive
 
@@ -113,7 +113,7 @@ def start(
     target: Name, ssh_config: SshConfig = None, specs: Specs = None, no_commands: NoCommands = False
 ) -> None:
     """Start the VM, and wait until ssh reaches it."""
-    from pgdeploy.target import ssh_way
+    from pgdeploy.connect import ssh_way
     from pgdeploy.vm import power
     from pgdeploy.vm.arrive import arrive
 
@@ -175,9 +175,10 @@ def destroy(
 
 def _declared(target: Target) -> DeclaredVm:
     """Raises TargetError when the spec has no VM, SpecError when `--no-commands` refuses it."""
+    from pgdeploy.confine import confine
     from pgdeploy.errors import TargetError
 
-    target.confine("live")
+    confine(target, "live")
     if target.declared_vm is None:
         raise TargetError(f"{target.file}: there is no VM: write `vm:`")
     return target.declared_vm

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdeploy.connection.libpq import environment_of_children, isolated, take_environment
+from pgdeploy.connection.login import CONNECT_TIMEOUT
 from pgdeploy.connection.server import MACHINE, MAINTENANCE, ByTcp, Server
+from pgdeploy.connection.words import last_word
 from pgdeploy.errors import TargetError
 from pgdeploy.signals import finishing
 
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     import psycopg
 
 OS_USER = "postgres"
-CONNECT_TIMEOUT = 10
-"""Seconds until a host that does not answer is given up."""
 
 # Runs on the host: from our side of the session to the server's socket (or its address, to which we come from that
 # very address, so that it is known by which rule the server decides) and back, until either ends.
@@ -55,9 +55,6 @@ while True:
             while d:
                 d = d[os.write(1, d):]
 """
-
-_NOISE = ("ControlSocket ", "mux_client_", "Warning: Permanently added", "Shared connection to ")
-"""Begin the lines in which ssh says that it shares no login this time; that is no failure."""
 
 
 class BridgeServer(Server):
@@ -189,9 +186,3 @@ def as_os_user(there: Sequence[str]) -> str:
         f'elif [ "$(id -u)" = 0 ]; then exec runuser -u {OS_USER} -- {command}; '
         f"else exec sudo -n -u {OS_USER} -- {command}; fi"
     )
-
-
-def last_word(said: str, lines: int = 2) -> str:
-    """The last lines of what a program said on stderr, in one."""
-    known = [line.strip() for line in said.splitlines()]
-    return "; ".join([line for line in known if line and not line.startswith(_NOISE)][-lines:])

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pgdeploy.connection import remote
-from pgdeploy.connection.bridge import last_word
 from pgdeploy.connection.libpq import foreign_variables
+from pgdeploy.connection.words import last_word
 from pgdeploy.errors import MissingExtra, TargetError
 
 if TYPE_CHECKING:

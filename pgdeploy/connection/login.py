@@ -13,14 +13,16 @@ import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from pgdeploy.connection.bridge import CONNECT_TIMEOUT, last_word
 from pgdeploy.connection.libpq import environment_of_children
+from pgdeploy.connection.words import last_word
 from pgdeploy.errors import TargetError
 from pgdeploy.signals import finishing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+CONNECT_TIMEOUT = 10
+"""Seconds until a host that does not answer is given up."""
 PERSIST = 60
 """Seconds that an idle login stays open."""
 

@@ -8,7 +8,7 @@ import json
 import shlex
 from typing import Any
 
-from pgdeploy.connection.bridge import last_word
+from pgdeploy.connection.words import last_word
 from pgdeploy.errors import TargetError
 
 _NO_PYTHON, _NO_SUDO, _SUDO_REFUSED = 96, 97, 98

@@ -11,6 +11,9 @@ from pgdeploy.errors import TargetError
 if TYPE_CHECKING:
     import psycopg
 
+if TYPE_CHECKING:
+    import psycopg
+
 
 def words(error: psycopg.Error) -> str:
     """The server's message with its code, detail and hint; libpq's own first line when the server said nothing."""
@@ -31,3 +34,13 @@ def told(address: str) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise TargetError(f"{address}: {words(error)}") from error
+
+
+_NOISE = ("ControlSocket ", "mux_client_", "Warning: Permanently added", "Shared connection to ")
+"""Begin the lines in which ssh says that it shares no login this time; that is no failure."""
+
+
+def last_word(said: str, lines: int = 2) -> str:
+    """The last lines of what a program said on stderr, in one."""
+    known = [line.strip() for line in said.splitlines()]
+    return "; ".join([line for line in known if line and not line.startswith(_NOISE)][-lines:])

@@ -20,9 +20,8 @@ from pgdeploy.model.database import DatabaseSpec
 from pgdeploy.model.inheritance import TEMPLATES
 from pgdeploy.naming import listing, name
 from pgdeploy.resources import exact, library
-from pgdeploy.resources.role import compare_stored
 from pgdeploy.resources.rolefact import bootstrap, names_by_oid, usual_owner
-from pgdeploy.resources.setting import needs_to_store, parameter_of, stored
+from pgdeploy.resources.setting import compare_stored, needs_to_store, parameter_of, stored
 from pgdeploy.resources.settingvalue import assignment, clear, resets
 from pgdeploy.secretplace import shown_setting
 from pgdeploy.values import encoding_name, icu_locale, locale_name

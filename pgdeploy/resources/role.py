@@ -23,12 +23,11 @@ from pgdeploy.naming import listing, name
 from pgdeploy.resources import exact, library
 from pgdeploy.resources.provider import provided
 from pgdeploy.resources.rolefact import ADMIN_SINCE, BOOTSTRAP, HELD, ROLES, HeldFact, RoleFact, absent, roles
-from pgdeploy.resources.setting import loadable, needs_to_store, parameter_of, stored
-from pgdeploy.resources.settingvalue import assignment, clear, compared, resets, same, shown
+from pgdeploy.resources.setting import compare_stored, needs_to_store, parameter_of, stored
+from pgdeploy.resources.settingvalue import assignment, clear, resets
 from pgdeploy.scram import MOST_ITERATIONS, iterations
 from pgdeploy.secret import SecretRef, is_scram, matches
 from pgdeploy.secretplace import shown_setting
-from pgdeploy.values import sql_elements
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -325,19 +324,6 @@ class Role(Resource):
 
 def _special(major: int) -> tuple[str, ...]:
     return (*_SPECIAL, "createdb") if major >= ADMIN_SINCE else _SPECIAL
-
-
-def compare_stored(
-    facts: Facts, scope: tuple[str | None, str | None], setting: str, value: SettingValue
-) -> Outcome:
-    """One ALTER ROLE/DATABASE ... SET, desired against stored."""
-    row = facts.once(stored).get(scope, {}).get(setting.lower())
-    parameter, known = parameter_of(facts, setting), clear(value)
-    actual = shown(setting, row.value, parameter) if row else "not set"
-    # an empty list of libraries cannot be stored, a RESET is what is meant: see `assignment`
-    nothing = row is None and not sql_elements(known, parameter)
-    conforms = nothing or (row is not None and same(known, row.value, parameter))
-    return loadable(facts, setting, value, compared(conforms, shown(setting, known, parameter), actual))
 
 
 @dataclass(frozen=True, slots=True)

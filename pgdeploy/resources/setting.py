@@ -13,7 +13,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from pgdeploy.change import Change, Effect, Stage, statements
+from pgdeploy.change import (
+    Change,
+    Effect,
+    Stage,
+    statements,
+)
 from pgdeploy.check import Check, Finding, Outcome, Resource
 from pgdeploy.errors import Inapplicable, SecretError, Unreadable
 from pgdeploy.facts import Facts, Query
@@ -36,6 +41,10 @@ from pgdeploy.values import (
     show,
     sql_elements,
 )
+
+if TYPE_CHECKING:
+    from pgdeploy.model.spec import Spec
+    from pgdeploy.spec.place import Keys
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -598,3 +607,16 @@ def _foreign_problems(setting: str, value: SettingValue, keys: Keys, sessions: b
 def _meant(setting: str, major: int) -> str:
     near = suggest(setting, major)
     return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def compare_stored(
+    facts: Facts, scope: tuple[str | None, str | None], setting: str, value: SettingValue
+) -> Outcome:
+    """One ALTER ROLE/DATABASE ... SET, desired against stored."""
+    row = facts.once(stored).get(scope, {}).get(setting.lower())
+    parameter, known = parameter_of(facts, setting), clear(value)
+    actual = shown(setting, row.value, parameter) if row else "not set"
+    # an empty list of libraries cannot be stored, a RESET is what is meant: see `assignment`
+    nothing = row is None and not sql_elements(known, parameter)
+    conforms = nothing or (row is not None and same(known, row.value, parameter))
+    return loadable(facts, setting, value, compared(conforms, shown(setting, known, parameter), actual))

@@ -20,9 +20,9 @@ from pgdeploy.resources.vm.fact import addresses_in, read_cluster
 from pgdeploy.vm.deadline import NotYet
 
 if TYPE_CHECKING:
+    from pgdeploy.connect import SshWay
     from pgdeploy.connection.proxmox import Proxmox
     from pgdeploy.resources.vm.declared import DeclaredVm
-    from pgdeploy.target import SshWay
     from pgdeploy.vm.deadline import Deadline
 
 HOST_KEY = "sshd's host key"

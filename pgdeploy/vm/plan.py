@@ -18,8 +18,9 @@ from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.resources.vm import vm_resources
 from pgdeploy.resources.vm.config import Config, disks, join, shown, split, storage_of
 from pgdeploy.resources.vm.disk import disks_of
-from pgdeploy.resources.vm.machine import made, said_pending
-from pgdeploy.resources.vm.option import set_property
+from pgdeploy.resources.vm.machine import said_pending
+from pgdeploy.resources.vm.made import made
+from pgdeploy.resources.vm.option import VmResource, set_property
 from pgdeploy.vm.refuse import refuse, require_same_kind
 from pgdeploy.vm.step import Difference, Step, VmPlan
 
@@ -188,7 +189,8 @@ def _migrate(declared: DeclaredVm, machine: MachineFact) -> Step:
 
 def _options(declared: DeclaredVm) -> Iterator[Option]:
     for resource in vm_resources(declared):
-        yield from resource.options()
+        if isinstance(resource, VmResource):
+            yield from resource.options()
 
 
 def _written(options: Iterable[Option], config: Config) -> tuple[Config, list[Difference]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pgdeploy.errors import TargetError
 from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.resources.vm.config import disks, hard_disks
-from pgdeploy.resources.vm.machine import whose
+from pgdeploy.resources.vm.made import whose
 
 if TYPE_CHECKING:
     from pgdeploy.resources.vm.declared import DeclaredVm

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from pgdeploy.connection import remote
-from pgdeploy.connection.bridge import last_word
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.connection.host import Host
 from pgdeploy.connection.ssh import SshServer, ssh_options
+from pgdeploy.connection.words import last_word
 from pgdeploy.errors import MissingExtra, TargetError
 
 ECHO = "import json, os\nprint(json.dumps([question, os.geteuid(), os.environ.get('SSH_CONNECTION')]))"

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from pgdeploy.apply import apply
+from pgdeploy.connect import connect
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.diff import diff
 from pgdeploy.errors import TargetError
 from pgdeploy.plan import plan
-from pgdeploy.target import Target, connect, load_target
+from pgdeploy.target import Target, load_target
 from tests.conftest import not_conforming
 
 SPEC = """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.target import ssh_way
+from pgdeploy.connect import ssh_way
 from pgdeploy.vm.arrive import FINISHED, arrive
 from pgdeploy.vm.deadline import Deadline
 from tests.proxmox.guest import HOST_KEY, AgentError, MemoryGuest

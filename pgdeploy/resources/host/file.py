@@ -21,7 +21,7 @@ from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.model.host.package import MirrorSpec
 from pgdeploy.parameter import parameters
 from pgdeploy.resources import hba, ident
-from pgdeploy.resources.host.exporter import CONTAINER, RESTART
+from pgdeploy.resources.host.exporter_container import CONTAINER, RESTART
 from pgdeploy.resources.host.layout import (
     EXPORTER_PASSWORD,
     FIREWALL_FILE,

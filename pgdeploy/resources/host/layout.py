@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from pgdeploy.model.host.spec import HostSpec
 from pgdeploy.model.setting import SettingValue
 from pgdeploy.parameter import parameters
-from pgdeploy.resources.host.exporter import PACKAGE
 from pgdeploy.resources.settingvalue import offline
 from pgdeploy.values import ValueProblem, canonical, conf_text
 from pgdeploy.wordlist import split_paths
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
 
 RELEASES = {"bookworm": 15, "trixie": 17, "jammy": 14, "noble": 16}
 """Debian 12 and 13, Ubuntu 22.04 and 24.04, and the PostgreSQL that each has itself."""
-EXPORTER_PACKAGE = PACKAGE
+EXPORTER_PACKAGE = "prometheus-postgres-exporter"
+"""Debian's, whose unit has its name."""
 EXPORTER_UNIT = f"{EXPORTER_PACKAGE}.service"
 EXPORTER_PASSWORD = "/etc/prometheus/pgdeploy-exporter-password"  # noqa: S105 - its path
 FIREWALL_FILE = "/etc/nftables.d/pgdeploy.nft"

@@ -1,4 +1,4 @@
-"""What the data directory stands on: its mount, and the room that is left."""
+"""What the data directory stands on: its mount."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.check import Check, Outcome, Resource
-from pgdeploy.model.host.amount import bytes_of
+from pgdeploy.resources.host import guest
 from pgdeploy.resources.host.resource import HostResource, section
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ class Mount(HostResource):
         yield Check(self, f"mount[{self.mount}]", "mounted", keys, self._compare)
 
     def parents(self, check: Check) -> Iterator[Check]:
-        from pgdeploy.resources.host import guest
-
         yield from guest.under(self.declared, self.mount)
 
     def _compare(self, facts: Facts) -> Outcome:
@@ -47,37 +45,6 @@ class Mount(HostResource):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Room(HostResource):
-    """Free space where the data directory is."""
-
-    kind: ClassVar[str] = "mount"
-    declared: DeclaredHost
-
-    def checks(self) -> Iterator[Check]:
-        keys: Keys = ("host", "cluster", "free")
-        yield Check(self, f"mount[{self.declared.layout.data_directory}]", "free", keys, self._compare)
-
-    def parents(self, check: Check) -> Iterator[Check]:
-        from pgdeploy.resources.host import path
-
-        yield path.data_directory(self.declared)
-
-    def _compare(self, facts: Facts) -> Outcome:
-        desired, known = self.declared.host.cluster.free, section(facts, "space")
-        actual = known["free"] if known else 0
-        where = f"on {known['mount']}" if known else ""
-        stuck = "make room: old logs, WAL that no slot or archive needs any more; or a larger disk"
-        return Outcome(actual >= bytes_of(desired), f"at least {desired}", _shown(actual), where, stuck=stuck)
-
-
-def _shown(size: int) -> str:
-    for unit, factor in (("TB", 40), ("GB", 30), ("MB", 20)):
-        if size >= 1 << factor:
-            return f"{size / (1 << factor):.1f}{unit}"
-    return f"{size}B"
-
-
 def mounted(declared: DeclaredHost) -> Iterator[Check]:
     """The check of the mount, where the spec names one."""
     if declared.host.cluster.mount is not None:
@@ -87,4 +54,3 @@ def mounted(declared: DeclaredHost) -> Iterator[Check]:
 def resources(declared: DeclaredHost) -> Iterator[Resource]:
     if declared.host.cluster.mount is not None:
         yield Mount(declared, declared.host.cluster.mount)
-    yield Room(declared)

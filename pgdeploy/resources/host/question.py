@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgdeploy.resources.host import guest
 from pgdeploy.resources.host.deployment import RECORD
-from pgdeploy.resources.host.exporter import CONTAINER
+from pgdeploy.resources.host.exporter_container import CONTAINER
 from pgdeploy.resources.host.folder import folders
 from pgdeploy.resources.host.osuser import users
 from pgdeploy.resources.host.path import paths

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pgdeploy.check import Check, Outcome, Resource
 from pgdeploy.naming import listing
 from pgdeploy.resources.host import service
-from pgdeploy.resources.host.exporter import container
+from pgdeploy.resources.host.exporter_container import container
 from pgdeploy.resources.host.resource import HostResource, section
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from pgdeploy.resources.vm import cloud_init, disk, machine, network
 
 if TYPE_CHECKING:
+    from pgdeploy.check import Resource
     from pgdeploy.resources.vm.declared import DeclaredVm
-    from pgdeploy.resources.vm.option import VmResource
 
 VM_KINDS: tuple[ModuleType, ...] = (machine, disk, network, cloud_init)
 
 
-def vm_resources(declared: DeclaredVm) -> tuple[VmResource, ...]:
+def vm_resources(declared: DeclaredVm) -> tuple[Resource, ...]:
     """Everything that the spec declares of the VM."""
     return tuple(resource for kind in VM_KINDS for resource in kind.resources(declared))

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome
+from pgdeploy.check import Check, Outcome, Resource
 from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.model.vm import MEBI
-from pgdeploy.naming import name
 from pgdeploy.resources.host.resource import same
 from pgdeploy.resources.vm.config import Config, is_on, shown, split
 from pgdeploy.resources.vm.declared import TAG, DeclaredVm, record_of, with_record
 from pgdeploy.resources.vm.fact import vm_fact
+from pgdeploy.resources.vm.made import Made, _address
 from pgdeploy.resources.vm.option import (
     Option,
     VmResource,
@@ -183,45 +183,9 @@ class Machine(VmResource):
         return Outcome(not waiting, desired, actual, stuck=f"{self.declared.apply} --allow-restart")
 
 
-@dataclass(frozen=True, slots=True)
-class Made(VmResource):
-    """There is a VM of this id, and the spec made it: the parent of all that is asked of the VM."""
-
-    kind: ClassVar[str] = "vm"
-    declared: DeclaredVm
-
-    def checks(self) -> Iterator[Check]:
-        yield Check(self, _address(self.declared), "made", ("vm", "id"), self._made)
-
-    def _made(self, facts: Facts) -> Outcome:
-        fact, vm = vm_fact(facts), self.declared.vm
-        desired = self.declared.claim
-        if fact.machine is None:
-            actual = "taken by what the token may not see" if fact.hidden else f"no VM {vm.id}"
-            return Outcome(False, desired, actual, stuck=self.declared.apply)
-        owner = whose(fact.machine)
-        return Outcome(
-            owner == self.declared.target,
-            desired,
-            f"VM {vm.id}, {'made from target ' + owner if owner else f'{fact.machine.name}, made by no spec'}",
-            stuck=f"choose another id; or, if it is this VM, write into its notes: {self.declared.record}",
-        )
-
-
-def made(declared: DeclaredVm) -> Check:
-    """The one check of it."""
-    return next(Made(declared).checks())
-
-
 def running(declared: DeclaredVm) -> Check:
     """The check that it runs."""
     return next(check for check in Machine(declared).checks() if check.field == "running")
-
-
-def whose(machine: MachineFact) -> str | None:
-    """The target that made a VM."""
-    record = record_of(machine.coming)
-    return record.target if record else None
 
 
 def said_pending(option: str, actual: str | None, coming: str | None) -> str:
@@ -232,10 +196,6 @@ def said_pending(option: str, actual: str | None, coming: str | None) -> str:
 def memory_of(config: Config) -> int:
     """In bytes; Proxmox's own default is 512 MiB."""
     return int(split(config.get("memory", "512"), "current")["current"]) * MEBI
-
-
-def _address(declared: DeclaredVm) -> str:
-    return f"vm[{name(declared.vm.name)}]"
 
 
 def _machine(facts: Facts) -> MachineFact:
@@ -264,6 +224,6 @@ def _without_legacy(config: Config) -> Config:
     return {key: text for key, text in {**config, "boot": boot}.items() if key != "bootdisk"}
 
 
-def resources(declared: DeclaredVm) -> Iterator[VmResource]:
+def resources(declared: DeclaredVm) -> Iterator[Resource]:
     yield Made(declared)
     yield Machine(declared)

@@ -12,6 +12,7 @@ from pgdeploy.naming import name
 from pgdeploy.resources.host.resource import held_up
 from pgdeploy.resources.vm.config import Config, is_on, join, split
 from pgdeploy.resources.vm.fact import vm_fact
+from pgdeploy.resources.vm.made import made
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts
@@ -61,8 +62,6 @@ class VmResource(Resource):
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         vm_fact(facts)  # raises where there is no VM, or Proxmox does not answer
-        from pgdeploy.resources.vm.machine import made
-
         parent = made(self.declared)
         if check.id == parent.id:
             return None
