@@ -14,7 +14,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pgdeploy.errors import Inapplicable, SecretError, Shut, Unreadable
+from pgdeploy.facts import Facts
 from pgdeploy.one_line import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 if TYPE_CHECKING:
     from pgdeploy.change import Change
@@ -144,3 +149,24 @@ def evaluate(check: Check, facts: Facts, *, parents: bool = True) -> Finding:
         return Finding(check, Verdict.UNREADABLE, reason=str(error))
     verdict = Verdict.CONFORMS if found.conforms else Verdict.DRIFTS
     return Finding(check, verdict, found.desired, found.actual, found.origin, found.note, found.stuck)
+
+
+def held_up(parent: Check, facts: Facts) -> str | None:
+    """Why the children of this check mean nothing: it drifts, or is itself blocked; None when it conforms.
+
+    Raises:
+        Unreadable: so is the parent.
+    """
+    found = evaluate(parent, facts)
+    if found.verdict in (Verdict.CONFORMS, Verdict.INAPPLICABLE):
+        return None
+    if found.verdict is Verdict.UNREADABLE:
+        raise Unreadable(found.reason)
+    if found.verdict is Verdict.BLOCKED:
+        return found.reason
+    return f"{parent.id} drifts: {found.actual}"
+
+
+def same(desired: str, actual: str, *, origin: str = "", stuck: str = "") -> Outcome:
+    """Whether two texts are one."""
+    return Outcome(desired == actual, desired, actual, origin, stuck=stuck)

@@ -20,9 +20,9 @@ from itertools import count
 
 from pgdeploy.change import ident, literal
 from pgdeploy.probes.script import Refusal
-from pgdeploy.probes.session import THROWAWAY
 from pgdeploy.probes.thing import Thing
 from pgdeploy.resources.acl import ObjectKey
+from pgdeploy.resources.login.session import THROWAWAY
 from pgdeploy.resources.object import clause
 
 PUBLIC = "PUBLIC"

@@ -16,9 +16,10 @@ from pgdeploy.facts import Facts
 from pgdeploy.naming import listing, name
 from pgdeploy.probes.act import REFUSED, become, lock
 from pgdeploy.probes.script import Script, run
-from pgdeploy.probes.session import session, sql
+from pgdeploy.probes.statement import sql
 from pgdeploy.resources.acl import ObjectKey
 from pgdeploy.resources.database import databases
+from pgdeploy.resources.login.session import session
 from pgdeploy.resources.rolefact import absent
 
 if TYPE_CHECKING:

@@ -20,11 +20,11 @@ from pgdeploy.probes.act import PUBLIC
 from pgdeploy.probes.allowance import inherited
 from pgdeploy.probes.fence import fence
 from pgdeploy.probes.question import OPTION, roles_to_be
-from pgdeploy.probes.session import server_of, session
 from pgdeploy.probes.trial import Grantee, Result, Trial, run_trials
 from pgdeploy.resources import acl, database, schema
 from pgdeploy.resources.default_privilege import DefaultPrivileges, Line
 from pgdeploy.resources.default_privilege import resources as catalogue
+from pgdeploy.resources.login.session import server_of, session
 from pgdeploy.resources.rolefact import absent, roles
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from pgdeploy.connection.server import MAINTENANCE
 from pgdeploy.errors import Inapplicable
 from pgdeploy.facts import Facts
 from pgdeploy.naming import name
-from pgdeploy.probes.attempt import Attempt, attempt
-from pgdeploy.probes.budget import budget
-from pgdeploy.probes.lockout import may_connect
 from pgdeploy.probes.network import Network, network
-from pgdeploy.probes.session import server_of
 from pgdeploy.probes.way_in import PASSWORD, TRUST, method, untried
+from pgdeploy.resources.login.attempt import Attempt, attempt
+from pgdeploy.resources.login.budget import budget
+from pgdeploy.resources.login.connectable import may_connect
+from pgdeploy.resources.login.session import server_of
 from pgdeploy.secret import Secret, SecretRef, is_verifier
 
 if TYPE_CHECKING:

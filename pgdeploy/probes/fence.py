@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.naming import listing, name
-from pgdeploy.probes.session import sql
+from pgdeploy.probes.statement import sql
 
 if TYPE_CHECKING:
     import psycopg

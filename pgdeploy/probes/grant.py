@@ -22,12 +22,12 @@ from pgdeploy.probes.act import PUBLIC
 from pgdeploy.probes.allowance import Allowance, allowance, words_of
 from pgdeploy.probes.ask import Question
 from pgdeploy.probes.question import Answers, answer
-from pgdeploy.probes.session import session
 from pgdeploy.probes.thing import Things, column_of, read_things
 from pgdeploy.resources import database, schema
 from pgdeploy.resources.acl import ObjectKey, shown, table_of
 from pgdeploy.resources.external import externals
 from pgdeploy.resources.grant import Line, lines_of
+from pgdeploy.resources.login.session import session
 from pgdeploy.resources.rolefact import absent, names_by_oid, roles
 from pgdeploy.resources.unmanaged import LeftAlone, left_alone, roles_with
 

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pgdeploy.connection.server import MAINTENANCE
 from pgdeploy.facts import Facts
 from pgdeploy.naming import name
 from pgdeploy.probes.allowance import Allowance, allowance
-from pgdeploy.probes.session import session, sql
 from pgdeploy.resources.acl import ObjectKey
 from pgdeploy.resources.database import databases
 from pgdeploy.resources.grant import lines_of
+from pgdeploy.resources.login.connectable import may_connect
 from pgdeploy.resources.rolefact import RoleFact, names_by_oid, roles
 
 if TYPE_CHECKING:
@@ -77,14 +76,6 @@ def _kept_out_of(room: Room, facts: Facts, role: str) -> Iterator[str]:
         yield f"the connection limit of {name(room.database)} is 0"
     elif room.database not in facts.once(may_connect).get(role, ()):
         yield f"it has no CONNECT on {name(room.database)}"
-
-
-def may_connect(facts: Facts) -> Mapping[str, list[str]]:
-    """Databases that let each role in, as far as privileges and a connection limit of 0 go."""
-    with session(facts) as connection:
-        return dict(
-            connection.execute(sql("may_connect"), [[*facts.rows_of_databases, MAINTENANCE]]).fetchall()
-        )
 
 
 def rooms(spec: Spec) -> Mapping[str, tuple[Room, ...]]:

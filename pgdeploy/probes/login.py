@@ -13,11 +13,12 @@ from pgdeploy.model.role import RoleSpec
 from pgdeploy.naming import listing, name
 from pgdeploy.probes import admission
 from pgdeploy.probes.admission import Undecided, deciding
-from pgdeploy.probes.attempt import Attempt
 from pgdeploy.probes.door import Door, Tried, doors
 from pgdeploy.probes.lockout import Room, as_asked, lockouts, rooms
-from pgdeploy.probes.session import server_of, session, sql
+from pgdeploy.probes.statement import sql
 from pgdeploy.probes.way_in import TRUST, untried, way
+from pgdeploy.resources.login.attempt import Attempt
+from pgdeploy.resources.login.session import server_of, session
 from pgdeploy.resources.rolefact import absent, roles
 
 if TYPE_CHECKING:

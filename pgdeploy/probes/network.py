@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from pgdeploy.connection.server import MACHINE
 from pgdeploy.errors import Inapplicable, TargetError, Unreadable
-from pgdeploy.probes.session import server_of, session, sql
+from pgdeploy.probes.statement import sql
 from pgdeploy.probes.way_in import Way, way
+from pgdeploy.resources.login.session import server_of, session
 from pgdeploy.resources.setting import settings
 
 if TYPE_CHECKING:

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.check import Check, Outcome, Resource, held_up
 from pgdeploy.connection.libpq import isolated
 from pgdeploy.connection.server import MAINTENANCE
 from pgdeploy.errors import Inapplicable, Unreadable
 from pgdeploy.facts import Facts
 from pgdeploy.naming import listing, name
 from pgdeploy.probes.admission import Login, Undecided, deciding, refuses
-from pgdeploy.probes.session import APPLICATION, server_of
 from pgdeploy.resources import hba
 from pgdeploy.resources.host import firewall, socket
 from pgdeploy.resources.host.declared import DeclaredHost
-from pgdeploy.resources.host.resource import held_up, section
+from pgdeploy.resources.host.resource import section
+from pgdeploy.resources.login.session import APPLICATION, server_of
 from pgdeploy.resources.setting import settings
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.probes.session import sql
+from pgdeploy.probes.statement import sql
 from pgdeploy.resources.acl import ObjectKey
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ from pgdeploy.errors import Inapplicable, Unreadable
 from pgdeploy.model.hbarule import Match
 from pgdeploy.naming import listing, name
 from pgdeploy.probes.admission import Login, all_groups, methods, other_ways
-from pgdeploy.probes.session import session, sql
+from pgdeploy.probes.statement import sql
 from pgdeploy.resources.authfile import changed_since
 from pgdeploy.resources.hbafile import HBA_CONF, rules
+from pgdeploy.resources.login.session import session
 from pgdeploy.resources.membership import memberships
 
 if TYPE_CHECKING:

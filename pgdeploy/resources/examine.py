@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pgdeploy import conninfo
 from pgdeploy.model.hba import SINCE, HbaIncludeSpec
+from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.model.inheritance import TEMPLATES, inherited
 from pgdeploy.moment import timestamp
 from pgdeploy.naming import name
@@ -23,6 +24,7 @@ from pgdeploy.resources.membership import of
 from pgdeploy.resources.schema import GIVEN
 from pgdeploy.resources.tablespace import BY_INITDB
 from pgdeploy.resources.vm import problem as vm
+from pgdeploy.resources.vm.config import shown
 from pgdeploy.spec import suggest
 from pgdeploy.spec.problem import Problem
 from pgdeploy.values import SERVER_ENCODINGS, ValueProblem, encoding_name
@@ -83,6 +85,7 @@ def examine(spec: Spec) -> Iterator[Problem]:
     yield from _connect(spec)
     yield from _host(spec)
     yield from vm.problems(spec)
+    yield from _shared_buffers(spec)
 
 
 # -- names ---------------------------------------------------------------------------------------------
@@ -593,6 +596,15 @@ def _host(spec: Spec) -> Iterator[Problem]:
     yield from _exporter(spec)
     yield from _tls(spec)
     yield from host.problems(spec)
+
+
+def _shared_buffers(spec: Spec) -> Iterator[Problem]:
+    from pgdeploy.resources.host.layout import Layout
+
+    size = Layout(spec).shared_buffers
+    if spec.vm is not None and size >= bytes_of(spec.vm.memory):
+        said = f"{shown(size)} is all of the VM's memory, {spec.vm.memory}, or more"
+        yield Problem(("settings", "shared_buffers"), f"{said}: PostgreSQL would not start")
 
 
 def _mount(spec: Spec) -> Iterator[Problem]:

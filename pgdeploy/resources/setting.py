@@ -13,12 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from pgdeploy.change import (
-    Change,
-    Effect,
-    Stage,
-    statements,
-)
+from pgdeploy.change import Change, Effect, Stage, statements
 from pgdeploy.check import Check, Finding, Outcome, Resource
 from pgdeploy.errors import Inapplicable, SecretError, Unreadable
 from pgdeploy.facts import Facts, Query

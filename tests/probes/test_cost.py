@@ -14,10 +14,10 @@ from pgdeploy.check import Verdict
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.connection.session import MORE_TIME
 from pgdeploy.probes.ask import Question, _parameters, _text
-from pgdeploy.probes.budget import SESSIONS, budget
-from pgdeploy.probes.session import sql
+from pgdeploy.probes.statement import sql
 from pgdeploy.probes.thing import Thing
 from pgdeploy.resources.acl import ObjectKey
+from pgdeploy.resources.login.budget import SESSIONS, budget
 from pgdeploy.target import Target
 from tests.probes.shop import World, clear, make
 

@@ -18,7 +18,7 @@ import pytest
 from pgdeploy.check import Verdict, evaluate
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.errors import TargetError, Unreadable
-from pgdeploy.probes.attempt import attempt
+from pgdeploy.resources.login.attempt import attempt
 from pgdeploy.secret import Secret
 from pgdeploy.target import Target
 from tests.probes.shop import OBJECTS, SECRETS, SPEC, World, clear, make

@@ -10,7 +10,7 @@ import pytest
 
 from pgdeploy.check import Verdict
 from pgdeploy.connection.embedded import Cluster
-from pgdeploy.probes.session import THROWAWAY
+from pgdeploy.resources.login.session import THROWAWAY
 from pgdeploy.target import Target
 from tests.probes.shop import OBJECTS, SPEC, World, clear, make
 

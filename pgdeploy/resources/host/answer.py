@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.check import Check, Outcome, Resource, same
 from pgdeploy.resources.host import service
-from pgdeploy.resources.host.resource import HostResource, same
+from pgdeploy.resources.host.resource import HostResource
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts

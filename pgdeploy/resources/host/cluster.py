@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.check import Check, Outcome, Resource, same
 from pgdeploy.naming import listing
 from pgdeploy.resources.database import databases
-from pgdeploy.resources.host.resource import HostResource, same, section
+from pgdeploy.resources.host.resource import HostResource, section
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts

@@ -8,10 +8,10 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.check import Check, Outcome, Resource, same
 from pgdeploy.errors import Unreadable
 from pgdeploy.model.host.amount import seconds_of
-from pgdeploy.resources.host.resource import HostResource, same, section
+from pgdeploy.resources.host.resource import HostResource, section
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.check import Check, Outcome, Resource, same
 from pgdeploy.model.host.exporter import ExporterSpec
 from pgdeploy.naming import name
 from pgdeploy.resources.host.layout import EXPORTER_PACKAGE
-from pgdeploy.resources.host.resource import HostResource, same, section
+from pgdeploy.resources.host.resource import HostResource, section
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.check import Check, Outcome, Resource, same
 from pgdeploy.model.host.firewall import FirewallSpec, Networks
 from pgdeploy.naming import listing
-from pgdeploy.resources.host.resource import HostResource, same, section
+from pgdeploy.resources.host.resource import HostResource, section
 from pgdeploy.resources.host.rule import ANSWERS, LOOPBACK, Rule, listed
 from pgdeploy.resources.host.rule import declared as rules_of
 

@@ -7,19 +7,11 @@ from dataclasses import dataclass
 from re import compile as pattern
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.check import Check, Outcome, Resource, same
 from pgdeploy.model.host.amount import bytes_of
-from pgdeploy.resources.host.resource import (
-    REACHED,
-    HostResource,
-    container,
-    entry,
-    not_in_container,
-    same,
-    section,
-    unreached,
-)
+from pgdeploy.resources.host.resource import HostResource, container, entry, not_in_container, section
 from pgdeploy.resources.vm.config import shown
+from pgdeploy.resources.vm.reached import REACHED, unreached
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts

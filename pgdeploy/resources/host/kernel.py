@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.check import Check, Outcome, Resource, same
 from pgdeploy.errors import Inapplicable
 from pgdeploy.model.host.kernel import KernelSpec
 from pgdeploy.naming import name
-from pgdeploy.resources.host.resource import HostResource, entry, not_in_container, same, section
+from pgdeploy.resources.host.resource import HostResource, entry, not_in_container, section
 from pgdeploy.resources.setting import settings
 
 if TYPE_CHECKING:

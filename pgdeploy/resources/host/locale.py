@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.check import Check, Outcome, Resource, same
 from pgdeploy.naming import name
-from pgdeploy.resources.host.resource import HostResource, same, section
+from pgdeploy.resources.host.resource import HostResource, section
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts

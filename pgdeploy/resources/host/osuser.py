@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.check import Check, Outcome, Resource, same
 from pgdeploy.naming import listing, name
 from pgdeploy.resources.host import package
-from pgdeploy.resources.host.resource import HostResource, entry, same
+from pgdeploy.resources.host.resource import HostResource, entry
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts

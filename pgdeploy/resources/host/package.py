@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.check import Check, Outcome, Resource, same
 from pgdeploy.errors import Inapplicable
 from pgdeploy.model.host.package import MirrorSpec
 from pgdeploy.naming import listing, name
-from pgdeploy.resources.host.resource import HostResource, entry, same, section
+from pgdeploy.resources.host.resource import HostResource, entry, section
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from pathlib import Path as LocalPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.check import Check, Outcome, Resource, same
 from pgdeploy.counted import counted
 from pgdeploy.errors import Unreadable
 from pgdeploy.localpath import absent
@@ -16,7 +16,7 @@ from pgdeploy.model.host.package import MirrorSpec
 from pgdeploy.resources.host import guest, mount
 from pgdeploy.resources.host.file import exporter_folder, files, password_file
 from pgdeploy.resources.host.layout import FIREWALL_FILE, MIRROR_KEY
-from pgdeploy.resources.host.resource import HostResource, entry, same, section
+from pgdeploy.resources.host.resource import HostResource, entry, section
 from pgdeploy.secretplace import shown_line
 
 if TYPE_CHECKING:

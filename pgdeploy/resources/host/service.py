@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.check import Check, Outcome, Resource, same
 from pgdeploy.counted import counted
 from pgdeploy.errors import Inapplicable
 from pgdeploy.naming import name
 from pgdeploy.resources.host import package
 from pgdeploy.resources.host.layout import EXPORTER_PACKAGE, EXPORTER_UNIT
-from pgdeploy.resources.host.resource import HostResource, container, entry, not_in_container, same, section
+from pgdeploy.resources.host.resource import HostResource, container, entry, not_in_container, section
 
 if TYPE_CHECKING:
     from pgdeploy.facts import Facts

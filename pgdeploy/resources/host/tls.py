@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.check import Check, Outcome, Resource, same
 from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.model.host.tls import TlsSpec
 from pgdeploy.naming import listing
-from pgdeploy.resources.host.resource import HostResource, same, section
+from pgdeploy.resources.host.resource import HostResource, section
 from pgdeploy.resources.safeguard import PROTOCOL
 from pgdeploy.resources.setting import Setting
 

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Verdict, evaluate
+from pgdeploy.check import Check, Outcome, Verdict, evaluate, same
 from pgdeploy.errors import Unreadable
 from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.model.vm import GIBI
 from pgdeploy.naming import listing, name
-from pgdeploy.resources.host.resource import same
 from pgdeploy.resources.vm.config import (
     Config,
     bytes_of_disk,

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.check import Check, Outcome, Resource, same
 from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.model.vm import MEBI
-from pgdeploy.resources.host.resource import same
 from pgdeploy.resources.vm.config import Config, is_on, shown, split
 from pgdeploy.resources.vm.declared import TAG, DeclaredVm, record_of, with_record
 from pgdeploy.resources.vm.fact import vm_fact

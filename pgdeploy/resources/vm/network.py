@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.check import Check, Outcome
+from pgdeploy.check import Check, Outcome, held_up
 from pgdeploy.errors import Unreadable
 from pgdeploy.naming import listing
-from pgdeploy.resources.host.resource import held_up
 from pgdeploy.resources.vm.config import Config, join, split
 from pgdeploy.resources.vm.fact import vm_fact
 from pgdeploy.resources.vm.option import Option, VmResource, ordered, read_property, set_property

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pgdeploy.check import Check, Outcome, Resource
+from pgdeploy.check import Check, Outcome, Resource, held_up
 from pgdeploy.naming import name
-from pgdeploy.resources.host.resource import held_up
 from pgdeploy.resources.vm.config import Config, is_on, join, split
 from pgdeploy.resources.vm.fact import vm_fact
 from pgdeploy.resources.vm.made import made

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.model.vm import formats
-from pgdeploy.resources.vm.config import shown
 from pgdeploy.spec.problem import Problem
 
 if TYPE_CHECKING:
@@ -44,8 +43,6 @@ def _processors(spec: Spec, vm: VmSpec) -> Iterator[Problem]:
 
 
 def _memory(spec: Spec, vm: VmSpec) -> Iterator[Problem]:
-    from pgdeploy.resources.host.layout import Layout
-
     size = bytes_of(vm.memory)
     if vm.balloon and bytes_of(vm.balloon) > size:
         yield Problem(("vm", "balloon"), f"read {vm.balloon}; allowed: at most the memory, {vm.memory}")
@@ -54,12 +51,6 @@ def _memory(spec: Spec, vm: VmSpec) -> Iterator[Problem]:
         if said is not None and bytes_of(said) != size:
             message = f"read {said}, and the VM has {vm.memory}; leave it out, as `vm:` says it"
             yield Problem(("machine", "memory"), message)
-    shared = Layout(spec).shared_buffers
-    if shared >= size:
-        message = (
-            f"{shown(shared)} is all of the VM's memory, {vm.memory}, or more: PostgreSQL would not start"
-        )
-        yield Problem(("settings", "shared_buffers"), message)
 
 
 def _network(spec: Spec, vm: VmSpec) -> Iterator[Problem]:

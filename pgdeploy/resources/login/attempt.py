@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pgdeploy.connection.as_role import PATIENCE, SlowLoginError, open_as
 from pgdeploy.connection.side import closing
 from pgdeploy.errors import TargetError, Unreadable
-from pgdeploy.probes.session import APPLICATION
+from pgdeploy.resources.login.session import APPLICATION
 
 if TYPE_CHECKING:
     from pgdeploy.connection.server import Server

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from importlib.resources import files
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +12,8 @@ from pgdeploy.connection.side import closing
 from pgdeploy.errors import Inapplicable, TargetError, Unreadable
 from pgdeploy.facts import Facts
 from pgdeploy.naming import name
-from pgdeploy.probes.budget import budget
 from pgdeploy.resources import database as databases
+from pgdeploy.resources.login.budget import budget
 
 if TYPE_CHECKING:
     import psycopg
@@ -27,12 +25,6 @@ APPLICATION = "pgdeploy-probe"
 
 THROWAWAY = f"pgdeploy_probe_{token_hex(6)}"
 """How the name of everything begins that probes make in transactions that are rolled back."""
-
-
-@cache
-def sql(name: str) -> str:
-    """A statement of ours."""
-    return (files("pgdeploy.probes") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def server_of(facts: Facts) -> Server:

@@ -1,0 +1,31 @@
+"""Whether what stands in a VM can be asked, by what Proxmox says of it."""
+
+from __future__ import annotations
+
+from pgdeploy.errors import Unreadable
+from pgdeploy.facts import Facts
+
+REACHED = "guest[ssh].reached"
+"""The check of a VM that runs and does not let us in: one error, not one for each check of the host."""
+
+
+def no_machine(facts: Facts) -> str | None:
+    """Why no host answers, when Proxmox says so, or when it says that one should; `{id}` stands for the VM's."""
+    from pgdeploy.resources.vm.fact import VmFact
+
+    if not isinstance(facts.vm, VmFact):
+        return None
+    if facts.vm.machine is None:
+        return "there is no VM {id}"
+    if not facts.vm.machine.running:
+        return "the VM does not run"
+    return f"{REACHED} drifts" if unreached(facts) else None
+
+
+def unreached(facts: Facts) -> bool:
+    """Whether nothing answers where Proxmox says that a VM runs."""
+    from pgdeploy.resources.vm.fact import VmFact
+
+    machine = facts.vm.machine if isinstance(facts.vm, VmFact) else None
+    runs = machine is not None and machine.running
+    return runs and bool(facts.lost) and isinstance(facts.host, Unreadable)
