@@ -22,7 +22,7 @@ from pgdeploy.model.inheritance import inherited, said_once
 from pgdeploy.naming import listing, name
 from pgdeploy.privilege import privileges
 from pgdeploy.resources import acl, database, schema
-from pgdeploy.resources.rolefact import absent
+from pgdeploy.resources.rolefact import absent, names_by_oid
 from pgdeploy.resources.unmanaged import LeftAlone, left_alone
 
 if TYPE_CHECKING:
@@ -69,8 +69,6 @@ Entries = Mapping[Scope, Mapping[str, Given]]
 
 def entries(facts: Facts, database_name: str) -> Entries:
     """What stands in pg_default_acl."""
-    from pgdeploy.resources.rolefact import names_by_oid
-
     names = facts.once(names_by_oid)
     found: dict[Scope, dict[str, Given]] = {}
     for row in facts.rows(DEFAULT_PRIVILEGES, database_name):
@@ -85,8 +83,6 @@ def entries(facts: Facts, database_name: str) -> Entries:
 
 def _rows(facts: Facts, scope: Scope, grantees: Mapping[str, Given]) -> Iterator[DefaultAclFact]:
     """An entry as `entries` reads it: without a grantee it takes what is built in away."""
-    from pgdeploy.resources.rolefact import names_by_oid
-
     oids = {role: oid for oid, role in facts.once(names_by_oid).items()}
     letter = next(letter for letter, kind in _LETTER.items() if kind == scope.kind)
     yield DefaultAclFact(scope.creator, scope.schema, letter, None, None, None)

@@ -20,6 +20,7 @@ from pgdeploy.resources.circle import circles, rings
 from pgdeploy.resources.database import alike
 from pgdeploy.resources.grant import Line, lines_of
 from pgdeploy.resources.host import problem as host
+from pgdeploy.resources.host.layout import Layout
 from pgdeploy.resources.membership import of
 from pgdeploy.resources.schema import GIVEN
 from pgdeploy.resources.tablespace import BY_INITDB
@@ -599,8 +600,6 @@ def _host(spec: Spec) -> Iterator[Problem]:
 
 
 def _shared_buffers(spec: Spec) -> Iterator[Problem]:
-    from pgdeploy.resources.host.layout import Layout
-
     size = Layout(spec).shared_buffers
     if spec.vm is not None and size >= bytes_of(spec.vm.memory):
         said = f"{shown(size)} is all of the VM's memory, {spec.vm.memory}, or more"
@@ -608,8 +607,6 @@ def _shared_buffers(spec: Spec) -> Iterator[Problem]:
 
 
 def _mount(spec: Spec) -> Iterator[Problem]:
-    from pgdeploy.resources.host.layout import Layout
-
     layout = Layout(spec)
     mount = layout.host.cluster.mount
     if not layout.data_directory.startswith("/"):
@@ -624,8 +621,6 @@ def _mount(spec: Spec) -> Iterator[Problem]:
 
 
 def _exporter(spec: Spec) -> Iterator[Problem]:
-    from pgdeploy.resources.host.layout import Layout
-
     layout = Layout(spec)
     exporter, keys = layout.host.exporter, ("host", "exporter")
     if exporter is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pgdeploy.model.spec import Spec
+from pgdeploy.resources.examine import examine
 from pgdeploy.spec.loader import Loaded, load
 
 
@@ -14,6 +15,4 @@ def load_spec(file: Path, root: Path | None = None) -> Loaded[Spec]:
     Raises:
         SpecError: with every problem of the file and the files that it extends.
     """
-    from pgdeploy.resources.examine import examine
-
     return load(file, Spec, examine, root)

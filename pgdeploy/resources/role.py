@@ -21,6 +21,8 @@ from pgdeploy.model.setting import SettingValue
 from pgdeploy.moment import NEVER_ENDS, timestamp
 from pgdeploy.naming import listing, name
 from pgdeploy.resources import exact, library
+from pgdeploy.resources.external import ExternalRole
+from pgdeploy.resources.leaving import take_back
 from pgdeploy.resources.provider import provided
 from pgdeploy.resources.rolefact import ADMIN_SINCE, BOOTSTRAP, HELD, ROLES, HeldFact, RoleFact, absent, roles
 from pgdeploy.resources.setting import compare_stored, needs_to_store, parameter_of, stored
@@ -412,8 +414,6 @@ def cannot_drop(role: str, heir: str | None, facts: Facts) -> str:
 
 def drop(role: str, heir: str | None, leaving: Leaving, facts: Facts, cause: str) -> Iterator[Change]:
     """REASSIGN OWNED and DROP OWNED act on one database and on what is shared: so in each, then DROP ROLE."""
-    from pgdeploy.resources.leaving import take_back  # it stands on this module
-
     held = facts.once(_held).get(role, [])
     lost = f"role {name(role)}, its password and its privileges on {sum(row.granted for row in held)} objects"
     if named := sum(row.named for row in held):
@@ -517,8 +517,6 @@ class UndeclaredRoles(Resource):
 
 
 def resources(spec: Spec) -> Iterator[Resource]:
-    from pgdeploy.resources.external import ExternalRole  # it stands on this module
-
     gone = leaving(spec)
     for role, body in spec.roles.items():
         if body.state == "external":

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pgdeploy.model.inheritance import inherited
 from pgdeploy.naming import listing, name
 
 if TYPE_CHECKING:
@@ -52,16 +53,12 @@ def left_alone(spec: Spec, target: str | None, field: str) -> LeftAlone:
 
 
 def _of_databases(spec: Spec, target: str | None, field: str) -> Iterator[str]:
-    from pgdeploy.model.inheritance import inherited  # it stands on the kinds
-
     for _, body in inherited(spec, target) if target is not None else ():
         if field in body.undeclared.model_fields_set:
             yield getattr(body.undeclared, field)
 
 
 def _of_schemas(spec: Spec, target: str | None, field: str) -> Iterator[tuple[str, str]]:
-    from pgdeploy.model.inheritance import inherited  # it stands on the kinds
-
     for _, body in inherited(spec, target) if target is not None else ():
         for schema, schema_body in body.schemas.items():
             if field in schema_body.undeclared.model_fields_set:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pgdeploy.check import Check, Outcome, Resource, same
 from pgdeploy.naming import listing
 from pgdeploy.resources.database import databases
+from pgdeploy.resources.host import answer, path, service
+from pgdeploy.resources.host.locale import spelled
 from pgdeploy.resources.host.resource import HostResource, section
 
 if TYPE_CHECKING:
@@ -38,8 +40,6 @@ class Cluster(HostResource):
         yield Check(self, address, "locale", (*keys, "locale"), self._locale)
 
     def parents(self, check: Check) -> Iterator[Check]:
-        from pgdeploy.resources.host import answer, path, service
-
         if check.field == "data_directory":
             yield service.active(self.declared)
         elif check.field == "checksums":
@@ -70,8 +70,6 @@ class Cluster(HostResource):
         return Outcome(fits, desired, actual, stuck=_FOR_GOOD)
 
     def _locale(self, facts: Facts) -> Outcome:
-        from pgdeploy.resources.host.locale import spelled
-
         row, desired = facts.once(databases)[TEMPLATE], self.declared.host.cluster.locale
         actual = {text for text in (row.lc_collate, row.lc_ctype) if text is not None}
         fits = {spelled(text) for text in actual} == {spelled(desired)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pgdeploy.resources.host.layout import Layout
+
 if TYPE_CHECKING:
     from pgdeploy.model.host.spec import HostSpec
     from pgdeploy.model.spec import Spec
@@ -21,8 +23,6 @@ class DeclaredHost:
 
     @property
     def layout(self) -> Layout:
-        from pgdeploy.resources.host.layout import Layout
-
         return Layout(self.spec)
 
     @property

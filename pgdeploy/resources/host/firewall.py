@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pgdeploy.check import Check, Outcome, Resource, same
 from pgdeploy.model.host.firewall import FirewallSpec, Networks
 from pgdeploy.naming import listing
+from pgdeploy.resources.host import package
 from pgdeploy.resources.host.resource import HostResource, section
 from pgdeploy.resources.host.rule import ANSWERS, LOOPBACK, Rule, listed
 from pgdeploy.resources.host.rule import declared as rules_of
@@ -45,8 +46,6 @@ class Firewall(HostResource):
         yield Check(self, "firewall[table]", "boot", keys, self._boot)
 
     def parents(self, check: Check) -> Iterator[Check]:
-        from pgdeploy.resources.host import package
-
         yield from package.installed(self.declared, "nftables")
         if check.field in ("sources", "undeclared"):
             yield next(self.checks())

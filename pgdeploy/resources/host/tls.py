@@ -12,6 +12,7 @@ from pgdeploy.check import Check, Outcome, Resource, same
 from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.model.host.tls import TlsSpec
 from pgdeploy.naming import listing
+from pgdeploy.resources.host import answer, path, socket
 from pgdeploy.resources.host.resource import HostResource, section
 from pgdeploy.resources.safeguard import PROTOCOL
 from pgdeploy.resources.setting import Setting
@@ -50,8 +51,6 @@ class Tls(HostResource):
         return None if listens else "the spec lets PostgreSQL listen on no address"
 
     def parents(self, check: Check) -> Iterator[Check]:
-        from pgdeploy.resources.host import answer, path, socket
-
         if check.field == "version":
             yield from socket.postgres(self.declared).checks()
         elif check.field == "key":

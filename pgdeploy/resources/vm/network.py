@@ -13,6 +13,7 @@ from pgdeploy.errors import Unreadable
 from pgdeploy.naming import listing
 from pgdeploy.resources.vm.config import Config, join, split
 from pgdeploy.resources.vm.fact import vm_fact
+from pgdeploy.resources.vm.machine import running
 from pgdeploy.resources.vm.option import Option, VmResource, ordered, read_property, set_property
 
 if TYPE_CHECKING:
@@ -59,8 +60,6 @@ class Network(VmResource):
         above = VmResource.blocked_by(self, facts, check)
         if above is not None or check.field != "reported":
             return above
-        from pgdeploy.resources.vm.machine import running
-
         return held_up(running(self.declared), facts)
 
     def _option(

@@ -7,8 +7,10 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from pgdeploy.errors import Unreadable
 from pgdeploy.model.host.amount import bytes_of
-from pgdeploy.model.vm import formats
+from pgdeploy.model.vm import formats, is_key
+from pgdeploy.resources.vm.cloud_init import fingerprint
 from pgdeploy.spec.problem import Problem
 
 if TYPE_CHECKING:
@@ -122,10 +124,6 @@ def _mounts(spec: Spec, vm: VmSpec) -> Iterator[Problem]:
 
 
 def _keys(vm: VmSpec) -> Iterator[Problem]:
-    from pgdeploy.errors import Unreadable
-    from pgdeploy.model.vm import is_key
-    from pgdeploy.resources.vm.cloud_init import fingerprint
-
     for index, text in enumerate(vm.cloud_init.ssh_keys):
         keys: Keys = ("vm", "cloud_init", "ssh_keys", index)
         if "PRIVATE KEY" in text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pgdeploy.errors import Unreadable
 from pgdeploy.facts import Facts
+from pgdeploy.resources.vm.fact import VmFact
 
 REACHED = "guest[ssh].reached"
 """The check of a VM that runs and does not let us in: one error, not one for each check of the host."""
@@ -11,8 +12,6 @@ REACHED = "guest[ssh].reached"
 
 def no_machine(facts: Facts) -> str | None:
     """Why no host answers, when Proxmox says so, or when it says that one should; `{id}` stands for the VM's."""
-    from pgdeploy.resources.vm.fact import VmFact
-
     if not isinstance(facts.vm, VmFact):
         return None
     if facts.vm.machine is None:
@@ -24,8 +23,6 @@ def no_machine(facts: Facts) -> str | None:
 
 def unreached(facts: Facts) -> bool:
     """Whether nothing answers where Proxmox says that a VM runs."""
-    from pgdeploy.resources.vm.fact import VmFact
-
     machine = facts.vm.machine if isinstance(facts.vm, VmFact) else None
     runs = machine is not None and machine.running
     return runs and bool(facts.lost) and isinstance(facts.host, Unreadable)
