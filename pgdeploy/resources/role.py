@@ -180,7 +180,7 @@ class Role(Resource):
         self, facts: Facts, reference: SecretRef, desired: str, unread: Unreadable
     ) -> Outcome:
         """Nobody but a superuser reads passwords, and on a managed server nobody does."""
-        from pgdeploy.resources.login.password import shown_by_login  # it stands on the kinds
+        from pgdeploy.resources.login.password import shown_by_login  # few plans need it
 
         fact = facts.once(roles)[self.role]
         if fact.has_ended and not self.spec.has_ended and self._mends_end:
