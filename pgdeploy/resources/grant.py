@@ -125,7 +125,7 @@ class Grants(Resource):
     defaults: Mapping[tuple[str, str | None, str], tuple[DefaultPrivilegeSpec, ...]]
     """Declared default privileges, by kind, schema (None: any) and grantee."""
     owners: Mapping[ObjectKey, str]
-    """Owners that the spec gives the database and its schemas: they have them when the grants are made."""
+    """Owners that the spec gives the database and its schemas."""
     handed_over: tuple[Object, ...]
     """What lines of `ownership:` speak of."""
     databases: frozenset[str]
@@ -445,9 +445,7 @@ class Grants(Resource):
     def _owners(self, facts: Facts, keys: Iterable[ObjectKey]) -> Iterator[str]:
         """Who owns these objects by then, and lets us into their schemas; what nobody owns yet we make ourselves."""
         for key in keys:
-            if owner := self.owners.get(table_of(key)) or facts.once(acl.owners, self._source(key)).get(
-                table_of(key)
-            ):
+            if owner := facts.once(acl.owners, self._source(key)).get(table_of(key)):
                 yield owner
                 yield from letting_in(facts, self.database, key.schema, [owner])
 

@@ -34,6 +34,8 @@ def cases(draw: Draw, major: int) -> tuple[Spec, str | None, Login, Spec]:
 
 def what_is_promised_is_done(server: Cluster, case: tuple[Spec, str | None, Login, Spec]) -> None:
     before, maker, login, after = case
+    # in a connection string such a name is taken for a whole one, with a password in it
+    assume("://" not in login.name)
     # with its own password its way in would change on the way
     assume(login.name not in after.roles or after.roles[login.name].password is None)
     assume(all(body.allow_connections is not False for body in before.databases.values()))
@@ -131,12 +133,25 @@ OWNER = Login("app", databases=("a",))
 MAKER = Login(STRANGER, frozenset({"CREATEROLE", "CREATEDB"}))
 
 
+KEPT: Body = {"a": {"owner": "app", "grants": [{"grant": ["CREATE"], "on": "database", "to": ["reader"]}]}}
+KEPT_SCHEMA: Body = {
+    "a": {
+        "schemas": {"s": {"owner": "app"}},
+        "grants": [{"grant": ["USAGE"], "on": {"schema": "s"}, "to": ["reader"]}],
+    }
+}
+WITHOUT = Login(STRANGER, frozenset({"CREATEROLE"}))
+
+
 @law(8)
 @given(case=cases(MAJOR))
 # the name of a database that may not be made is hard to write
 @example(case=case({}, Login(STRANGER), named({}, {"\x1f": {"settings": {"work_mem": "5MB"}, **FRESH}})))
 # a database keeps its owner, and so what only the owner may do stays
 @example(case=case({"a": {}}, MAKER, named({"app": {}}, OWNED)))
+# and what is granted on it is granted by that owner, or not at all
+@example(case=case({"a": {}}, WITHOUT, named({"app": {}, "reader": {}}, KEPT)))
+@example(case=case({"a": {"schemas": {"s": {}}}}, WITHOUT, named({"app": {}, "reader": {}}, KEPT_SCHEMA)))
 # it is itself one of the roles beyond the spec, and inherits nothing by a plain GRANT
 @example(case=case({}, MAKER, named({}, {}, undeclared={"roles": "drift"})))
 # a schema that may not be made is named by what comes after it
