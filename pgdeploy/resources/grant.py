@@ -34,7 +34,7 @@ from pgdeploy.resources.acl import Acls, Entry, ObjectKey, shown, table_of
 from pgdeploy.resources.grantchain import Along, Taken, along, furthest_first
 from pgdeploy.resources.leaving import in_the_name_of, revoke
 from pgdeploy.resources.object import KEYWORD, clause, keys_of, privilege_list, why_unclear
-from pgdeploy.resources.rolefact import DATABASE_OWNER, HELD, absent
+from pgdeploy.resources.rolefact import HELD, absent
 from pgdeploy.resources.routine import Unclear
 from pgdeploy.resources.schema_use import letting_in
 from pgdeploy.resources.unmanaged import LeftAlone, left_alone
@@ -356,9 +356,7 @@ class Grants(Resource):
             if entry.grantor not in (owner, ""):
                 yield rank, (entry.grantor,), (key, role, entry), in_the_name_of(entry.grantor, statement)
             else:
-                by_itself = owner in ("", DATABASE_OWNER) or not _may_pass_on(
-                    facts, self._source(key), key, owner
-                )
+                by_itself = not owner or not _may_pass_on(facts, self._source(key), key, owner)
                 texts = [statement] if by_itself else in_the_name_of(owner, statement)
                 yield rank, tuple(self._owners(facts, [key])), (key, role, entry), texts
 

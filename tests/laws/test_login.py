@@ -18,7 +18,7 @@ from pgdeploy.plan import Plan, plan
 from pgdeploy.render_plan import permitted
 from pgdeploy.target import Target
 from tests.laws.law import MAJOR, law
-from tests.laws.login import STRANGER, Login, logins
+from tests.laws.login import STRANGER, Login, Membership, logins
 from tests.laws.making import make_objects
 from tests.laws.server import clean, load, make
 from tests.laws.strategy import Draw, pairs
@@ -145,6 +145,10 @@ KEPT_SCHEMA: Body = {
 WITHOUT = Login(STRANGER, frozenset({"CREATEROLE"}))
 
 
+PASSED_ON: Body = {"grant": ["USAGE"], "on": {"schema": "public"}, "to": ["reader"], "grant_option": True}
+READER = Login(STRANGER, frozenset({"INHERIT"}), (Membership("reader", False, True, True),), databases=("a",))
+
+
 @law(8)
 @given(case=cases(MAJOR))
 # the name of a database that may not be made is hard to write
@@ -154,6 +158,15 @@ WITHOUT = Login(STRANGER, frozenset({"CREATEROLE"}))
 # and what is granted on it is granted by that owner, or not at all
 @example(case=case({"a": {}}, WITHOUT, named({"app": {}, "reader": {}}, KEPT)))
 @example(case=case({"a": {"schemas": {"s": {}}}}, WITHOUT, named({"app": {}, "reader": {}}, KEPT_SCHEMA)))
+# as a member of who may pass it on, it would take back its own grant, and not the one of pg_database_owner
+@example(
+    case=(
+        named({"reader": {}}, {"a": {"grants": [PASSED_ON]}}),
+        None,
+        READER,
+        named({"reader": {}}, {"a": {}}),
+    )
+)
 # it is itself one of the roles beyond the spec, and inherits nothing by a plain GRANT
 @example(case=case({}, MAKER, named({}, {}, undeclared={"roles": "drift"})))
 # a schema that may not be made is named by what comes after it
