@@ -112,6 +112,31 @@ def test_the_grant_of_another_is_mended_in_their_name(newer: Site) -> None:
     }
 
 
+def test_which_option_is_off_is_said(newer: Site) -> None:
+    """Of a membership that the spec names without its options, PostgreSQL's defaults are what it has."""
+    newer.apply(PLAIN)
+    newer.run(
+        "REVOKE guild_group FROM guild_app", "GRANT guild_group TO guild_app WITH INHERIT FALSE, SET TRUE"
+    )
+    found = newer.findings(PLAIN)["membership[guild_app in guild_group].granted"]
+    assert (found.desired, found.actual) == ("granted", "granted with INHERIT FALSE")
+
+
+def test_a_login_grants_in_the_name_of_who_it_may_be(newer: Site) -> None:
+    """From 16 PostgreSQL takes GRANTED BY from nobody but who has the grantor's rights: they are borrowed."""
+    newer.run(
+        "CREATE ROLE guild_maker LOGIN CREATEROLE PASSWORD 'known'; CREATE ROLE guild_keeper; CREATE ROLE guild_app",
+        "CREATE ROLE guild_group",
+        "GRANT guild_group TO guild_keeper WITH ADMIN OPTION",
+        "GRANT guild_keeper, guild_app, guild_group TO guild_maker WITH ADMIN TRUE, INHERIT FALSE, SET FALSE",
+    )
+    by = DsnServer(f"{newer.cluster.dsn} user=guild_maker password=known")
+    lines = "guild_group: {}\nguild_keeper: {member_of: [{role: guild_group, admin: true}]}\n"
+    lines += "guild_app: {member_of: [{role: guild_group, grantor: guild_keeper}]}"
+    newer.apply(lines, by)
+    assert ("guild_app", "guild_keeper", False, True, True) in newer.grants("guild_group")
+
+
 def test_options_of_several_grants_add_up(newer: Site) -> None:
     newer.apply(PLAIN)
     newer.run("GRANT guild_group TO guild_app WITH INHERIT FALSE, SET FALSE GRANTED BY guild_keeper")
