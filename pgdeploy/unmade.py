@@ -23,7 +23,8 @@ class Unmade:
 
     def __init__(self, spec: Spec, creating: Iterable[str], changes: Iterable[Change]) -> None:
         made = {quoted for change in changes for kind, quoted in _makes(change) if kind == "database"}
-        self._shared = {quoted: "database" for one in creating if (quoted := _quoted(one)) not in made}
+        self._shared = {("database", quoted) for one in creating if (quoted := _quoted(one)) not in made}
+        """Kinds and names: a role and a database may have the same."""
         self._schemas: dict[str, set[str]] = {}
         """By the database in which one is missing."""
         self._holding: set[str] = set()
@@ -35,13 +36,13 @@ class Unmade:
         self._holding |= {made[1] for one in refused.statements if (made := _EMPTIES.match(one.text))}
         for kind, quoted in _makes(refused):
             if kind != "schema":
-                self._shared[quoted] = kind
+                self._shared.add((kind, quoted))
             elif refused.database is not None:
                 self._schemas.setdefault(refused.database, set()).add(quoted)
 
     def without(self, change: Change) -> str:
         """Why a change cannot be made without these; empty where it can."""
-        for quoted, kind in self._shared.items():
+        for kind, quoted in sorted(self._shared, reverse=True):
             inside = kind == "database" and quoted == _quoted(change.database or "")
             words = (f"DATABASE {quoted}", f"TEMPLATE {quoted}") if kind == "database" else (quoted,)
             if inside or _names(change, words):

@@ -167,6 +167,17 @@ READER = Login(STRANGER, frozenset({"INHERIT"}), (Membership("reader", False, Tr
         named({"reader": {}}, {"a": {}}),
     )
 )
+# a role and a database of one name, neither of which may be made
+@example(
+    case=case(
+        {"a": {}},
+        WITHOUT,
+        named(
+            {"app": {"superuser": True, "settings_in": {"a": {"work_mem": "5MB"}}}},
+            {"a": {}, "app": {}},
+        ),
+    )
+)
 # it is itself one of the roles beyond the spec, and inherits nothing by a plain GRANT
 @example(case=case({}, MAKER, named({}, {}, undeclared={"roles": "drift"})))
 # a schema that may not be made is named by what comes after it
