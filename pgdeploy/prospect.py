@@ -205,6 +205,7 @@ class _Seer:
         """What a copy gets of it: the template's own plan comes first, and takes what no line of its says."""
         if not _readable(rows):
             return rows
+        rows = self._without_unmade(template, rows)
         facts = self._alone(template, rows)
         names = facts.once(names_by_oid)
         for one in self._grants:
@@ -214,6 +215,18 @@ class _Seer:
             if other.database == template and self._sweeps(other):
                 rows = {**rows, DEFAULT_PRIVILEGES.name: tuple(other.swept(facts))}
         return rows
+
+    def _without_unmade(self, template: str, rows: Rows) -> Rows:
+        """Without the schemas that are not there, and that its own plan may not make."""
+        there = self._facts.rows_of_databases.get(template, {})
+        known = self._facts.once(schema.owners, template) if _readable(there) else {}
+        schemas = [one for one in self._schemas.get(template, []) if one.schema not in known]
+        gone = {one.schema for one in schemas if not self._mends(one, lambda check: check.field == "exists")}
+        if not gone:
+            return rows
+        known_rows = acl.rows(self._alone(template, rows), template)
+        kept = tuple(row for row in known_rows if not (row.kind == "schema" and row.name in gone))
+        return {**rows, acl.ACLS.name: kept}
 
     def _sweeps(self, resource: Resource) -> bool:
         """Whether the plan takes what no line says."""

@@ -22,11 +22,14 @@ class Unmade:
     """Roles, databases and schemas that are not there and may not be made, by the names that statements have."""
 
     def __init__(self, spec: Spec, creating: Iterable[str], changes: Iterable[Change]) -> None:
-        made = {quoted for change in changes for kind, quoted in _makes(change) if kind == "database"}
+        makes = [(change.database, *made) for change in changes for made in _makes(change)]
+        made = {quoted for _, kind, quoted in makes if kind == "database"}
         self._shared = {("database", quoted) for one in creating if (quoted := _quoted(one)) not in made}
         """Kinds and names: a role and a database may have the same."""
         self._schemas: dict[str, set[str]] = {}
         """By the database in which one is missing."""
+        self._own_schemas = {(database, quoted) for database, kind, quoted in makes if kind == "schema"}
+        """Those that a database makes itself, where its template may not have one."""
         self._holding: set[str] = set()
         """Roles that keep what they hold in a database, and so cannot be dropped."""
         self._sources = {one: [source for source, _ in inherited(spec, one)] for one in creating}
@@ -50,12 +53,17 @@ class Unmade:
         for quoted in sorted(self._holding):
             if change.stage is Stage.DROP_ROLE and _names(change, (f"DROP ROLE {quoted}",)):
                 return f"what the role {quoted} holds in a database may not be taken away"
-        database = change.database or ""
+        for quoted in self._lacking_schemas(change.database or ""):
+            if _names(change, (f"SCHEMA {quoted}", f" {quoted}.")):
+                return f"the schema {quoted} does not exist, and may not be made"
+        return ""
+
+    def _lacking_schemas(self, database: str) -> Iterator[str]:
+        """Schemas that may not be made in it, or in the template that would have brought them."""
         for source in self._sources.get(database, [database]):
             for quoted in sorted(self._schemas.get(source, ())):
-                if _names(change, (f"SCHEMA {quoted}", f" {quoted}.")):
-                    return f"the schema {quoted} does not exist, and may not be made"
-        return ""
+                if source == database or (database, quoted) not in self._own_schemas:
+                    yield quoted
 
 
 def _quoted(name: str) -> str:

@@ -178,6 +178,20 @@ READER = Login(STRANGER, frozenset({"INHERIT"}), (Membership("reader", False, Tr
         ),
     )
 )
+# what its template may not have, a copy gets by itself
+@example(
+    case=case(
+        {"a": {"is_template": True}},
+        MAKER,
+        named(
+            {"app": {}},
+            {
+                "a": {"is_template": True, "schemas": {"s": {"owner": "postgres"}}},
+                "b": {"from_template": "a", "owner": "app", "schemas": {"s": {"owner": "app"}}},
+            },
+        ),
+    )
+)
 # it is itself one of the roles beyond the spec, and inherits nothing by a plain GRANT
 @example(case=case({}, MAKER, named({}, {}, undeclared={"roles": "drift"})))
 # a schema that may not be made is named by what comes after it
