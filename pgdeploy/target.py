@@ -15,8 +15,8 @@ from pgdeploy.errors import SpecError, TargetError
 from pgdeploy.model.spec import Spec
 from pgdeploy.resources import QUERIES, ident, resources
 from pgdeploy.resources.acl import SYSTEM
-from pgdeploy.resources.load import load_spec
 from pgdeploy.resources.shut import with_shut
+from pgdeploy.resources.spec import load_spec
 from pgdeploy.spec.extends import is_inside
 from pgdeploy.spec.source import exists, is_file
 from pgdeploy.trust import no_commands

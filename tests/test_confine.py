@@ -12,7 +12,7 @@ import pytest
 
 from pgdeploy.cli import main
 from pgdeploy.errors import SecretError, SpecError
-from pgdeploy.resources.load import load_spec
+from pgdeploy.resources.spec import load_spec
 from pgdeploy.secret import SecretRef
 from pgdeploy.trust import NO_COMMANDS
 

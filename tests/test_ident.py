@@ -23,7 +23,7 @@ from pgdeploy.model.ident import IdentLineSpec
 from pgdeploy.plan import plan
 from pgdeploy.resources.host.file import files
 from pgdeploy.resources.ident import QUERIES, render
-from pgdeploy.resources.load import load_spec
+from pgdeploy.resources.spec import load_spec
 from pgdeploy.target import load_target
 from tests.conftest import cluster
 from tests.format.texts import law, takes, text

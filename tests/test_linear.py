@@ -17,7 +17,7 @@ import pytest
 
 from pgdeploy.errors import SpecError
 from pgdeploy.lint import lint
-from pgdeploy.resources.load import load_spec
+from pgdeploy.resources.spec import load_spec
 
 Body = dict[str, Any]
 START, MOST = 40, 2.5

@@ -12,7 +12,7 @@ import pytest
 
 from pgdeploy.errors import SpecError
 from pgdeploy.model.spec import Spec
-from pgdeploy.resources.load import load_spec
+from pgdeploy.resources.spec import load_spec
 from pgdeploy.spec.schema import json_schema
 from tests.editor import faults
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pgdeploy.cli import main
 from pgdeploy.errors import SpecError
 from pgdeploy.lint import lint
-from pgdeploy.resources.load import load_spec
+from pgdeploy.resources.spec import load_spec
 
 LINE = re.compile(r"^[^\n]+:\d+:\d+: \S.*$")
 LONG = 3000

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pgdeploy.errors import SpecError
 from pgdeploy.resources.host.file import files
-from pgdeploy.resources.load import load_spec
+from pgdeploy.resources.spec import load_spec
 from tests.format.attacks import spec
 from tests.format.texts import law, text
 

@@ -9,7 +9,7 @@ import pytest
 
 from pgdeploy.errors import SpecError
 from pgdeploy.resources.host.file import files
-from pgdeploy.resources.load import load_spec
+from pgdeploy.resources.spec import load_spec
 from tests.format.attacks import ATTACKS, HONEST, Attack, Honest
 
 

@@ -10,7 +10,7 @@ import pytest
 from pgdeploy.model.spec import Spec
 from pgdeploy.probes.admission import Login, Undecided, deciding, refuses
 from pgdeploy.resources.host import rule
-from pgdeploy.resources.load import load_spec
+from pgdeploy.resources.spec import load_spec
 
 SPEC = {
     "postgres": 16,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pgdeploy.check import Check
 from pgdeploy.errors import SpecError
 from pgdeploy.model.spec import Spec
-from pgdeploy.resources.load import load_spec
+from pgdeploy.resources.spec import load_spec
 from pgdeploy.spec.render import render
 from pgdeploy.target import Target
 from tests.editor import faults

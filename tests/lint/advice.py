@@ -10,7 +10,7 @@ from typing import TypeAlias
 from pgdeploy.lint import lint
 from pgdeploy.lint.rule import Advice
 from pgdeploy.model.spec import Spec
-from pgdeploy.resources.load import load_spec
+from pgdeploy.resources.spec import load_spec
 from pgdeploy.spec.loader import Loaded
 from tests.lint.cases import HEAD, TODAY
 

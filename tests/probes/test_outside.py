@@ -12,7 +12,7 @@ import pytest
 from pgdeploy.connection.embedded import Cluster
 from pgdeploy.probes.admission import Login
 from pgdeploy.probes.outside import REFUSED, _attempt, _chosen
-from pgdeploy.resources.load import load_spec
+from pgdeploy.resources.spec import load_spec
 from tests.conftest import FAST, programs
 
 RULES = """

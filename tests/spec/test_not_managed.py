@@ -9,7 +9,7 @@ import pytest
 
 from pgdeploy.errors import SpecError
 from pgdeploy.model.not_managed import NOT_MANAGED
-from pgdeploy.resources.load import load_spec
+from pgdeploy.resources.spec import load_spec
 
 PLACES = {
     "the whole": "postgres: 16\n{key}: {{a: b}}\n",

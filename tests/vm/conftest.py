@@ -9,7 +9,7 @@ import pytest
 
 from pgdeploy.errors import SpecError
 from pgdeploy.model.spec import Spec
-from pgdeploy.resources.load import load_spec
+from pgdeploy.resources.spec import load_spec
 from tests.vm.site import KEY, Site
 from tests.vm.site import site as made
 
