@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pgdeploy.errors import TargetError
 from pgdeploy.format.name import SSH_HOST
-from pgdeploy.model.spec import Spec
 
 if TYPE_CHECKING:
     from pgdeploy.connection.embedded import Embedded
     from pgdeploy.connection.server import Server
-from pgdeploy.target import Target
+    from pgdeploy.model.spec import Spec
+    from pgdeploy.target import Target
 
 
 def connect(

@@ -10,8 +10,6 @@ from re import compile as pattern
 from pgdeploy.one_line import escape
 
 _PLAIN = pattern(r"[\w$@-]+").fullmatch
-
-
 _DOTTED = pattern(r"[\w$@-]+(\.[\w$@-]+)+").fullmatch
 
 

@@ -24,7 +24,8 @@ class Unmade:
     def __init__(self, spec: Spec, creating: Iterable[str], changes: Iterable[Change]) -> None:
         makes = [(change.database, *made) for change in changes for made in _makes(change)]
         made = {quoted for _, kind, quoted in makes if kind == "database"}
-        self._shared = {("database", quoted) for one in creating if (quoted := _quoted(one)) not in made}
+        unmade = [quoted for one in creating if (quoted := _quoted(one)) not in made]
+        self._shared = dict.fromkeys(("database", quoted) for quoted in unmade)
         """Kinds and names: a role and a database may have the same."""
         self._schemas: dict[str, set[str]] = {}
         """By the database in which one is missing."""
@@ -39,13 +40,13 @@ class Unmade:
         self._holding |= {made[1] for one in refused.statements if (made := _EMPTIES.match(one.text))}
         for kind, quoted in _makes(refused):
             if kind != "schema":
-                self._shared.add((kind, quoted))
+                self._shared[kind, quoted] = None
             elif refused.database is not None:
                 self._schemas.setdefault(refused.database, set()).add(quoted)
 
     def without(self, change: Change) -> str:
         """Why a change cannot be made without these; empty where it can."""
-        for kind, quoted in sorted(self._shared, reverse=True):
+        for kind, quoted in self._shared:
             inside = kind == "database" and quoted == _quoted(change.database or "")
             words = (f"DATABASE {quoted}", f"TEMPLATE {quoted}") if kind == "database" else (quoted,)
             if inside or _names(change, words):

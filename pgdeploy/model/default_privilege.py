@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from pgdeploy.model.grant import ONE_SIDE, says_one_side
 from pgdeploy.spec.model import Identifier, Model, listed
 
 KIND = {
@@ -20,8 +21,6 @@ KIND = {
 
 
 _Several = Annotated[tuple[Identifier, ...], Field(min_length=1)]
-
-
 Roles = Annotated[_Several, BeforeValidator(listed, json_schema_input_type=Identifier | _Several)]
 
 
@@ -43,10 +42,8 @@ class DefaultPrivilegeSpec(Model):
 
     @model_validator(mode="after")
     def _sound(self) -> DefaultPrivilegeSpec:
-        granting = (self.grant is not None, self.to is not None)
-        revoking = (self.revoke is not None, self.from_ is not None)
-        if (granting, revoking) not in (((True, True), (False, False)), ((False, False), (True, True))):
-            raise _wrong("a line says either `grant:` and `to:`, or `revoke:` and `from:`")
+        if not says_one_side(self.grant, self.to, self.revoke, self.from_):
+            raise _wrong(ONE_SIDE)
         if self.revoke is not None and self.in_schema is not None:
             raise _wrong(
                 "a revoke in a schema does nothing in PostgreSQL; leave `in_schema` out to take it away everywhere"

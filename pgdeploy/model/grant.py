@@ -11,6 +11,14 @@ from pgdeploy.model.object import Object
 from pgdeploy.naming import name
 from pgdeploy.spec.model import Identifier, Model
 
+ONE_SIDE = "a line says either `grant:` and `to:`, or `revoke:` and `from:`"
+
+
+def says_one_side(grant: object, to: object, revoke: object, from_: object) -> bool:
+    """Whether a line either gives privileges to somebody or takes them from somebody, and says the whole of it."""
+    said = [one is not None for one in (grant, to, revoke, from_)]
+    return said in ([True, True, False, False], [False, False, True, True])
+
 
 class GrantSpec(Model):
     """Privileges that somebody must have (`grant`, `to`), or must not have (`revoke`, `from`)."""
@@ -26,12 +34,8 @@ class GrantSpec(Model):
 
     @model_validator(mode="after")
     def _grant_or_revoke(self) -> GrantSpec:
-        granting = (self.grant is not None, self.to is not None)
-        revoking = (self.revoke is not None, self.from_ is not None)
-        if (granting, revoking) not in (((True, True), (False, False)), ((False, False), (True, True))):
-            raise PydanticCustomError(
-                "grant", "a line says either `grant:` and `to:`, or `revoke:` and `from:`"
-            )
+        if not says_one_side(self.grant, self.to, self.revoke, self.from_):
+            raise PydanticCustomError("grant", ONE_SIDE)
         if self.revoke is not None and self.grant_option:
             raise PydanticCustomError("grant", "`grant_option` belongs to `grant:`; a revoke takes all away")
         return self

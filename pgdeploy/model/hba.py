@@ -71,20 +71,10 @@ Method = Literal[
 
 
 HbaName = Annotated[str, checked(pg_hba.name)]
-
-
 _Several = Annotated[tuple[HbaName, ...], Field(min_length=1)]
-
-
 HbaNames = Annotated[_Several, BeforeValidator(listed, json_schema_input_type=HbaName | _Several)]
-
-
 OptionName = Annotated[str, *shaped(*pg_hba.OPTION)]
-
-
 OptionWord = Annotated[str, checked(pg_hba.quoted)] | SecretRef
-
-
 OptionValue = OptionWord | tuple[OptionWord, ...]
 """The value of an option; where it holds a secret, a reference; a list for the options of several RADIUS servers."""
 

@@ -34,10 +34,7 @@ ALL = {
 }
 """What `all:` may say, and the kind of object it means."""
 
-
 IN_SCHEMA = ("table", "sequence", "function", "procedure", "type")
-
-
 ALONE = ("language", "foreign_server", "foreign_data_wrapper")
 
 

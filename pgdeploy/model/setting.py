@@ -11,7 +11,6 @@ from pgdeploy.secretplace import holds_secret
 PlainValue = bool | int | float | str | tuple[str, ...]
 """A setting as YAML gives it; a list for the settings that are lists."""
 
-
 SettingValue = PlainValue | SecretRef
 """The same, or where it is: for the settings that hold a secret."""
 

@@ -47,11 +47,8 @@ def broken_by(facts: Facts, broken: Iterable[HbaRule], ours: Collection[Match]) 
         if _line(line).match not in ours:
             continue
         files = authfile.reached(facts, HBA_CONF, line.target)
-        if any(
-            posixpath.normpath(rule.file) in files or (rule.file, rule.line) == (main, line.line)
-            for rule in broken
-        ):
-            return f"the spec reads {line.target} and does not say what is in it: who keeps it mends it, then reloads"
+        if any(_is_of(rule, files) or (rule.file, rule.line) == (main, line.line) for rule in broken):
+            return f"{line.target} is included, and pgdeploy does not manage what is in it: fix it there, then reload"
     return ""
 
 
@@ -73,10 +70,14 @@ def _rules(facts: Facts, lines: Sequence[Reference]) -> Iterator[tuple[tuple[int
             at = rule.line
         else:
             # rules come in order, so none is of a line before the last one
-            file = posixpath.normpath(rule.file)
-            line = next((one for one, files in brought if one.line >= at and file in files), None)
+            line = next((one for one, files in brought if one.line >= at and _is_of(rule, files)), None)
             at = line.line if line is not None else at
         yield (at, number), Entry(rule.match, rule.place, rule, _line(line).match if line else None)
+
+
+def _is_of(rule: HbaRule, files: Collection[str]) -> bool:
+    """Whether it stands in one of these; the server shows an absolute path as it is written."""
+    return posixpath.normpath(rule.file) in files
 
 
 def _line(line: Reference) -> Entry:

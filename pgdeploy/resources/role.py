@@ -57,8 +57,6 @@ class PasswordFact(NamedTuple):
 
 PASSWORDS = Query("passwords", PasswordFact._make)
 QUERIES = (ROLES, PASSWORDS, HELD)
-
-
 _SPECIAL = ("superuser", "replication", "bypassrls")
 """Attributes that CREATEROLE alone may not give, or take away; from 16 CREATEDB, too."""
 

@@ -50,18 +50,12 @@ class HeldFact(NamedTuple):
 
 
 ROLES = Query("roles", RoleFact._make)
-
-
 HELD = Query("held", HeldFact._make, scoped=True)
-
-
 ADMIN_SINCE = 16
 """From here CREATEROLE works on roles that one has ADMIN OPTION on, and no others."""
 
-
 DATABASE_OWNER = "pg_database_owner"
 """Whoever owns a database, in that: nobody can be its member otherwise."""
-
 
 BOOTSTRAP = 10
 """The oid of the superuser that initdb made; it cannot lose SUPERUSER."""

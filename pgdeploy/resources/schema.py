@@ -148,6 +148,7 @@ def _keepers(spec: Spec, target: str, schema: str) -> frozenset[str]:
 
 
 def resources(spec: Spec) -> Iterator[Resource]:
+    policy, powerful = spec.undeclared.attributes, superusers(spec)
     for target in spec.databases:
         seen: set[str] = set()
         extensions = FrozenMap({one: body for one, (body, _) in extension.declared_in(spec, target).items()})
@@ -156,8 +157,5 @@ def resources(spec: Spec) -> Iterator[Resource]:
                 if schema not in seen:
                     seen.add(schema)
                     keys = ("databases", source, "schemas", schema)
-                    policy = spec.undeclared.attributes
                     keepers = _keepers(spec, target, schema)
-                    yield Schema(
-                        target, schema, schema_spec, keys, extensions, keepers, superusers(spec), policy
-                    )
+                    yield Schema(target, schema, schema_spec, keys, extensions, keepers, powerful, policy)

@@ -103,6 +103,7 @@ def resources(spec: Spec) -> Iterator[Resource]:
     if policy == "ignore":
         return
     declared = frozenset(role for role, body in spec.roles.items() if body.state == "present")
+    powerful = superusers(spec)
     for target in spec.databases:
         # whose the database and its schemas are is said there
         named = [
@@ -117,7 +118,7 @@ def resources(spec: Spec) -> Iterator[Resource]:
                 tuple(dict.fromkeys(named)),
                 tuple(handed_over),
                 declared,
-                superusers(spec),
+                powerful,
                 _makers(spec, target),
                 policy,
             )

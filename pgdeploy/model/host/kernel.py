@@ -11,8 +11,6 @@ from pgdeploy.spec.model import FrozenMap, Model
 from pgdeploy.spec.text import checked, shaped
 
 SysctlName = Annotated[str, *shaped(sysctl.NAME, "a setting of the kernel, such as vm.swappiness")]
-
-
 SysctlValue = int | Annotated[str, checked(sysctl.words)]
 
 

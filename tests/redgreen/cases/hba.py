@@ -125,7 +125,7 @@ def _gone(file: str) -> Callable[[Bench], None]:
 def _respell(bench: Bench) -> None:
     """The line that reads another file names it otherwise."""
     path = f"{bench.cluster.data}/./{INCLUDED}"
-    bench.edit_hba(lambda lines: [*lines[:-1], f"include {path!r}".replace("'", '"')])
+    bench.edit_hba(lambda lines: [*lines[:-1], f'include "{path}"'])
     bench.reload()
 
 
