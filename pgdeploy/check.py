@@ -20,8 +20,6 @@ from pgdeploy.one_line import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-
-if TYPE_CHECKING:
     from pgdeploy.change import Change
     from pgdeploy.facts import Facts
     from pgdeploy.spec.place import Keys

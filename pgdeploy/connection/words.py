@@ -11,9 +11,6 @@ from pgdeploy.errors import TargetError
 if TYPE_CHECKING:
     import psycopg
 
-if TYPE_CHECKING:
-    import psycopg
-
 
 def words(error: psycopg.Error) -> str:
     """The server's message with its code, detail and hint; libpq's own first line when the server said nothing."""

@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
     from pgdeploy.spec.place import Keys
 
-if TYPE_CHECKING:
-    from pgdeploy.model.spec import Spec
-    from pgdeploy.spec.place import Keys
 
 # PostgreSQL takes these from postgresql.conf or the command line only.
 _NOT_BY_SQL = {"data_directory", "config_file", "hba_file", "ident_file", "allow_alter_system"}

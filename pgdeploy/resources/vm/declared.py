@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from pgdeploy.naming import name
+
 if TYPE_CHECKING:
     from pgdeploy.connection.proxmox import Proxmox
     from pgdeploy.model.vm import VmSpec
@@ -54,6 +56,11 @@ class DeclaredVm:
         section = self.vm.model_dump(mode="json", exclude={"proxmox", "within"})
         text = json.dumps(section, sort_keys=True, ensure_ascii=False)
         return Record(self.target, hashlib.sha256(text.encode()).hexdigest()[:12])
+
+    @property
+    def address(self) -> str:
+        """What its checks are called by."""
+        return f"vm[{name(self.vm.name)}]"
 
     @property
     def claim(self) -> str:

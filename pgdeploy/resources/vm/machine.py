@@ -12,7 +12,7 @@ from pgdeploy.model.vm import MEBI
 from pgdeploy.resources.vm.config import Config, is_on, shown, split
 from pgdeploy.resources.vm.declared import TAG, DeclaredVm, record_of, with_record
 from pgdeploy.resources.vm.fact import vm_fact
-from pgdeploy.resources.vm.made import Made, _address
+from pgdeploy.resources.vm.made import Made
 from pgdeploy.resources.vm.option import (
     Option,
     VmResource,
@@ -45,7 +45,7 @@ class Machine(VmResource):
             "pending": (("vm",), self._pending),
         }
         for field, (keys, compare) in states.items():
-            yield Check(self, _address(self.declared), field, keys, compare)
+            yield Check(self, self.declared.address, field, keys, compare)
         yield from VmResource.checks(self)
 
     def options(self) -> Iterator[Option]:
@@ -85,7 +85,7 @@ class Machine(VmResource):
         write: Callable[[Config], Config] | None,
     ) -> Option:
         keys: Keys = ("vm", field) if field in type(self.declared.vm).model_fields else ("vm",)
-        return Option(_address(self.declared), field, keys, desired, read, write)
+        return Option(self.declared.address, field, keys, desired, read, write)
 
     def _flag(self, field: str, desired: bool) -> Option:
         return self._option(

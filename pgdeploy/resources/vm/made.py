@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pgdeploy.check import Check, Outcome, Resource
-from pgdeploy.naming import name
 from pgdeploy.resources.vm.declared import DeclaredVm, record_of
 from pgdeploy.resources.vm.fact import vm_fact
 
@@ -25,7 +24,7 @@ class Made(Resource):
     declared: DeclaredVm
 
     def checks(self) -> Iterator[Check]:
-        yield Check(self, _address(self.declared), "made", ("vm", "id"), self._made)
+        yield Check(self, self.declared.address, "made", ("vm", "id"), self._made)
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         vm_fact(facts)  # raises where Proxmox does not answer
@@ -55,7 +54,3 @@ def whose(machine: MachineFact) -> str | None:
     """The target that made a VM."""
     record = record_of(machine.coming)
     return record.target if record else None
-
-
-def _address(declared: DeclaredVm) -> str:
-    return f"vm[{name(declared.vm.name)}]"

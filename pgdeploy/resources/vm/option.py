@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pgdeploy.check import Check, Outcome, Resource, held_up
-from pgdeploy.naming import name
 from pgdeploy.resources.vm.config import Config, is_on, join, split
 from pgdeploy.resources.vm.fact import vm_fact
 from pgdeploy.resources.vm.made import made
@@ -85,7 +84,7 @@ class VmResource(Resource):
 def plain(declared: DeclaredVm, field: str, desired: str, default: str) -> Option:
     """An option that is one text, called alike here and there; `default` is Proxmox's own."""
     return Option(
-        f"vm[{name(declared.vm.name)}]",
+        declared.address,
         field,
         ("vm", field),
         lambda: desired,
