@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from benchmarks import cluster as generated
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.programs import wheel_bin
-from pgdeploy.target import Target, load_target
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.programs import wheel_bin
 
 SIZE = generated.Size()
 FAST = ("-c fsync=off", "-c max_connections=60")

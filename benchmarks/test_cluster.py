@@ -9,12 +9,12 @@ import pytest
 
 from benchmarks import cluster as generated
 from benchmarks.conftest import SIZE, build, new_cluster, raw_apply, side_by_side
-from pgdeploy.apply import apply
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.diff import diff
-from pgdeploy.plan import plan
-from pgdeploy.target import Target, load_target
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import plan
+from pgdeploy.reach.embedded import Cluster
 from tests.conftest import not_conforming
+from tests.diff import diff
 
 EVERYTHING = """
 SELECT o.kind, o.schema, o.name, r.rolname, g.rolname, a.privilege_type, a.is_grantable

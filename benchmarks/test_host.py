@@ -13,15 +13,15 @@ from unittest.mock import patch
 
 import pytest
 
-from pgdeploy.check import Verdict
-from pgdeploy.connection.remote import command
-from pgdeploy.container.docker import require_engine
-from pgdeploy.container.image import image
+from pgdeploy.core.check import Verdict
 from pgdeploy.errors import TargetError
-from pgdeploy.gate import Gate, Way
-from pgdeploy.resources import QUERIES
-from pgdeploy.resources.host.question import question, script
-from pgdeploy.target import load_target
+from pgdeploy.gate.container.docker import require_engine
+from pgdeploy.gate.container.image import image
+from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.target import load_target
+from pgdeploy.layers.host.question import question, script
+from pgdeploy.layers.server.kinds import QUERIES
+from pgdeploy.reach.remote import command
 from tests.host.machine import SECRETS, Machine, booted, deployed, environment
 from tests.host.texts import pg15
 

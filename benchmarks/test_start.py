@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.target import load_target
+from pgdeploy.gate.target import load_target
+from pgdeploy.reach.embedded import Cluster
 
 TRIVIAL = """
 import pytest

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pgdeploy.one_line import one_line
+from pgdeploy.text.one_line import one_line
 
 
 class PgdeployError(Exception):

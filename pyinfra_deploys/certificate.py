@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pgdeploy.errors import SecretError
 
 if TYPE_CHECKING:
+    from pgdeploy.layers.host.layout import Layout
     from pgdeploy.model.host.tls import TlsSpec
-    from pgdeploy.resources.host.layout import Layout
 
 
 def certificate_of(spec: TlsSpec) -> tuple[str, str]:

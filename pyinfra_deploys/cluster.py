@@ -7,8 +7,8 @@ from typing import Any
 
 from pyinfra.api import StringCommand, deploy, operation
 
-from pgdeploy.resources.host.file import HostFile
-from pgdeploy.resources.host.folder import folders
+from pgdeploy.layers.host.file import HostFile
+from pgdeploy.layers.host.folder import folders
 from pyinfra_deploys.this import layout, made, target
 from pyinfra_deploys.write import folder
 

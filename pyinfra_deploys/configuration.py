@@ -8,8 +8,8 @@ from typing import Any
 
 from pyinfra.api import StringCommand, deploy, operation
 
-from pgdeploy.resources.host.file import hba_file, ident_file, settings_file
-from pgdeploy.resources.identfile import SINCE
+from pgdeploy.layers.host.file import hba_file, ident_file, settings_file
+from pgdeploy.layers.server.identfile import SINCE
 from pyinfra_deploys.system import huge_pages
 from pyinfra_deploys.this import layout, made, target
 

@@ -8,7 +8,7 @@ from typing import Any
 from pyinfra.api import StringCommand, deploy, operation
 from pyinfra.operations import apt
 
-from pgdeploy.resources.host.file import disks_file
+from pgdeploy.layers.host.file import disks_file
 from pyinfra_deploys.package import lists, wait
 from pyinfra_deploys.preflight import disk_questions
 from pyinfra_deploys.this import layout, made, target

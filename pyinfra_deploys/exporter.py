@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pyinfra.api import DeployError, StringCommand, deploy, operation
 from pyinfra.operations import server
 
+from pgdeploy.layers.host.exporter_container import CONTAINER, RESTART
+from pgdeploy.layers.host.file import HostFile, exporter_files, exporter_folder, password_file
+from pgdeploy.layers.host.layout import EXPORTER_PASSWORD, EXPORTER_UNIT
 from pgdeploy.model.host.exporter import ExporterSpec
-from pgdeploy.resources.host.exporter_container import CONTAINER, RESTART
-from pgdeploy.resources.host.file import HostFile, exporter_files, exporter_folder, password_file
-from pgdeploy.resources.host.layout import EXPORTER_PASSWORD, EXPORTER_UNIT
-from pgdeploy.secret import is_verifier
+from pgdeploy.secret.reference import is_verifier
 from pyinfra_deploys.secretfile import placed
 from pyinfra_deploys.this import layout, made, target
 from pyinfra_deploys.write import folder, put

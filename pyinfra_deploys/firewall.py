@@ -9,7 +9,7 @@ from typing import Any
 from pyinfra.api import StringCommand, deploy, operation
 from pyinfra.operations import systemd
 
-from pgdeploy.resources.host.file import firewall_file
+from pgdeploy.layers.host.file import firewall_file
 from pyinfra_deploys.this import layout, made, target
 
 

@@ -9,9 +9,9 @@ from pyinfra.api import StringCommand, deploy, operation
 from pyinfra.context import host
 from pyinfra.operations import apt
 
+from pgdeploy.layers.host.file import HostFile, no_cluster_file, pin_file, sources_file
+from pgdeploy.layers.host.layout import MIRROR_KEY, Layout
 from pgdeploy.model.host.package import MirrorSpec
-from pgdeploy.resources.host.file import HostFile, no_cluster_file, pin_file, sources_file
-from pgdeploy.resources.host.layout import MIRROR_KEY, Layout
 from pyinfra_deploys.preflight import mirror_key
 from pyinfra_deploys.this import command, known, layout, made, target
 from pyinfra_deploys.write import put

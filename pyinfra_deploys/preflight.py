@@ -10,11 +10,11 @@ from pyinfra import logger
 from pyinfra.api import deploy
 from pyinfra.context import host, state
 
-from pgdeploy.localpath import absent
+from pgdeploy.layers.host.file import sources_file
+from pgdeploy.layers.host.guest import device_of, label_of
+from pgdeploy.layers.host.layout import MIRROR_KEY, PGDG, Layout
+from pgdeploy.local.path import absent
 from pgdeploy.model.host.package import MirrorSpec
-from pgdeploy.resources.host.file import sources_file
-from pgdeploy.resources.host.guest import device_of, label_of
-from pgdeploy.resources.host.layout import MIRROR_KEY, PGDG, Layout
 from pyinfra_deploys.certificate import certificate_faults
 from pyinfra_deploys.lost import tell_when_lost
 from pyinfra_deploys.refusal import refusals

@@ -12,7 +12,7 @@ from typing import Any
 from pyinfra.api import StringCommand, deploy, operation
 
 from pgdeploy import __version__
-from pgdeploy.resources.host.deployment import RECORD
+from pgdeploy.layers.host.deployment import RECORD
 from pyinfra_deploys.this import layout, made, target
 
 STARTED = time.monotonic()

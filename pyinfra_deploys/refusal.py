@@ -7,9 +7,9 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from pgdeploy.errors import SecretError
+from pgdeploy.layers.host.guest import MEMORY_SEEN
+from pgdeploy.layers.host.layout import RELEASES, Layout
 from pgdeploy.model.host.amount import bytes_of
-from pgdeploy.resources.host.guest import MEMORY_SEEN
-from pgdeploy.resources.host.layout import RELEASES, Layout
 
 ARCHITECTURES = ("x86_64", "aarch64", "ppc64le", "s390x")
 """What apt.postgresql.org has packages for."""

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from pyinfra.api import StringCommand, operation
 
-from pgdeploy.resources.host.file import HostFile
+from pgdeploy.layers.host.file import HostFile
 from pyinfra_deploys.this import made
 
 

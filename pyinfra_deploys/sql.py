@@ -16,7 +16,7 @@ from pyinfra import logger
 from pyinfra.api import FunctionCommand, Host, State, deploy, operation
 from pyinfra.context import host
 
-from pgdeploy.target import SSH_CONFIG
+from pgdeploy.gate.target import SSH_CONFIG
 from pyinfra_deploys.this import target
 
 DIFFERENT = 2

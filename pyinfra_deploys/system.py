@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pyinfra.api import StringCommand, deploy, operation
 from pyinfra.operations import apt
 
-from pgdeploy.resources.host.file import limits_file, settings_file, sysctl_file, tmpfiles_file
+from pgdeploy.layers.host.file import limits_file, settings_file, sysctl_file, tmpfiles_file
 from pyinfra_deploys.package import wait
 from pyinfra_deploys.this import layout, made, target
 from pyinfra_deploys.write import put

@@ -13,13 +13,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pgdeploy.confine import confine
-from pgdeploy.connect import require_ssh_name
-from pgdeploy.connection.login import effective, ssh_options
-from pgdeploy.deploy import THROW_AWAY
 from pgdeploy.errors import PgdeployError, TargetError
+from pgdeploy.gate.confine import confine
+from pgdeploy.gate.connect import require_ssh_name
+from pgdeploy.gate.deploy import THROW_AWAY
+from pgdeploy.gate.target import SSH_CONFIG, load_target, specs_folder
 from pgdeploy.model.spec import Ssh
-from pgdeploy.target import SSH_CONFIG, load_target, specs_folder
+from pgdeploy.reach.login import effective, ssh_options
 
 
 def inventory() -> list[tuple[str, dict[str, Any]]]:

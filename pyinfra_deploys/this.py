@@ -14,8 +14,8 @@ from paramiko import SSHException
 from pyinfra.api import DeployError, StringCommand
 from pyinfra.context import host
 
-from pgdeploy.resources.host.layout import Layout
-from pgdeploy.target import Target, load_target
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.host.layout import Layout
 
 
 def target() -> Target:
@@ -45,7 +45,8 @@ def settle_login() -> None:
 _TAKE = """\
 import json, sys, types
 for name, text in json.loads(%r).items():
-    sys.modules.setdefault(name.partition(".")[0], types.ModuleType(name.partition(".")[0]))
+    for end in (at for at, character in enumerate(name) if character == "."):
+        sys.modules.setdefault(name[:end], types.ModuleType(name[:end]))
     sys.modules[name] = types.ModuleType(name)
     exec(compile(text, name, "exec"), sys.modules[name].__dict__)
 sys.modules["pyinfra_deploys.remote.answer"].answer(sys.modules[%r].main, json.loads(%r))
@@ -69,14 +70,15 @@ def _taken(name: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for node in ast.walk(ast.parse(_text(name))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith((_REMOTE, "pgdeploy")):
-            inside = (
-                [f"pgdeploy.{alias.name}" for alias in node.names]
-                if node.module == "pgdeploy"
-                else [node.module]
-            )
-            for module in inside:
+            inside = [f"{node.module}.{alias.name}" for alias in node.names]
+            for module in inside if _is_package(node.module) else [node.module]:
                 found.update(dict.fromkeys((*_taken(module), module)))
     return tuple(found)
+
+
+def _is_package(name: str) -> bool:
+    package, _, module = name.rpartition(".")
+    return not package or (files(package) / module).is_dir()
 
 
 @cache

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyinfra.api import StringCommand, deploy, operation
 
+from pgdeploy.layers.host.file import HostFile
 from pgdeploy.model.host.amount import seconds_of
-from pgdeploy.resources.host.file import HostFile
 from pyinfra_deploys.certificate import certificate_of
 from pyinfra_deploys.secretfile import placed
 from pyinfra_deploys.this import layout, made

@@ -14,7 +14,7 @@ from pyinfra.api import StringCommand, operation
 from pyinfra.api.operation import OperationMeta
 from pyinfra.context import host, state
 
-from pgdeploy.resources.host.file import HostFile
+from pgdeploy.layers.host.file import HostFile
 from pyinfra_deploys.this import Unanswered, ask, command, made
 
 

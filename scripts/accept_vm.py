@@ -20,12 +20,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pgdeploy.errors import PgdeployError
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.vm.fact import read_cluster, read_vm
 from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.model.spec import Spec
-from pgdeploy.resources.vm.fact import read_cluster, read_vm
 from pgdeploy.spec.frozenmap import FrozenMap
 from pgdeploy.spec.render import render
-from pgdeploy.target import Target, load_target
 
 NAME = "pgdeploy-accept"
 OK, ERROR, DIFFERENT = 0, 1, 2

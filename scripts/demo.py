@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pgdeploy.connection.embedded import start_embedded
+from pgdeploy.reach.embedded import start_embedded
 
 TARGET = "prod-pg01"
 BREAK = "REVOKE pg_monitor FROM postgres_exporter"

@@ -1,4 +1,4 @@
-"""Write pgdeploy/parameters/<major>.json: what each major version of PostgreSQL knows of its settings.
+"""Write pgdeploy/postgres/parameters/<major>.json: what each major version of PostgreSQL knows of its settings.
 
     python scripts/generate_parameters.py [--check]
 
@@ -27,10 +27,10 @@ sys.path.insert(0, str(ROOT))
 
 import psycopg  # noqa: E402
 
-from pgdeploy.connection.embedded import Cluster  # noqa: E402
-from pgdeploy.connection.programs import wheel_bin  # noqa: E402
 from pgdeploy.errors import MissingExtra, TargetError  # noqa: E402
-from pgdeploy.parameter import MAJORS  # noqa: E402
+from pgdeploy.postgres.parameter import MAJORS  # noqa: E402
+from pgdeploy.reach.embedded import Cluster  # noqa: E402
+from pgdeploy.reach.programs import wheel_bin  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 Row: TypeAlias = dict[str, Any]
 Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 
-FOLDER = ROOT / "pgdeploy" / "parameters"
+FOLDER = ROOT / "pgdeploy" / "postgres" / "parameters"
 
 # What PostgreSQL's documentation lists (chapter Server Configuration) and a build may lack: without lz4,
 # zstd or liburing, or on another operating system. A value legal on an ordinary build, Debian's or PGDG's,

@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     import psycopg
 
-    from pgdeploy.target import Target
+    from pgdeploy.gate.target import Target
 
 Connect = Callable[..., "psycopg.Connection[Any]"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pgdeploy.apply import apply
-from pgdeploy.check import Finding, evaluate
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.server import Server
-from pgdeploy.connection.side import closing
-from pgdeploy.plan import Plan, plan
-from pgdeploy.target import Target, load_target
+from pgdeploy.core.check import Finding, evaluate
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import Plan, plan
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.server import Server
+from pgdeploy.reach.side_by_side import closing
 
 
 def run(server: Cluster, *texts: str, database: str | None = None) -> None:

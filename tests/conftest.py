@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.check import Finding, Verdict
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.programs import wheel_bin
+from pgdeploy.core.check import Finding, Verdict
 from pgdeploy.errors import MissingExtra
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.programs import wheel_bin
 
 ROOT = Path(__file__).parent.parent
 

@@ -8,16 +8,16 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege, UndefinedObject
 
-from pgdeploy.apply import apply
-from pgdeploy.change import Change, Effect
-from pgdeploy.check import Finding, Verdict, evaluate
-from pgdeploy.connection.dsn import DsnServer
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.facts import Facts
-from pgdeploy.plan import Plan, plan
-from pgdeploy.render_plan import permitted
-from pgdeploy.rights import Rights
-from pgdeploy.target import Target
+from pgdeploy.core.change import Change, Effect
+from pgdeploy.core.check import Finding, Verdict, evaluate
+from pgdeploy.core.facts import Facts
+from pgdeploy.gate.target import Target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import Plan, plan
+from pgdeploy.layers.server.rights import Rights
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.report.plan import permitted
 
 
 @dataclass

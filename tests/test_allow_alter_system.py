@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.check import Verdict, evaluate
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.plan import plan
-from pgdeploy.target import Target, load_target
+from pgdeploy.core.check import Verdict, evaluate
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import plan
+from pgdeploy.reach.embedded import Cluster
 from tests.conftest import FAST, cluster
 
 SPEC = """

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.side import closing
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.side_by_side import closing
 
 SPEC = """
 postgres: 16

@@ -12,9 +12,9 @@ import pytest
 
 from pgdeploy.cli import main
 from pgdeploy.errors import SecretError, SpecError
-from pgdeploy.resources.spec import load_spec
-from pgdeploy.secret import SecretRef
-from pgdeploy.trust import NO_COMMANDS
+from pgdeploy.gate.spec_file import load_spec
+from pgdeploy.local.trust import NO_COMMANDS
+from pgdeploy.secret.reference import SecretRef
 
 TOP = "postgres: 16\nroles: {postgres: {superuser: true, login: true}%s}\n"
 VM = """vm:
@@ -185,8 +185,8 @@ def test_every_command_takes_the_folder_of_specs(
 @pytest.mark.parametrize("case", ALLOWED)
 @pytest.mark.parametrize("on", ["live", "embedded", "container"])
 def test_what_stays_possible(folder: Path, monkeypatch: pytest.MonkeyPatch, case: str, on: str) -> None:
-    from pgdeploy.confine import confine
-    from pgdeploy.target import load_target
+    from pgdeploy.gate.confine import confine
+    from pgdeploy.gate.target import load_target
 
     monkeypatch.setenv(NO_COMMANDS, "1")
     write(folder, ALLOWED[case])
@@ -195,8 +195,8 @@ def test_what_stays_possible(folder: Path, monkeypatch: pytest.MonkeyPatch, case
 
 def test_what_is_not_used_is_not_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server in use is given on the command line, so what the spec says of it does nothing."""
-    from pgdeploy.gate import Gate, Way
-    from pgdeploy.target import load_target
+    from pgdeploy.gate.gate import Gate, Way
+    from pgdeploy.gate.target import load_target
 
     monkeypatch.setenv(NO_COMMANDS, "1")
     write(folder, spec("connect: {dsn: host=a}"))

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pgdeploy.change import Risk
-from pgdeploy.check import Verdict
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.core.change import Risk
+from pgdeploy.core.check import Verdict
 from pgdeploy.model.default_privilege import DefaultPrivilegeSpec
+from pgdeploy.reach.embedded import Cluster
 from tests.by_hand import Site, load, planned, texts
 
 GRANT = {"for": ["maker"], "on": "tables", "grant": ["SELECT"], "to": ["reader"]}

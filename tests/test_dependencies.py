@@ -17,11 +17,11 @@ from pyinfra_deploys.this import stdin
 from scripts.declared import BASE, ROOT, declared, name_of
 
 EXTRAS = {
-    "pgdeploy/connection/host.py": "host",
-    "pgdeploy/connection/proxmox.py": "proxmox",
-    "pgdeploy/connection/programs.py": "embedded",
-    "pgdeploy/container/": "container",
-    "pgdeploy/deploy.py": "host",
+    "pgdeploy/reach/host.py": "host",
+    "pgdeploy/reach/proxmox.py": "proxmox",
+    "pgdeploy/reach/programs.py": "embedded",
+    "pgdeploy/gate/container/": "container",
+    "pgdeploy/gate/deploy.py": "host",
     "plugin/": "gate",
     "plugin/pytest_pgdeploy/options.py": "host",
     "pyinfra_deploys/": "host",
@@ -179,11 +179,11 @@ def test_what_goes_along_is_of_an_older_python(module: str) -> None:
 @pytest.mark.parametrize(
     ("place", "line"),
     [
-        ("pgdeploy/target.py", "import pyinfra"),
-        ("pgdeploy/connection/proxmox.py", "def f():\n    from testinfra import get_host"),
+        ("pgdeploy/gate/target.py", "import pyinfra"),
+        ("pgdeploy/reach/proxmox.py", "def f():\n    from testinfra import get_host"),
         ("pyinfra_deploys/tls.py", "import proxmoxer"),
         ("pyinfra_deploys/remote/configure.py", "import pydantic"),
-        ("pgdeploy/target.py", "import nobody_has_this"),
+        ("pgdeploy/gate/target.py", "import nobody_has_this"),
     ],
 )
 def test_an_import_in_the_wrong_place_is_a_fault(

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.change import ident
-from pgdeploy.connection.dsn import DsnServer
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.plan import Plan, plan
-from pgdeploy.render_plan import permitted
-from pgdeploy.target import Target, load_target
+from pgdeploy.core.change import ident
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import Plan, plan
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.report.plan import permitted
 from tests.conftest import programs
 
 NAMES = (

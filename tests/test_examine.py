@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pgdeploy.errors import SpecError
-from pgdeploy.target import load_target
+from pgdeploy.gate.target import load_target
 
 BASE = (
     "postgres: 16\nroles:\n  app: {{{role}}}\n"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pgdeploy import facts
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.target import load_target
+from pgdeploy.core import facts
+from pgdeploy.gate.target import load_target
+from pgdeploy.reach.embedded import Cluster
 
 SPECS = Path(__file__).parent.parent / "specs"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.side import closing
-from pgdeploy.gate import Gate, Way
-from pgdeploy.target import load_target
+from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.target import load_target
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.side_by_side import closing
 
 SPEC = """
 postgres: {major}

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from pgdeploy.change import Risk
-from pgdeploy.check import Finding, Verdict, evaluate
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.core.change import Risk
+from pgdeploy.core.check import Finding, Verdict, evaluate
 from pgdeploy.model.grant import GrantSpec, ServerGrantSpec
+from pgdeploy.reach.embedded import Cluster
 from tests.by_hand import Site, load, texts
 
 GRANT = {"grant": ["SELECT"], "on": {"schema": "s", "table": "t"}, "to": ["app"]}

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.change import Effect
-from pgdeploy.check import Finding, Verdict, evaluate
-from pgdeploy.connection.dsn import DsnServer
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.server import Server
-from pgdeploy.connection.side import closing
-from pgdeploy.gate import Gate, Way
-from pgdeploy.plan import as_data, plan
-from pgdeploy.render_plan import lines
-from pgdeploy.resources import authfile
-from pgdeploy.target import Target
+from pgdeploy.core.change import Effect
+from pgdeploy.core.check import Finding, Verdict, evaluate
+from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.target import Target
+from pgdeploy.layers.server import authfile
+from pgdeploy.layers.server.plan import as_data, plan
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.server import Server
+from pgdeploy.reach.side_by_side import closing
+from pgdeploy.report.plan import lines
 from tests import by_hand
 
 SPEC = """\

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.change import Effect
-from pgdeploy.check import Verdict, evaluate
-from pgdeploy.connection.dsn import DsnServer
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.core.change import Effect
+from pgdeploy.core.check import Verdict, evaluate
 from pgdeploy.errors import SpecError
-from pgdeploy.probes.admission import Login, Undecided, deciding
-from pgdeploy.resources.hba import render, wanted
-from pgdeploy.target import load_target
+from pgdeploy.gate.target import load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.hba import render, wanted
+from pgdeploy.layers.server.probes.admission import Login, Undecided, deciding
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.reach.embedded import Cluster
 from tests import by_hand
 
 SPEC = """\

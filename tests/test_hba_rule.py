@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pgdeploy.masked import MASK
+from pgdeploy.gate.target import load_target
+from pgdeploy.layers.server.hba import render
 from pgdeploy.model.hba import HbaRuleSpec
-from pgdeploy.resources.hba import render
-from pgdeploy.target import load_target
+from pgdeploy.secret.masked import MASK
 
 HOST = {"type": "host", "database": "all", "user": "all", "address": "10.0.0.0/8", "method": "ldap"}
 LOCAL = {"type": "local", "database": "all", "user": "all", "method": "peer"}

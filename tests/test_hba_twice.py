@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.check import Verdict
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.diff import diff
-from pgdeploy.plan import plan
-from pgdeploy.target import Target, load_target
+from pgdeploy.core.check import Verdict
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import plan
+from pgdeploy.reach.embedded import Cluster
 from tests import by_hand
+from tests.diff import diff
 from tests.test_hba_file import reload
 
 SPEC = """\

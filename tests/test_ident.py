@@ -11,21 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgdeploy.apply import apply
-from pgdeploy.check import Verdict
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.side import closing
-from pgdeploy.diff import diff
+from pgdeploy.core.check import Verdict
 from pgdeploy.errors import ApplyError, SpecError
-from pgdeploy.format import pg_ident
-from pgdeploy.gate import Gate, Way
+from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.spec_file import load_spec
+from pgdeploy.gate.target import load_target
+from pgdeploy.layers.host.file import files
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.ident import QUERIES, render
+from pgdeploy.layers.server.plan import plan
 from pgdeploy.model.ident import IdentLineSpec
-from pgdeploy.plan import plan
-from pgdeploy.resources.host.file import files
-from pgdeploy.resources.ident import QUERIES, render
-from pgdeploy.resources.spec import load_spec
-from pgdeploy.target import load_target
+from pgdeploy.postgres import pg_ident
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.side_by_side import closing
 from tests.conftest import cluster
+from tests.diff import diff
 from tests.format.texts import law, takes, text
 from tests.output.command import run
 

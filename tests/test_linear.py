@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from pgdeploy.errors import SpecError
+from pgdeploy.gate.spec_file import load_spec
 from pgdeploy.lint import lint
-from pgdeploy.resources.spec import load_spec
 
 Body = dict[str, Any]
 START, MOST = 40, 2.5

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.check import Finding, Verdict, evaluate
-from pgdeploy.connection.dsn import DsnServer
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.server import Server
-from pgdeploy.plan import Plan
-from pgdeploy.target import Target
+from pgdeploy.core.check import Finding, Verdict, evaluate
+from pgdeploy.gate.target import Target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import Plan
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.server import Server
 from tests.by_hand import load, planned, run
 
 HEAD = "postgres: $major\nundeclared: {roles: ignore, databases: ignore, attributes: ignore}\nroles:\n"

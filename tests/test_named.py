@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.change import Risk
-from pgdeploy.check import Verdict
-from pgdeploy.connection.dsn import DsnServer
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.server import Server
-from pgdeploy.diff import diff
+from pgdeploy.core.change import Risk
+from pgdeploy.core.check import Verdict
 from pgdeploy.errors import SpecError
-from pgdeploy.render_plan import permitted
-from pgdeploy.target import Target, load_target
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.server import Server
+from pgdeploy.report.plan import permitted
 from tests import by_hand
 from tests.by_hand import planned, run
+from tests.diff import diff
 
 SPEC = """
 postgres: $major

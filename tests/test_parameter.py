@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pgdeploy.parameter import MAJORS, Parameter, parameters, suggest
-from pgdeploy.values import canonical, show
+from pgdeploy.postgres.parameter import MAJORS, Parameter, parameters, suggest
+from pgdeploy.postgres.values import canonical, show
 from scripts.generate_parameters import FOLDER, differences, find, generate
 
 if TYPE_CHECKING:
-    from pgdeploy.connection.embedded import Cluster
+    from pgdeploy.reach.embedded import Cluster
 
 
 @pytest.mark.parametrize("major", MAJORS)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.check import Finding, Verdict, evaluate
-from pgdeploy.connection.dsn import DsnServer
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.side import closing
+from pgdeploy.core.check import Finding, Verdict, evaluate
 from pgdeploy.errors import SpecError
-from pgdeploy.plan import plan
-from pgdeploy.target import Target, load_target
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import plan
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.side_by_side import closing
 from tests.test_hba_file import reload
 
 SPEC = """\

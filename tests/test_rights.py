@@ -10,15 +10,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.check import Finding, Verdict, evaluate
-from pgdeploy.connection.dsn import DsnServer
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.core.check import Finding, Verdict, evaluate
 from pgdeploy.errors import ApplyError, PlanError
-from pgdeploy.plan import Plan, plan
-from pgdeploy.render_plan import permitted
-from pgdeploy.resources.setting import SETTINGS
-from pgdeploy.target import load_target
+from pgdeploy.gate.target import load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import Plan, plan
+from pgdeploy.layers.server.setting import SETTINGS
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.report.plan import permitted
 
 SPEC = """\
 postgres: {major}

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.target import load_target
+from pgdeploy.gate.target import load_target
+from pgdeploy.reach.embedded import Cluster
 from tests.rights_table import Site, Spoken, listen, untrue
 
 WORLD = """

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.check import Finding, Verdict
-from pgdeploy.connection.dsn import DsnServer
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.diff import diff
-from pgdeploy.plan import plan
-from pgdeploy.target import Target, load_target
+from pgdeploy.core.check import Finding, Verdict
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import plan
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.reach.embedded import Cluster
 from tests.conftest import cluster
+from tests.diff import diff
 
 PROTOCOL = "setting[ssl_min_protocol_version].value"
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from pgdeploy.errors import SpecError
+from pgdeploy.gate.spec_file import load_spec
 from pgdeploy.model.spec import Spec
-from pgdeploy.resources.spec import load_spec
 from pgdeploy.spec.schema import json_schema
 from tests.editor import faults
 

@@ -16,11 +16,10 @@ from hypothesis import strategies as st
 from psycopg import sql
 from pydantic import BaseModel, ValidationError
 
-from pgdeploy import secret as module
-from pgdeploy.connection.embedded import Cluster
 from pgdeploy.errors import SecretError, TargetError
-from pgdeploy.scram import prepare
-from pgdeploy.secret import (
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.secret import reference as module
+from pgdeploy.secret.reference import (
     MASK,
     SECRET_TEXT,
     Secret,
@@ -31,6 +30,7 @@ from pgdeploy.secret import (
     matches,
     verifier,
 )
+from pgdeploy.secret.scram import prepare
 
 CANARY = "hunter2-canary"
 

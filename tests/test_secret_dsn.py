@@ -13,10 +13,10 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import Conninfo
 
-from pgdeploy import conninfo
-from pgdeploy.connection.dsn import DsnServer
 from pgdeploy.errors import SpecError, TargetError
-from pgdeploy.target import load_target
+from pgdeploy.gate.target import load_target
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.secret import conninfo
 
 HOST = "127.0.0.1:1"
 

@@ -14,17 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgdeploy.apply import apply
-from pgdeploy.change import Statement, literal
-from pgdeploy.check import Finding, Verdict, evaluate
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.core.change import Statement, literal
+from pgdeploy.core.check import Finding, Verdict, evaluate
 from pgdeploy.errors import SpecError
-from pgdeploy.parameter import MAJORS, parameters
-from pgdeploy.plan import Plan, as_data, plan
-from pgdeploy.resources.host.file import hba_file, settings_file
-from pgdeploy.secret import Secret
-from pgdeploy.secretplace import holds_secret, scrub, shown_line, shown_setting
-from pgdeploy.target import Target, load_target
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.host.file import hba_file, settings_file
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import Plan, as_data, plan
+from pgdeploy.postgres.parameter import MAJORS, parameters
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.secret.place import holds_secret, scrub, shown_line, shown_setting
+from pgdeploy.secret.reference import Secret
 from pyinfra_deploys.remote import configure
 from pyinfra_deploys.remote.unsaid import without_secrets
 from tests.conftest import not_conforming

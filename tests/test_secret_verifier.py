@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from pgdeploy.apply import apply
-from pgdeploy.check import Verdict, evaluate
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.core.check import Verdict, evaluate
 from pgdeploy.errors import SecretError
-from pgdeploy.plan import plan
-from pgdeploy.scram import is_verifier as looks_like_verifier
-from pgdeploy.secret import Secret, is_verifier, matches, verifier
-from pgdeploy.target import Target, load_target
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import plan
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.secret.reference import Secret, is_verifier, matches, verifier
+from pgdeploy.secret.scram import is_verifier as looks_like_verifier
 
 SALT, KEY = b64encode(b"s" * 16).decode(), b64encode(b"k" * 32).decode()
 VERIFIER = f"SCRAM-SHA-256$4096:{SALT}${KEY}:{KEY}"

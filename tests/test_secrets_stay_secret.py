@@ -25,12 +25,12 @@ from urllib.parse import quote, quote_plus
 import psycopg
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.connection.dsn import DsnServer
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.plan import plan
-from pgdeploy.render_plan import permitted
-from pgdeploy.target import load_target
+from pgdeploy.gate.target import load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import plan
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.report.plan import permitted
 
 CANARIES = {
     "env": "canary of the env %7Q/x+'\"é",

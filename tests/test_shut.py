@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.check import Finding, Verdict
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.side import closing
-from pgdeploy.gate import Gate, Way
-from pgdeploy.target import load_target
+from pgdeploy.core.check import Finding, Verdict
+from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.target import load_target
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.side_by_side import closing
 
 SPEC = """
 postgres: {major}

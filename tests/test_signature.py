@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from psycopg import Connection
 
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.problem import ValueProblem
-from pgdeploy.signature import read_arguments, server_arguments, split_arguments
+from pgdeploy.postgres.signature import read_arguments, server_arguments, split_arguments
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.text.problem import ValueProblem
 
 TYPES = (
     "int",

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pgdeploy.change import Risk, TakenAway
 from pgdeploy.cli import app
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.plan import Plan
-from pgdeploy.target import load_target
+from pgdeploy.core.change import Risk, TakenAway
+from pgdeploy.gate.target import load_target
+from pgdeploy.layers.server.plan import Plan
+from pgdeploy.reach.embedded import Cluster
 from tests.by_hand import planned, run
 
 SPEC = """\

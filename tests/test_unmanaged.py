@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.check import Finding, Verdict, evaluate
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.core.check import Finding, Verdict, evaluate
 from pgdeploy.errors import SpecError
-from pgdeploy.plan import Plan
-from pgdeploy.target import Target, load_target
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import Plan
+from pgdeploy.reach.embedded import Cluster
 from tests.by_hand import planned, run
 
 SPEC = """\

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from pgdeploy.format.postgresql_conf import quoted
-from pgdeploy.moment import NEVER_ENDS, Moment, timestamp
-from pgdeploy.parameter import MAJORS, Parameter, parameters
-from pgdeploy.privilege import LETTERS
-from pgdeploy.values import (
+from pgdeploy.postgres.moment import NEVER_ENDS, Moment, timestamp
+from pgdeploy.postgres.parameter import MAJORS, Parameter, parameters
+from pgdeploy.postgres.postgresql_conf import quoted
+from pgdeploy.postgres.privilege import LETTERS
+from pgdeploy.postgres.values import (
     AUTO,
     PRIVILEGES,
     SettingInput,
@@ -35,7 +35,7 @@ from pgdeploy.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pgdeploy.connection.embedded import Cluster
+    from pgdeploy.reach.embedded import Cluster
 
 Connection = psycopg.Connection[tuple[object, ...]]
 

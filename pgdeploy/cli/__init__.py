@@ -34,13 +34,13 @@ from pgdeploy.cli.shared import (
     print_json,
     say,
 )
-from pgdeploy.connection.server import BUDGET, seconds
+from pgdeploy.reach.server import BUDGET, seconds
 
 if TYPE_CHECKING:
-    from pgdeploy.check import Finding
-    from pgdeploy.gate import Gate, Way
-    from pgdeploy.plan import Plan
-    from pgdeploy.target import Target
+    from pgdeploy.core.check import Finding
+    from pgdeploy.gate.gate import Gate, Way
+    from pgdeploy.gate.target import Target
+    from pgdeploy.layers.server.plan import Plan
 
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
 """Of the library under typer, which newer versions carry inside."""
@@ -98,9 +98,9 @@ BinDir = Annotated[
 
 def main() -> None:
     """The entry point `pgdeploy`: every error that we raise is one message and exit code 1."""
-    from pgdeploy.connection.libpq import take_environment
-    from pgdeploy.one_line import defect
-    from pgdeploy.signals import Ending
+    from pgdeploy.local.signals import Ending
+    from pgdeploy.reach.libpq import take_environment
+    from pgdeploy.text.one_line import defect
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a name that the terminal's encoding lacks ends nothing
@@ -242,9 +242,10 @@ def plan(
     ] = None,
 ) -> None:
     """Print the SQL that brings the server to the spec. Exit 0: nothing to do; 2: changes; 1: error."""
-    from pgdeploy import render_plan, saved_plan
-    from pgdeploy.new_file import write_file
-    from pgdeploy.one_line import json_text
+    from pgdeploy.local.new_file import write_file
+    from pgdeploy.report import plan as render_plan
+    from pgdeploy.report import saved_plan
+    from pgdeploy.text.one_line import json_text
 
     if out is not None:
         _require_writable("--out", out)
@@ -294,7 +295,8 @@ def apply(
 
     What it proves is what `pgdeploy check` proves, probes too.
     """
-    from pgdeploy import render_plan, saved_plan
+    from pgdeploy.report import plan as render_plan
+    from pgdeploy.report import saved_plan
 
     _require_duration("--lock-timeout", lock_timeout)
     approved = None if saved is None else saved_plan.load(saved)
@@ -317,7 +319,7 @@ def apply(
 
 def _approve_rest(gate: Gate, rest: Plan, *, yes: bool) -> bool:
     """Show what was planned when the extensions were there, and ask again where the first part was asked."""
-    from pgdeploy import render_plan
+    from pgdeploy.report import plan as render_plan
 
     say("", *render_plan.lines(rest, gate))
     return yes or confirmed("Make", "more change", len(rest.changes))
@@ -328,7 +330,8 @@ def _prove(gate: Gate, planned: Plan, *, whole: bool) -> int:
 
     Not `whole`, only what a plan can compare is asked, and what is not is named.
     """
-    from pgdeploy import render_plan, report
+    from pgdeploy.report import findings as report
+    from pgdeploy.report import plan as render_plan
 
     after = gate.plan()
     say(*render_plan.outcome(planned, after))
@@ -373,8 +376,8 @@ def check(
     json: Json = False,
 ) -> None:
     """The gate without pytest: the same checks, the same ids. Exit 0: conforms; 2: drift; 1: error."""
-    from pgdeploy import report
     from pgdeploy.errors import PgdeployError
+    from pgdeploy.report import findings as report
 
     code, found = OK, []
     loaded = load(targets)
@@ -402,9 +405,9 @@ def check(
 
 
 def _print_findings(gate: Gate, findings: list[Finding], *, verbose: bool = False) -> None:
-    from pgdeploy import report
-    from pgdeploy.naming import examples
-    from pgdeploy.one_line import one_line
+    from pgdeploy.report import findings as report
+    from pgdeploy.text.naming import examples
+    from pgdeploy.text.one_line import one_line
 
     for finding in findings:
         if verbose or finding.verdict in ("drifts", "unreadable"):
@@ -442,8 +445,8 @@ def up(
 
     A spec without `vm:` has a host that is there already.
     """
-    from pgdeploy import report
-    from pgdeploy.deploy import deploy
+    from pgdeploy.gate.deploy import deploy
+    from pgdeploy.report import findings as report
 
     with _gate(target, _way(On(on), None, ssh_config, None, None, timeout), probes=True) as gate:
         if on is UpOn.LIVE and gate.target.declared_vm is not None:
@@ -499,8 +502,8 @@ def _way(
     *,
     new_cluster: bool = False,
 ) -> Way:
-    from pgdeploy.gate import Way
-    from pgdeploy.target import ssh_config_of_environment
+    from pgdeploy.gate.gate import Way
+    from pgdeploy.gate.target import ssh_config_of_environment
 
     for option, folder in (("--data-dir", data_dir), ("--bin-dir", bin_dir)):
         if folder is not None and on is not On.EMBEDDED:
@@ -515,7 +518,7 @@ def _way(
 def _require_writable(option: str, file: Path) -> None:
     """Before a server is asked."""
     from pgdeploy.errors import PgdeployError
-    from pgdeploy.new_file import require_writable
+    from pgdeploy.local.new_file import require_writable
 
     try:
         require_writable(file)
@@ -524,8 +527,8 @@ def _require_writable(option: str, file: Path) -> None:
 
 
 def _require_duration(option: str, text: str) -> None:
-    from pgdeploy.parameter import MAJORS, parameters
-    from pgdeploy.values import ValueProblem, canonical
+    from pgdeploy.postgres.parameter import MAJORS, parameters
+    from pgdeploy.postgres.values import ValueProblem, canonical
 
     try:
         canonical(text, parameters(MAJORS[-1])["lock_timeout"])
@@ -535,7 +538,7 @@ def _require_duration(option: str, text: str) -> None:
 
 @contextmanager
 def _gate(target: str | Target, way: Way, *, probes: bool = False) -> Iterator[Gate]:
-    from pgdeploy.gate import Gate
+    from pgdeploy.gate.gate import Gate
 
     if isinstance(target, str):
         target = load_one(target)

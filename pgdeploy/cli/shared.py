@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pgdeploy.counted import counted
-from pgdeploy.one_line import escape, json_text
+from pgdeploy.text.counted import counted
+from pgdeploy.text.one_line import escape, json_text
 
 if TYPE_CHECKING:
-    from pgdeploy.target import Target
+    from pgdeploy.gate.target import Target
 
 OK, ERROR, DIFFERENT = 0, 1, 2
 """Exit codes: nothing to do or all conforms; an error; changes, drift or advice."""
@@ -31,7 +31,7 @@ SshConfig = Annotated[
 
 def _forbid_commands(given: bool) -> None:
     if given:
-        from pgdeploy.trust import forbid_commands
+        from pgdeploy.local.trust import forbid_commands
 
         forbid_commands()
 
@@ -48,7 +48,7 @@ NoCommands = Annotated[
 
 def _choose_folder(given: Path | None) -> None:
     if given is not None:
-        from pgdeploy.target import choose_folder
+        from pgdeploy.gate.target import choose_folder
 
         choose_folder(given)
 
@@ -74,9 +74,9 @@ def load(names: list[str], *, confined: bool = False) -> list[Target]:
         TargetError: a name means none.
         SpecError: a file is no spec.
     """
-    from pgdeploy.confine import confine
     from pgdeploy.errors import SpecError
-    from pgdeploy.target import find, load_target
+    from pgdeploy.gate.confine import confine
+    from pgdeploy.gate.target import find, load_target
 
     files = dict.fromkeys(file for name in names for file in find(name))
     targets: list[Target] = []

@@ -26,10 +26,10 @@ from pgdeploy.cli.shared import (
 )
 
 if TYPE_CHECKING:
-    from pgdeploy.resources.vm.declared import DeclaredVm
-    from pgdeploy.target import Target
-    from pgdeploy.vm.deadline import Deadline
-    from pgdeploy.vm.step import VmPlan
+    from pgdeploy.gate.target import Target
+    from pgdeploy.layers.vm.deadline import Deadline
+    from pgdeploy.layers.vm.declared import DeclaredVm
+    from pgdeploy.layers.vm.step import VmPlan
 
 app = typer.Typer(
     help="The virtual machine of a target, in Proxmox VE.", no_args_is_help=True, rich_markup_mode=None
@@ -41,9 +41,9 @@ AllowRestart = Annotated[bool, typer.Option("--allow-restart", help="restart the
 @app.command()
 def plan(target: Name, json: Json = False, specs: Specs = None, no_commands: NoCommands = False) -> None:
     """Print what would make the VM as the spec says. Exit 0: nothing to do; 2: steps, or drift; 1: error."""
-    from pgdeploy.resources.vm.fact import read_vm
-    from pgdeploy.vm import render
-    from pgdeploy.vm.plan import plan_vm
+    from pgdeploy.layers.vm import render
+    from pgdeploy.layers.vm.fact import read_vm
+    from pgdeploy.layers.vm.plan import plan_vm
 
     declared = _declared(load_one(target))
     planned = plan_vm(declared, read_vm(declared.proxmox(), declared.vm))
@@ -64,9 +64,9 @@ def apply(
     no_commands: NoCommands = False,
 ) -> None:
     """Make the VM as the spec says, and wait until ssh reaches it. Exit 0: it is so; 2: some drift stays; 1: error."""
-    from pgdeploy.vm import render
-    from pgdeploy.vm.apply import when_unlocked
-    from pgdeploy.vm.plan import plan_vm
+    from pgdeploy.layers.vm import render
+    from pgdeploy.layers.vm.apply import when_unlocked
+    from pgdeploy.layers.vm.plan import plan_vm
 
     found = load_one(target)
     declared = _declared(found)
@@ -86,9 +86,9 @@ def make(
     Raises:
         TargetError: the spec has no VM, or it cannot be made, or not be reached.
     """
-    from pgdeploy.connect import ssh_way
-    from pgdeploy.vm.apply import apply_vm
-    from pgdeploy.vm.arrive import arrive
+    from pgdeploy.gate.connect import ssh_way
+    from pgdeploy.layers.vm.apply import apply_vm
+    from pgdeploy.layers.vm.arrive import arrive
 
     declared = _declared(target)
     proxmox, deadline = declared.proxmox(), _deadline(declared)
@@ -113,9 +113,9 @@ def start(
     target: Name, ssh_config: SshConfig = None, specs: Specs = None, no_commands: NoCommands = False
 ) -> None:
     """Start the VM, and wait until ssh reaches it."""
-    from pgdeploy.connect import ssh_way
-    from pgdeploy.vm import power
-    from pgdeploy.vm.arrive import arrive
+    from pgdeploy.gate.connect import ssh_way
+    from pgdeploy.layers.vm import power
+    from pgdeploy.layers.vm.arrive import arrive
 
     found = load_one(target)
     declared = _declared(found)
@@ -135,7 +135,7 @@ def stop(
     no_commands: NoCommands = False,
 ) -> None:
     """Shut the VM down, and wait until it is."""
-    from pgdeploy.vm import power
+    from pgdeploy.layers.vm import power
 
     declared = _declared(load_one(target))
     power.stop(declared, declared.proxmox(), _deadline(declared), note, force=force)
@@ -153,7 +153,7 @@ def destroy(
     no_commands: NoCommands = False,
 ) -> None:
     """Destroy the VM and its disks, after its name is typed; never one that no spec made, or that is protected."""
-    from pgdeploy.vm import power
+    from pgdeploy.layers.vm import power
 
     declared = _declared(load_one(target))
     proxmox = declared.proxmox()
@@ -175,8 +175,8 @@ def destroy(
 
 def _declared(target: Target) -> DeclaredVm:
     """Raises TargetError when the spec has no VM, SpecError when `--no-commands` refuses it."""
-    from pgdeploy.confine import confine
     from pgdeploy.errors import TargetError
+    from pgdeploy.gate.confine import confine
 
     confine(target, "live")
     if target.declared_vm is None:
@@ -185,12 +185,12 @@ def _declared(target: Target) -> DeclaredVm:
 
 
 def _given(ssh_config: Path | None) -> Path | None:
-    from pgdeploy.target import ssh_config_of_environment
+    from pgdeploy.gate.target import ssh_config_of_environment
 
     return ssh_config or ssh_config_of_environment()
 
 
 def _deadline(declared: DeclaredVm) -> Deadline:
-    from pgdeploy.vm.deadline import Deadline
+    from pgdeploy.layers.vm.deadline import Deadline
 
     return Deadline(declared.vm.within, note)

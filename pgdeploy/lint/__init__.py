@@ -32,7 +32,7 @@ from pgdeploy.lint.rule import Advice, Rule, Severity
 from pgdeploy.lint.subject import Subject
 from pgdeploy.lint.text import explanation, line
 from pgdeploy.lint.waiver import valid_scopes, waived
-from pgdeploy.problem import did_you_mean
+from pgdeploy.text.problem import did_you_mean
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec

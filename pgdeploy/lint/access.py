@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pgdeploy.format import pg_hba
-from pgdeploy.lint.people import superusers
-from pgdeploy.lint.rule import Hit, Severity, documentation, rule
-from pgdeploy.lint.subject import Subject
-from pgdeploy.lint.way import (
+from pgdeploy.layers.server import ident
+from pgdeploy.lint.hba_match import (
     Earlier,
     addressed,
     from_network,
@@ -19,14 +16,17 @@ from pgdeploy.lint.way import (
     listens_everywhere,
     ways,
 )
+from pgdeploy.lint.people import superusers
+from pgdeploy.lint.rule import Hit, Severity, documentation, rule
+from pgdeploy.lint.subject import Subject
 from pgdeploy.model.hba import HbaRuleSpec
 from pgdeploy.model.hbarule import KEYWORDS, Meaning
 from pgdeploy.model.inheritance import TEMPLATES
-from pgdeploy.naming import name
-from pgdeploy.problem import near_misses
-from pgdeploy.resources import ident
+from pgdeploy.postgres import pg_hba
 from pgdeploy.spec.place import Keys
 from pgdeploy.spec.suggest import alike
+from pgdeploy.text.naming import name
+from pgdeploy.text.problem import near_misses
 
 _HBA = documentation("The pg_hba.conf File", "auth-pg-hba-conf")
 _MOST_COMPARED = 20

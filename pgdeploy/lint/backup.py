@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from pgdeploy.layers.server.grant import Line, lines_of
 from pgdeploy.lint.maker import makers, schemas
 from pgdeploy.lint.people import groups
 from pgdeploy.lint.privilege import chain
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
-from pgdeploy.naming import examples, name
-from pgdeploy.privilege import expand
-from pgdeploy.resources.grant import Line, lines_of
+from pgdeploy.postgres.privilege import expand
+from pgdeploy.text.naming import examples, name
 
 _DEFAULTS = documentation("ALTER DEFAULT PRIVILEGES", "sql-alterdefaultprivileges")
 _DUMP = documentation("pg_dump", "app-pgdump")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from pgdeploy.layers.server.grant import lines_of
 from pgdeploy.lint.people import has_members, members
 from pgdeploy.lint.subject import Subject
 from pgdeploy.model.inheritance import inherited
-from pgdeploy.resources.grant import lines_of
 
 
 def schemas(subject: Subject, database: str) -> Mapping[str, str | None]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgdeploy.layers.server.membership import of
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
-from pgdeploy.naming import name
-from pgdeploy.resources.membership import of
+from pgdeploy.text.naming import name
 
 _MEMBERSHIP = documentation("Role Membership", "role-membership")
 _ATTRIBUTES = documentation("Role Attributes", "role-attributes")

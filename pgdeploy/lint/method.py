@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgdeploy.lint.hba_match import addressed
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
-from pgdeploy.lint.way import addressed
-from pgdeploy.naming import name
-from pgdeploy.problem import near_misses
+from pgdeploy.text.naming import name
+from pgdeploy.text.problem import near_misses
 
 _PASSWORD = documentation("Password Authentication", "auth-password")
 

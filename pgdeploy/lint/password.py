@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgdeploy.lint.hba_match import PASSWORD_METHODS, ways
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
-from pgdeploy.lint.way import PASSWORD_METHODS, ways
-from pgdeploy.moment import NEVER_ENDS, timestamp
-from pgdeploy.naming import name
+from pgdeploy.postgres.moment import NEVER_ENDS, timestamp
+from pgdeploy.text.naming import name
 
 _PASSWORD = documentation("Password Authentication", "auth-password")
 _CREATE_ROLE = documentation("CREATE ROLE", "sql-createrole")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from pgdeploy.layers.server.membership import of
 from pgdeploy.lint.subject import Subject
-from pgdeploy.resources.membership import of
 
 
 def groups(subject: Subject, role: str, *, inherited: bool = False) -> frozenset[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgdeploy.layers.server.default_privilege import Line as DefaultLine
+from pgdeploy.layers.server.grant import Line, lines_of
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
 from pgdeploy.model.inheritance import inherited
-from pgdeploy.naming import examples, name
-from pgdeploy.resources.default_privilege import Line as DefaultLine
-from pgdeploy.resources.grant import Line, lines_of
+from pgdeploy.text.naming import examples, name
 
 _PRIVILEGES = documentation("Privileges", "ddl-priv")
 _SCHEMAS = documentation("Schemas, Usage Patterns", "ddl-schemas")

@@ -8,8 +8,8 @@ from enum import StrEnum
 from inspect import cleandoc
 from typing import TYPE_CHECKING, NamedTuple
 
-from pgdeploy.one_line import escape
 from pgdeploy.spec.place import dotted
+from pgdeploy.text.one_line import escape
 
 if TYPE_CHECKING:
     from pgdeploy.lint.subject import Subject

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pgdeploy.parameter import Parameter
-from pgdeploy.problem import ValueProblem
-from pgdeploy.quantity import read_integer
+from pgdeploy.postgres.parameter import Parameter
+from pgdeploy.postgres.quantity import read_integer
+from pgdeploy.text.problem import ValueProblem
 
 UNITS: Mapping[str, int] = {"B": 1, "kB": 1024, "8kB": 8192, "MB": 1024**2}
 """Bytes in each unit that a size in pg_settings counts in."""

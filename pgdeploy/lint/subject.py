@@ -8,13 +8,13 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from pgdeploy.layers.host.layout import Layout
+from pgdeploy.layers.server.settingvalue import offline
 from pgdeploy.lint.size import UNITS, read_size
 from pgdeploy.model.setting import SettingValue
-from pgdeploy.naming import name
-from pgdeploy.parameter import Parameter, parameters
-from pgdeploy.resources.host.layout import Layout
-from pgdeploy.resources.settingvalue import offline
-from pgdeploy.values import Canonical, SettingInput, canonical, from_server
+from pgdeploy.postgres.parameter import Parameter, parameters
+from pgdeploy.postgres.values import Canonical, SettingInput, canonical, from_server
+from pgdeploy.text.naming import name
 
 if TYPE_CHECKING:
     from pgdeploy.model.role import RoleSpec

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy import conninfo
+from pgdeploy.lint.hba_match import addressed, from_network, listens_beyond
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
-from pgdeploy.lint.way import addressed, from_network, listens_beyond
+from pgdeploy.secret import conninfo
 
 if TYPE_CHECKING:
     from pgdeploy.model.hba import HbaRuleSpec

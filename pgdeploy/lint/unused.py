@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pgdeploy.format import pg_hba
+from pgdeploy.layers.server.membership import of
 from pgdeploy.lint.privilege import own_lines
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
 from pgdeploy.model.database import DatabaseSpec
 from pgdeploy.model.inheritance import TEMPLATES, inherited
 from pgdeploy.model.named import OwnedSpec
-from pgdeploy.naming import name
-from pgdeploy.resources.membership import of
+from pgdeploy.postgres import pg_hba
+from pgdeploy.text.naming import name
 
 _ROLES = documentation("Database Roles", "user-manag")
 _DATABASES = documentation("Managing Databases", "managing-databases")

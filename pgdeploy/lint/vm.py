@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgdeploy.layers.host.layout import Layout
 from pgdeploy.lint.rule import Hit, Severity, rule
 from pgdeploy.lint.size import human
 from pgdeploy.lint.subject import Subject
 from pgdeploy.model.host.amount import bytes_of
-from pgdeploy.resources.host.layout import Layout
 
 _GUIDE = "Proxmox VE Administration Guide, {} (https://pve.proxmox.com/pve-docs/chapter-qm.html#{})"
 _MEMORY = _GUIDE.format("Memory", "qm_memory")

@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from pgdeploy.lint.rule import Advice, Rule, Severity
-from pgdeploy.problem import did_you_mean
+from pgdeploy.text.problem import did_you_mean
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec, Waiver
@@ -104,18 +104,18 @@ def judge(spec: Spec, advices: Sequence[Advice], today: date, known: Iterable[st
 
 def check_ids(spec: Spec) -> frozenset[str]:
     """The ids of all checks of a spec, probes and those of host and VM among them."""
-    from pgdeploy.probes import probes
-    from pgdeploy.resources import resources
+    from pgdeploy.layers.server.kinds import resources
+    from pgdeploy.layers.server.probes.kinds import probes
 
     known = [*resources(spec), *probes(spec)]
     if spec.host is not None:
-        from pgdeploy.resources.host import host_resources
-        from pgdeploy.resources.host.declared import DeclaredHost
+        from pgdeploy.layers.host.declared import DeclaredHost
+        from pgdeploy.layers.host.kinds import host_resources
 
         known += host_resources(DeclaredHost("", spec, ""))
     if spec.vm is not None:
-        from pgdeploy.resources.vm import vm_resources
-        from pgdeploy.resources.vm.declared import DeclaredVm
+        from pgdeploy.layers.vm.declared import DeclaredVm
+        from pgdeploy.layers.vm.kinds import vm_resources
 
         known += vm_resources(DeclaredVm("", spec.vm))
     return frozenset(check.id for resource in known for check in resource.checks())

@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pgdeploy.model.object import Object
-from pgdeploy.naming import name
 from pgdeploy.spec.model import Identifier, Model
+from pgdeploy.text.naming import name
 
 ONE_SIDE = "a line says either `grant:` and `to:`, or `revoke:` and `from:`"
 

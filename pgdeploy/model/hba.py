@@ -9,14 +9,14 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from pgdeploy.format import pg_hba
-from pgdeploy.format.hba_text import INCLUDES
 from pgdeploy.model.hbarule import KEYWORDS, LISTS, USER_KEYWORDS, Auth, Match, element, network
-from pgdeploy.problem import ValueProblem
-from pgdeploy.secret import SecretRef
-from pgdeploy.secretplace import HBA_OPTIONS
+from pgdeploy.postgres import pg_hba
+from pgdeploy.postgres.hba_text import INCLUDES
+from pgdeploy.secret.place import HBA_OPTIONS
+from pgdeploy.secret.reference import SecretRef
 from pgdeploy.spec.model import FrozenMap, Model, listed
 from pgdeploy.spec.text import checked, shaped
+from pgdeploy.text.problem import ValueProblem
 
 SINCE = 16
 """The version of PostgreSQL that knows such lines."""

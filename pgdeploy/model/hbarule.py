@@ -9,11 +9,11 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from pgdeploy.format import pg_hba
-from pgdeploy.naming import name
-from pgdeploy.problem import ValueProblem
-from pgdeploy.secretplace import shown_pair
-from pgdeploy.wordlist import split_paths
+from pgdeploy.postgres import pg_hba
+from pgdeploy.postgres.wordlist import split_paths
+from pgdeploy.secret.place import shown_pair
+from pgdeploy.text.naming import name
+from pgdeploy.text.problem import ValueProblem
 
 KEYWORDS = ("all", "sameuser", "samerole", "samegroup", "replication")
 """Words in place of a database."""

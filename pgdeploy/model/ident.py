@@ -6,10 +6,10 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field, field_validator
 
-from pgdeploy.format import pg_ident
-from pgdeploy.naming import name
+from pgdeploy.postgres import pg_ident
 from pgdeploy.spec.model import Model
 from pgdeploy.spec.text import checked
+from pgdeploy.text.naming import name
 
 
 class Mapped(NamedTuple):

@@ -21,9 +21,9 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from pgdeploy.model.routine import types
-from pgdeploy.naming import name
+from pgdeploy.postgres.values import ValueProblem
 from pgdeploy.spec.model import Identifier, Model
-from pgdeploy.values import ValueProblem
+from pgdeploy.text.naming import name
 
 ALL = {
     "tables": "table",

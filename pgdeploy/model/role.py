@@ -8,8 +8,8 @@ from pydantic import Field
 
 from pgdeploy.model.setting import SettingValue
 from pgdeploy.model.undeclared import UndeclaredOfRole
-from pgdeploy.moment import timestamp
-from pgdeploy.secret import SecretRef
+from pgdeploy.postgres.moment import timestamp
+from pgdeploy.secret.reference import SecretRef
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
 
 

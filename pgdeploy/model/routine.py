@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pgdeploy.signature import Type, read_arguments
+from pgdeploy.postgres.signature import Type, read_arguments
 
 KINDS = ("function", "procedure")
 

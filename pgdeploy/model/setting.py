@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgdeploy.parameter import MAJORS, Parameter, parameters
-from pgdeploy.secret import SecretRef
-from pgdeploy.secretplace import holds_secret
+from pgdeploy.postgres.parameter import MAJORS, Parameter, parameters
+from pgdeploy.secret.place import holds_secret
+from pgdeploy.secret.reference import SecretRef
 
 PlainValue = bool | int | float | str | tuple[str, ...]
 """A setting as YAML gives it; a list for the settings that are lists."""

@@ -8,8 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from pgdeploy.format.name import SSH_HOST, SSH_USER
-from pgdeploy.localpath import Local, LocalPath
+from pgdeploy.local.path import Local, LocalPath
 from pgdeploy.model.database import DatabaseSpec
 from pgdeploy.model.grant import ServerGrantSpec
 from pgdeploy.model.hba import HbaEntrySpec, HbaRuleSpec
@@ -20,9 +19,10 @@ from pgdeploy.model.role import RoleSpec
 from pgdeploy.model.setting import SettingValue, completions
 from pgdeploy.model.tablespace import TablespaceSpec
 from pgdeploy.model.vm import VmSpec
-from pgdeploy.secret import SecretRef
+from pgdeploy.secret.reference import SecretRef
 from pgdeploy.spec.model import Day, FrozenMap, Identifier, Model
 from pgdeploy.spec.text import shaped
+from pgdeploy.text.name_pattern import SSH_HOST, SSH_USER
 
 AUTH_METHODS = frozenset({"password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "none"})
 """What libpq's require_auth names."""

@@ -8,12 +8,12 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from pgdeploy.format.path import absolute
-from pgdeploy.localpath import Local, LocalPath
+from pgdeploy.local.path import Local, LocalPath
 from pgdeploy.model.host.amount import Size, Span, bytes_of, seconds_of
-from pgdeploy.secret import SecretRef
+from pgdeploy.secret.reference import SecretRef
 from pgdeploy.spec.model import FrozenMap, Model
 from pgdeploy.spec.text import checked, shaped
+from pgdeploy.text.path import absolute
 
 KEY_TYPES = ("ssh-", "ecdsa-", "sk-")
 

@@ -20,12 +20,12 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from pgdeploy.one_line import escape
 from pgdeploy.spec.event import c_events, place_of, pure_events
 from pgdeploy.spec.node import Entry, Node, mapping, sequence
 from pgdeploy.spec.place import Fault, Place
 from pgdeploy.spec.scalar import resolve
 from pgdeploy.spec.source import FaultError
+from pgdeploy.text.one_line import escape
 
 # A spec nests six or seven levels; pydantic and JSON have limits of their own far above this one.
 MAX_DEPTH = 50

@@ -10,8 +10,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from pgdeploy.secret import MASK, slow_hash
-from pgdeploy.secretplace import HBA_OPTIONS, holds_secret
+from pgdeploy.secret.place import HBA_OPTIONS, holds_secret
+from pgdeploy.secret.reference import MASK, slow_hash
 from pgdeploy.spec.node import Data
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pgdeploy.localpath import Local
+from pgdeploy.local.path import Local
 from pgdeploy.spec.node import Data, Node, value_place
 from pgdeploy.spec.place import Keys
 from pgdeploy.spec.shape import fields, is_model, items, unfold

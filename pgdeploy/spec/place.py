@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pgdeploy.one_line import escape
+from pgdeploy.text.one_line import escape
 
 Keys: TypeAlias = tuple[str | int, ...]
 

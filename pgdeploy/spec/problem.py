@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pgdeploy.one_line import escape
 from pgdeploy.spec.place import Keys, dotted
+from pgdeploy.text.one_line import escape
 
 _LONGEST = 60
 

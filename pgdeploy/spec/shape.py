@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pgdeploy.spec.place import Keys
 
 # Types and validators from here mark a field as a reference to a secret.
-_MARKING_MODULE = "pgdeploy.secret"
+_MARKING_MODULE = "pgdeploy.secret.reference"
 # A second belt: nothing below such a key is shown, also where the key is misspelt or unknown.
 _SECRET_KEY = re.compile(r"pass|secret|token|credential|private|dsn|conninfo|_command$", re.IGNORECASE)
 

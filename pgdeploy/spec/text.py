@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from pgdeploy.problem import ValueProblem
+from pgdeploy.text.problem import ValueProblem
 
 
 def shaped(pattern: str, allowed: str) -> tuple[AfterValidator, object]:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.connection.as_role import open_as
 from pgdeploy.errors import SecretError, TargetError
-from pgdeploy.naming import name
+from pgdeploy.reach.as_role import open_as
+from pgdeploy.text.naming import name
 
 if TYPE_CHECKING:
     import psycopg
 
-    from pgdeploy.gate import Gate
-    from pgdeploy.secret import Secret
+    from pgdeploy.gate.gate import Gate
+    from pgdeploy.secret.reference import Secret
 
 
 def act_as(role: str, gate: Gate, database: str | None) -> psycopg.Connection[Any]:

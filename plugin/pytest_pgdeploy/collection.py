@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pgdeploy.errors import SpecError
-from pgdeploy.trust import no_commands
+from pgdeploy.local.trust import no_commands
 from pytest_pgdeploy.item import CheckItem
 from pytest_pgdeploy.node_id import file_id, text_id
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pgdeploy.signals import ENDING, Ending
+from pgdeploy.local.signals import ENDING, Ending
 from pytest_pgdeploy.failure import Crash, Failure
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from pgdeploy.one_line import escape
+from pgdeploy.text.one_line import escape
 
 
 class _Writer(Protocol):

@@ -11,9 +11,9 @@ import pytest
 if TYPE_CHECKING:
     import psycopg
 
-    from pgdeploy.facts import Facts
-    from pgdeploy.gate import Gate
-    from pgdeploy.target import Target
+    from pgdeploy.core.facts import Facts
+    from pgdeploy.gate.gate import Gate
+    from pgdeploy.gate.target import Target
     from pytest_pgdeploy.visit import Visit
 
 

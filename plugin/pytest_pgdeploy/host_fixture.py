@@ -14,7 +14,7 @@ import pytest
 from pytest_pgdeploy.fixtures import reached
 
 if TYPE_CHECKING:
-    from pgdeploy.target import Target
+    from pgdeploy.gate.target import Target
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pgdeploy import report as words
-from pgdeploy.check import Check, Verdict
+from pgdeploy.core.check import Check, Verdict
 from pgdeploy.errors import Inapplicable, PgdeployError
-from pgdeploy.one_line import defect, escape, one_line
+from pgdeploy.report import findings as words
 from pgdeploy.spec.place import Place
+from pgdeploy.text.one_line import defect, escape, one_line
 from pytest_pgdeploy.failure import Crash, Failure
 from pytest_pgdeploy.marker import marks_of
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pgdeploy.check import Check
+    from pgdeploy.core.check import Check
 
 KINDS = {
     "setting": "settings",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pgdeploy.gate import Way
+    from pgdeploy.gate.gate import Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def add_options(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager
 
 
 def _seconds(text: str) -> float:
-    from pgdeploy.connection.server import seconds
+    from pgdeploy.reach.server import seconds
 
     try:
         return seconds(text)
@@ -111,7 +111,7 @@ class NoCommands(argparse.Action):
     def __call__(
         self, parser: object, namespace: argparse.Namespace, values: object, option_string: str | None = None
     ) -> None:
-        from pgdeploy.trust import forbid_commands
+        from pgdeploy.local.trust import forbid_commands
 
         forbid_commands()
         setattr(namespace, self.dest, True)
@@ -121,7 +121,7 @@ def leave_python_alone(known: argparse.Namespace) -> None:
     """Before any conftest.py is loaded: none is, where specs are asked that may be somebody else's."""
     if not getattr(known, "pgdeploy_targets", None):
         return
-    from pgdeploy.trust import no_commands
+    from pgdeploy.local.trust import no_commands
 
     if no_commands():
         known.noconftest = True
@@ -141,9 +141,9 @@ def read_options(config: pytest.Config) -> Options:
     Raises:
         pytest.UsageError: no such target, or options that contradict each other.
     """
-    from pgdeploy.connection.server import BUDGET
-    from pgdeploy.gate import Way
-    from pgdeploy.target import ssh_config_of_environment
+    from pgdeploy.gate.gate import Way
+    from pgdeploy.gate.target import ssh_config_of_environment
+    from pgdeploy.reach.server import BUDGET
 
     files = _files(config)
     on, dsn = config.getoption("pgdeploy_on"), config.getoption("pgdeploy_dsn")
@@ -179,8 +179,8 @@ def read_options(config: pytest.Config) -> Options:
 
 def _files(config: pytest.Config) -> tuple[Path, ...]:
     from pgdeploy.errors import TargetError
-    from pgdeploy.one_line import escape, is_plain
-    from pgdeploy.target import find
+    from pgdeploy.gate.target import find
+    from pgdeploy.text.one_line import escape, is_plain
 
     folder = config.getoption("pgdeploy_specs")
     try:

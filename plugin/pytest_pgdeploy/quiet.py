@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pgdeploy.errors import PgdeployError
-from pgdeploy.one_line import defect
+from pgdeploy.text.one_line import defect
 
 T = TypeVar("T")
 

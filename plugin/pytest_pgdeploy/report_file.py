@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pgdeploy.new_file import require_writable, write_file
-from pgdeploy.one_line import json_text
-from pgdeploy.report import SCHEMA
+from pgdeploy.local.new_file import require_writable, write_file
+from pgdeploy.report.findings import SCHEMA
+from pgdeploy.text.one_line import json_text
 
 if TYPE_CHECKING:
     from pytest_pgdeploy.result import Results

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pgdeploy import report as words
+from pgdeploy.report import findings as words
 from pytest_pgdeploy.failure import Crash, Failure
 from pytest_pgdeploy.node_id import mend_junit
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pgdeploy import report
-from pgdeploy.naming import examples
-from pgdeploy.one_line import escape, one_line
+from pgdeploy.report import findings as report
+from pgdeploy.text.naming import examples
+from pgdeploy.text.one_line import escape, one_line
 from pytest_pgdeploy.node_id import mend_summary
 
 if TYPE_CHECKING:

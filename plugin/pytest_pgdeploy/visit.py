@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pgdeploy import report
 from pgdeploy.errors import SpecError
-from pgdeploy.gate import Gate
-from pgdeploy.signals import finishing
-from pgdeploy.target import load_target
+from pgdeploy.gate.gate import Gate
+from pgdeploy.gate.target import load_target
+from pgdeploy.local.signals import finishing
+from pgdeploy.report import findings as report
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pgdeploy.check import Check, Finding
-    from pgdeploy.target import Target
+    from pgdeploy.core.check import Check, Finding
+    from pgdeploy.gate.target import Target
     from pytest_pgdeploy.options import Options
 
 

@@ -10,7 +10,7 @@ import stat
 import subprocess
 from typing import Any, Optional
 
-from pgdeploy.nofollow import open_folder
+from pgdeploy.local.nofollow import open_folder
 
 FORMATTED = "/var/lib/pgdeploy/formatting-%s"
 """Stands there for as long as a disk of ours is being formatted; it says which."""

@@ -6,7 +6,7 @@ import re
 import subprocess
 from typing import Any
 
-from pgdeploy.nofollow import open_folder
+from pgdeploy.local.nofollow import open_folder
 from pyinfra_deploys.remote.whole import State, entry_of, remove_file, state_of, write_whole
 
 INCLUDE = "include_dir = 'conf.d'\n"

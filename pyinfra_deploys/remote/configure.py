@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from pgdeploy.nofollow import read_file
+from pgdeploy.local.nofollow import read_file
 from pyinfra_deploys.remote.unsaid import without_secrets
 from pyinfra_deploys.remote.whole import (
     desired_state,

@@ -12,7 +12,7 @@ import struct
 import subprocess
 from typing import Any
 
-from pgdeploy.nofollow import open_folder
+from pgdeploy.local.nofollow import open_folder
 from pyinfra_deploys.remote.block import (
     disk_fault,
     disk_mark,

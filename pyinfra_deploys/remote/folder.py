@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from typing import Any
 
-from pgdeploy.nofollow import Folder, open_folder
+from pgdeploy.local.nofollow import Folder, open_folder
 from pyinfra_deploys.remote.whole import numbers_of
 
 

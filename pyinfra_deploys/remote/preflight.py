@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from typing import Any
 
-from pgdeploy.nofollow import open_folder
+from pgdeploy.local.nofollow import open_folder
 from pyinfra_deploys.remote.block import disk_fault, disk_state
 from pyinfra_deploys.remote.whole import entry_of, state_of
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from pgdeploy.masked import MASK
-from pgdeploy.secretplace import holds_secret, scrub, shown_option, shown_setting
+from pgdeploy.secret.masked import MASK
+from pgdeploy.secret.place import holds_secret, scrub, shown_option, shown_setting
 
 _SETTING = re.compile(r"(?m)^\s*(?P<name>[A-Za-z_][\w.]*)\s*=?\s*'(?P<value>(?:[^'\\\n]|''|\\.)*)'")
 _OPTION = re.compile(r'(?P<name>[a-z][a-z0-9_]*)="(?P<value>(?:[^"\n]|"")*)"')

@@ -10,7 +10,7 @@ import os
 import pwd
 from typing import Optional
 
-from pgdeploy.nofollow import Unsafe, open_folder, read_file
+from pgdeploy.local.nofollow import Unsafe, open_folder, read_file
 
 State = tuple[str, str, str, int]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.connection.bridge import OS_USER
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.reach.bridge import OS_USER
+from pgdeploy.reach.embedded import Cluster
 from tests.sshd import listening
 
 

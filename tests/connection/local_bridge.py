@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pgdeploy.connection.bridge import BridgeServer
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.reach.bridge import BridgeServer
+from pgdeploy.reach.embedded import Cluster
 
 
 class LocalBridge(BridgeServer):

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from pgdeploy.connection import remote
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.host import Host
-from pgdeploy.connection.ssh import SshServer, ssh_options
-from pgdeploy.connection.words import last_word
 from pgdeploy.errors import MissingExtra, TargetError
+from pgdeploy.reach import remote
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.host import Host
+from pgdeploy.reach.server_message import last_word
+from pgdeploy.reach.ssh import SshServer, ssh_options
 
 ECHO = "import json, os\nprint(json.dumps([question, os.geteuid(), os.environ.get('SSH_CONNECTION')]))"
 
@@ -173,7 +173,7 @@ def test_without_testinfra(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_pytest_is_not_imported() -> None:
     program = (
-        "import sys; from pgdeploy.connection.host import Host; Host.in_container('x').testinfra; "
+        "import sys; from pgdeploy.reach.host import Host; Host.in_container('x').testinfra; "
         "sys.exit('pytest' in sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.reach.embedded import Cluster
 
 pytest_plugins = ["pytester"]
 

@@ -14,19 +14,19 @@ from pathlib import Path
 import pytest
 from psycopg.pq import Conninfo
 
-from pgdeploy.connection import libpq
-from pgdeploy.connection.container import ContainerServer
-from pgdeploy.connection.dsn import DsnServer
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.host import Host
-from pgdeploy.connection.keygen import keygen
-from pgdeploy.connection.login import Login, effective
-from pgdeploy.connection.outside import network_address
-from pgdeploy.connection.server import Server
-from pgdeploy.container.docker import docker
-from pgdeploy.container.image import _bootstrap
 from pgdeploy.errors import TargetError, Unreadable
-from pgdeploy.secret import Secret
+from pgdeploy.gate.container.docker import docker
+from pgdeploy.gate.container.image import _bootstrap
+from pgdeploy.reach import libpq
+from pgdeploy.reach.container import ContainerServer
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.host import Host
+from pgdeploy.reach.keygen import keygen
+from pgdeploy.reach.login import Login, effective
+from pgdeploy.reach.outside import network_address
+from pgdeploy.reach.server import Server
+from pgdeploy.secret.reference import Secret
 from tests.conftest import FAST, programs
 from tests.connection.local_bridge import LocalBridge
 

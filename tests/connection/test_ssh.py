@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.connect import connect
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.diff import diff
 from pgdeploy.errors import TargetError
-from pgdeploy.plan import plan
-from pgdeploy.target import Target, load_target
+from pgdeploy.gate.connect import connect
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import plan
+from pgdeploy.reach.embedded import Cluster
 from tests.conftest import not_conforming
+from tests.diff import diff
 
 SPEC = """
 postgres: 16

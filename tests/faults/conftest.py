@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.diff import diff
-from pgdeploy.plan import Plan, plan
-from pgdeploy.target import Target, load_target
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import Plan, plan
+from pgdeploy.reach.embedded import Cluster
 from tests.conftest import cluster, not_conforming
+from tests.diff import diff
 from tests.faults.site import Site
 
 SPEC = """\

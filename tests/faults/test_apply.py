@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.connection.dsn import DsnServer
-from pgdeploy.connection.embedded import Cluster
 from pgdeploy.errors import ApplyError, PgdeployError
-from pgdeploy.plan import Plan
-from pgdeploy.target import Target
+from pgdeploy.gate.target import Target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import Plan
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.reach.embedded import Cluster
 from tests.faults.conftest import converges, planned
 
 

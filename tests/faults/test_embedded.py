@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pgdeploy.connection.programs import wheel_bin
+from pgdeploy.reach.programs import wheel_bin
 from tests.faults.site import SPEC, Site
 
 

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.target import Target
+from pgdeploy.gate.target import Target
+from pgdeploy.reach.embedded import Cluster
 from tests.faults.conftest import converges
 
 POINTS = [

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.check import Verdict
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.side import closing
-from pgdeploy.diff import diff
+from pgdeploy.core.check import Verdict
 from pgdeploy.errors import ApplyError, TargetError
-from pgdeploy.gate import Gate, Way
-from pgdeploy.plan import Plan
-from pgdeploy.target import load_target
+from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.target import load_target
+from pgdeploy.layers.server.plan import Plan
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.side_by_side import closing
 from tests.conftest import FAST, copied, not_conforming
+from tests.diff import diff
 
 BROKEN, NO_MAGIC, PLUGIN = "broken", "nomagic", "harmless"
 

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from pgdeploy import guard
-from pgdeploy.apply import apply
-from pgdeploy.connection.embedded import Cluster
 from pgdeploy.errors import ApplyError
-from pgdeploy.target import Target
+from pgdeploy.gate.target import Target
+from pgdeploy.layers.server import guard
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.reach.embedded import Cluster
 from tests.faults.conftest import converges, planned
 from tests.faults.test_apply import Working, role_held, wait_for_a_waiting_backend
 

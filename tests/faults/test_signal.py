@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.reach.embedded import Cluster
 from tests.faults.site import Site
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from pgdeploy.cli import main
 from pgdeploy.errors import SpecError
+from pgdeploy.gate.spec_file import load_spec
 from pgdeploy.lint import lint
-from pgdeploy.resources.spec import load_spec
 
 LINE = re.compile(r"^[^\n]+:\d+:\d+: \S.*$")
 LONG = 3000

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgdeploy.errors import SpecError
-from pgdeploy.resources.host.file import files
-from pgdeploy.resources.spec import load_spec
+from pgdeploy.gate.spec_file import load_spec
+from pgdeploy.layers.host.file import files
 from tests.format.attacks import spec
 from tests.format.texts import law, text
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgdeploy.format import deb822
-from pgdeploy.format.name import COMPONENT, SUITE, URI
+from pgdeploy.text import deb822
+from pgdeploy.text.name_pattern import COMPONENT, SUITE, URI
 from tests.format.texts import law, takes, text
 from tests.format.tool import said
 

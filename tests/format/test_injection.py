@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pgdeploy.errors import SpecError
-from pgdeploy.resources.host.file import files
-from pgdeploy.resources.spec import load_spec
+from pgdeploy.gate.spec_file import load_spec
+from pgdeploy.layers.host.file import files
 from tests.format.attacks import ATTACKS, HONEST, Attack, Honest
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from pgdeploy.format import compose, data_source, nft, sysctl
-from pgdeploy.format.path import absolute
-from pgdeploy.problem import ValueProblem
+from pgdeploy.text import compose, data_source, nft, sysctl
+from pgdeploy.text.path import absolute
+from pgdeploy.text.problem import ValueProblem
 from tests.format.texts import law, takes, text
 from tests.format.tool import said
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.format import hba_text, pg_hba, postgresql_conf
+from pgdeploy.layers.server.hba import render
 from pgdeploy.model.hba import HbaRuleSpec
-from pgdeploy.resources.hba import render
+from pgdeploy.postgres import hba_text, pg_hba, postgresql_conf
+from pgdeploy.reach.embedded import Cluster
 from tests.format.texts import law, takes, text
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]

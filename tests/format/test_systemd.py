@@ -10,8 +10,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgdeploy.format import environment, systemd, tmpfiles
-from pgdeploy.format.path import absolute
+from pgdeploy.text import environment, systemd, tmpfiles
+from pgdeploy.text.path import absolute
 from tests.format.texts import law, takes, text
 from tests.format.tool import said
 

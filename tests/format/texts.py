@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from pgdeploy.problem import ValueProblem
+from pgdeploy.text.problem import ValueProblem
 
 law = settings(
     max_examples=15,

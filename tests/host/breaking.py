@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from unittest.mock import patch
 
-from pgdeploy.check import Finding, Verdict
-from pgdeploy.gate import Gate, Way
-from pgdeploy.report import lines
-from pgdeploy.target import load_target
+from pgdeploy.core.check import Finding, Verdict
+from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.target import load_target
+from pgdeploy.report.findings import lines
 from tests.host.machine import SECRETS, Machine
 
 

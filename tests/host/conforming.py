@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pgdeploy.facts import Facts, ServerFact
+from pgdeploy.core.facts import Facts, ServerFact
+from pgdeploy.layers.host import path, rule, socket
+from pgdeploy.layers.host.declared import DeclaredHost
+from pgdeploy.layers.host.file import files
+from pgdeploy.layers.host.question import question
+from pgdeploy.layers.server.database import DATABASES, DatabaseFact
+from pgdeploy.layers.server.setting import SETTINGS, STORED_SETTINGS, SettingFact
 from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.model.host.package import MirrorSpec
-from pgdeploy.resources.database import DATABASES, DatabaseFact
-from pgdeploy.resources.host import path, rule, socket
-from pgdeploy.resources.host.declared import DeclaredHost
-from pgdeploy.resources.host.file import files
-from pgdeploy.resources.host.question import question
-from pgdeploy.resources.setting import SETTINGS, STORED_SETTINGS, SettingFact
 
 NOW = 1_800_000_000.0
 DAY = 86400

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from pgdeploy.container.docker import docker, require_engine
-from pgdeploy.container.image import image
 from pgdeploy.errors import TargetError
+from pgdeploy.gate.container.docker import docker, require_engine
+from pgdeploy.gate.container.image import image
 from tests.host.machine import Machine, booted, deployed
 from tests.host.texts import pg15, pg17
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pgdeploy.container.docker import docker
+from pgdeploy.gate.container.docker import docker
 
 ROOT = Path(__file__).parent.parent.parent
 

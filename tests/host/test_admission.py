@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pgdeploy.gate.spec_file import load_spec
+from pgdeploy.layers.host import rule
+from pgdeploy.layers.server.probes.admission import Login, Undecided, deciding, refuses
 from pgdeploy.model.spec import Spec
-from pgdeploy.probes.admission import Login, Undecided, deciding, refuses
-from pgdeploy.resources.host import rule
-from pgdeploy.resources.spec import load_spec
 
 SPEC = {
     "postgres": 16,

@@ -13,13 +13,13 @@ from pytest_pgdeploy.marker import HOST_KINDS as MARKERS
 from pytest_pgdeploy.marker import KINDS, marks_of
 from ruamel.yaml import YAML
 
-from pgdeploy.check import evaluate
+from pgdeploy.core.check import evaluate
+from pgdeploy.core.facts import Facts
 from pgdeploy.errors import SpecError
-from pgdeploy.facts import Facts
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.host.declared import DeclaredHost
+from pgdeploy.layers.host.question import question
 from pgdeploy.model.host.spec import HostSpec
-from pgdeploy.resources.host.declared import DeclaredHost
-from pgdeploy.resources.host.question import question
-from pgdeploy.target import Target, load_target
 from tests.host.conforming import facts
 from tests.host.texts import pg15, pg17, vm
 from tests.redgreen import coverage

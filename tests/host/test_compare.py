@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pgdeploy.check import Finding, Verdict, evaluate
+from pgdeploy.core.check import Finding, Verdict, evaluate
+from pgdeploy.core.facts import NO_HOST, Facts
 from pgdeploy.errors import Inapplicable
-from pgdeploy.facts import NO_HOST, Facts
-from pgdeploy.report import where
-from pgdeploy.resources.host.declared import DeclaredHost
-from pgdeploy.resources.host.file import exporter_files
-from pgdeploy.target import Target, load_target
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.host.declared import DeclaredHost
+from pgdeploy.layers.host.file import exporter_files
+from pgdeploy.report.findings import where
 from tests.host.conforming import answer, facts
 from tests.host.texts import pg15, pg17, vm
 

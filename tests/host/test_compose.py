@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pgdeploy.container.docker import docker
+from pgdeploy.gate.container.docker import docker
 from tests.host.breaking import red
 from tests.host.machine import SECRETS, Machine, booted, deploy, deployed, run, said
 from tests.host.test_break import Break, file

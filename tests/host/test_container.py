@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.connection.container import ContainerServer
-from pgdeploy.connection.host import Host
-from pgdeploy.connection.ssh import SshServer, ssh_options
-from pgdeploy.container.docker import attempt, docker
-from pgdeploy.container.image import image, tag_of
-from pgdeploy.container.stale import remove_stale
-from pgdeploy.container.start import ThrowAway, start
 from pgdeploy.errors import TargetError
+from pgdeploy.gate.container.docker import attempt, docker
+from pgdeploy.gate.container.image import image, tag_of
+from pgdeploy.gate.container.stale import remove_stale
+from pgdeploy.gate.container.start import ThrowAway, start
+from pgdeploy.reach.container import ContainerServer
+from pgdeploy.reach.host import Host
+from pgdeploy.reach.ssh import SshServer, ssh_options
 
 ECHO = "import json, os\nprint(json.dumps([question, os.geteuid(), os.environ.get('SSH_CONNECTION')]))"
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from pgdeploy.connection import remote
-from pgdeploy.resources.host import gather
-from pgdeploy.resources.host.question import question, script
-from pgdeploy.target import load_target
+from pgdeploy.gate.target import load_target
+from pgdeploy.layers.host import gather
+from pgdeploy.layers.host.question import question, script
+from pgdeploy.reach import remote
 from tests.host.machine import Machine
 from tests.host.texts import pg15
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from pgdeploy.check import Finding, Verdict, evaluate
+from pgdeploy.core.check import Finding, Verdict, evaluate
 from pgdeploy.errors import Unreadable
-from pgdeploy.resources.host.file import disks_file
-from pgdeploy.resources.host.guest import device_of, label_of
-from pgdeploy.resources.vm.fact import ClusterFact, MachineFact, VmFact
-from pgdeploy.target import Target
+from pgdeploy.gate.target import Target
+from pgdeploy.layers.host.file import disks_file
+from pgdeploy.layers.host.guest import device_of, label_of
+from pgdeploy.layers.vm.fact import ClusterFact, MachineFact, VmFact
 from tests.host.conforming import answer, facts
 from tests.host.test_compare import declared, gate, load, of, put
 from tests.host.texts import pg15, vm

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.container.image import image
-from pgdeploy.container.system import system
 from pgdeploy.errors import TargetError
-from pgdeploy.target import Target, load_target
+from pgdeploy.gate.container.image import image
+from pgdeploy.gate.container.system import system
+from pgdeploy.gate.target import Target, load_target
 
 
 def target(folder: Path, text: str) -> Target:

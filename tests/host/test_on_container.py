@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.container.docker import docker
+from pgdeploy.gate.container.docker import docker
 
 pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.usefixtures("engine")]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pgdeploy.resources.host.layout import Layout
-from pgdeploy.target import load_target
+from pgdeploy.gate.target import load_target
+from pgdeploy.layers.host.layout import Layout
 from pyinfra_deploys.certificate import certificate_faults
 from pyinfra_deploys.refusal import refusals
 from pyinfra_deploys.remote import preflight

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pgdeploy import deploy as deploying
 from pgdeploy.cli import app
-from pgdeploy.deploy import deploy
 from pgdeploy.errors import MissingExtra, TargetError
-from pgdeploy.target import Target, load_target
+from pgdeploy.gate import deploy as deploying
+from pgdeploy.gate.deploy import deploy
+from pgdeploy.gate.target import Target, load_target
 
 SPEC = """\
 postgres: 15

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pgdeploy.change import grantee, ident
+from pgdeploy.core.change import grantee, ident
+from pgdeploy.layers.server.membership import of
+from pgdeploy.layers.server.role import ATTRIBUTES, DANGEROUS
 from pgdeploy.model.object import Object
 from pgdeploy.model.role import RoleSpec
 from pgdeploy.model.spec import Spec
-from pgdeploy.naming import name
-from pgdeploy.resources.membership import of
-from pgdeploy.resources.role import ATTRIBUTES, DANGEROUS
+from pgdeploy.text.naming import name
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.reach.embedded import Cluster
 from tests.conftest import cluster
 from tests.laws.law import MAJOR
 

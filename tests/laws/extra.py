@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, LiteralString
 
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.side import closing
+from pgdeploy.layers.server.membership import of
 from pgdeploy.model.spec import Spec
-from pgdeploy.privilege import expand
-from pgdeploy.resources.membership import of
+from pgdeploy.postgres.privilege import expand
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.side_by_side import closing
 
 _MEMBERS = "SELECT pg_get_userbyid(roleid)::text, pg_get_userbyid(member)::text FROM pg_auth_members"
 _SETTINGS = """

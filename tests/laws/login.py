@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import InvalidGrantOperation
 
-from pgdeploy.change import ident
-from pgdeploy.connection.dsn import DsnServer
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.core.change import ident
 from pgdeploy.model.spec import Spec
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.reach.embedded import Cluster
 from tests.laws.server import names, run
 from tests.laws.strategy import Draw
 

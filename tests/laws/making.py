@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pgdeploy.change import ident
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.core.change import ident
 from pgdeploy.model.inheritance import inherited
 from pgdeploy.model.spec import Spec
+from pgdeploy.reach.embedded import Cluster
 from tests.laws.server import names, run
 
 _OBJECTS = (

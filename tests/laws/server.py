@@ -8,17 +8,17 @@ import time
 from pathlib import Path
 from typing import LiteralString
 
-from pgdeploy.apply import apply
-from pgdeploy.change import ident, idents
-from pgdeploy.check import Finding
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.side import closing
-from pgdeploy.diff import diff
+from pgdeploy.core.change import ident, idents
+from pgdeploy.core.check import Finding
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import Plan, plan
 from pgdeploy.model.spec import Spec
-from pgdeploy.plan import Plan, plan
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.side_by_side import closing
 from pgdeploy.spec.render import render
-from pgdeploy.target import Target, load_target
 from tests.conftest import not_conforming
+from tests.diff import diff
 from tests.laws.strategy import PASSWORDS
 
 _OTHER_DATABASES = """

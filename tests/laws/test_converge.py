@@ -7,9 +7,9 @@ import re
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.gate.target import Target
 from pgdeploy.model.spec import Spec
-from pgdeploy.target import Target
+from pgdeploy.reach.embedded import Cluster
 from tests.laws.extra import extras
 from tests.laws.law import MAJOR, law, long_law
 from tests.laws.making import make_objects

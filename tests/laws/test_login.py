@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from pgdeploy.apply import apply
-from pgdeploy.change import Change
-from pgdeploy.check import Finding, Verdict, evaluate
-from pgdeploy.connection.dsn import DsnServer
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.server import Server
+from pgdeploy.core.change import Change
+from pgdeploy.core.check import Finding, Verdict, evaluate
+from pgdeploy.gate.target import Target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import Plan, plan
 from pgdeploy.model.spec import Spec
-from pgdeploy.plan import Plan, plan
-from pgdeploy.render_plan import permitted
-from pgdeploy.target import Target
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.server import Server
+from pgdeploy.report.plan import permitted
 from tests.laws.law import MAJOR, law
 from tests.laws.login import STRANGER, Login, Membership, logins
 from tests.laws.making import make_objects

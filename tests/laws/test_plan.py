@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.layers.server.plan import as_data
 from pgdeploy.model.spec import Spec
-from pgdeploy.plan import as_data
+from pgdeploy.reach.embedded import Cluster
 from pgdeploy.spec.render import render
 from tests.laws.breaking import breaks
 from tests.laws.law import MAJOR, law

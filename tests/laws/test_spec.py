@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgdeploy.check import Check
+from pgdeploy.core.check import Check
 from pgdeploy.errors import SpecError
+from pgdeploy.gate.spec_file import load_spec
+from pgdeploy.gate.target import Target
 from pgdeploy.model.spec import Spec
-from pgdeploy.resources.spec import load_spec
 from pgdeploy.spec.render import render
-from pgdeploy.target import Target
 from tests.editor import faults
 from tests.laws.law import law
 from tests.laws.mutation import MUTATIONS, Mutation, as_yaml

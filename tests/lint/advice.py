@@ -7,10 +7,10 @@ from datetime import date
 from pathlib import Path
 from typing import TypeAlias
 
+from pgdeploy.gate.spec_file import load_spec
 from pgdeploy.lint import lint
 from pgdeploy.lint.rule import Advice
 from pgdeploy.model.spec import Spec
-from pgdeploy.resources.spec import load_spec
 from pgdeploy.spec.loader import Loaded
 from tests.lint.cases import HEAD, TODAY
 

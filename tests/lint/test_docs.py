@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pgdeploy.gate.spec_file import load_spec
 from pgdeploy.lint import RULES, line, lint
 from pgdeploy.lint.rule import Advice
 from pgdeploy.lint.text import TOPICS, page
 from pgdeploy.model.spec import Spec
-from pgdeploy.resources.spec import load_spec
 from pgdeploy.spec.loader import Loaded
 from tests.lint.advice import Read, advise
 

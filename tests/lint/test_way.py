@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
+from pgdeploy.lint.hba_match import covers, from_network, is_everywhere, ways
 from pgdeploy.lint.subject import Subject
-from pgdeploy.lint.way import covers, from_network, is_everywhere, ways
 from pgdeploy.model.hba import HbaRuleSpec
 from tests.lint.advice import Read
 

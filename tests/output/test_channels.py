@@ -16,8 +16,8 @@ import pytest
 from hypothesis import example, given
 from psycopg import sql
 
-from pgdeploy.change import ident, literal
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.core.change import ident, literal
+from pgdeploy.reach.embedded import Cluster
 from tests.conftest import ROOT, cluster, programs
 from tests.laws.law import law
 from tests.output.command import run

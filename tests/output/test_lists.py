@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psycopg
 
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.one_line import LONGEST
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.text.one_line import LONGEST
 from tests.conftest import cluster
 from tests.output.command import run
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.new_file import require_writable, write_file
+from pgdeploy.local.new_file import require_writable, write_file
 
 
 @pytest.fixture(params=[0o022, 0o077, 0o027])
@@ -106,7 +106,7 @@ def test_devices_and_pipes_stay_what_they_are(tmp_path: Path) -> None:
 
 def test_stdout_is_written_to(tmp_path: Path) -> None:
     code = (
-        "from pathlib import Path; from pgdeploy.new_file import write_file; print(1, flush=True); "
+        "from pathlib import Path; from pgdeploy.local.new_file import write_file; print(1, flush=True); "
         "write_file(Path('/dev/stdout'), '2'); print(3)"
     )
     command = [sys.executable, "-c", code]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgdeploy.check import Check, Finding, Resource, Verdict
+from pgdeploy.core.check import Check, Finding, Resource, Verdict
 from pgdeploy.errors import PgdeployError, SpecError, TargetError
-from pgdeploy.naming import name as check_name
-from pgdeploy.one_line import defect, escape, json_text, one_line
+from pgdeploy.text.naming import name as check_name
+from pgdeploy.text.one_line import defect, escape, json_text, one_line
 from tests.output.hostile import FORGED, TEXTS, wrongs
 
 ANY = st.one_of(TEXTS, st.text(st.characters(), max_size=60))

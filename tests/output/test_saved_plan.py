@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from pgdeploy import saved_plan
-from pgdeploy.connection.embedded import Cluster
 from pgdeploy.errors import PlanError
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.report import saved_plan
 from tests.conftest import cluster
 from tests.output.command import run
 
@@ -149,8 +149,8 @@ _GATES: dict[Path, Any] = {}
 
 
 def _planned(site: Site) -> Any:
-    from pgdeploy.gate import Gate, Way
-    from pgdeploy.target import load_target
+    from pgdeploy.gate.gate import Gate, Way
+    from pgdeploy.gate.target import load_target
 
     if site.spec not in _GATES:
         gate = Gate(load_target(site.spec), Way(dsn=site.server.dsn))

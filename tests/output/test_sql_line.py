@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given
 from psycopg import sql
 
-from pgdeploy.change import Statement
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.core.change import Statement
 from pgdeploy.errors import PlanError
-from pgdeploy.sql_line import sql_line
+from pgdeploy.postgres.sql_line import sql_line
+from pgdeploy.reach.embedded import Cluster
 from tests.conftest import programs
 from tests.laws.law import law
 from tests.output.hostile import FORGED, NAMES, TEXTS, wrongs

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.reach.embedded import Cluster
 from tests.conftest import cluster
 from tests.output.command import run
 

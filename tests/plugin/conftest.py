@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.reach.embedded import Cluster
 from tests.conftest import programs
 from tests.plugin.site import CANARY, TOWN, Site
 

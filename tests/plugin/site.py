@@ -12,10 +12,10 @@ from xml.etree import ElementTree as ET
 import psycopg
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.gate import Gate, Way
-from pgdeploy.target import load_target
+from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.target import load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.reach.embedded import Cluster
 
 CANARY = "canary-5f2b'\"<&"
 """The password of a role; it must never be seen."""

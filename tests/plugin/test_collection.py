@@ -7,7 +7,7 @@ import subprocess
 import psycopg
 import pytest
 
-from pgdeploy.target import load_target
+from pgdeploy.gate.target import load_target
 from tests.plugin.site import QUIET, TOWN, Site, lines
 
 pytest_plugins = ["pytester"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.connection.embedded import start_embedded
+from pgdeploy.reach.embedded import start_embedded
 from tests.plugin.site import QUIET, Site, lines
 
 pytest_plugins = ["pytester"]

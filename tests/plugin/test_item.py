@@ -134,7 +134,7 @@ def test_a_defect_of_ours_shows_a_traceback_without_locals(
         password = CANARY  # noqa: F841
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("pgdeploy.gate.evaluate", broken)
+    monkeypatch.setattr("pgdeploy.gate.gate.evaluate", broken)
     result = site.run("--showlocals", "-k", "login", "--tb=long")
     result.stdout.fnmatch_lines(["*ZeroDivisionError: a defect"])
     assert not site.seen(result)

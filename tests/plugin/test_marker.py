@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from pytest_pgdeploy.marker import KINDS, MARKERS, marks_of
 
-from pgdeploy.check import Check, Outcome, Resource
-from pgdeploy.resources import KINDS as MODULES
-from pgdeploy.resources.superuser import Superusers
+from pgdeploy.core.check import Check, Outcome, Resource
+from pgdeploy.layers.server.kinds import KINDS as MODULES
+from pgdeploy.layers.server.superuser import Superusers
 from tests.plugin.site import Site
 
 pytest_plugins = ["pytester"]

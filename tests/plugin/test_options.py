@@ -114,7 +114,7 @@ def test_options_may_stand_in_the_configuration(site: Site) -> None:
 
 
 def test_no_probes(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgdeploy.target.Target.probes", property(lambda _: 1 / 0))
+    monkeypatch.setattr("pgdeploy.gate.target.Target.probes", property(lambda _: 1 / 0))
     assert collected(site, "--target", "town", "--no-probes")
 
 

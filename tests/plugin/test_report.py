@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from pgdeploy import report
-from pgdeploy.gate import Gate, Way
-from pgdeploy.target import load_target
+from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.target import load_target
+from pgdeploy.report import findings as report
 from tests.plugin.site import QUIET, TOWN, Site, lines, properties
 
 pytest_plugins = ["pytester"]

@@ -66,7 +66,9 @@ def test_when_probes_use_it(loud: Site) -> None:
     assert not loud.seen(result)
 
 
-@pytest.mark.parametrize("broken", ["pgdeploy.target.Target.read", "pgdeploy.secret.SecretRef.read"])
+@pytest.mark.parametrize(
+    "broken", ["pgdeploy.gate.target.Target.read", "pgdeploy.secret.reference.SecretRef.read"]
+)
 def test_when_a_defect_of_ours_meets_it(loud: Site, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def defect(*_: object) -> None:
         password = CANARY  # noqa: F841

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pgdeploy.target import load_target
+from pgdeploy.gate.target import load_target
 from tests.plugin.site import QUIET, TOWN, Site, lines
 
 pytest_plugins = ["pytester"]
@@ -36,8 +36,8 @@ def test_the_short_summary_says_why(site: Site) -> None:
 
 
 def test_the_server_is_tried_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pgdeploy.connection.dsn import DsnServer
     from pgdeploy.errors import TargetError
+    from pgdeploy.reach.dsn import DsnServer
 
     tries: list[object] = []
 
@@ -104,7 +104,7 @@ def test_a_connection_lost_on_the_way_is_one_error_a_check(
     def lost(*_: object) -> None:
         raise TargetError("the connection was lost")
 
-    monkeypatch.setattr("pgdeploy.gate.evaluate", lost)
+    monkeypatch.setattr("pgdeploy.gate.gate.evaluate", lost)
     checks = load_target(site.pytester.path / "specs/town.yaml").checks
     result = site.run("-k", "login", "-q")
     assert result.parseoutcomes() == {"errors": 2, "deselected": len(checks) - 2}

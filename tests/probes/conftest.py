@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.target import Target, load_target
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.reach.embedded import Cluster
 from tests.probes.shop import OBJECTS, SECRETS, SPEC, World, clear, make
 
 

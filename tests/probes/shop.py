@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pgdeploy.apply import apply
-from pgdeploy.check import Finding, Verdict, evaluate
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.server import Server
-from pgdeploy.plan import plan
-from pgdeploy.target import Target
+from pgdeploy.core.check import Finding, Verdict, evaluate
+from pgdeploy.gate.target import Target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import plan
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.server import Server
 
 SPEC = """
 postgres: 16

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from pgdeploy.check import Verdict
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.session import MORE_TIME
-from pgdeploy.probes.ask import Question, _parameters, _text
-from pgdeploy.probes.statement import sql
-from pgdeploy.probes.thing import Thing
-from pgdeploy.resources.acl import ObjectKey
-from pgdeploy.resources.login.budget import SESSIONS, budget
-from pgdeploy.target import Target
+from pgdeploy.core.check import Verdict
+from pgdeploy.gate.target import Target
+from pgdeploy.layers.server.acl import ObjectKey
+from pgdeploy.layers.server.login.budget import SESSIONS, budget
+from pgdeploy.layers.server.probes.ask import Question, _parameters, _text
+from pgdeploy.layers.server.probes.catalog_object import Thing
+from pgdeploy.layers.server.probes.statement import sql
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.session import MORE_TIME
 from tests.probes.shop import World, clear, make
 
 ROLES = [f"clerk{number:02}" for number in range(12)]
@@ -158,6 +158,6 @@ def test_backends_that_hang_do_not_hang_the_gate(crowd: World) -> None:
 
 
 def _reason(check: Any, facts: Any) -> str:
-    from pgdeploy.check import evaluate
+    from pgdeploy.core.check import evaluate
 
     return evaluate(check, facts).reason

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pgdeploy.check import Finding, Verdict
-from pgdeploy.target import Target
+from pgdeploy.core.check import Finding, Verdict
+from pgdeploy.gate.target import Target
 from tests.probes.shop import World, clear, make
 
 TRACES = """

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pgdeploy.check import Finding, Verdict
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.target import Target
+from pgdeploy.core.check import Finding, Verdict
+from pgdeploy.gate.target import Target
+from pgdeploy.reach.embedded import Cluster
 from tests.probes.shop import World, clear, make
 
 SPEC = """

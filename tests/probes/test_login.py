@@ -15,12 +15,12 @@ from threading import Thread
 import psycopg
 import pytest
 
-from pgdeploy.check import Verdict, evaluate
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.core.check import Verdict, evaluate
 from pgdeploy.errors import TargetError, Unreadable
-from pgdeploy.resources.login.attempt import attempt
-from pgdeploy.secret import Secret
-from pgdeploy.target import Target
+from pgdeploy.gate.target import Target
+from pgdeploy.layers.server.login.attempt import attempt
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.secret.reference import Secret
 from tests.probes.shop import OBJECTS, SECRETS, SPEC, World, clear, make
 
 RIGHT, WRONG = "role[app].logs_in", "role[app].refuses_wrong_password"

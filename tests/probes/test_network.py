@@ -9,9 +9,9 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from pgdeploy.check import Verdict
-from pgdeploy.probes.network import is_same
-from pgdeploy.target import Target
+from pgdeploy.core.check import Verdict
+from pgdeploy.gate.target import Target
+from pgdeploy.layers.server.probes.network import is_same
 from tests.conftest import FAST, cluster
 from tests.connection.local_bridge import LocalBridge
 from tests.probes.shop import OBJECTS, SPEC, World, make

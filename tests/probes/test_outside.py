@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.probes.admission import Login
-from pgdeploy.probes.outside import REFUSED, _attempt, _chosen
-from pgdeploy.resources.spec import load_spec
+from pgdeploy.gate.spec_file import load_spec
+from pgdeploy.layers.host.outside import REFUSED, _attempt, _chosen
+from pgdeploy.layers.server.probes.admission import Login
+from pgdeploy.reach.embedded import Cluster
 from tests.conftest import FAST, programs
 
 RULES = """

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.check import Finding, Verdict, evaluate
-from pgdeploy.connection.dsn import DsnServer
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.plan import Plan, plan
-from pgdeploy.secret import Secret, verifier
-from pgdeploy.target import Target, load_target
+from pgdeploy.core.check import Finding, Verdict, evaluate
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import Plan, plan
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.secret.reference import Secret, verifier
 
 SPEC = """\
 postgres: {major}

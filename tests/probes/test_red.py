@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pgdeploy.check import Verdict
+from pgdeploy.core.check import Verdict
 from tests.probes.shop import World
 
 CONNECT = "grant[shop: CONNECT on database to app, reader, dump]"

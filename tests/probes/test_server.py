@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pgdeploy.check import Verdict
-from pgdeploy.connection.server import Server
-from pgdeploy.secret import Secret
-from pgdeploy.target import Target
+from pgdeploy.core.check import Verdict
+from pgdeploy.gate.target import Target
+from pgdeploy.reach.server import Server
+from pgdeploy.secret.reference import Secret
 from tests.conftest import cluster
 from tests.probes.shop import OBJECTS, SECRETS, SPEC, World, make
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from pgdeploy.check import Verdict
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.resources.login.session import THROWAWAY
-from pgdeploy.target import Target
+from pgdeploy.core.check import Verdict
+from pgdeploy.gate.target import Target
+from pgdeploy.layers.server.login.session import THROWAWAY
+from pgdeploy.reach.embedded import Cluster
 from tests.probes.shop import OBJECTS, SPEC, World, clear, make
 
 # A function that claims to have no effects, and counts its calls in a way that no rollback takes back.

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.container.docker import require_engine
 from pgdeploy.errors import TargetError
+from pgdeploy.gate.container.docker import require_engine
 from tests.proxmox.guest import Boot
 from tests.proxmox_guest.boot import boot
 from tests.proxmox_guest.guest import ContainerGuest

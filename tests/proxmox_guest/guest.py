@@ -9,9 +9,9 @@ import time
 from collections.abc import Mapping
 from functools import cache
 
-from pgdeploy.container.docker import attempt, docker, reason
-from pgdeploy.container.stale import OWNER, owner
 from pgdeploy.errors import TargetError
+from pgdeploy.gate.container.docker import attempt, docker, reason
+from pgdeploy.gate.container.stale import OWNER, owner
 from tests.host.machine import RUN
 from tests.proxmox.guest import Boot, CloudInit
 from tests.proxmox_guest.agent import Agent

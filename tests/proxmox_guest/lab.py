@@ -6,7 +6,7 @@ from ipaddress import IPv4Network
 from types import TracebackType
 from typing import Self
 
-from pgdeploy.container.cleanup import Cleanup
+from pgdeploy.gate.container.cleanup import Cleanup
 from tests.proxmox_guest.guest import ContainerGuest
 from tests.proxmox_guest.network import Networks
 from tests.proxmox_guest.stale import remove_what_is_stale

@@ -10,9 +10,9 @@ import threading
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 
-from pgdeploy.container.docker import attempt, docker
-from pgdeploy.container.stale import OWNER, owner
 from pgdeploy.errors import TargetError
+from pgdeploy.gate.container.docker import attempt, docker
+from pgdeploy.gate.container.stale import OWNER, owner
 from tests.proxmox_guest.hardware import Address
 
 _RANGE = IPv4Network("172.24.0.0/13")

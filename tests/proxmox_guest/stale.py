@@ -7,8 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from pgdeploy.container.docker import attempt, docker
-from pgdeploy.container.stale import OWNER, owner, remove_stale
+from pgdeploy.gate.container.docker import attempt, docker
+from pgdeploy.gate.container.stale import OWNER, owner, remove_stale
 
 _PREFIX = "pgdeploy-guest-"
 

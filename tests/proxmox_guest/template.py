@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from pgdeploy.container.docker import attempt, docker
-from pgdeploy.container.image import image
+from pgdeploy.gate.container.docker import attempt, docker
+from pgdeploy.gate.container.image import image
 
 FOLDER = Path(__file__).parent / "template"
 

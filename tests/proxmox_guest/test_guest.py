@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.container.docker import attempt, docker
 from pgdeploy.errors import TargetError
+from pgdeploy.gate.container.docker import attempt, docker
 from tests.host.machine import ROOT
 from tests.proxmox.guest import HOST_KEY, AgentAbsent, AgentError, NoSuchFile
 from tests.proxmox_guest.boot import MAC, boot

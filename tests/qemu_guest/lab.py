@@ -6,7 +6,7 @@ from ipaddress import IPv4Network
 from types import TracebackType
 from typing import Self
 
-from pgdeploy.container.cleanup import Cleanup
+from pgdeploy.gate.container.cleanup import Cleanup
 from tests.qemu_guest.clock import TimeServer
 from tests.qemu_guest.guest import QemuGuest
 from tests.qemu_guest.network import Bridge

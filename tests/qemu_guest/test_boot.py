@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from pgdeploy.resources.host.guest import MEMORY_SEEN, device_of
+from pgdeploy.layers.host.guest import MEMORY_SEEN, device_of
 from tests.proxmox.guest import RESULT, AgentAbsent, Boot, NoSuchFile
 from tests.proxmox_guest.boot import MAC, boot
 from tests.qemu_guest.guest import QemuGuest

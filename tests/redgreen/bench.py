@@ -16,16 +16,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pgdeploy.apply import apply
-from pgdeploy.change import Effect, Risk
-from pgdeploy.check import Finding, Verdict
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.side import closing
-from pgdeploy.diff import diff
-from pgdeploy.facts import Facts
-from pgdeploy.plan import Plan, plan
-from pgdeploy.target import Target, load_target
+from pgdeploy.core.change import Effect, Risk
+from pgdeploy.core.check import Finding, Verdict
+from pgdeploy.core.facts import Facts
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import Plan, plan
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.side_by_side import closing
 from tests.conftest import cluster
+from tests.diff import diff
 from tests.redgreen.names import HOSTILE, PLAIN, Names
 
 HERE = Path(__file__).parent

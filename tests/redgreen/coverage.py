@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
-from pgdeploy.resources.object import KEYWORD
+from pgdeploy.layers.server.object import KEYWORD
 from pgdeploy.spec.model import Model
 
 Path = tuple[str | int, ...]

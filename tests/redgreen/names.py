@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Template
 
-from pgdeploy.change import ident
-from pgdeploy.naming import name
+from pgdeploy.core.change import ident
+from pgdeploy.text.naming import name
 
 _ROLES = (
     *("app", "reader", "writer", "boss", "ops", "team", "crew", "lead", "maker", "keeper"),

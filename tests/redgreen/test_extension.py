@@ -16,14 +16,14 @@ from textwrap import dedent, indent
 
 import pytest
 
-from pgdeploy.check import Verdict
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.side import closing
-from pgdeploy.diff import diff
-from pgdeploy.gate import Gate, Way
-from pgdeploy.plan import Plan
-from pgdeploy.target import load_target
+from pgdeploy.core.check import Verdict
+from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.target import load_target
+from pgdeploy.layers.server.plan import Plan
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.side_by_side import closing
 from tests.conftest import FAST, copied
+from tests.diff import diff
 
 FILES = {
     # makes a schema of its own, as pg_cron does, and objects of every kind in it

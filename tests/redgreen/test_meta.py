@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pgdeploy.check import Finding
-from pgdeploy.diff import diff
+from pgdeploy.core.check import Finding
 from pgdeploy.errors import SpecError
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server.kinds import KINDS
 from pgdeploy.model.host.spec import HostSpec
 from pgdeploy.model.spec import Spec
 from pgdeploy.model.undeclared import UndeclaredOfRole, UndeclaredPrivileges
 from pgdeploy.model.vm import VmSpec
-from pgdeploy.resources import KINDS
-from pgdeploy.target import Target, load_target
+from tests.diff import diff
 from tests.redgreen import coverage
 from tests.redgreen.bench import Bench, base_spec, several, with_extension
 from tests.redgreen.cases import CASES

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.check import Finding, Verdict, evaluate
+from pgdeploy.core.check import Finding, Verdict, evaluate
 from pgdeploy.errors import ApplyError
+from pgdeploy.layers.server.apply import apply
 from tests.redgreen.bench import SERVERS, Bench, Case
 from tests.redgreen.cases import CASES
 

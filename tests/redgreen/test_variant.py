@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from pgdeploy.check import Verdict
-from pgdeploy.connection.dsn import DsnServer
-from pgdeploy.diff import diff
+from pgdeploy.core.check import Verdict
+from pgdeploy.reach.dsn import DsnServer
+from tests.diff import diff
 from tests.redgreen.bench import Bench, well
 
 SERVER = "16"

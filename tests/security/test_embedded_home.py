@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.connection.embedded import Embedded, start_embedded
 from pgdeploy.errors import TargetError
+from pgdeploy.reach.embedded import Embedded, start_embedded
 from tests.security.attack import Site
 
 AS_NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")

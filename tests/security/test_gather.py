@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pgdeploy.resources.host.question import script
+from pgdeploy.layers.host.question import script
 from tests.conftest import programs
 from tests.security.attack import SECRET, Site, python
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.connection.embedded import Cluster
 from pgdeploy.errors import ApplyError
-from pgdeploy.gate import Gate, Way
-from pgdeploy.target import load_target
+from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.target import load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.reach.embedded import Cluster
 
 SPEC = """\
 postgres: {major}

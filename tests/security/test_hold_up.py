@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from psycopg.errors import ProgramLimitExceeded
 
-from pgdeploy.check import Verdict, evaluate
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.core.check import Verdict, evaluate
 from pgdeploy.errors import SpecError
-from pgdeploy.resources.role import PASSWORDS
-from pgdeploy.resources.setting import STORED_SETTINGS
-from pgdeploy.scram import MOST_ITERATIONS
-from pgdeploy.target import Target, load_target
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server.role import PASSWORDS
+from pgdeploy.layers.server.setting import STORED_SETTINGS
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.secret.scram import MOST_ITERATIONS
 
 SPEC = """\
 postgres: {major}

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.connection.dsn import DsnServer
-from pgdeploy.connection.embedded import SERVER_USER, Cluster
-from pgdeploy.connection.session import PoolerError
-from pgdeploy.plan import Plan
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import Plan
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.reach.embedded import SERVER_USER, Cluster
+from pgdeploy.reach.session import PoolerError
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.apply import apply
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.plan import plan
-from pgdeploy.target import load_target
+from pgdeploy.gate.target import load_target
+from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.plan import plan
+from pgdeploy.reach.embedded import Cluster
 
 SPEC = """\
 postgres: 16

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import pytest
 
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.connection.session import SEARCH_PATH, deadline, decode_leniently
 from pgdeploy.errors import TargetError
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.session import SEARCH_PATH, deadline, decode_leniently
 
 SERVERS = ["server14", "server15", "server16", "server17", "server18"]
 
@@ -153,7 +153,7 @@ def test_an_unconfigured_session_is_as_a_client_of_its_role_gets_it(shop: Shop) 
 
 
 def test_a_role_of_the_connection_string_is_its_users_wish(server16: Cluster) -> None:
-    from pgdeploy.connection.dsn import DsnServer
+    from pgdeploy.reach.dsn import DsnServer
 
     server = DsnServer(f"{server16.dsn} options='-c role=pg_monitor -c search_path=evil'")
     with server.open() as connection:
@@ -214,7 +214,7 @@ CREATE EVENT TRIGGER deed ON ddl_command_end EXECUTE FUNCTION public.deed();
 
 
 def test_an_event_trigger_of_a_tenant_does_not_fire_in_a_session_that_writes(shop: Shop) -> None:
-    from pgdeploy.guard import alone
+    from pgdeploy.layers.server.guard import alone
 
     with shop.server.open("tenants") as connection:
         connection.execute(EVENT_TRIGGER.encode())
@@ -231,7 +231,7 @@ def test_an_event_trigger_of_a_tenant_does_not_fire_in_a_session_that_writes(sho
 
 @pytest.mark.parametrize("enabled", ["ALWAYS", "REPLICA"])
 def test_one_that_cannot_be_kept_from_firing_stops_the_apply(shop: Shop, enabled: str) -> None:
-    from pgdeploy.guard import alone
+    from pgdeploy.layers.server.guard import alone
 
     with shop.server.open("tenants") as connection:
         connection.execute(EVENT_TRIGGER.encode())
@@ -253,7 +253,7 @@ def test_one_that_cannot_be_kept_from_firing_stops_the_apply(shop: Shop, enabled
 
 
 def test_nor_one_that_the_switch_for_another_would_turn_on(server16: Cluster) -> None:
-    from pgdeploy.guard import alone
+    from pgdeploy.layers.server.guard import alone
 
     with server16.open() as connection:
         connection.execute("CREATE ROLE tenant")
@@ -278,7 +278,7 @@ def test_nor_one_that_the_switch_for_another_would_turn_on(server16: Cluster) ->
 
 
 def test_event_triggers_of_superusers_go_on(shop: Shop) -> None:
-    from pgdeploy.guard import alone
+    from pgdeploy.layers.server.guard import alone
 
     with shop.server.open("tenants") as connection:
         connection.execute("CREATE TABLE public.audit (tag text)")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.reach.embedded import Cluster
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("pgdeploy", "plugin", "pyinfra_deploys")
@@ -17,14 +17,14 @@ FILES = [file for package in PACKAGES for file in sorted((ROOT / package).rglob(
 
 OPENS = {
     # a login that is closed at once, without a statement
-    "pgdeploy/probes/outside.py": "psycopg.connect",
-    "pgdeploy/connection/session.py": "psycopg.connect",
+    "pgdeploy/layers/host/outside.py": "psycopg.connect",
+    "pgdeploy/reach/session.py": "psycopg.connect",
 }
 SETS_SEARCH_PATH = {
-    "pgdeploy/connection/session.py",
+    "pgdeploy/reach/session.py",
     # around CREATE EXTENSION; and at the head of a plan that is printed for psql
-    "pgdeploy/apply.py",
-    "pgdeploy/render_plan.py",
+    "pgdeploy/layers/server/apply.py",
+    "pgdeploy/report/plan.py",
 }
 
 _QUERY = re.compile(r"\s*(--[^\n]*\n\s*)*(SELECT|WITH|TABLE|VALUES)\b(?=.*\s)", re.DOTALL)

@@ -11,16 +11,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pgdeploy import guard
-from pgdeploy.check import Finding, Verdict, evaluate
-from pgdeploy.connection.embedded import Cluster
+from pgdeploy.core.check import Finding, Verdict, evaluate
+from pgdeploy.core.facts import Facts, ServerFact
 from pgdeploy.errors import ApplyError
-from pgdeploy.facts import Facts, ServerFact
-from pgdeploy.gate import Gate, Way
-from pgdeploy.resources.role import Leaving, UndeclaredRoles
-from pgdeploy.resources.rolefact import HELD, ROLES, HeldFact, RoleFact
-from pgdeploy.resources.setting import SETTINGS
-from pgdeploy.target import Target, load_target
+from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.server import guard
+from pgdeploy.layers.server.role import Leaving, UndeclaredRoles
+from pgdeploy.layers.server.rolefact import HELD, ROLES, HeldFact, RoleFact
+from pgdeploy.layers.server.setting import SETTINGS
+from pgdeploy.reach.embedded import Cluster
 
 SPEC = """\
 postgres: {major}

@@ -14,8 +14,8 @@ from typing import Self
 
 import pytest
 
-from pgdeploy.connection.embedded import Cluster
-from pgdeploy.secret import Secret
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.secret.reference import Secret
 from tests.conftest import FAST, programs
 
 VERIFIER = re.compile(r"SCRAM-SHA-256\$\d|md5[0-9a-f]{32}")

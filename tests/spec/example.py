@@ -10,7 +10,7 @@ import pytest
 from pydantic import Field, field_validator, model_validator
 
 from pgdeploy.errors import SpecError
-from pgdeploy.secret import SecretRef
+from pgdeploy.secret.reference import SecretRef
 from pgdeploy.spec.loader import Loaded, load, nothing
 from pgdeploy.spec.model import Day, FrozenMap, Identifier, Model
 from pgdeploy.spec.problem import Problem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from pgdeploy.secret import SecretRef
+from pgdeploy.secret.reference import SecretRef
 from pgdeploy.spec.model import FrozenMap
 from tests.spec.example import Example, Grant, Role, Sequence, Table, Window
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pgdeploy.errors import SecretError
-from pgdeploy.resources.spec import load_spec
-from pgdeploy.secret import SecretRef
+from pgdeploy.gate.spec_file import load_spec
+from pgdeploy.secret.reference import SecretRef
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEn8Ptq4wQz5rKyH7ZzZVq0u0yT3CwVwT8bGq9l3nR2L me"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pgdeploy.errors import SpecError
+from pgdeploy.gate.spec_file import load_spec
 from pgdeploy.model.not_managed import NOT_MANAGED
-from pgdeploy.resources.spec import load_spec
 
 PLACES = {
     "the whole": "postgres: 16\n{key}: {{a: b}}\n",

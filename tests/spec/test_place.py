@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pgdeploy.one_line import escape
 from pgdeploy.spec.place import Fault, Keys, Place, dotted
+from pgdeploy.text.one_line import escape
 
 
 def test_a_place_reads_as_editors_link_it() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from pgdeploy.secret import SecretRef
+from pgdeploy.secret.reference import SecretRef
 from pgdeploy.spec import event
 from pgdeploy.spec.model import FrozenMap
 from pgdeploy.spec.render import render

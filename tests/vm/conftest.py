@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pgdeploy.errors import SpecError
+from pgdeploy.gate.spec_file import load_spec
 from pgdeploy.model.spec import Spec
-from pgdeploy.resources.spec import load_spec
 from tests.vm.site import KEY, Site
 from tests.vm.site import site as made
 

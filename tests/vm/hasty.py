@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pgdeploy.connection import proxmox
-from pgdeploy.vm import apply, deadline
+from pgdeploy.layers.vm import apply, deadline
+from pgdeploy.reach import proxmox
 
 QUICKER = 20
 """How much shorter each pause is."""

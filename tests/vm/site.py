@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pgdeploy.check import Finding, evaluate
-from pgdeploy.connection.proxmox import Proxmox
-from pgdeploy.facts import NOBODY, Facts
-from pgdeploy.resources.vm.declared import DeclaredVm
-from pgdeploy.resources.vm.fact import VmFact, read_vm
-from pgdeploy.target import Target, load_target
-from pgdeploy.vm.apply import apply_vm
-from pgdeploy.vm.deadline import Deadline
-from pgdeploy.vm.plan import plan_vm
-from pgdeploy.vm.step import VmPlan
+from pgdeploy.core.check import Finding, evaluate
+from pgdeploy.core.facts import NOBODY, Facts
+from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.vm.apply import apply_vm
+from pgdeploy.layers.vm.deadline import Deadline
+from pgdeploy.layers.vm.declared import DeclaredVm
+from pgdeploy.layers.vm.fact import VmFact, read_vm
+from pgdeploy.layers.vm.plan import plan_vm
+from pgdeploy.layers.vm.step import VmPlan
+from pgdeploy.reach.proxmox import Proxmox
 from tests.proxmox.guest import MemoryGuest
 from tests.proxmox.simulator import Simulator, simulator
 

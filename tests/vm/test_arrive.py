@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.connect import ssh_way
-from pgdeploy.vm.arrive import FINISHED, arrive
-from pgdeploy.vm.deadline import Deadline
+from pgdeploy.gate.connect import ssh_way
+from pgdeploy.layers.vm.arrive import FINISHED, arrive
+from pgdeploy.layers.vm.deadline import Deadline
 from tests.proxmox.guest import HOST_KEY, AgentError, MemoryGuest
 from tests.vm.hasty import hasty
 from tests.vm.site import Site

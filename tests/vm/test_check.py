@@ -15,15 +15,15 @@ from urllib.parse import quote
 
 import pytest
 
-from pgdeploy.check import Finding, Verdict, evaluate
-from pgdeploy.connection import proxmox as connection
-from pgdeploy.connection.embedded import Cluster as Embedded
-from pgdeploy.connection.host import Host
-from pgdeploy.connection.server import Server
+from pgdeploy.core.check import Finding, Verdict, evaluate
+from pgdeploy.core.facts import NOBODY, Facts
 from pgdeploy.errors import TargetError
-from pgdeploy.facts import NOBODY, Facts
-from pgdeploy.report import where
-from pgdeploy.vm.step import VmPlan
+from pgdeploy.layers.vm.step import VmPlan
+from pgdeploy.reach import proxmox as connection
+from pgdeploy.reach.embedded import Cluster as Embedded
+from pgdeploy.reach.host import Host
+from pgdeploy.reach.server import Server
+from pgdeploy.report.findings import where
 from tests.proxmox.cluster import Machine
 from tests.proxmox.guest import AgentError
 from tests.vm.site import KEY, SECRET, Site

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgdeploy.resources.vm.config import (
+from pgdeploy.layers.vm.config import (
     bytes_of_disk,
     disks,
     is_cloud_init,
@@ -21,10 +21,10 @@ from pgdeploy.resources.vm.config import (
     split,
     storage_of,
 )
-from pgdeploy.resources.vm.disk import Disk, disks_of
-from pgdeploy.resources.vm.fact import ClusterFact, Listed, NodeFact, addresses_in, read_cluster, read_machine
-from pgdeploy.resources.vm.machine import memory_of
-from pgdeploy.resources.vm.option import read_flag, set_property
+from pgdeploy.layers.vm.disk import Disk, disks_of
+from pgdeploy.layers.vm.fact import ClusterFact, Listed, NodeFact, addresses_in, read_cluster, read_machine
+from pgdeploy.layers.vm.machine import memory_of
+from pgdeploy.layers.vm.option import read_flag, set_property
 from tests.vm.site import Site
 
 GIB = 1 << 30

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from pgdeploy.vm import power
-from pgdeploy.vm.deadline import Deadline
-from pgdeploy.vm.plan import plan_vm
-from pgdeploy.vm.step import VmPlan
+from pgdeploy.layers.vm import power
+from pgdeploy.layers.vm.deadline import Deadline
+from pgdeploy.layers.vm.plan import plan_vm
+from pgdeploy.layers.vm.step import VmPlan
 from tests.proxmox.access import ADMINISTRATOR
 from tests.proxmox.guest import MemoryGuest
 from tests.vm.hasty import hasty
@@ -409,8 +409,8 @@ def test_a_container_of_that_id(site: Site) -> None:
         return rows
 
     api.get = get  # type: ignore[method-assign]
-    from pgdeploy.resources.vm.fact import read_vm
-    from pgdeploy.vm.plan import plan_vm
+    from pgdeploy.layers.vm.fact import read_vm
+    from pgdeploy.layers.vm.plan import plan_vm
 
     declared = site.declared
     text = error_of(lambda: plan_vm(declared, read_vm(api, declared.vm)))

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import pytest
 
-from pgdeploy.connection import proxmox as client
 from pgdeploy.errors import PgdeployError
-from pgdeploy.vm.step import VmPlan
+from pgdeploy.layers.vm.step import VmPlan
+from pgdeploy.reach import proxmox as client
 from tests.vm.faulty import FAULTS, ends_well
 from tests.vm.hasty import hasty
 from tests.vm.site import Site

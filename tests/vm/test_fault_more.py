@@ -10,10 +10,10 @@ import pytest
 
 from pgdeploy.cli import vm
 from pgdeploy.errors import PgdeployError
-from pgdeploy.vm import power
-from pgdeploy.vm.arrive import arrive
-from pgdeploy.vm.deadline import Deadline
-from pgdeploy.vm.step import VmPlan
+from pgdeploy.layers.vm import power
+from pgdeploy.layers.vm.arrive import arrive
+from pgdeploy.layers.vm.deadline import Deadline
+from pgdeploy.layers.vm.step import VmPlan
 from tests.vm.faulty import FAULTS, Moment, ends_well
 from tests.vm.hasty import hasty
 from tests.vm.site import Site

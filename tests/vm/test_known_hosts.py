@@ -9,8 +9,8 @@ from threading import Barrier, Thread
 
 import pytest
 
-from pgdeploy.connection.known_hosts import remember
-from pgdeploy.connection.login import ssh_options
+from pgdeploy.reach.known_hosts import remember
+from pgdeploy.reach.login import ssh_options
 from tests.vm.whole import error_of
 
 KEYS = [

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pgdeploy.errors import TargetError
-from pgdeploy.resources.vm.declared import DeclaredVm
-from pgdeploy.vm import render
-from pgdeploy.vm.apply import apply_vm
-from pgdeploy.vm.deadline import Deadline
-from pgdeploy.vm.step import VmPlan
+from pgdeploy.layers.vm import render
+from pgdeploy.layers.vm.apply import apply_vm
+from pgdeploy.layers.vm.deadline import Deadline
+from pgdeploy.layers.vm.declared import DeclaredVm
+from pgdeploy.layers.vm.step import VmPlan
 from tests.vm.site import KEY, SECRET, Site
 from tests.vm.site import site as made
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from pgdeploy.vm.arrive import arrive
-from pgdeploy.vm.deadline import Deadline
-from pgdeploy.vm.step import VmPlan
+from pgdeploy.layers.vm.arrive import arrive
+from pgdeploy.layers.vm.deadline import Deadline
+from pgdeploy.layers.vm.step import VmPlan
 from tests.proxmox.access import ADMINISTRATOR
 from tests.vm.hasty import hasty
 from tests.vm.site import Site

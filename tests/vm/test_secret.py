@@ -31,7 +31,7 @@ for name in ("proxmoxer", "proxmoxer.core", "proxmoxer.backends.https", "request
     logging.getLogger(name).setLevel(logging.DEBUG)
 warnings.simplefilter("always")
 import pgdeploy.connection.proxmox
-pgdeploy.connection.proxmox.PAUSES = (0.01, 0.01)
+pgdeploy.reach.proxmox.PAUSES = (0.01, 0.01)
 main()
 """
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pgdeploy.connection.proxmox import Proxmox, ProxmoxError, wait_for_task
+from pgdeploy.reach.proxmox import Proxmox, ProxmoxError, wait_for_task
 from tests.vm.site import Site
 from tests.vm.whole import GIB, error_of, volumes_of
 

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from pgdeploy.errors import PgdeployError
-from pgdeploy.vm.step import VmPlan
+from pgdeploy.layers.vm.step import VmPlan
 from tests.vm.command import start
 from tests.vm.hasty import hasty
 from tests.vm.site import Site

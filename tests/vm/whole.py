@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from pgdeploy.errors import PgdeployError
-from pgdeploy.vm.step import VmPlan
+from pgdeploy.layers.vm.step import VmPlan
 from tests.proxmox.simulator import Simulator
 from tests.vm.site import Site
 

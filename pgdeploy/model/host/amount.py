@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from pgdeploy.quantity import units
+from pgdeploy.postgres.quantity import units
 
 _AMOUNT = pattern(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]+)").fullmatch
 

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pgdeploy.format.name import LOCALE
-from pgdeploy.format.path import absolute
 from pgdeploy.model.host.amount import Size
 from pgdeploy.spec.model import Model
 from pgdeploy.spec.text import checked, shaped
+from pgdeploy.text.name_pattern import LOCALE
+from pgdeploy.text.path import absolute
 
 
 class ClusterSpec(Model):

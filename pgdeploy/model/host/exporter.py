@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from pgdeploy.format.name import IMAGE
-from pgdeploy.format.path import absolute
 from pgdeploy.spec.model import Identifier, Model
 from pgdeploy.spec.text import checked, shaped
+from pgdeploy.text.name_pattern import IMAGE
+from pgdeploy.text.path import absolute
 
 _listen = pattern(r"([0-9.]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]{1,15})?\]):([0-9]{1,5})").fullmatch
 """An IPv6 address may have a zone, the name of a network card: it becomes an argument of the exporter."""

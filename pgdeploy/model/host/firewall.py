@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from pgdeploy.format import nft
 from pgdeploy.spec.model import Model
 from pgdeploy.spec.text import checked
+from pgdeploy.text import nft
 
 Networks = tuple[Annotated[str, checked(nft.network), AfterValidator(nft.network)], ...]
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pgdeploy.format import sysctl
 from pgdeploy.spec.model import FrozenMap, Model
 from pgdeploy.spec.text import checked, shaped
+from pgdeploy.text import sysctl
 
 SysctlName = Annotated[str, *shaped(sysctl.NAME, "a setting of the kernel, such as vm.swappiness")]
 SysctlValue = int | Annotated[str, checked(sysctl.words)]

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pgdeploy.format.name import COMPONENT, PACKAGE, SUITE, URI
-from pgdeploy.localpath import LocalPath
+from pgdeploy.local.path import LocalPath
 from pgdeploy.spec.model import Model
 from pgdeploy.spec.text import shaped
+from pgdeploy.text.name_pattern import COMPONENT, PACKAGE, SUITE, URI
 
 PackageName = Annotated[str, *shaped(*PACKAGE)]
 

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pgdeploy.format.name import LOCALE
 from pgdeploy.model.host.amount import Span
 from pgdeploy.model.host.cluster import ClusterSpec
 from pgdeploy.model.host.deployment import DeploymentSpec
@@ -17,6 +16,7 @@ from pgdeploy.model.host.package import PackagesSpec
 from pgdeploy.model.host.tls import TlsSpec
 from pgdeploy.spec.model import Model
 from pgdeploy.spec.text import shaped
+from pgdeploy.text.name_pattern import LOCALE
 
 
 class HostSpec(Model):

@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from pgdeploy.format.name import CERTIFICATE_NAME
-from pgdeploy.localpath import LocalPath
+from pgdeploy.local.path import LocalPath
 from pgdeploy.model.host.amount import Span
-from pgdeploy.secret import SecretRef
+from pgdeploy.secret.reference import SecretRef
 from pgdeploy.spec.model import Model
+from pgdeploy.text.name_pattern import CERTIFICATE_NAME
 
 _is_dns_name = pattern(CERTIFICATE_NAME[0]).fullmatch
 

@@ -1,4 +1,4 @@
-"""The cases of the red/green proof: one file a kind of resource, as the kinds stand in pgdeploy.resources."""
+"""The cases of the red/green proof: one file a kind of resource, as the kinds stand in pgdeploy.layers.server.kinds."""
 
 from __future__ import annotations
 

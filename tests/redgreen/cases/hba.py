@@ -3,8 +3,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from pgdeploy.connection.file_time import outlast
-from pgdeploy.resources.hba import render
+from pgdeploy.layers.server.hba import render
+from pgdeploy.reach.file_time import outlast
 from tests.redgreen.bench import INCLUDED, THEIR_RULES, Bench, Case
 
 _EXTRA, _ORDER, _LOADED = "hba[rules].undeclared", "hba[rules].order", "hba[rules].loaded"

@@ -3,8 +3,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from pgdeploy.connection.file_time import outlast
-from pgdeploy.resources.ident import render
+from pgdeploy.layers.server.ident import render
+from pgdeploy.reach.file_time import outlast
 from tests.redgreen.bench import Bench, Case
 
 _EXTRA, _ORDER, _LOADED = "ident[rules].undeclared", "ident[rules].order", "ident[rules].loaded"

@@ -1,0 +1,170 @@
+"""A check is one comparison; a finding is what it found.
+
+A check is made from the spec alone. Its `compare` is called with the facts, and says in an `Outcome`
+what is desired, what is actual and where that is written. `evaluate` turns this into a `Finding`,
+after asking whether the question makes sense at all: a check whose parent is absent or shut is blocked, one that
+this kind of server cannot have is inapplicable, one whose facts could not be read is unreadable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pgdeploy.core.facts import Facts
+from pgdeploy.errors import Inapplicable, SecretError, Shut, Unreadable
+from pgdeploy.text.one_line import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pgdeploy.core.change import Change
+    from pgdeploy.core.facts import Facts
+    from pgdeploy.spec.place import Keys
+
+
+class Verdict(StrEnum):
+    CONFORMS = "conforms"
+    DRIFTS = "drifts"
+    BLOCKED = "blocked"
+    UNREADABLE = "unreadable"
+    WAIVED = "waived"
+    INAPPLICABLE = "inapplicable"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a comparison found.
+
+    `origin` is where the actual value is written (a file and line, a grantor); `note` is worth saying
+    even when all conforms; `stuck` says why no change of ours can remove the drift.
+    """
+
+    conforms: bool
+    desired: str
+    actual: str
+    origin: str = ""
+    note: str = ""
+    stuck: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the spec as a question. `keys` is its place in the spec; `id` names it everywhere."""
+
+    resource: Resource
+    address: str
+    field: str
+    keys: Keys
+    compare: Callable[[Facts], Outcome]
+    aspect: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.address}.{self.field}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A check and what it found, each text on one line.
+
+    `reason` is set for blocked, unreadable, waived and inapplicable, and where a waiver has ended; `unwaived` is the
+    verdict without the waiver.
+    """
+
+    check: Check
+    verdict: Verdict
+    desired: str = ""
+    actual: str = ""
+    origin: str = ""
+    note: str = ""
+    stuck: str = ""
+    reason: str = ""
+    unwaived: Verdict | None = None
+
+    def __post_init__(self) -> None:
+        for field in _TEXTS:
+            text = getattr(self, field)
+            if text:
+                object.__setattr__(self, field, one_line(text, LONGEST))
+
+
+_TEXTS = ("desired", "actual", "origin", "note", "stuck", "reason")
+LONGEST = 1_000_000
+"""As many characters of a text a finding keeps; reports have them all, people are shown fewer."""
+
+
+class Resource:
+    """One thing on the server: what its checks are, and which changes remove what they found."""
+
+    kind: ClassVar[str]
+    layer: ClassVar[Literal["server", "host", "vm"]] = "server"
+    """What it is a thing of: host and VM can be asked about where PostgreSQL does not answer."""
+
+    def checks(self) -> Iterator[Check]:
+        """Every check of this resource, from the spec alone."""
+        raise NotImplementedError
+
+    def blocked_by(self, facts: Facts, check: Check) -> str | None:
+        """The absent parent without which the check means nothing; a parent has a check of its own."""
+        return None
+
+    def roles_named(self, facts: Facts, check: Check) -> Sequence[str]:
+        """Roles without which no change of ours can remove what this check finds."""
+        return ()
+
+    def inapplicable(self, facts: Facts, check: Check) -> str | None:
+        """Why this kind of server cannot have it."""
+        return None
+
+    def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterable[Change]:
+        """What removes these findings. A finding that no change names as a cause stays."""
+        return ()
+
+
+def evaluate(check: Check, facts: Facts, *, parents: bool = True) -> Finding:
+    """Ask one question.
+
+    With `parents=False` an absent parent does not block: the plan asks so, because it will make it.
+    """
+    if facts.lost and check.resource.layer == "server":
+        return Finding(check, Verdict.BLOCKED, reason=f"PostgreSQL could not be asked: {facts.lost}")
+    try:
+        reason = check.resource.inapplicable(facts, check)
+        if reason is not None:
+            return Finding(check, Verdict.INAPPLICABLE, reason=reason)
+        reason = check.resource.blocked_by(facts, check) if parents else None
+        if reason is not None:
+            return Finding(check, Verdict.BLOCKED, reason=reason)
+        found = check.compare(facts)
+    except Inapplicable as error:
+        return Finding(check, Verdict.INAPPLICABLE, reason=str(error))
+    except (Unreadable, SecretError) as error:
+        if parents and isinstance(error, Shut) and error.by != check.id:
+            return Finding(check, Verdict.BLOCKED, reason=f"{error.by}: {error}")
+        return Finding(check, Verdict.UNREADABLE, reason=str(error))
+    verdict = Verdict.CONFORMS if found.conforms else Verdict.DRIFTS
+    return Finding(check, verdict, found.desired, found.actual, found.origin, found.note, found.stuck)
+
+
+def held_up(parent: Check, facts: Facts) -> str | None:
+    """Why the children of this check mean nothing: it drifts, or is itself blocked; None when it conforms.
+
+    Raises:
+        Unreadable: so is the parent.
+    """
+    found = evaluate(parent, facts)
+    if found.verdict in (Verdict.CONFORMS, Verdict.INAPPLICABLE):
+        return None
+    if found.verdict is Verdict.UNREADABLE:
+        raise Unreadable(found.reason)
+    if found.verdict is Verdict.BLOCKED:
+        return found.reason
+    return f"{parent.id} drifts: {found.actual}"
+
+
+def same(desired: str, actual: str, *, origin: str = "", stuck: str = "") -> Outcome:
+    """Whether two texts are one."""
+    return Outcome(desired == actual, desired, actual, origin, stuck=stuck)

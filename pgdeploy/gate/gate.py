@@ -1,0 +1,181 @@
+"""The gate of one target: its checks, asked of its server. pytest and `pgdeploy check` both run this.
+
+Everything online is lazy: what is listed is known from the spec alone, the server is reached when
+the first check is asked, and read once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pgdeploy.core.check import Finding, Verdict, evaluate
+from pgdeploy.errors import PgdeployError, PlanError, TargetError
+from pgdeploy.gate.confine import confine
+from pgdeploy.gate.connect import connect
+from pgdeploy.gate.target import Target
+from pgdeploy.gate.waiver import check_waivers, weigh
+from pgdeploy.local.signals import finishing
+from pgdeploy.reach.server import BUDGET
+
+if TYPE_CHECKING:
+    from pgdeploy.core.check import Check
+    from pgdeploy.core.facts import Facts
+    from pgdeploy.layers.server.plan import Plan
+    from pgdeploy.reach.server import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where the spec is realised (`live`, `embedded`, `container`) and what overrides how to get there.
+
+    `new_cluster`: `data_dir` may be a folder without a cluster, and then gets one. `bin_dir` has the programs of an
+    embedded server. `budget` is how many seconds one read or probe may take.
+    """
+
+    on: str = "live"
+    dsn: str | None = None
+    ssh_config: Path | None = None
+    data_dir: Path | None = None
+    budget: float = BUDGET
+    new_cluster: bool = False
+    bin_dir: Path | None = None
+
+
+class Gate:
+    """The checks of one target and the one server that they are asked of. Close it when done.
+
+    Raises:
+        SpecError: with `--no-commands`, the spec would run a command here or read files beyond its folder.
+    """
+
+    def __init__(
+        self, target: Target, way: Way, *, probes: bool = True, note: Callable[[str], None] = lambda _: None
+    ) -> None:
+        confine(target, way.on, way_given=way.dsn is not None or way.ssh_config is not None)
+        self.target = target
+        self.way = way
+        self.checks: tuple[Check, ...] = (
+            target.vm_checks + target.checks + target.host_checks + (target.probes if probes else ())
+        )
+        self._note = note
+        self._waivers = check_waivers(target.spec)
+        self._today = date.today()  # noqa: DTZ011
+        self._server: Server | None = None
+        self._facts: Facts | None = None
+
+    @property
+    def server(self) -> Server:
+        """The server, reached or started when first asked for.
+
+        Raises:
+            TargetError, MissingExtra: it cannot be.
+        """
+        if self._server is None:
+            way = self.way
+            self._server = connect(
+                self.target,
+                way.on,
+                dsn=way.dsn,
+                ssh_config=way.ssh_config,
+                data_dir=way.data_dir,
+                bin_dir=way.bin_dir,
+                new_cluster=way.new_cluster,
+                note=self._note,
+            )
+            self._server.budget = way.budget
+        return self._server
+
+    @property
+    def facts(self) -> Facts:
+        """The facts, read once. A throw-away embedded server is brought to the spec first: that is its point."""
+        if self._facts is None:
+            from pgdeploy.reach.embedded import Embedded
+
+            if isinstance(self.server, Embedded) and not self.server.kept:
+                self._realise()
+            return self.read()
+        return self._facts
+
+    def read(self) -> Facts:
+        """The facts as they are now; what is asked afterwards is asked of these."""
+        self._facts = self.target.read(self.server)
+        return self._facts
+
+    def plan(self) -> Plan:
+        """What would bring the server to the spec, from facts read now."""
+        from pgdeploy.layers.server.plan import plan
+
+        facts = self.read()
+        if facts.lost:
+            raise TargetError(facts.lost)
+        return plan(self.target.spec, self.target.resources, facts)
+
+    def apply(
+        self, planned: Plan, lock_timeout: str | None = None, approve: Callable[[Plan], bool] = lambda _: True
+    ) -> Plan:
+        """Make a plan, then what could only be planned when its extensions were there. Gives all that was made.
+
+        Raises:
+            ApplyError, TargetError: as `apply.apply`.
+        """
+        from pgdeploy.layers.server.apply import LOCK_TIMEOUT, apply
+
+        timeout = lock_timeout or LOCK_TIMEOUT
+        apply(planned, self.server, lock_timeout=timeout)
+        if not planned.then:
+            return planned
+        rest = self.plan().rest(planned.then)
+        if not rest.changes or not approve(rest):
+            return planned
+        apply(rest, self.server, lock_timeout=timeout)
+        return replace(
+            planned,
+            changes=planned.changes + rest.changes,
+            waves=planned.waves + rest.waves,
+            drifts={**planned.drifts, **rest.drifts},
+        )
+
+    def _realise(self) -> None:
+        planned = self.plan()
+        if planned.unreadable:
+            first = planned.unreadable[0]
+            raise PlanError(
+                f"{self.target.name} cannot be made on an embedded server: {first.check.id}: {first.reason}"
+            )
+        self.apply(planned)
+
+    def evaluate(self, check: Check) -> Finding:
+        """What a check finds, and what the spec's waivers make of it."""
+        return weigh(evaluate(check, self.facts), self._waivers, self._today)
+
+    def ask(self) -> list[Finding]:
+        """All checks asked: what `check`, `up` and `apply` prove."""
+        return [self.evaluate(check) for check in self.checks]
+
+    def remedy(self, finding: Finding) -> str:
+        """What removes a drift: SQL, or why no SQL of ours does."""
+        if Verdict.DRIFTS not in (finding.verdict, finding.unwaived):
+            return ""
+        try:
+            changes = list(finding.check.resource.changes([finding], self.facts))
+        except PgdeployError:
+            changes = []
+        texts = [f"{statement.text};" for change in changes for statement in change.statements]
+        if any(change.hba is not None for change in changes):
+            texts.append("write pg_hba.conf from the spec, then reload")
+        if any(change.ident is not None for change in changes):
+            texts.append("write pg_ident.conf from the spec, then reload")
+        texts += [f"note: {note}" for change in changes for note in change.notes]
+        if not texts and changes:
+            texts = [f"{changes[0].effect} the server"]
+        return finding.stuck or "\n".join(texts)
+
+    def close(self) -> None:
+        with finishing():
+            if self._server is not None:
+                self._server.close()
+                self._server = None

@@ -1,0 +1,1 @@
+"""The parts of a target, one folder each: the virtual machine, the host and the PostgreSQL server."""

@@ -1,0 +1,35 @@
+"""What a target declares of its host: the spec, where things are by it, and what the deployment record must say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pgdeploy.layers.host.layout import Layout
+
+if TYPE_CHECKING:
+    from pgdeploy.layers.host.layout import Layout
+    from pgdeploy.model.host.spec import HostSpec
+    from pgdeploy.model.spec import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredHost:
+    """The host of one target. `digest` is the spec's, with all that it extends."""
+
+    target: str
+    spec: Spec
+    digest: str
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.spec)
+
+    @property
+    def host(self) -> HostSpec:
+        return self.layout.host
+
+    @property
+    def deploy(self) -> str:
+        """What a finding says where the deploy puts it right."""
+        return f"pyinfra inventory.py pyinfra_deploys/pg01.py --limit {self.target} puts it right"

@@ -1,0 +1,44 @@
+"""Foreign servers: `foreign_servers:` of a database. `ownership:` says whose they are, `grants:` who may use them.
+
+Where one leads stands in its options, which are a migration's, and its passwords in user mappings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from pgdeploy.core.check import Outcome, Resource
+from pgdeploy.layers.server import named
+from pgdeploy.layers.server.named import Named, NamedFact
+from pgdeploy.model.foreign_server import ForeignServerSpec
+from pgdeploy.text.naming import name
+
+if TYPE_CHECKING:
+    from pgdeploy.model.spec import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignServer(Named[ForeignServerSpec]):
+    """One entry of `foreign_servers:` in one database."""
+
+    kind: ClassVar[str] = "foreign_server"
+    word: ClassVar[str] = "SERVER"
+    made_by: ClassVar[str] = "where it leads is a migration's to say"
+    lost: ClassVar[str] = "its options, which say where it leads"
+    fields: ClassVar[tuple[str, ...]] = ("wrapper",)
+
+    def compare_trait(self, fact: NamedFact) -> Outcome:
+        desired, there = self.spec.wrapper or "", fact.trait == self.spec.wrapper
+        stuck = "it is fixed when a foreign server is made; let a migration make another"
+        return Outcome(there, name(desired), name(fact.trait), stuck="" if there else stuck)
+
+    def held_by(self, fact: NamedFact) -> str:
+        if not fact.hanging:
+            return ""
+        return f"foreign tables and user mappings hang on it ({fact.hanging}); drop those first, which is not ours"
+
+
+def resources(spec: Spec) -> Iterator[Resource]:
+    yield from named.entries(spec, "foreign_servers", ForeignServer)
