@@ -19,6 +19,7 @@ from pgdeploy.gate.container.docker import require_engine
 from pgdeploy.gate.container.image import image
 from pgdeploy.gate.gate import Gate, Way
 from pgdeploy.gate.target import load_target
+from pgdeploy.layers.host.declared import declared_host
 from pgdeploy.layers.host.question import question, script
 from pgdeploy.layers.server.kinds import QUERIES
 from pgdeploy.reach.remote import command
@@ -68,8 +69,9 @@ class TestGate:
         """One ssh command that gathers, one that reads the catalogue: no less could give these facts."""
         benchmark.name = "one bare gather and one SQL read"
         target = load_target(host.specs / "prod-pg01.yaml")
-        assert target.declared_host is not None
-        gather = command(script(), question(target.declared_host))
+        declared = declared_host(target.declared)
+        assert declared is not None
+        gather = command(script(), question(declared))
         scope = {"databases": "ARRAY['shop']", "roles": "ARRAY['app']", "named": "ARRAY[]::text[]"}
         scope["whole"] = scope["named"]
         texts = [query.text(15) for query in QUERIES if query.since <= 15]
@@ -105,7 +107,7 @@ class TestGate:
         """What a folder of testinfra tests costs: a command of its own for each check of the host."""
         import testinfra
 
-        checks = len(open_gate(host).target.host_checks)
+        checks = len(open_gate(host).target.checks_of("host"))
         benchmark.name = f"one testinfra command a check, {checks} checks of the host alone"
         naive = testinfra.get_host("ssh://pg01", ssh_config=str(host.ssh_config), controlpersist=0)
 

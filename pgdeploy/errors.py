@@ -5,8 +5,10 @@
     ├── SecretError        a secret reference gives no secret
     ├── MissingExtra       an optional dependency is not installed; names the extra
     ├── TargetError        the target cannot be reached, started or used
+    │   └── TooOld         as its PostgreSQL is older than what is supported
     ├── Unreadable         a fact could not be read (which is not the same as absent)
-    │   └── Shut           as a database lets nobody in, or not us
+    │   ├── Shut           as a database lets nobody in, or not us
+    │   └── Unasked        as this run reads other layers only
     ├── UnknownRule        `lint --explain` of a rule that there is not
     ├── PlanError          a plan is refused: facts moved, or it rests on what could not be read
     └── ApplyError         an apply stopped; says what is done and what is not
@@ -65,6 +67,10 @@ class TargetError(PgdeployError):
     """The target cannot be reached, started or used."""
 
 
+class TooOld(TargetError):
+    """PostgreSQL answers, and is older than what is supported."""
+
+
 class Unreadable(PgdeployError):
     """A fact could not be read; the message says why (a missing right, a broken connection)."""
 
@@ -87,6 +93,10 @@ class PlanError(PgdeployError):
 
 class ApplyError(PgdeployError):
     """An apply stopped at its first error. Running it again converges."""
+
+
+class Unasked(Unreadable):
+    """A layer that this run does not read, as nothing that it does needs it."""
 
 
 class Inapplicable(Exception):

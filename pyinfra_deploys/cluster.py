@@ -7,6 +7,7 @@ from typing import Any
 
 from pyinfra.api import StringCommand, deploy, operation
 
+from pgdeploy.layers.host.declared import declared_host
 from pgdeploy.layers.host.file import HostFile
 from pgdeploy.layers.host.folder import folders
 from pyinfra_deploys.this import layout, made, target
@@ -32,7 +33,7 @@ def created() -> Iterator[StringCommand]:
 @operation()
 def alone() -> Iterator[StringCommand]:
     """Of the folders above our files those in /etc; what others have elsewhere they may have for a reason."""
-    declared = target().declared_host
+    declared = declared_host(target().declared)
     if declared is None:
         return
     yield from made(

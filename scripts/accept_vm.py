@@ -21,6 +21,7 @@ from pathlib import Path
 
 from pgdeploy.errors import PgdeployError
 from pgdeploy.gate.target import Target, load_target
+from pgdeploy.layers.vm.declared import declared_vm
 from pgdeploy.layers.vm.fact import read_cluster, read_vm
 from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.model.spec import Spec
@@ -56,7 +57,7 @@ def ids(text: str) -> range:
 
 def throw_away(target: Target, ids: range) -> Spec:
     """The spec with a VM of its own, of the first id that is free."""
-    declared = target.declared_vm
+    declared = declared_vm(target.declared)
     if declared is None:
         sys.exit(f"{target.file}: there is no VM: write `vm:`")
     taken = read_cluster(declared.proxmox()).vms

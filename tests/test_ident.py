@@ -321,4 +321,4 @@ def test_the_file_of_a_host_has_the_lines(tmp_path: Path) -> None:
     assert written.path == "/etc/postgresql/16/main/pg_ident.conf"
     assert (written.owner, written.group, written.mode) == ("postgres", "postgres", "0640")
     assert written.text.splitlines()[-1] == '"m" "a" +"team"'
-    assert f"file[{written.path}].content" in {check.id for check in load_target(file).host_checks}
+    assert f"file[{written.path}].content" in {check.id for check in load_target(file).checks_of("host")}

@@ -347,12 +347,12 @@ def _prove(gate: Gate, planned: Plan, *, whole: bool) -> int:
 
 
 def _unasked(gate: Gate) -> list[str]:
+    from pgdeploy.layers import LAYERS, SERVER
+
     target = gate.target
-    kinds = {
-        "probes": target.probes,
-        "checks of the host": target.host_checks,
-        "checks of the VM": target.vm_checks,
-    }
+    kinds = {"probes": target.probes}
+    others = [layer for layer in LAYERS if layer is not SERVER]
+    kinds |= {f"checks of {layer.title}": target.checks_of(layer.name) for layer in others}
     left = [f"{kind}: {len(checks)}" for kind, checks in kinds.items() if checks]
     return [f"not asked, `pgdeploy check` asks them: {', '.join(left)}"] if left else []
 
@@ -446,10 +446,11 @@ def up(
     A spec without `vm:` has a host that is there already.
     """
     from pgdeploy.gate.deploy import deploy
+    from pgdeploy.layers.vm.declared import declared_vm
     from pgdeploy.report import findings as report
 
     with _gate(target, _way(On(on), None, ssh_config, None, None, timeout), probes=True) as gate:
-        if on is UpOn.LIVE and gate.target.declared_vm is not None:
+        if on is UpOn.LIVE and declared_vm(gate.target.declared) is not None:
             with _step(gate.target.name, "vm"):
                 code = vm.make(gate.target, gate.way.ssh_config, allow_restart=allow_restart)
                 if code != OK:

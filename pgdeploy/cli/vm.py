@@ -177,11 +177,13 @@ def _declared(target: Target) -> DeclaredVm:
     """Raises TargetError when the spec has no VM, SpecError when `--no-commands` refuses it."""
     from pgdeploy.errors import TargetError
     from pgdeploy.gate.confine import confine
+    from pgdeploy.layers.vm.declared import declared_vm
 
     confine(target, "live")
-    if target.declared_vm is None:
+    found = declared_vm(target.declared)
+    if found is None:
         raise TargetError(f"{target.file}: there is no VM: write `vm:`")
-    return target.declared_vm
+    return found
 
 
 def _given(ssh_config: Path | None) -> Path | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.core.facts import Facts
 from pgdeploy.errors import Inapplicable, SecretError, Shut, Unreadable
@@ -100,12 +100,16 @@ class Resource:
     """One thing on the server: what its checks are, and which changes remove what they found."""
 
     kind: ClassVar[str]
-    layer: ClassVar[Literal["server", "host", "vm"]] = "server"
-    """What it is a thing of: host and VM can be asked about where PostgreSQL does not answer."""
+    layer: ClassVar[str]
+    """The name of the layer that it is a thing of."""
 
     def checks(self) -> Iterator[Check]:
         """Every check of this resource, from the spec alone."""
         raise NotImplementedError
+
+    def unasked(self, facts: Facts) -> str | None:
+        """Why nothing of its layer could be asked, when another layer says so."""
+        return None
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         """The absent parent without which the check means nothing; a parent has a check of its own."""
@@ -129,8 +133,9 @@ def evaluate(check: Check, facts: Facts, *, parents: bool = True) -> Finding:
 
     With `parents=False` an absent parent does not block: the plan asks so, because it will make it.
     """
-    if facts.lost and check.resource.layer == "server":
-        return Finding(check, Verdict.BLOCKED, reason=f"PostgreSQL could not be asked: {facts.lost}")
+    reason = check.resource.unasked(facts)
+    if reason is not None:
+        return Finding(check, Verdict.BLOCKED, reason=reason)
     try:
         reason = check.resource.inapplicable(facts, check)
         if reason is not None:

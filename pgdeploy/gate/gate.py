@@ -18,6 +18,7 @@ from pgdeploy.gate.confine import confine
 from pgdeploy.gate.connect import connect
 from pgdeploy.gate.target import Target
 from pgdeploy.gate.waiver import check_waivers, weigh
+from pgdeploy.layers import SERVER
 from pgdeploy.local.signals import finishing
 from pgdeploy.reach.server import BUDGET
 
@@ -58,9 +59,7 @@ class Gate:
         confine(target, way.on, way_given=way.dsn is not None or way.ssh_config is not None)
         self.target = target
         self.way = way
-        self.checks: tuple[Check, ...] = (
-            target.vm_checks + target.checks + target.host_checks + (target.probes if probes else ())
-        )
+        self.checks: tuple[Check, ...] = target.checks + (target.probes if probes else ())
         self._note = note
         self._waivers = check_waivers(target.spec)
         self._today = date.today()  # noqa: DTZ011
@@ -91,7 +90,10 @@ class Gate:
 
     @property
     def facts(self) -> Facts:
-        """The facts, read once. A throw-away embedded server is brought to the spec first: that is its point."""
+        """The facts, read once: after a plan those that it needs, else all.
+
+        A throw-away embedded server is brought to the spec first: that is its point.
+        """
         if self._facts is None:
             from pgdeploy.reach.embedded import Embedded
 
@@ -105,14 +107,35 @@ class Gate:
         self._facts = self.target.read(self.server)
         return self._facts
 
+    @property
+    def whole_facts(self) -> Facts:
+        """The facts with those of all layers that the spec speaks of."""
+        from pgdeploy.gate.reading import read_rest
+
+        self._facts = read_rest(self.facts, self.target.declared, self.server)
+        return self._facts
+
     def plan(self) -> Plan:
-        """What would bring the server to the spec, from facts read now."""
+        """What would bring the server to the spec, from facts read now; no other layer is asked.
+
+        Raises:
+            TargetError: the server cannot be reached.
+        """
         from pgdeploy.layers.server.plan import plan
 
-        facts = self.read()
-        if facts.lost:
-            raise TargetError(facts.lost)
-        return plan(self.target.spec, self.target.resources, facts)
+        self._facts = self._read_server()
+        return plan(self.target.spec, self.target.resources, self._facts)
+
+    def _read_server(self) -> Facts:
+        from pgdeploy.gate.reading import down, read
+
+        declared, server = self.target.declared, self.server
+        try:
+            return read(declared, server, [SERVER])
+        except TargetError as error:
+            if reason := down(declared, server, SERVER):
+                raise TargetError(reason) from error
+            raise
 
     def apply(
         self, planned: Plan, lock_timeout: str | None = None, approve: Callable[[Plan], bool] = lambda _: True
@@ -150,7 +173,7 @@ class Gate:
 
     def evaluate(self, check: Check) -> Finding:
         """What a check finds, and what the spec's waivers make of it."""
-        return weigh(evaluate(check, self.facts), self._waivers, self._today)
+        return weigh(evaluate(check, self.whole_facts), self._waivers, self._today)
 
     def ask(self) -> list[Finding]:
         """All checks asked: what `check`, `up` and `apply` prove."""

@@ -11,12 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pgdeploy.core.layer import Declared, checks_of
 from pgdeploy.errors import SpecError, TargetError
 from pgdeploy.gate.spec_file import load_spec
-from pgdeploy.layers.server import ident
-from pgdeploy.layers.server.acl import SYSTEM
-from pgdeploy.layers.server.kinds import QUERIES, resources
-from pgdeploy.layers.server.shut import with_shut
+from pgdeploy.layers import LAYERS, SERVER
 from pgdeploy.local.trust import no_commands
 from pgdeploy.model.spec import Spec
 from pgdeploy.spec.extends import is_inside
@@ -25,8 +23,6 @@ from pgdeploy.spec.source import exists, is_file
 if TYPE_CHECKING:
     from pgdeploy.core.check import Check, Resource
     from pgdeploy.core.facts import Facts
-    from pgdeploy.layers.host.declared import DeclaredHost
-    from pgdeploy.layers.vm.declared import DeclaredVm
     from pgdeploy.reach.server import Server
     from pgdeploy.spec.loader import Loaded
     from pgdeploy.spec.place import Place
@@ -59,59 +55,37 @@ class Target:
     def spec(self) -> Spec:
         return self.loaded.value
 
+    @property
+    def declared(self) -> Declared:
+        """What its layers are asked with."""
+        return Declared(self.name, self.spec, self.loaded.digest)
+
     @cached_property
     def resources(self) -> tuple[Resource, ...]:
-        return resources(self.spec)
+        """Everything that a plan of SQL is made of."""
+        return SERVER.resources(self.declared)
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
-        """Every check of the catalogue; probes are asked apart."""
-        return tuple(check for resource in self.resources for check in resource.checks())
+        """Every check of all layers; probes are asked apart."""
+        return tuple(check for layer in LAYERS for check in self.checks_of(layer.name))
+
+    def checks_of(self, name: str) -> tuple[Check, ...]:
+        """Every check of one layer; none where the spec does not speak of it."""
+        return self._checks_of_layers[name]
 
     @cached_property
-    def host_checks(self) -> tuple[Check, ...]:
-        """Every check of the host; none when the spec has no `host:`."""
-        declared = self.declared_host
-        if declared is None:
-            return ()
-        from pgdeploy.layers.host.kinds import host_resources
-
-        return tuple(check for resource in host_resources(declared) for check in resource.checks())
-
-    @cached_property
-    def vm_checks(self) -> tuple[Check, ...]:
-        """Every check of the VM; none when the spec has no `vm:`."""
-        declared = self.declared_vm
-        if declared is None:
-            return ()
-        from pgdeploy.layers.vm.kinds import vm_resources
-
-        return tuple(check for resource in vm_resources(declared) for check in resource.checks())
-
-    @property
-    def declared_vm(self) -> DeclaredVm | None:
-        """What the spec says of the VM."""
-        if self.spec.vm is None:
-            return None
-        from pgdeploy.layers.vm.declared import DeclaredVm
-
-        return DeclaredVm(self.name, self.spec.vm)
-
-    @property
-    def declared_host(self) -> DeclaredHost | None:
-        """What the spec says of the host."""
-        if self.spec.host is None:
-            return None
-        from pgdeploy.layers.host.declared import DeclaredHost
-
-        return DeclaredHost(self.name, self.spec, self.loaded.digest)
+    def _checks_of_layers(self) -> dict[str, tuple[Check, ...]]:
+        resources = {
+            layer.name: self.resources if layer is SERVER else layer.resources(self.declared)
+            for layer in LAYERS
+        }
+        return {name: checks_of(known) for name, known in resources.items()}
 
     @cached_property
     def probes(self) -> tuple[Check, ...]:
         """Every check of behaviour."""
-        from pgdeploy.layers.server.probes.kinds import probes
-
-        return tuple(check for resource in probes(self.spec) for check in resource.checks())
+        return tuple(check for layer in LAYERS for check in checks_of(layer.probes(self.declared)))
 
     def place(self, check: Check) -> Place:
         """Where the spec says it."""
@@ -123,41 +97,9 @@ class Target:
         Raises:
             TargetError: the server cannot be reached.
         """
-        from pgdeploy.core.facts import Scope, read
-        from pgdeploy.layers.host.question import looking_at
-        from pgdeploy.layers.server import library, row_security
-        from pgdeploy.layers.vm.fact import looking_at_vm
+        from pgdeploy.gate.reading import read
 
-        present = [role for role, body in self.spec.roles.items() if body.state == "present"]
-        databases, (named, whole) = list(self.spec.databases), self._asked_of_the_system()
-        libraries = library.in_spec(self.spec)
-        tables = row_security.tables_of(self.spec)
-        scope = Scope(databases, present, named, whole, self._extensions(), libraries, tables)
-        host, vm = self.declared_host, self.declared_vm
-        # a server without pg_ident.conf runs, and a login may be one that must not read it
-        asked = [query for query in QUERIES if query not in ident.QUERIES or self.spec.ident is not None]
-        facts = read(
-            server, asked, scope, looking_at(host) if host else None, looking_at_vm(vm) if vm else None
-        )
-        return with_shut(self.resources, facts)
-
-    def _extensions(self) -> list[tuple[str, str | None]]:
-        """Extensions and their versions, each once."""
-        bodies = self.spec.databases.values()
-        return list(
-            dict.fromkeys(
-                (extension, one.version) for body in bodies for extension, one in body.extensions.items()
-            )
-        )
-
-    def _asked_of_the_system(self) -> tuple[list[str], list[str]]:
-        """Names that the spec has for objects of the system's schemas, and the kinds there of which it says `all`."""
-        bodies = self.spec.databases.values()
-        objects = [line.on for body in bodies for line in body.grants]
-        objects += [line.on for body in bodies for line in body.ownership]
-        there = [on for on in objects if on.schema_ in SYSTEM]
-        named = {on.name for on in there if on.name}
-        return sorted(named), sorted({f"{on.schema_} {on.kind}" for on in there if on.all})
+        return read(self.declared, server)
 
 
 def load_target(file: Path, folder: Path | None = None) -> Target:

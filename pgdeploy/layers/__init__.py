@@ -1,1 +1,17 @@
-"""The parts of a target, one folder each: the virtual machine, the host and the PostgreSQL server."""
+"""The parts of a target, one folder each. `LAYERS` is the only registry, in the order in which a target is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pgdeploy.layers.host.layer import HostLayer
+from pgdeploy.layers.server.layer import ServerLayer
+from pgdeploy.layers.vm.layer import VmLayer
+
+if TYPE_CHECKING:
+    from pgdeploy.core.layer import Layer
+
+SERVER: Layer = ServerLayer()
+"""What a plan of SQL is of."""
+
+LAYERS: tuple[Layer, ...] = (VmLayer(), SERVER, HostLayer())

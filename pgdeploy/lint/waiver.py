@@ -103,22 +103,16 @@ def judge(spec: Spec, advices: Sequence[Advice], today: date, known: Iterable[st
 
 
 def check_ids(spec: Spec) -> frozenset[str]:
-    """The ids of all checks of a spec, probes and those of host and VM among them."""
-    from pgdeploy.layers.server.kinds import resources
-    from pgdeploy.layers.server.probes.kinds import probes
+    """The ids of all checks of a spec, those of all layers and their probes."""
+    from pgdeploy.core.layer import Declared, checks_of
+    from pgdeploy.layers import LAYERS
 
-    known = [*resources(spec), *probes(spec)]
-    if spec.host is not None:
-        from pgdeploy.layers.host.declared import DeclaredHost
-        from pgdeploy.layers.host.kinds import host_resources
-
-        known += host_resources(DeclaredHost("", spec, ""))
-    if spec.vm is not None:
-        from pgdeploy.layers.vm.declared import DeclaredVm
-        from pgdeploy.layers.vm.kinds import vm_resources
-
-        known += vm_resources(DeclaredVm("", spec.vm))
-    return frozenset(check.id for resource in known for check in resource.checks())
+    declared = Declared("", spec)
+    return frozenset(
+        check.id
+        for layer in LAYERS
+        for check in checks_of((*layer.resources(declared), *layer.probes(declared)))
+    )
 
 
 def _fault_of_check(

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.core.check import Finding, Verdict
+from pgdeploy.core.layer import is_readable
+from pgdeploy.layers import LAYERS
 from pgdeploy.spec.place import Place
 from pgdeploy.text.one_line import escape, one_line
 
@@ -102,8 +104,8 @@ def summary(name: str, where: str, numbers: dict[str, int]) -> str:
 def where(gate: Gate) -> str:
     """What was asked: the kind of server, its address and version."""
     if gate.facts.lost:
-        host = gate.facts.host
-        there = host is not None and not isinstance(host, Exception)
+        sections = gate.facts.sections
+        there = any(is_readable(sections.get(layer.name)) for layer in LAYERS if not layer.by)
         state = "where PostgreSQL does not answer" if there else "which could not be asked"
         return f"{gate.server.address}, {state}"
     version = gate.facts.about.version

@@ -129,11 +129,11 @@ def _spot(item: CheckItem) -> tuple[str, int]:
     """The line of the spec; the first one for what was skipped with its target, as pytest counts by line."""
     if not item.data and not item.text:
         return str(item.visit.file), 1
-    lacking = item.visit.gate.facts.host if item.data else None
-    if isinstance(lacking, Inapplicable) and item.data["reason"] == str(lacking):
-        # one line for all of them, not one for each part of the host section
-        place = item.visit.gate.target.loaded.place(("host",))
-        return item.location[0], place.line
+    sections = item.visit.gate.facts.sections if item.data else {}
+    for layer, lacking in sections.items():
+        if isinstance(lacking, Inapplicable) and item.data["reason"] == str(lacking):
+            # one line for all of them, not one for each part of the section
+            return item.location[0], item.visit.gate.target.loaded.place((layer,)).line
     return item.location[0], (item.location[1] or 0) + 1
 
 

@@ -35,7 +35,9 @@ def facts(declared: DeclaredHost, host: dict[str, Any] | None = None, lost: str 
     settings = tuple(_setting(name, "on" if value is True else str(value)) for name, value in values.items())
     rows = {DATABASES.name: (template,), SETTINGS.name: settings, STORED_SETTINGS.name: ()}
     about = ServerFact(major * 10000, "postgres", True, "UTF8", False)
-    return Facts(about, None, {} if lost else rows, {}, host=host or answer(declared), lost=lost)
+    return Facts(
+        about, None, {} if lost else rows, {}, sections={"host": host or answer(declared)}, lost=lost
+    )
 
 
 def _setting(name: str, value: str) -> SettingFact:

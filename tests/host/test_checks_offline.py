@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_pgdeploy.marker import HOST_KINDS as MARKERS
-from pytest_pgdeploy.marker import KINDS, marks_of
+from pytest_pgdeploy.marker import marks_of
 from ruamel.yaml import YAML
 
 from pgdeploy.core.check import evaluate
 from pgdeploy.core.facts import Facts
 from pgdeploy.errors import SpecError
 from pgdeploy.gate.target import Target, load_target
-from pgdeploy.layers.host.declared import DeclaredHost
+from pgdeploy.layers.host.declared import DeclaredHost, declared_host
+from pgdeploy.layers.host.layer import HostLayer
 from pgdeploy.layers.host.question import question
+from pgdeploy.layers.server.layer import ServerLayer
 from pgdeploy.model.host.spec import HostSpec
 from tests.host.conforming import facts
 from tests.host.texts import pg15, pg17, vm
@@ -85,7 +86,7 @@ def rich(folder: Path, host: dict[str, Any] = MORE) -> Target:
 @pytest.mark.parametrize("text", SPECS.values(), ids=SPECS)
 def test_ids_are_unique(text: str, tmp_path: Path) -> None:
     target = load(tmp_path, text)
-    ids = Counter(check.id for check in (*target.checks, *target.host_checks, *target.probes))
+    ids = Counter(check.id for check in (*target.checks, *target.probes))
     assert [known for known, number in ids.items() if number > 1] == []
 
 
@@ -99,12 +100,12 @@ def test_settings_let_in_no_older_tls_than_the_section_of_it(value: str, tmp_pat
 @pytest.mark.parametrize("value", ["TLSv1.2", "tlsv1.3"])
 def test_settings_may_ask_for_as_new_tls(value: str, tmp_path: Path) -> None:
     settings = f"settings:\n  ssl_min_protocol_version: {value}"
-    ids = {check.id for check in load(tmp_path, pg15().replace("settings:", settings)).host_checks}
+    ids = {check.id for check in load(tmp_path, pg15().replace("settings:", settings)).checks_of("host")}
     assert "tls[settings].ssl_key_file" in ids
 
 
 def test_what_is_asked(tmp_path: Path) -> None:
-    ids = {check.id for check in load(tmp_path, SPECS["pg15"]).host_checks}
+    ids = {check.id for check in load(tmp_path, SPECS["pg15"]).checks_of("host")}
     assert ids >= {
         "package[postgresql-15].installed",
         "package[postgresql-15].version",
@@ -145,7 +146,7 @@ def test_what_holds_a_secret_is_never_read(tmp_path: Path) -> None:
     secret = [path for path in paths if path.endswith((".key", "password"))]
     assert len(secret) == 2
     assert not any(paths[path] for path in secret)
-    ids = {check.id for check in target.host_checks}
+    ids = {check.id for check in target.checks_of("host")}
     assert not any(f"file[{path}].content" in ids for path in secret)
 
 
@@ -157,20 +158,20 @@ def test_the_question_is_plain_data(tmp_path: Path) -> None:
 
 def test_without_a_host_there_is_nothing_to_ask(tmp_path: Path) -> None:
     target = load(tmp_path, "postgres: 16\nsettings: {work_mem: 4MB}\n")
-    assert target.host_checks == ()
+    assert target.checks_of("host") == ()
     assert not any("outside" in check.id for check in target.probes)
 
 
 def test_every_kind_has_a_marker_and_is_of_the_host(tmp_path: Path) -> None:
-    kinds = {check.resource.kind for check in rich(tmp_path).host_checks}
-    assert kinds - set(KINDS) == set(MARKERS)
-    for check in rich(tmp_path).host_checks:
+    kinds = {check.resource.kind for check in rich(tmp_path).checks_of("host")}
+    assert kinds - set(ServerLayer.markers) == set(HostLayer.markers)
+    for check in rich(tmp_path).checks_of("host"):
         assert "host" in [mark.name for mark in marks_of(check)]
 
 
 def test_every_check_has_its_place_in_the_spec(tmp_path: Path) -> None:
     target = rich(tmp_path)
-    for check in target.host_checks:
+    for check in target.checks_of("host"):
         assert target.place(check).line >= 1
 
 
@@ -199,13 +200,13 @@ def _without(data: Any, path: coverage.Path, folder: Path) -> Target | None:
 
 def _said(target: Target, read: Facts) -> list[tuple[object, ...]]:
     """What the gate would say, but for where the deployment record has another digest."""
-    asked = [check for check in target.host_checks if check.id != "deployment[record].spec"]
+    asked = [check for check in target.checks_of("host") if check.id != "deployment[record].spec"]
     found = [evaluate(check, replace(read, _memo={})) for check in asked]
     return [(f.check.id, f.verdict, f.desired, f.reason) for f in found]
 
 
 def _declared(target: Target) -> DeclaredHost:
-    declared = target.declared_host
+    declared = declared_host(target.declared)
     assert declared is not None
     return declared
 

@@ -13,11 +13,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from pgdeploy.core.check import Finding, Verdict, evaluate
-from pgdeploy.core.facts import NO_HOST, Facts
+from pgdeploy.core.facts import Facts
 from pgdeploy.errors import Inapplicable
 from pgdeploy.gate.target import Target, load_target
-from pgdeploy.layers.host.declared import DeclaredHost
+from pgdeploy.layers.host.declared import DeclaredHost, declared_host
 from pgdeploy.layers.host.file import exporter_files
+from pgdeploy.layers.host.layer import NO_HOST
 from pgdeploy.report.findings import where
 from tests.host.conforming import answer, facts
 from tests.host.texts import pg15, pg17, vm
@@ -35,13 +36,13 @@ def load(folder: Path, text: str, **host: object) -> Target:
 
 
 def declared(target: Target) -> DeclaredHost:
-    found = target.declared_host
+    found = declared_host(target.declared)
     assert found is not None
     return found
 
 
 def gate(target: Target, read: Facts) -> dict[str, Finding]:
-    return {check.id: evaluate(check, read) for check in target.host_checks}
+    return {check.id: evaluate(check, read) for check in target.checks_of("host")}
 
 
 def of(found: dict[str, Finding], *verdicts: Verdict) -> set[str]:
@@ -249,7 +250,7 @@ def test_in_a_container_the_clock_is_not_ours(tmp_path: Path) -> None:
 
 def test_without_access_to_the_host_nothing_applies(tmp_path: Path) -> None:
     target = load(tmp_path, pg15())
-    read = replace(facts(declared(target)), host=Inapplicable(NO_HOST), _memo={})
+    read = replace(facts(declared(target)), sections={"host": Inapplicable(NO_HOST)}, _memo={})
     found = gate(target, read)
     assert of(found, *set(Verdict) - {Verdict.INAPPLICABLE}) == set()
     assert {finding.reason for finding in found.values()} == {NO_HOST}

@@ -13,6 +13,7 @@ import pytest
 
 from pgdeploy.gate.target import load_target
 from pgdeploy.layers.host import gather
+from pgdeploy.layers.host.declared import declared_host
 from pgdeploy.layers.host.question import question, script
 from pgdeploy.reach import remote
 from tests.host.machine import Machine
@@ -22,7 +23,7 @@ from tests.host.texts import pg15
 def asked(folder: Path) -> dict[str, Any]:
     file = folder / "pg01.yaml"
     file.write_text(pg15(), encoding="utf-8")
-    declared = load_target(file).declared_host
+    declared = declared_host(load_target(file).declared)
     assert declared is not None
     return question(declared)
 

@@ -138,10 +138,12 @@ def machine(*, running: bool) -> MachineFact:
 
 
 def blocked(target: Target, known: object, host: Unreadable | None = None) -> dict[str, Finding]:
-    read = replace(facts(declared(target)), vm=known, _memo={})
+    read = replace(
+        facts(declared(target)), sections={**facts(declared(target)).sections, "vm": known}, _memo={}
+    )
     if host is not None:
-        read = replace(read, host=host, lost="no answer")
-    return {check.id: evaluate(check, read) for check in target.host_checks}
+        read = replace(read, sections={**read.sections, "host": host}, lost="no answer")
+    return {check.id: evaluate(check, read) for check in target.checks_of("host")}
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_target_and_facts(site: Site) -> None:
             assert (facts.about.user, facts.about.superuser, facts.about.standby) == ("postgres", True, False)
             assert repr(facts).startswith("<Facts of PostgreSQL 16.")
             assert repr(facts).endswith(", read as postgres>")
-            assert not facts.has_host
+            assert not facts.has("host")
     """
     result = run(site, dedent(text), "-v")
     assert result.parseoutcomes() == {"passed": 2}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from pytest_pgdeploy.marker import KINDS, MARKERS, marks_of
+from pytest_pgdeploy.marker import MARKERS, marks_of
 
 from pgdeploy.core.check import Check, Outcome, Resource
 from pgdeploy.layers.server.kinds import KINDS as MODULES
+from pgdeploy.layers.server.layer import ServerLayer
 from pgdeploy.layers.server.superuser import Superusers
 from tests.plugin.site import Site
 
@@ -48,10 +49,10 @@ def test_every_kind_has_a_marker() -> None:
         for thing in vars(module).values()
         if isinstance(thing, type) and issubclass(thing, Resource) and "kind" in thing.__dict__
     }
-    assert kinds == set(KINDS)
+    assert kinds == set(ServerLayer.markers)
 
 
-@pytest.mark.parametrize(("kind", "marker"), KINDS.items())
+@pytest.mark.parametrize(("kind", "marker"), ServerLayer.markers.items())
 def test_a_kind_is_chosen_by_its_marker(site: Site, kind: str, marker: str) -> None:
     found = chosen(site, "-m", marker)
     assert found

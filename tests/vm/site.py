@@ -13,7 +13,7 @@ from pgdeploy.core.facts import NOBODY, Facts
 from pgdeploy.gate.target import Target, load_target
 from pgdeploy.layers.vm.apply import apply_vm
 from pgdeploy.layers.vm.deadline import Deadline
-from pgdeploy.layers.vm.declared import DeclaredVm
+from pgdeploy.layers.vm.declared import DeclaredVm, declared_vm
 from pgdeploy.layers.vm.fact import VmFact, read_vm
 from pgdeploy.layers.vm.plan import plan_vm
 from pgdeploy.layers.vm.step import VmPlan
@@ -88,7 +88,7 @@ class Site:
 
     @property
     def declared(self) -> DeclaredVm:
-        declared = self.target.declared_vm
+        declared = declared_vm(self.target.declared)
         assert declared is not None
         return declared
 
@@ -117,8 +117,8 @@ class Site:
 
     def findings(self) -> dict[str, Finding]:
         """Every check of the VM, asked now."""
-        facts = Facts(NOBODY, None, {}, {}, vm=self.read())
-        return {check.id: evaluate(check, facts) for check in self.target.vm_checks}
+        facts = Facts(NOBODY, None, {}, {}, sections={"vm": self.read()})
+        return {check.id: evaluate(check, facts) for check in self.target.checks_of("vm")}
 
     def red(self) -> set[str]:
         """The checks that drift."""

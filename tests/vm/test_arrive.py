@@ -13,6 +13,7 @@ import pytest
 from pgdeploy.gate.connect import ssh_way
 from pgdeploy.layers.vm.arrive import FINISHED, arrive
 from pgdeploy.layers.vm.deadline import Deadline
+from pgdeploy.layers.vm.declared import declared_vm
 from tests.proxmox.guest import HOST_KEY, AgentError, MemoryGuest
 from tests.vm.hasty import hasty
 from tests.vm.site import Site
@@ -46,10 +47,9 @@ def _arrive(site: Site, within: str = "1s") -> list[str]:
     """What is noted on the way."""
     notes: list[str] = []
     target = site.target
-    assert target.declared_vm is not None
-    arrive(
-        target.declared_vm, site.api(), ssh_way(target, None), Deadline(within, notes.append), notes.append
-    )
+    declared = declared_vm(target.declared)
+    assert declared is not None
+    arrive(declared, site.api(), ssh_way(target, None), Deadline(within, notes.append), notes.append)
     return notes
 
 

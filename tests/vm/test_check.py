@@ -500,7 +500,7 @@ def test_another_vm_is_left_alone(name: str, how: Break, actual: str, remedy: st
 
 def test_every_check_was_broken(full: Site) -> None:
     broken = {known for case in CASES for known in case.red} | {whole("made")}
-    assert broken == {check.id for check in full.target.vm_checks}
+    assert broken == {check.id for check in full.target.checks_of("vm")}
 
 
 def test_what_others_tagged_and_wrote_stays(full: Site) -> None:
@@ -623,7 +623,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_vm_is_asked_where_nothing_else_answers(full: Site) -> None:
     stop(full)
     facts = full.target.read(Silent())
-    found = {check.id: evaluate(check, facts) for check in full.target.vm_checks}
+    found = {check.id: evaluate(check, facts) for check in full.target.checks_of("vm")}
     assert by_verdict(found, Verdict.DRIFTS) == {whole("running")}
 
 
@@ -655,7 +655,7 @@ def test_a_proxmox_that_does_not_answer_is_one_reason(full: Site, server16: Embe
     port = full.proxmox.port
     full.proxmox.server.stop()
     facts = full.target.read(_reached_by_ssh(server16))
-    found = {check.id: evaluate(check, facts) for check in full.target.vm_checks}
+    found = {check.id: evaluate(check, facts) for check in full.target.checks_of("vm")}
     assert by_verdict(found, Verdict.UNREADABLE) == set(found)
     reason = f"Proxmox at 127.0.0.1:{port} cannot be reached: Connection refused"
     assert {finding.reason for finding in found.values()} == {reason}
@@ -667,7 +667,7 @@ def test_a_secret_that_is_not_there_is_one_reason(
 ) -> None:
     monkeypatch.delenv(SECRET)
     facts = full.target.read(_reached_by_ssh(server16))
-    found = [evaluate(check, facts) for check in full.target.vm_checks]
+    found = [evaluate(check, facts) for check in full.target.checks_of("vm")]
     assert {finding.verdict for finding in found} == {Verdict.UNREADABLE}
     (reason,) = {finding.reason for finding in found}
     assert SECRET in reason
@@ -695,11 +695,11 @@ def test_an_embedded_server_has_no_vm(full: Site, server16: Embedded) -> None:
 
 
 def _reasons(site: Site, facts: Facts) -> set[str]:
-    found = [evaluate(check, facts) for check in site.target.vm_checks]
+    found = [evaluate(check, facts) for check in site.target.checks_of("vm")]
     assert {finding.verdict for finding in found} == {Verdict.INAPPLICABLE}
     return {finding.reason for finding in found}
 
 
 def test_facts_without_a_vm_are_unreadable(full: Site) -> None:
-    found = [evaluate(check, Facts(NOBODY, None, {}, {})) for check in full.target.vm_checks]
+    found = [evaluate(check, Facts(NOBODY, None, {}, {})) for check in full.target.checks_of("vm")]
     assert {finding.verdict for finding in found} == {Verdict.UNREADABLE}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pgdeploy.layers.host.layout import Layout
 
 if TYPE_CHECKING:
+    from pgdeploy.core.layer import Declared
     from pgdeploy.layers.host.layout import Layout
     from pgdeploy.model.host.spec import HostSpec
     from pgdeploy.model.spec import Spec
@@ -33,3 +34,10 @@ class DeclaredHost:
     def deploy(self) -> str:
         """What a finding says where the deploy puts it right."""
         return f"pyinfra inventory.py pyinfra_deploys/pg01.py --limit {self.target} puts it right"
+
+
+def declared_host(declared: Declared) -> DeclaredHost | None:
+    """The host of a target; None when its spec has no `host:`."""
+    if declared.spec.host is None:
+        return None
+    return DeclaredHost(declared.target, declared.spec, declared.digest)

@@ -93,7 +93,7 @@ class Reach(HostResource):
 
     def _reached(self, facts: Facts) -> Outcome:
         desired = "ssh reaches the VM"
-        actual = str(facts.host) if unreached(facts) else desired
+        actual = str(facts.sections["host"]) if unreached(facts) else desired
         return same(desired, actual, stuck=f"{_apply(self.declared)} waits for it, and says for what")
 
 

@@ -22,6 +22,7 @@ from pgdeploy.layers.host.resource import section
 from pgdeploy.layers.server import hba
 from pgdeploy.layers.server.login.session import APPLICATION, server_of
 from pgdeploy.layers.server.probes.admission import Login, Undecided, deciding, refuses
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.setting import settings
 from pgdeploy.reach.libpq import isolated
 from pgdeploy.reach.server import MAINTENANCE
@@ -58,7 +59,7 @@ def place(facts: Facts) -> Place:
     """
     from pgdeploy.reach.outside import network_address, own_address
 
-    facts.host_facts  # noqa: B018 - raises where there is no host
+    facts.section("host")  # raises where there is no host
     address = network_address(server_of(facts))
     return Place(address, section(facts, "client") or own_address(address))
 
@@ -67,7 +68,7 @@ def place(facts: Facts) -> Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Port(Resource):
+class Port(ServerResource):
     """Whether one port answers from here."""
 
     kind: ClassVar[str] = "firewall"
@@ -131,7 +132,7 @@ def _state(facts: Facts, address: str, port: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused(Resource):
+class Refused(ServerResource):
     """Logins from here that no rule lets in, and those in plain text where the rules want TLS."""
 
     kind: ClassVar[str] = "hba"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ from pgdeploy.layers.host.service import units
 
 if TYPE_CHECKING:
     from pgdeploy.layers.host.declared import DeclaredHost
-    from pgdeploy.reach.host import Host
 
 
 @cache
@@ -70,12 +68,3 @@ def reach(listen: tuple[str, ...]) -> str:
     if not listen or {"*", "0.0.0.0", "localhost", "127.0.0.1"} & set(listen):  # noqa: S104 - read, not bound
         return "127.0.0.1"
     return "::1" if listen[0] == "::" else listen[0]
-
-
-def looking_at(declared: DeclaredHost) -> Callable[[Host], Mapping[str, Any]]:
-    """The read of this host."""
-    return partial(_look, declared)
-
-
-def _look(declared: DeclaredHost, host: Host) -> Mapping[str, Any]:
-    return host.ask(script(), question(declared))  # type: ignore[no-any-return]

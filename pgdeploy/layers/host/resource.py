@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgdeploy.core.check import Check, Resource, held_up
 from pgdeploy.core.facts import Facts
@@ -20,7 +20,7 @@ IN_CONTAINER = "a container has its host's kernel"
 class HostResource(Resource):
     """One thing of the host. It has no changes: a finding says who makes them."""
 
-    layer: ClassVar[Literal["server", "host", "vm"]] = "host"
+    layer: ClassVar[str] = "host"
     declared: DeclaredHost
 
     def parents(self, check: Check) -> Iterable[Check]:
@@ -31,7 +31,7 @@ class HostResource(Resource):
         if (reason := no_machine(facts)) is not None:
             vm = self.declared.spec.vm
             return reason.format(id=vm.id if vm is not None else "")
-        facts.host_facts  # noqa: B018 - raises where we have no access to a host, or it does not answer
+        facts.section("host")  # raises where we have no access to a host, or it does not answer
         return next(filter(None, (held_up(parent, facts) for parent in self.parents(check))), None)
 
 
@@ -42,7 +42,7 @@ def section(facts: Facts, name: str) -> Any:
         Inapplicable: this server is reached without its host.
         Unreadable: the host did not answer, or not on this.
     """
-    found = facts.host_facts.get(name)
+    found = facts.section("host").get(name)
     if found is None:
         raise Unreadable(f"the host was not asked about its {name}")
     if "error" in found:

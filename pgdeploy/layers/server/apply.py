@@ -13,13 +13,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.core.change import Change, Effect, Stage, Statement, literal
-from pgdeploy.core.facts import SIDE_BY_SIDE
 from pgdeploy.errors import ApplyError, PgdeployError
 from pgdeploy.layers.server.guard import Guard, alone
 from pgdeploy.layers.server.identfile import IDENT_CONF, SINCE, broken, patterns
 from pgdeploy.reach.server_message import told, words
 from pgdeploy.reach.session import SEARCH_PATH, set_for_session
-from pgdeploy.reach.side_by_side import side_by_side
+from pgdeploy.reach.side_by_side import SIDE_BY_SIDE, side_by_side
 from pgdeploy.reach.unlogged import Unlogged
 from pgdeploy.secret.place import scrub
 from pgdeploy.text.counted import counted

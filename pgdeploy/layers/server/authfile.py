@@ -162,7 +162,7 @@ def stuck(facts: Facts, auth: AuthFile, kept: Collection[tuple[str, str]] = ()) 
     """Why the file is not ours to write, and who does; nothing where it is. `kept` as for `taken_out`."""
     if facts.server is not None and facts.server.can_write_hba:
         return ""
-    if facts.has_host:
+    if facts.has("host"):
         return "; ".join(
             [
                 f"pyinfra_deploys/pg01.py writes {auth.name} from the spec, then reloads",

@@ -17,6 +17,7 @@ from pgdeploy.core.check import Check, Finding, Outcome, Resource
 from pgdeploy.core.facts import Facts, Query
 from pgdeploy.errors import Inapplicable
 from pgdeploy.layers.server import exact, library
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import bootstrap, names_by_oid, usual_owner
 from pgdeploy.layers.server.setting import compare_stored, needs_to_store, parameter_of, stored
 from pgdeploy.layers.server.settingvalue import assignment, clear, resets
@@ -76,7 +77,7 @@ _FLAGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Database(Resource):
+class Database(ServerResource):
     """One entry of `databases:`, without what stands in it."""
 
     kind: ClassVar[str] = "database"
@@ -341,7 +342,7 @@ def _text(value: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class UndeclaredDatabases(Resource):
+class UndeclaredDatabases(ServerResource):
     """Databases beyond the spec: reported, drift (which no change removes) or ignored."""
 
     kind: ClassVar[str] = "database"

@@ -18,6 +18,7 @@ from pgdeploy.core.check import Check, Finding, Outcome, Resource
 from pgdeploy.core.facts import Facts, Query
 from pgdeploy.errors import Inapplicable
 from pgdeploy.layers.server import acl, database, schema
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import absent, names_by_oid
 from pgdeploy.layers.server.unmanaged import LeftAlone, left_alone
 from pgdeploy.model.default_privilege import KIND, DefaultPrivilegeSpec
@@ -126,7 +127,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DefaultPrivileges(Resource):
+class DefaultPrivileges(ServerResource):
     """All lines about one database. Its scope is exact: an entry that the spec does not say is drift."""
 
     kind: ClassVar[str] = "default_privilege"

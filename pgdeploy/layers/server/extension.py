@@ -14,6 +14,7 @@ from pgdeploy.core.change import CREATE, CREATE_IN, Change, Stage, ident, litera
 from pgdeploy.core.check import Check, Finding, Outcome, Resource
 from pgdeploy.core.facts import Facts, Query
 from pgdeploy.layers.server import database
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import names_by_oid
 from pgdeploy.model.extension import ExtensionSpec
 from pgdeploy.model.inheritance import inherited
@@ -147,7 +148,7 @@ def lacking(
 
 
 @dataclass(frozen=True, slots=True)
-class Extension(Resource):
+class Extension(ServerResource):
     """One entry of `extensions:` in one database."""
 
     kind: ClassVar[str] = "extension"

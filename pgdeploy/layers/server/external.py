@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.check import Check, Outcome, Resource
+from pgdeploy.core.check import Check, Outcome
 from pgdeploy.core.facts import Facts
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import absent, roles
 from pgdeploy.text.naming import name
 
@@ -18,7 +19,7 @@ KEEPER = "it is `state: external`: who keeps it must make it"
 
 
 @dataclass(frozen=True, slots=True)
-class ExternalRole(Resource):
+class ExternalRole(ServerResource):
     """One entry of `roles:` that somebody else makes and changes."""
 
     kind: ClassVar[str] = "role"

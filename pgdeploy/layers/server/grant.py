@@ -28,6 +28,7 @@ from pgdeploy.layers.server.acl import Acls, Entry, ObjectKey, shown, table_of
 from pgdeploy.layers.server.grantchain import Along, Taken, along, furthest_first
 from pgdeploy.layers.server.leaving import in_the_name_of, revoke
 from pgdeploy.layers.server.object import KEYWORD, clause, keys_of, privilege_list, why_unclear
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import HELD, absent
 from pgdeploy.layers.server.routine import Unclear
 from pgdeploy.layers.server.schema_use import letting_in
@@ -113,7 +114,7 @@ Lacking = dict[tuple[ObjectKey, str], frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Grants(Resource):
+class Grants(ServerResource):
     """All lines about one database, or about the server."""
 
     kind: ClassVar[str] = "grant"
@@ -674,7 +675,7 @@ def _grant(words: str, keyword: str, objects: str, roles: Iterable[str], *, opti
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere(Resource):
+class Elsewhere(ServerResource):
     """Privileges of declared roles in databases that the spec does not name; counted, as we do not look inside."""
 
     kind: ClassVar[str] = "grant"

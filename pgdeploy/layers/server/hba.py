@@ -19,6 +19,7 @@ from pgdeploy.core.facts import Facts
 from pgdeploy.layers.server import authfile, hbafile
 from pgdeploy.layers.server.hbafile import HBA_CONF, HbaRule, beyond_own
 from pgdeploy.layers.server.hbainclude import Entry, broken_by, entries
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.settingvalue import compared
 from pgdeploy.model.hba import HbaEntrySpec, HbaIncludeSpec, HbaRuleSpec, OptionValue, clear_option
 from pgdeploy.model.hbarule import KEYWORDS, USER_KEYWORDS, Identity, Match, addresses, numbered
@@ -44,7 +45,7 @@ def _found(facts: Facts, ours: Sequence[Match]) -> Mapping[Identity, Entry]:
 
 
 @dataclass(frozen=True, slots=True)
-class Hba(Resource):
+class Hba(ServerResource):
     """All rules: one file, one resource."""
 
     kind: ClassVar[str] = "hba"

@@ -19,6 +19,7 @@ from pgdeploy.core.check import Check, Finding, Outcome, Resource
 from pgdeploy.core.facts import Facts
 from pgdeploy.layers.server import authfile, identfile
 from pgdeploy.layers.server.identfile import IDENT_CONF, IdentLine
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.model.ident import IdentLineSpec, Mapped
 from pgdeploy.postgres import pg_hba, pg_ident
 from pgdeploy.secret.place import scrub
@@ -70,7 +71,7 @@ def _known(facts: Facts) -> Mapping[Mapped, IdentLine]:
 
 
 @dataclass(frozen=True, slots=True)
-class Ident(Resource):
+class Ident(ServerResource):
     """All lines: one file, one resource."""
 
     kind: ClassVar[str] = "ident"

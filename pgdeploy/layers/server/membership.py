@@ -11,6 +11,7 @@ from pgdeploy.core.change import Change, Joined, Stage, TakenAway, ident, statem
 from pgdeploy.core.check import Check, Finding, Outcome, Resource
 from pgdeploy.core.facts import Facts, Query
 from pgdeploy.errors import Inapplicable
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import absent, bootstrap, roles
 from pgdeploy.layers.server.unmanaged import roles_with
 from pgdeploy.model.role import MembershipSpec, RoleSpec
@@ -64,7 +65,7 @@ def ours(facts: Facts) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Membership(Resource):
+class Membership(ServerResource):
     """One role being a member of another."""
 
     kind: ClassVar[str] = "membership"
@@ -292,7 +293,7 @@ def _grantors(rows: Sequence[Joined]) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class UndeclaredMemberships(Resource):
+class UndeclaredMemberships(ServerResource):
     """Memberships of a declared role, and members of it, that the spec does not say."""
 
     kind: ClassVar[str] = "membership"

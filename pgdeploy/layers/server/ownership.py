@@ -14,6 +14,7 @@ from pgdeploy.layers.server.acl import shown
 from pgdeploy.layers.server.membership import reach
 from pgdeploy.layers.server.named import present
 from pgdeploy.layers.server.object import KEYWORD, clause, keys_of, why_unclear
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import DATABASE_OWNER, absent, roles
 from pgdeploy.layers.server.routine import MAKE_FIRST
 from pgdeploy.layers.server.schema_use import letting_in
@@ -42,7 +43,7 @@ _SWAPPED = "another object has come in the place of one that was looked at; make
 
 
 @dataclass(frozen=True, slots=True)
-class Ownership(Resource):
+class Ownership(ServerResource):
     """One line of `ownership:` in one database."""
 
     kind: ClassVar[str] = "ownership"

@@ -20,6 +20,7 @@ from pgdeploy.layers.server import exact, library
 from pgdeploy.layers.server.external import ExternalRole
 from pgdeploy.layers.server.leaving import take_back
 from pgdeploy.layers.server.provider import provided
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import (
     ADMIN_SINCE,
     BOOTSTRAP,
@@ -82,7 +83,7 @@ def _other(stored: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Role(Resource):
+class Role(ServerResource):
     """One entry of `roles:` that must be there."""
 
     kind: ClassVar[str] = "role"
@@ -374,7 +375,7 @@ def leaving(spec: Spec) -> Leaving:
 
 
 @dataclass(frozen=True, slots=True)
-class AbsentRole(Resource):
+class AbsentRole(ServerResource):
     """A role that must not exist: `state: absent`, or one that `undeclared: {roles: drift}` forbids."""
 
     kind: ClassVar[str] = "role"
@@ -493,7 +494,7 @@ def others(facts: Facts, declared: frozenset[str]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class UndeclaredRoles(Resource):
+class UndeclaredRoles(ServerResource):
     """What the server has beyond `roles:`: reported, drift or ignored, as `undeclared:` says."""
 
     kind: ClassVar[str] = "role"

@@ -16,6 +16,7 @@ from pgdeploy.core.facts import Facts, Query
 from pgdeploy.layers.server import acl, database, schema
 from pgdeploy.layers.server.acl import ObjectKey
 from pgdeploy.layers.server.object import clause
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.routine import MAKE_FIRST
 from pgdeploy.model.inheritance import inherited
 from pgdeploy.model.row_security import RowSecuritySpec
@@ -52,7 +53,7 @@ def tables(facts: Facts, database: str) -> Mapping[tuple[str, str], RowSecurityF
 
 
 @dataclass(frozen=True, slots=True)
-class RowSecurity(Resource):
+class RowSecurity(ServerResource):
     """One line of `row_security:` in one database."""
 
     kind: ClassVar[str] = "row_security"

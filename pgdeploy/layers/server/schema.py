@@ -10,6 +10,7 @@ from pgdeploy.core.change import CREATE, Change, Stage, ident, statements
 from pgdeploy.core.check import Check, Finding, Outcome, Resource
 from pgdeploy.core.facts import Facts
 from pgdeploy.layers.server import acl, database, exact, extension, provider
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import DATABASE_OWNER, stays_superuser, superusers, usual_owner
 from pgdeploy.model.inheritance import inherited
 from pgdeploy.model.schema import SchemaSpec
@@ -42,7 +43,7 @@ def absent(database_name: str, schema: str, facts: Facts) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Schema(Resource):
+class Schema(ServerResource):
     """One entry of `schemas:` in one database, its own or one that a template brings."""
 
     kind: ClassVar[str] = "schema"

@@ -18,6 +18,7 @@ from pgdeploy.core.check import Check, Finding, Outcome, Resource
 from pgdeploy.core.facts import Facts, Query
 from pgdeploy.errors import Inapplicable, SecretError, Unreadable
 from pgdeploy.layers.server import contrib, library
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.settingvalue import assignment, clear, compared, offline, quoted, same, shown
 from pgdeploy.model.setting import PlainValue, SettingValue
 from pgdeploy.postgres import postgresql_conf
@@ -182,7 +183,7 @@ _NOT_SHOWN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Setting(Resource):
+class Setting(ServerResource):
     """One line of `settings:`."""
 
     kind: ClassVar[str] = "setting"
@@ -380,7 +381,7 @@ class Setting(Resource):
 
     def _in_deploy(self, facts: Facts) -> str:
         """Where pyinfra writes the settings, ALTER SYSTEM would be a second truth; but only it mends its own file."""
-        if not facts.has_host:
+        if not facts.has("host"):
             return ""
         try:
             found = facts.once(in_files).get(self.setting.lower())
@@ -442,7 +443,7 @@ def _is_auto(line: FileSetting) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigurationFiles(Resource):
+class ConfigurationFiles(ServerResource):
     """Whether the server could take what its files say: pg_reload_conf() is true even when it could not."""
 
     kind: ClassVar[str] = "setting"

@@ -11,6 +11,7 @@ from pgdeploy.core.check import Check, Finding, Outcome, Resource
 from pgdeploy.core.facts import Facts
 from pgdeploy.layers.server.membership import by_member, granted_by, memberships
 from pgdeploy.layers.server.provider import provided
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import BOOTSTRAP, roles
 from pgdeploy.text.naming import listing, name
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Superusers(Resource):
+class Superusers(ServerResource):
     """The superusers beyond the spec. The one that initdb made is the server's own and always there."""
 
     kind: ClassVar[str] = "role"

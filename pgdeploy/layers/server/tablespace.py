@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from pgdeploy.core.change import Change, Stage, ident, statements
 from pgdeploy.core.check import Check, Finding, Outcome, Resource
 from pgdeploy.core.facts import Facts, Query
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import names_by_oid
 from pgdeploy.model.tablespace import TablespaceSpec
 from pgdeploy.text.naming import name
@@ -41,7 +42,7 @@ def tablespaces(facts: Facts) -> Mapping[str, TablespaceFact]:
 
 
 @dataclass(frozen=True, slots=True)
-class Tablespace(Resource):
+class Tablespace(ServerResource):
     """One entry of `tablespaces:`."""
 
     kind: ClassVar[str] = "tablespace"

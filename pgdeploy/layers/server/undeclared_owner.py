@@ -11,6 +11,7 @@ from pgdeploy.layers.server import acl, database, exact
 from pgdeploy.layers.server.acl import table_of
 from pgdeploy.layers.server.grant import lines_of
 from pgdeploy.layers.server.object import keys_of
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import stays_superuser, superusers
 from pgdeploy.model.inheritance import inherited
 from pgdeploy.spec.frozenmap import FrozenMap
@@ -27,7 +28,7 @@ EVERYWHERE = ""
 
 
 @dataclass(frozen=True, slots=True)
-class UndeclaredOwner(Resource):
+class UndeclaredOwner(ServerResource):
     """All that grants of one database name and no line of `ownership:` does."""
 
     kind: ClassVar[str] = "ownership"

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.core.check import Check, Outcome, Resource
 from pgdeploy.core.facts import Facts
+from pgdeploy.layers.server.resource import ServerResource
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
 
 
 @dataclass(frozen=True, slots=True)
-class Version(Resource):
+class Version(ServerResource):
     """The major version; nothing but an upgrade changes it."""
 
     kind: ClassVar[str] = "server"

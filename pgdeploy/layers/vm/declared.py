@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pgdeploy.text.naming import name
 
 if TYPE_CHECKING:
+    from pgdeploy.core.layer import Declared
     from pgdeploy.layers.vm.config import Config
     from pgdeploy.model.vm import VmSpec
     from pgdeploy.reach.proxmox import Proxmox
@@ -80,3 +81,8 @@ class DeclaredVm:
         return Proxmox(
             way.host, way.port, way.user, way.token, way.secret, fingerprint=way.fingerprint, ca=way.ca
         )
+
+
+def declared_vm(declared: Declared) -> DeclaredVm | None:
+    """The VM of a target; None when its spec has no `vm:`."""
+    return None if declared.spec.vm is None else DeclaredVm(declared.target, declared.spec.vm)

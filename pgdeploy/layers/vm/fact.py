@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,7 +14,6 @@ from pgdeploy.reach.proxmox import ProxmoxError, Refused
 
 if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
-    from pgdeploy.layers.vm.declared import DeclaredVm
     from pgdeploy.model.vm import VmSpec
     from pgdeploy.reach.proxmox import Proxmox
 
@@ -120,11 +119,7 @@ def vm_fact(facts: Facts) -> VmFact:
         Inapplicable: this server is no VM.
         Unreadable: Proxmox did not answer.
     """
-    if facts.vm is None:
-        raise Unreadable("the VM was not read, as the spec has no vm section")
-    if isinstance(facts.vm, Exception):
-        raise facts.vm
-    return facts.vm  # type: ignore[no-any-return]
+    return facts.section("vm")  # type: ignore[no-any-return]
 
 
 def read_vm(proxmox: Proxmox, spec: VmSpec) -> VmFact:
@@ -165,11 +160,6 @@ def _require_online(cluster: ClusterFact, listed: Listed) -> None:
         raise TargetError(
             f"node {listed.node} is offline, and {listed.id} ({listed.name}) is on it; start the node"
         )
-
-
-def looking_at_vm(declared: DeclaredVm) -> Callable[[], VmFact]:
-    """The read of this VM."""
-    return lambda: read_vm(declared.proxmox(), declared.vm)
 
 
 def read_cluster(proxmox: Proxmox) -> ClusterFact:

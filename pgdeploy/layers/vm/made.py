@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.core.check import Check, Outcome, Resource
 from pgdeploy.layers.vm.declared import DeclaredVm, record_of
@@ -20,7 +20,7 @@ class Made(Resource):
     """There is a VM of this id, and the spec made it: the parent of all that is asked of the VM."""
 
     kind: ClassVar[str] = "vm"
-    layer: ClassVar[Literal["server", "host", "vm"]] = "vm"
+    layer: ClassVar[str] = "vm"
     declared: DeclaredVm
 
     def checks(self) -> Iterator[Check]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.core.check import Check, Outcome, Resource, held_up
 from pgdeploy.layers.vm.config import Config, is_on, join, split
@@ -47,7 +47,7 @@ class VmResource(Resource):
     """A part of a VM. Its options are compared with what is in effect."""
 
     kind: ClassVar[str] = "vm"
-    layer: ClassVar[Literal["server", "host", "vm"]] = "vm"
+    layer: ClassVar[str] = "vm"
     declared: DeclaredVm
 
     def options(self) -> Iterator[Option]:

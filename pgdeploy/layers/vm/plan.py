@@ -338,7 +338,7 @@ def _stuck(declared: DeclaredVm, machine: MachineFact, wanted: Config) -> Iterat
 
 def _states(declared: DeclaredVm, fact: VmFact) -> Iterator[Difference]:
     """What drifts and is no option of the VM: a lock, a storage of another type, disks and cards beyond the spec."""
-    facts = Facts(NOBODY, None, {}, {}, vm=fact)
+    facts = Facts(NOBODY, None, {}, {}, sections={"vm": fact})
     for resource in vm_resources(declared):
         for check in resource.checks():
             of_vm = check.field in ("unlocked", "undeclared") and fact.machine is not None

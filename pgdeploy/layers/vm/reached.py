@@ -12,17 +12,19 @@ REACHED = "guest[ssh].reached"
 
 def no_machine(facts: Facts) -> str | None:
     """Why no host answers, when Proxmox says so, or when it says that one should; `{id}` stands for the VM's."""
-    if not isinstance(facts.vm, VmFact):
+    fact = facts.sections.get("vm")
+    if not isinstance(fact, VmFact):
         return None
-    if facts.vm.machine is None:
+    if fact.machine is None:
         return "there is no VM {id}"
-    if not facts.vm.machine.running:
+    if not fact.machine.running:
         return "the VM does not run"
     return f"{REACHED} drifts" if unreached(facts) else None
 
 
 def unreached(facts: Facts) -> bool:
     """Whether nothing answers where Proxmox says that a VM runs."""
-    machine = facts.vm.machine if isinstance(facts.vm, VmFact) else None
+    fact = facts.sections.get("vm")
+    machine = fact.machine if isinstance(fact, VmFact) else None
     runs = machine is not None and machine.running
-    return runs and bool(facts.lost) and isinstance(facts.host, Unreadable)
+    return runs and bool(facts.lost) and isinstance(facts.sections.get("host"), Unreadable)

@@ -19,6 +19,7 @@ from pgdeploy.layers.server.login.session import session
 from pgdeploy.layers.server.probes.act import REFUSED, become, lock
 from pgdeploy.layers.server.probes.script import Script, run
 from pgdeploy.layers.server.probes.statement import sql
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import absent
 from pgdeploy.text.naming import listing, name
 
@@ -54,7 +55,7 @@ class Relation(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BackupProbe(Resource):
+class BackupProbe(ServerResource):
     """One role with `purpose: backup`."""
 
     kind: ClassVar[str] = "role"

@@ -24,6 +24,7 @@ from pgdeploy.layers.server.probes.allowance import inherited
 from pgdeploy.layers.server.probes.fence import fence
 from pgdeploy.layers.server.probes.question import OPTION, roles_to_be
 from pgdeploy.layers.server.probes.trial import Grantee, Result, Trial, run_trials
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import absent, roles
 from pgdeploy.text.naming import listing, name
 
@@ -39,7 +40,7 @@ Tried = Mapping["tuple[Keys, str, str]", trial.Result]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DefaultPrivilegeProbes(Resource):
+class DefaultPrivilegeProbes(ServerResource):
     """The probes of all lines about one database."""
 
     kind: ClassVar[str] = "default_privilege"

@@ -25,6 +25,7 @@ from pgdeploy.layers.server.probes.allowance import Allowance, allowance, words_
 from pgdeploy.layers.server.probes.ask import Question
 from pgdeploy.layers.server.probes.catalog_object import Things, column_of, read_things
 from pgdeploy.layers.server.probes.question import Answers, answer
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import absent, names_by_oid, roles
 from pgdeploy.layers.server.unmanaged import LeftAlone, left_alone, roles_with
 from pgdeploy.model.inheritance import said_once
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GrantProbes(Resource):
+class GrantProbes(ServerResource):
     """The probes of all lines about one database, or about what all databases share."""
 
     kind: ClassVar[str] = "grant"

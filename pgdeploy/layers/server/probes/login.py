@@ -17,6 +17,7 @@ from pgdeploy.layers.server.probes.lockout import Room, as_asked, lockouts, room
 from pgdeploy.layers.server.probes.password_login import Door, Tried, doors
 from pgdeploy.layers.server.probes.statement import sql
 from pgdeploy.layers.server.probes.way_in import TRUST, untried, way
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import absent, roles
 from pgdeploy.model.role import RoleSpec
 from pgdeploy.text.naming import listing, name
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Login(Resource):
+class Login(ServerResource):
     """A role that logs in with its password."""
 
     kind: ClassVar[str] = "role"
@@ -109,7 +110,7 @@ class Login(Resource):
 
 
 @dataclass(frozen=True, slots=True)
-class NoLogin(Resource):
+class NoLogin(ServerResource):
     """A role with `login: false`; without a secret a refusal would prove nothing."""
 
     kind: ClassVar[str] = "role"

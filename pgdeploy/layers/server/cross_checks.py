@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from pgdeploy.layers.host import problem as host
-from pgdeploy.layers.host.layout import Layout
 from pgdeploy.layers.server import contradiction, ident, provider, setting
 from pgdeploy.layers.server.circle import circles, rings
 from pgdeploy.layers.server.database import alike
@@ -17,10 +14,7 @@ from pgdeploy.layers.server.grant import Line, lines_of
 from pgdeploy.layers.server.membership import of
 from pgdeploy.layers.server.schema import GIVEN
 from pgdeploy.layers.server.tablespace import BY_INITDB
-from pgdeploy.layers.vm import problem as vm
-from pgdeploy.layers.vm.config import shown
 from pgdeploy.model.hba import SINCE, HbaIncludeSpec
-from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.model.inheritance import TEMPLATES, inherited
 from pgdeploy.postgres.moment import timestamp
 from pgdeploy.postgres.privilege import expand
@@ -69,7 +63,7 @@ MOST_OF_A_WAY = 20
 """So many names of a circle are shown."""
 
 
-def examine(spec: Spec) -> Iterator[Problem]:
+def problems(spec: Spec) -> Iterator[Problem]:
     """Every problem that pydantic cannot see, each at its place."""
     yield from _settings(spec)
     yield from _roles(spec)
@@ -84,9 +78,6 @@ def examine(spec: Spec) -> Iterator[Problem]:
     yield from _hba(spec)
     yield from _ident(spec)
     yield from _connect(spec)
-    yield from _host(spec)
-    yield from vm.problems(spec)
-    yield from _shared_buffers(spec)
 
 
 # -- names ---------------------------------------------------------------------------------------------
@@ -104,7 +95,7 @@ def _meant(kind: str, text: str, known: Collection[str], of: str) -> str:
     return f"; did you mean {name(near[0])}?{of}" if near else f"; declare it under {kind}s{of or ':'}"
 
 
-def _role(spec: Spec, role: str, keys: Keys, *, public: bool = False) -> Iterator[Problem]:
+def role_problems(spec: Spec, role: str, keys: Keys, *, public: bool = False) -> Iterator[Problem]:
     """References go to declared roles, and to the ones that PostgreSQL brings (pg_...)."""
     if public and role == "PUBLIC":
         return
@@ -195,7 +186,7 @@ def _absent_role(spec: Spec, body: RoleSpec, keys: Keys) -> Iterator[Problem]:
     if body.reassign_owned_to is not None and body.state != "external":
         if body.state != "absent":
             yield Problem(heir, "reassign_owned_to belongs to `state: absent`")
-        yield from _role(spec, body.reassign_owned_to, heir)
+        yield from role_problems(spec, body.reassign_owned_to, heir)
 
 
 def _memberships(spec: Spec) -> Iterator[Problem]:
@@ -207,7 +198,7 @@ def _memberships(spec: Spec) -> Iterator[Problem]:
         for index, entry in enumerate(of(body)):
             keys: Keys = ("roles", role, "member_of", index)
             if not _is_kept_elsewhere(spec, entry.role):
-                yield from _role(spec, entry.role, keys)
+                yield from role_problems(spec, entry.role, keys)
             if entry.role in seen:
                 yield Problem(keys, f"{name(role)} is a member of {name(entry.role)} twice")
             seen.add(entry.role)
@@ -240,7 +231,7 @@ def _way(path: Sequence[str]) -> str:
 def _grantor(
     spec: Spec, admins: Collection[tuple[str, str]], role: str, grantor: str, keys: Keys
 ) -> Iterator[Problem]:
-    yield from _role(spec, grantor, keys)
+    yield from role_problems(spec, grantor, keys)
     body = spec.roles.get(grantor)
     if body is None or not (body.superuser or (grantor, role) in admins):
         yield Problem(
@@ -272,7 +263,7 @@ def _databases(spec: Spec) -> Iterator[Problem]:
         if database in TEMPLATES and body.from_template is not None:
             yield Problem((*keys, "from_template"), f"{database} is made by initdb, not from a template")
         if body.owner is not None:
-            yield from _role(spec, body.owner, (*keys, "owner"))
+            yield from role_problems(spec, body.owner, (*keys, "owner"))
         yield from _from_template(spec, database, around, (*keys, "from_template"))
         yield from _unreachable(spec, database, keys)
         yield from _locale(spec, database, keys)
@@ -305,7 +296,7 @@ def _schemas(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
         if schema.startswith("pg_") and schema not in GIVEN:
             yield Problem(where, f"{schema} is a name that PostgreSQL keeps for itself", about_key=True)
         if schema_body.owner is not None:
-            yield from _role(spec, schema_body.owner, (*where, "owner"))
+            yield from role_problems(spec, schema_body.owner, (*where, "owner"))
     known = _schemas_of(spec, database)
     for extension, extension_body in body.extensions.items():
         yield from _schema(
@@ -325,7 +316,7 @@ def _ownership(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
     known = _schemas_of(spec, database)
     for index, line in enumerate(spec.databases[database].ownership):
         where = (*keys, "ownership", index)
-        yield from _role(spec, line.owner, (*where, "owner"))
+        yield from role_problems(spec, line.owner, (*where, "owner"))
         yield from _schema(known, database, line.on.schema_, (*where, "on"))
         if instead := _NO_OWNER.get(line.on.kind):
             yield Problem((*where, "on"), f"ownership of a {line.on.kind} is not written here; use {instead}")
@@ -370,7 +361,7 @@ def _absent_or_owned(spec: Spec, body: NamedSpec | TablespaceSpec, keys: Keys) -
     if body.state == "absent" and written:
         yield Problem((*keys, written[0]), f"{written[0]}: what is absent has nothing else")
     if (owner := getattr(body, "owner", None)) is not None:
-        yield from _role(spec, owner, (*keys, "owner"))
+        yield from role_problems(spec, owner, (*keys, "owner"))
 
 
 def _owned_by_superuser(spec: Spec, owner: str | None, keys: Keys) -> Iterator[Problem]:
@@ -489,7 +480,7 @@ def _grant_lines(spec: Spec, lines: Iterable[Line]) -> Iterator[Problem]:
         yield from _words(line.spec.words, line.kind, spec.postgres, (*line.keys, verb))
         for index, role in enumerate(line.spec.roles):
             side = "to" if line.spec.to is not None else "from"
-            yield from _role(spec, role, (*line.keys, side, index), public=True)
+            yield from role_problems(spec, role, (*line.keys, side, index), public=True)
             if role == "PUBLIC" and line.spec.grant_option:
                 yield Problem((*line.keys, "grant_option"), "PostgreSQL gives PUBLIC no grant option")
         if line.address in seen:
@@ -505,9 +496,9 @@ def _default_privileges(spec: Spec) -> Iterator[Problem]:
             verb, side = ("grant", "to") if line.to is not None else ("revoke", "from")
             yield from _words(line.words, line.kind, spec.postgres, (*keys, verb))
             for creator in line.for_:
-                yield from _role(spec, creator, (*keys, "for"))
+                yield from role_problems(spec, creator, (*keys, "for"))
             for position, role in enumerate(line.roles):
-                yield from _role(spec, role, (*keys, side, position), public=True)
+                yield from role_problems(spec, role, (*keys, side, position), public=True)
             yield from _schema(known, database, line.in_schema, (*keys, "in_schema"))
             if line.on == "large_objects" and spec.postgres < 18:
                 yield Problem(
@@ -577,74 +568,3 @@ def _connect(spec: Spec) -> Iterator[Problem]:
     for keyword in conninfo.SECRETS & options.keys():
         message = f"dsn: holds a password ({keyword}); leave it out and use PGPASSWORD or PGPASSFILE"
         yield Problem(("connect", "dsn"), message)
-
-
-# -- the host ------------------------------------------------------------------------------------------
-
-_OF_TLS = ("ssl_cert_file", "ssl_key_file")
-
-
-def _host(spec: Spec) -> Iterator[Problem]:
-    if spec.host is None:
-        return
-    if spec.connect is not None and spec.connect.ssh is None:
-        yield Problem(("connect",), "a spec with `host:` is reached by ssh; write `ssh:` instead of `dsn:`")
-    version = spec.host.packages.version
-    if version is not None and not version.startswith(str(spec.postgres)):
-        where: Keys = ("host", "packages", "version")
-        yield Problem(where, f"version {version} is not of PostgreSQL {spec.postgres}, which this spec says")
-    yield from _mount(spec)
-    yield from _exporter(spec)
-    yield from _tls(spec)
-    yield from host.problems(spec)
-
-
-def _shared_buffers(spec: Spec) -> Iterator[Problem]:
-    size = Layout(spec).shared_buffers
-    if spec.vm is not None and size >= bytes_of(spec.vm.memory):
-        said = f"{shown(size)} is all of the VM's memory, {spec.vm.memory}, or more"
-        yield Problem(("settings", "shared_buffers"), f"{said}: PostgreSQL would not start")
-
-
-def _mount(spec: Spec) -> Iterator[Problem]:
-    layout = Layout(spec)
-    mount = layout.host.cluster.mount
-    if not layout.data_directory.startswith("/"):
-        message = f"data_directory: read {layout.data_directory}; on a host it is an absolute path"
-        yield Problem(("settings", "data_directory"), message)
-        return
-    if mount is not None and not PurePosixPath(layout.data_directory).is_relative_to(mount):
-        message = (
-            f"the data directory {layout.data_directory} is not on {mount}; see settings: data_directory"
-        )
-        yield Problem(("host", "cluster", "mount"), message)
-
-
-def _exporter(spec: Spec) -> Iterator[Problem]:
-    layout = Layout(spec)
-    exporter, keys = layout.host.exporter, ("host", "exporter")
-    if exporter is None:
-        return
-    yield from _role(spec, exporter.role, (*keys, "role"))
-    role = spec.roles.get(exporter.role)
-    if exporter.login == "password" and role is not None and role.password is None:
-        message = f"`login: password` needs the role's password; write `password:` for {name(exporter.role)}"
-        yield Problem((*keys, "login"), message)
-    monitors = role is not None and (role.superuser or "pg_monitor" in [line.role for line in of(role)])
-    if role is not None and not monitors:
-        message = f"{name(exporter.role)} sees too little and its numbers are wrong; write `member_of: [pg_monitor]`"
-        yield Problem((*keys, "role"), message)
-    taken = {layout.port: "PostgreSQL", layout.ssh_port: "ssh"}
-    if exporter.port in taken:
-        yield Problem((*keys, "listen"), f"port {exporter.port} is {taken[exporter.port]}'s already")
-
-
-def _tls(spec: Spec) -> Iterator[Problem]:
-    """Settings that `tls:` writes itself: the spec's own would win over them."""
-    if spec.host is None or spec.host.tls is None:
-        return
-    for written, value in spec.settings.items():
-        off = written.lower() == "ssl" and str(value).lower() in ("false", "off", "no", "0")
-        if off or written.lower() in _OF_TLS:
-            message = f"{written}: `host: tls:` sets it; leave it out"
-            yield Problem(("settings", written), message, about_key=True)
