@@ -168,9 +168,11 @@ def test_what_a_script_takes_goes_along_with_it(script: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("module", ["masked", "nofollow", "secretplace", "commandmask", "conninfo"])
+@pytest.mark.parametrize(
+    "module", ["secret.masked", "local.nofollow", "secret.place", "secret.command_mask", "secret.conninfo"]
+)
 def test_what_goes_along_is_of_an_older_python(module: str) -> None:
-    text = (ROOT / f"pgdeploy/{module}.py").read_text()
+    text = (ROOT / "pgdeploy" / f"{module.replace('.', '/')}.py").read_text()
     assert f'"pgdeploy.{module}"' in stdin("configure", {})
     assert "from __future__ import annotations" in text
     ast.parse(text, feature_version=(3, 9))

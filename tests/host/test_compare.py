@@ -222,7 +222,9 @@ def test_server_lost(tmp_path: Path) -> None:
     assert of(gate(target, read), Verdict.DRIFTS) == {"server[postgres].answers"}
     asked: Any = SimpleNamespace(facts=read, server=SimpleNamespace(address="db1 (ssh)"))
     assert where(asked) == "db1 (ssh), where PostgreSQL does not answer"
-    assert {evaluate(check, read).verdict for check in (*target.checks, *target.probes)} == {Verdict.BLOCKED}
+    assert {evaluate(check, read).verdict for check in (*target.checks_of("server"), *target.probes)} == {
+        Verdict.BLOCKED
+    }
 
 
 def test_in_a_container_the_kernel_is_not_ours(tmp_path: Path) -> None:

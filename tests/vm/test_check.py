@@ -641,7 +641,7 @@ def test_a_name_that_does_not_resolve_is_told_of_nobody_else(
     facts = full.target.read(server)
     gate: Any = SimpleNamespace(facts=facts, server=server, way=SimpleNamespace(on="live"))
     assert where(gate) == "pg01, which could not be asked"
-    found = evaluate(full.target.checks[0], facts)
+    found = evaluate(full.target.checks_of("server")[0], facts)
     assert (found.verdict, found.reason) == (Verdict.BLOCKED, f"PostgreSQL could not be asked: {nameless}")
     monkeypatch.delenv(SECRET)
     with pytest.raises(TargetError) as refused:

@@ -8,7 +8,8 @@ from itertools import groupby
 
 import pytest
 
-from pgdeploy.cli import vm
+from pgdeploy.cli.command.vm.destroy import destroy
+from pgdeploy.cli.command.vm.stop import stop
 from pgdeploy.errors import PgdeployError
 from pgdeploy.layers.vm import power
 from pgdeploy.layers.vm.arrive import arrive
@@ -110,7 +111,7 @@ def _apply(site: Site) -> None:
 
 
 def _destroy(site: Site) -> None:
-    vm.destroy(str(site.file), confirm="proj-pg01")
+    destroy(str(site.file), confirm="proj-pg01")
 
 
 def _destroy_what_is_left(site: Site) -> None:
@@ -137,7 +138,7 @@ def _require_gone(site: Site) -> None:
 
 
 def _stop(site: Site) -> None:
-    vm.stop(str(site.file), force=False)
+    stop(str(site.file), force=False)
 
 
 def _require_stopped(site: Site) -> None:

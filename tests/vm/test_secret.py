@@ -232,8 +232,8 @@ def test_an_interrupt(loud: bool, canary: Site) -> None:
 
 
 _SHOWN = """
-from pgdeploy.cli.shared import load_one
-from pgdeploy.cli.vm import make
+from pgdeploy.cli.targets import load_one
+from pgdeploy.cli.command.vm.make import make
 make(load_one(sys.argv[3]), allow_restart=False, ssh_config=None)
 """
 

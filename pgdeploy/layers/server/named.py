@@ -13,9 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from pgdeploy.core.change import Change, Risk, Stage, ident, statements
-from pgdeploy.core.check import Check, Finding, Outcome, Resource
+from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts, Query
 from pgdeploy.layers.server import database
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import names_by_oid
 from pgdeploy.layers.server.routine import MAKE_FIRST
 from pgdeploy.model.inheritance import inherited
@@ -50,7 +51,7 @@ def present(facts: Facts, database: str) -> Mapping[tuple[str, str], NamedFact]:
 
 
 @dataclass(frozen=True, slots=True)
-class Named(Resource, Generic[AnySpec]):
+class Named(ServerResource, Generic[AnySpec]):
     """One entry in one database. A kind says its words, and what more it compares."""
 
     word: ClassVar[str]

@@ -19,4 +19,4 @@ def may_connect(facts: Facts) -> Mapping[str, list[str]]:
 
 @cache
 def _sql() -> str:
-    return (files("pgdeploy.layers.server.kinds.login") / "may_connect.sql").read_text(encoding="utf-8")
+    return (files("pgdeploy.layers.server.login") / "may_connect.sql").read_text(encoding="utf-8")

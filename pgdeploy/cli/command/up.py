@@ -1,0 +1,62 @@
+"""`pgdeploy up`: from the VM to the green gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from pgdeploy.cli.command.vm.make import make
+from pgdeploy.cli.findings import print_findings, worse
+from pgdeploy.cli.options import AllowRestart, Name, NoCommands, On, Specs, SshConfig, Timeout, UpOn
+from pgdeploy.cli.output import OK, note, say
+from pgdeploy.cli.targets import open_gate, way_of
+from pgdeploy.reach.server import BUDGET
+
+
+def up(
+    target: Name,
+    on: Annotated[UpOn, typer.Option("--on", help="the host that is deployed")] = UpOn.LIVE,
+    ssh_config: SshConfig = None,
+    timeout: Timeout = BUDGET,
+    allow_restart: AllowRestart = False,
+    specs: Specs = None,
+    no_commands: NoCommands = False,
+) -> None:
+    """Make the VM, deploy host and SQL with pyinfra, ask the gate. Exit 0: all conforms; 2: drift; 1: where it failed.
+
+    A spec without `vm:` has a host that is there already.
+    """
+    from pgdeploy.gate.deploy import deploy
+    from pgdeploy.layers.vm.declared import declared_vm
+    from pgdeploy.report import findings as report
+
+    with open_gate(target, way_of(On(on), None, ssh_config, None, None, timeout), probes=True) as gate:
+        if on is UpOn.LIVE and declared_vm(gate.target.declared) is not None:
+            with _step(gate.target.name, "vm"):
+                code = make(gate.target, gate.way.ssh_config, allow_restart=allow_restart)
+                if code != OK:
+                    say(f"{gate.target.name}: stopped at: vm", err=True)
+                    raise typer.Exit(code)
+        with _step(gate.target.name, "deploy"):
+            if on is UpOn.LIVE:
+                deploy(gate.target, ssh_config, note)
+            gate.server  # noqa: B018 - starting a container deploys it
+        with _step(gate.target.name, "gate"):
+            findings = gate.ask()
+        print_findings(gate, findings)
+    raise typer.Exit(worse(OK, report.counts(findings)))
+
+
+@contextmanager
+def _step(name: str, step: str) -> Iterator[None]:
+    """Where it stops, it says so before the reason."""
+    from pgdeploy.errors import PgdeployError
+
+    try:
+        yield
+    except PgdeployError:
+        say(f"{name}: stopped at: {step}", err=True)
+        raise

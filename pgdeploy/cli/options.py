@@ -1,0 +1,94 @@
+"""The options and arguments of all commands: the same words everywhere."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pgdeploy.reach.server import seconds
+
+Name = Annotated[
+    str, typer.Argument(help="a target: the name of a file in specs/, or a path", show_default=False)
+]
+Names = Annotated[
+    list[str], typer.Argument(help="targets: names or globs of files in specs/, or paths", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="print JSON")]
+SshConfig = Annotated[
+    Path | None, typer.Option("--ssh-config", help="ssh_config file instead of the spec's connect:")
+]
+
+
+def _forbid_commands(given: bool) -> None:
+    if given:
+        from pgdeploy.local.trust import forbid_commands
+
+        forbid_commands()
+
+
+NoCommands = Annotated[
+    bool,
+    typer.Option(
+        "--no-commands",
+        callback=_forbid_commands,
+        help="refuse a spec that would run a command here or read files beyond its folder",
+    ),
+]
+
+
+def _choose_folder(given: Path | None) -> None:
+    if given is not None:
+        from pgdeploy.gate.target import choose_folder
+
+        choose_folder(given)
+
+
+Specs = Annotated[
+    Path | None,
+    typer.Option(
+        "--specs",
+        metavar="DIR",
+        callback=_choose_folder,
+        help="the folder of specs (default: $PGDEPLOY_SPECS or specs)",
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
+
+
+class On(StrEnum):
+    LIVE = "live"
+    EMBEDDED = "embedded"
+    CONTAINER = "container"
+
+
+class UpOn(StrEnum):
+    """Where there is a host to deploy."""
+
+    LIVE = "live"
+    CONTAINER = "container"
+
+
+def _seconds(text: str) -> float:
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+OnOption = Annotated[On, typer.Option("--on", help="where the spec is realised")]
+Dsn = Annotated[
+    str | None, typer.Option("--dsn", help="libpq connection string instead of the spec's connect:")
+]
+Timeout = Annotated[
+    float,
+    typer.Option("--timeout", metavar="SECONDS", parser=_seconds, help="how long one read or probe may take"),
+]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="with --on embedded: keep the cluster here")]
+BinDir = Annotated[
+    Path | None, typer.Option("--bin-dir", help="with --on embedded: the programs of another PostgreSQL")
+]
+
+AllowRestart = Annotated[bool, typer.Option("--allow-restart", help="restart the VM where a change needs it")]
