@@ -149,8 +149,51 @@ PASSED_ON: Body = {"grant": ["USAGE"], "on": {"schema": "public"}, "to": ["reade
 READER = Login(STRANGER, frozenset({"INHERIT"}), (Membership("reader", False, True, True),), databases=("a",))
 
 
+GOING: Body = {"undeclared": {"roles": "drift"}}
+UNREAD: Body = {
+    "a": {
+        "owner": "kept",
+        "connection_limit": 0,
+        "default_privileges": [
+            {
+                "for": ["postgres", "app"],
+                "in_schema": "public",
+                "on": "sequences",
+                "grant": ["USAGE"],
+                "to": ["app"],
+            }
+        ],
+    }
+}
+SUPERUSER: Body = {"app": {"superuser": True}, "kept": {"member_of": ["app"]}}
+GRANTED: Body = {"a": {"grants": [{"grant": ["CREATE"], "on": "database", "to": ["app"]}]}}
+
+
 @law(8)
 @given(case=cases(MAJOR))
+# a role goes when what it holds in a database that lets us not in could be read
+@example(
+    case=(
+        named({"app": {"createdb": True}, "kept": {"member_of": ["app"]}}, UNREAD),
+        "postgres",
+        Login(
+            STRANGER,
+            frozenset({"CREATEROLE", "INHERIT", "CREATEDB", "BYPASSRLS", "REPLICATION"}),
+            (Membership("app", True, True, True),),
+            databases=("a",),
+        ),
+        named({}, {"a": {"connection_limit": -1}}, **GOING),
+    )
+)
+# and keeps all that it holds where it may not be dropped
+@example(
+    case=(
+        named(SUPERUSER, GRANTED),
+        "postgres",
+        Login("kept", frozenset({"CREATEROLE", "CREATEDB", "INHERIT"})),
+        named({}, {"a": {}}, **GOING),
+    )
+)
 # the name of a database that may not be made is hard to write
 @example(case=case({}, Login(STRANGER), named({}, {"\x1f": {"settings": {"work_mem": "5MB"}, **FRESH}})))
 # a database keeps its owner, and so what only the owner may do stays

@@ -16,7 +16,9 @@ from pgdeploy.layers.server.object import KEYWORD, clause, privilege_list
 NOTHING: frozenset[str] = frozenset()
 
 
-def take_back(role: str, going: frozenset[str], facts: Facts, cause: str, lost: str) -> Iterator[Change]:
+def take_back(
+    role: str, going: frozenset[str], facts: Facts, cause: str, lost: str, needs: tuple[str, ...]
+) -> Iterator[Change]:
     """In the grantor's name, before anything else is done to these objects.
 
     Of those that go, too, nothing is to be taken back: it goes with their own.
@@ -37,6 +39,7 @@ def take_back(role: str, going: frozenset[str], facts: Facts, cause: str, lost: 
                     risk=Risk.DESTRUCTIVE,
                     lost=lost,
                     acts_as=tuple(dict.fromkeys(grantors)),
+                    needs=needs,
                 )
 
 

@@ -22,6 +22,7 @@ from pgdeploy.layers.server.foothold import held_back
 from pgdeploy.layers.server.grant import Grants
 from pgdeploy.layers.server.projected_facts import Prospect, foresee
 from pgdeploy.layers.server.rights import Rights
+from pgdeploy.layers.server.role import AbsentRole, UndeclaredRoles
 from pgdeploy.layers.server.rolefact import absent, roles
 from pgdeploy.layers.server.routine import MAKE_FIRST
 from pgdeploy.layers.server.unmade import Unmade
@@ -100,7 +101,7 @@ _ON_OBJECTS = (
 
 def was_shut(waiting: Iterable[Finding]) -> bool:
     """Whether a database is planned again as nobody could look into it, and not for its extensions."""
-    return any(finding.verdict is Verdict.UNREADABLE for finding in waiting)
+    return any(not finding.stuck.endswith(MAKE_FIRST) for finding in waiting)
 
 
 def _hidden(change: Change) -> Iterator[str]:
@@ -191,7 +192,10 @@ def _planned(
     for wave, change in possible:
         waves.setdefault(wave, []).append(change)
     stuck = tuple(_stuck(drifts, possible, refused))
-    then = {**_then(spec, creating, possible, stuck), **_opened(facts, possible, refused, unreadable)}
+    then = {
+        **_then(spec, creating, possible, stuck),
+        **_opened(facts, possible, refused, (*stuck, *unreadable)),
+    }
     waiting = {finding.check.id for findings in then.values() for finding in findings}
     made = Plan(
         tuple(change for _, change in possible),
@@ -230,17 +234,20 @@ def _then(
 
 
 def _opened(
-    facts: Facts, possible: Iterable[_Ordered], refused: Collection[str], unreadable: Sequence[Finding]
+    facts: Facts, possible: Iterable[_Ordered], refused: Collection[str], left: Sequence[Finding]
 ) -> Mapping[str, tuple[Finding, ...]]:
     """Databases that are shut until this plan opens them, and what waits for that."""
     mended = {cause for _, change in possible for cause in change.causes if cause not in refused}
     opened = [database for database, shut in facts.shut.items() if shut.by in mended]
-    return {
-        database: tuple(
-            finding for finding in unreadable if getattr(finding.check.resource, "database", None) == database
-        )
-        for database in opened
-    }
+    return {database: tuple(one for one in left if _waits_for(one, database, facts)) for database in opened}
+
+
+def _waits_for(finding: Finding, database: str, facts: Facts) -> bool:
+    """Whether it is about what stands in a database that could not be read: all there, and roles that must go."""
+    resource = finding.check.resource
+    if isinstance(resource, AbsentRole | UndeclaredRoles):
+        return database in resource.unread_places(facts)
+    return finding.verdict is Verdict.UNREADABLE and getattr(resource, "database", None) == database
 
 
 def _given_up_roles(spec: Spec, facts: Facts, given_up: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -391,6 +391,9 @@ class AbsentRole(ServerResource):
         stuck = cannot_drop(self.role, self.spec.reassign_owned_to, facts) if there else ""
         return Outcome(not there, "absent", "present" if there else "absent", stuck=stuck)
 
+    def unread_places(self, facts: Facts) -> Collection[str]:
+        return unread_places(self.role, facts)
+
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         if drifts and not drifts[0].stuck:
             yield from drop(self.role, self.spec.reassign_owned_to, self.leaving, facts, drifts[0].check.id)
@@ -404,6 +407,12 @@ def _held(facts: Facts) -> Mapping[str, list[HeldFact]]:
     return found
 
 
+def unread_places(role: str, facts: Facts) -> list[str]:
+    """Databases that it holds something in and that could not be read: what others granted there is not known."""
+    places = {row.database for row in facts.once(_held).get(role, ()) if row.database is not None}
+    return sorted(places & facts.refused.keys())
+
+
 def cannot_drop(role: str, heir: str | None, facts: Facts) -> str:
     """Why dropping is refused: a role that owns things is never dropped without an heir."""
     if facts.once(roles)[role].oid == BOOTSTRAP:
@@ -414,6 +423,9 @@ def cannot_drop(role: str, heir: str | None, facts: Facts) -> str:
     places = {row.database for row in held if row.database is not None}
     if closed := places & facts.closed:
         return f"it holds something in {listing(map(name, closed))}, which lets nobody in to take it away"
+    if unread := unread_places(role, facts):
+        why = "; ".join(facts.refused[place] for place in unread)
+        return f"it holds something in {listing(map(name, unread))}, which could not be read: {why}"
     owned = sum(row.owned for row in held)
     if owned and heir is None:
         return f"it owns {owned} objects; name who gets them with `state: absent` and `reassign_owned_to:`"
@@ -431,7 +443,11 @@ def drop(role: str, heir: str | None, leaving: Leaving, facts: Facts, cause: str
         texts = [f"REASSIGN OWNED BY {ident(role)} TO {ident(heir)}", f"DROP OWNED BY {ident(role)}"]
     else:
         texts = _without_heir(role, facts)
-    yield from take_back(role, leaving.names(facts), facts, cause, lost)
+    # a role that may not be dropped keeps what it has
+    needs = ("createrole", f"ADMIN OPTION on {role}")
+    if facts.once(roles)[role].superuser:
+        needs = (*needs, "superuser")
+    yield from take_back(role, leaving.names(facts), facts, cause, lost, needs)
     places = {row.database for row in held if row.database is not None}
     if any(row.database is None for row in held) and not places:
         places = {None}  # type: ignore[arg-type]
@@ -445,7 +461,7 @@ def drop(role: str, heir: str | None, leaving: Leaving, facts: Facts, cause: str
             risk=Risk.DESTRUCTIVE,
             lost=lost,
             acts_as=(role, heir) if heir else (role,),
-            needs=("createrole",),
+            needs=needs,
         )
     yield Change(
         Stage.DROP_ROLE,
@@ -454,7 +470,7 @@ def drop(role: str, heir: str | None, leaving: Leaving, facts: Facts, cause: str
         risk=Risk.DESTRUCTIVE,
         lost=lost,
         taken=TakenAway(roles=1),
-        needs=("createrole", f"ADMIN OPTION on {role}"),
+        needs=needs,
     )
 
 
@@ -517,6 +533,10 @@ class UndeclaredRoles(ServerResource):
             return exact.reported("roles", actual, bool(found))
         stuck = "; ".join(f"{name(r)}: {why}" for r in found if (why := cannot_drop(r, None, facts)))
         return Outcome(not found, "no role beyond the spec", actual, stuck=stuck)
+
+    def unread_places(self, facts: Facts) -> Collection[str]:
+        found = facts.once(others, self.leaving.declared)
+        return {place for role in found for place in unread_places(role, facts)}
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         for role in facts.once(others, self.leaving.declared) if drifts else ():
