@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pgdeploy.core import facts
 from pgdeploy.gate.target import load_target
+from pgdeploy.layers.server import reading
 from pgdeploy.reach.embedded import Cluster
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -23,7 +23,7 @@ def test_nothing_is_read_twice(
     def one_by_one(*_: Any) -> Any:
         raise AssertionError("the bulk read failed")
 
-    monkeypatch.setattr(facts, "_read_each", one_by_one)
+    monkeypatch.setattr(reading, "_read_each", one_by_one)
     found = load_target(SPECS / "prod-pg01.yaml").read(cluster)
     assert "settings" in found.rows_of_server
     assert found.rows_of_databases

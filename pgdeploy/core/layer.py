@@ -61,6 +61,10 @@ class Layer:
         """What is wrong in a spec and only the whole of this layer shows."""
         return iter(())
 
+    def inapplicable(self, server: Server) -> str | None:
+        """Why a server that is reached in this way has no such layer, or none that can be read."""
+        return None
+
     def read(self, declared: Declared, server: Server) -> Mapping[str, Any]:
         """The fields of `Facts` that this layer fills: one bulk read.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pgdeploy.core.facts import NOBODY, Facts
 from pgdeploy.core.layer import is_readable
-from pgdeploy.errors import PgdeployError, TargetError, TooOld, Unasked
+from pgdeploy.errors import Inapplicable, PgdeployError, TargetError, TooOld, Unasked
 from pgdeploy.layers import LAYERS
 from pgdeploy.reach.side_by_side import side_by_side
 
@@ -29,12 +29,16 @@ def read(declared: Declared, server: Server, layers: Sequence[Layer] = LAYERS) -
     Raises:
         TargetError: no layer answers, or PostgreSQL is too old.
     """
-    unasked = {
-        layer.name: Unasked(f"{layer.title} was not read")
-        for layer in _declared(declared, LAYERS)
-        if layer not in layers
-    }
-    return _read_into(Facts(NOBODY, server, {}, {}, sections=unasked), declared, server, layers)
+    sections: dict[str, Unasked | Inapplicable] = {}
+    asked: list[Layer] = []
+    for layer in _declared(declared, LAYERS):
+        if why := layer.inapplicable(server):
+            sections[layer.name] = Inapplicable(why)
+        elif layer in layers:
+            asked.append(layer)
+        else:
+            sections[layer.name] = Unasked(f"{layer.title} was not read")
+    return _read_into(Facts(NOBODY, server, {}, {}, sections=sections), declared, server, asked)
 
 
 def read_rest(facts: Facts, declared: Declared, server: Server) -> Facts:
@@ -52,8 +56,7 @@ def down(declared: Declared, server: Server, layer: Layer) -> str:
         return ""
 
 
-def _read_into(facts: Facts, declared: Declared, server: Server, layers: Sequence[Layer]) -> Facts:
-    asked = list(_declared(declared, layers))
+def _read_into(facts: Facts, declared: Declared, server: Server, asked: Sequence[Layer]) -> Facts:
     failed: dict[Layer, PgdeployError] = {}
 
     def part_of(layer: Layer) -> Part:

@@ -170,7 +170,7 @@ def test_disks_of_its_own(engine: None) -> None:
 
 PROGRAM = """
 import time
-from pgdeploy.container.start import start
+from pgdeploy.gate.container.start import start
 made = start("debian-12", ["x"])
 print(made.container, made.ssh_config.parent, flush=True)
 time.sleep(0 if {at_exit} else 600)

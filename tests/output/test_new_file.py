@@ -47,7 +47,7 @@ def test_no_half_file_where_it_cannot_be_whole(tmp_path: Path) -> None:
     code = """
 import resource, signal, sys
 from pathlib import Path
-from pgdeploy.new_file import write_file
+from pgdeploy.local.new_file import write_file
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 for name in ("old", "new"):

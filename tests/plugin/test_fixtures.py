@@ -18,8 +18,8 @@ def run(site: Site, text: str, *arguments: str) -> pytest.RunResult:
 
 def test_target_and_facts(site: Site) -> None:
     text = """
-        from pgdeploy.facts import Facts
-        from pgdeploy.target import Target
+        from pgdeploy.core.facts import Facts
+        from pgdeploy.gate.target import Target
         def test_target(target):
             assert isinstance(target, Target)
             assert target.name == "town"

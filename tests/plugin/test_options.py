@@ -130,7 +130,8 @@ import sys
 import pytest
 class Look:
     def pytest_unconfigure(self):
-        heavy = {"pgdeploy", "pydantic", "psycopg", "ruamel", "xdist.scheduler"} & set(sys.modules)
+        heavy = {"pydantic", "psycopg", "ruamel", "typer", "xdist.scheduler"} & set(sys.modules)
+        heavy |= {f"pgdeploy.{room}" for room in ("model", "spec", "reach", "gate", "report")} & set(sys.modules)
         print("heavy:", sorted(heavy))
         print("modules:", sorted(name for name in sys.modules if name.startswith("pytest_pgdeploy.")))
 pytest.main(["-q", "-p", "no:hypothesispytest", "-p", "no:benchmark"], plugins=[Look()])

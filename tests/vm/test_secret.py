@@ -30,7 +30,7 @@ import proxmoxer.core, proxmoxer.backends.https, requests, urllib3
 for name in ("proxmoxer", "proxmoxer.core", "proxmoxer.backends.https", "requests", "urllib3", "pgdeploy"):
     logging.getLogger(name).setLevel(logging.DEBUG)
 warnings.simplefilter("always")
-import pgdeploy.connection.proxmox
+import pgdeploy.reach.proxmox
 pgdeploy.reach.proxmox.PAUSES = (0.01, 0.01)
 main()
 """

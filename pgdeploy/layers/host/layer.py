@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgdeploy.core.layer import Declared, Layer
-from pgdeploy.errors import Inapplicable
 
 if TYPE_CHECKING:
     from pgdeploy.core.check import Resource
@@ -62,15 +61,16 @@ class HostLayer(Layer):
 
         return problems(spec)
 
+    def inapplicable(self, server: Server) -> str | None:
+        if server.kind == "embedded":
+            return "an embedded server has no host of its own"
+        return NO_HOST if server.host is None else None
+
     def read(self, declared: Declared, server: Server) -> Mapping[str, Any]:
         from pgdeploy.layers.host.declared import declared_host
         from pgdeploy.layers.host.question import question, script
 
         found = declared_host(declared)
-        if found is None:
+        if found is None or server.host is None:
             return {}
-        if server.host is None:
-            embedded = server.kind == "embedded"
-            why = "an embedded server has no host of its own" if embedded else NO_HOST
-            return {"sections": {self.name: Inapplicable(why)}}
         return {"sections": {self.name: server.host.ask(script(), question(found))}}

@@ -444,7 +444,7 @@ def drop(role: str, heir: str | None, leaving: Leaving, facts: Facts, cause: str
     else:
         texts = _without_heir(role, facts)
     # a role that may not be dropped keeps what it has
-    needs = ("createrole", f"ADMIN OPTION on {role}")
+    needs: tuple[str, ...] = ("createrole", f"ADMIN OPTION on {role}")
     if facts.once(roles)[role].superuser:
         needs = (*needs, "superuser")
     yield from take_back(role, leaving.names(facts), facts, cause, lost, needs)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgdeploy.core.layer import Declared, Layer
-from pgdeploy.errors import Inapplicable
 
 if TYPE_CHECKING:
     from pgdeploy.core.check import Resource
@@ -44,6 +43,11 @@ class VmLayer(Layer):
 
         return problems(spec)
 
+    def inapplicable(self, server: Server) -> str | None:
+        if server.kind != "live":
+            return f"no VM on {server.kind}"
+        return "no VM over --dsn" if server.host is None else None
+
     def read(self, declared: Declared, server: Server) -> Mapping[str, Any]:
         from pgdeploy.layers.vm.declared import declared_vm
         from pgdeploy.layers.vm.fact import read_vm
@@ -51,8 +55,5 @@ class VmLayer(Layer):
         found = declared_vm(declared)
         if found is None:
             return {}
-        if server.kind != "live" or server.host is None:
-            why = f"no VM on {server.kind}" if server.kind != "live" else "no VM over --dsn"
-            return {"sections": {self.name: Inapplicable(why)}}
         fact = read_vm(found.proxmox(), found.vm)
         return {"sections": {self.name: fact}, "down": fact.down}
