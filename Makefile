@@ -14,10 +14,10 @@ HASHED := --only-binary :all: --require-hashes
 # As many test processes as there are processors, but not more: each has PostgreSQL servers of its own.
 WORKERS ?= 4
 PYTEST := $(BIN)/pytest -q
-PARALLEL := -n auto --maxprocesses $(WORKERS) --dist worksteal
-CODE := pgdeploy plugin pyinfra_deploys inventory.py scripts specs tests benchmarks
+PARALLEL := -n auto --maxprocesses $(WORKERS) --dist worksteal --durations=15 --durations-min=1
+CODE := pgdeploy plugin pyinfra_deploys conftest.py inventory.py scripts specs tests benchmarks
 
-.PHONY: help demo test test-long test-host test-vm test-qemu test-lowest bench lint format lock licences release clean
+.PHONY: help demo test fuzz test-long test-host test-vm test-qemu test-lowest bench lint format lock licences release clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -28,6 +28,9 @@ demo: $(STAMP) ## an embedded PostgreSQL: plan, apply, prove, break, find
 
 test: $(STAMP) ## the tests, in parallel, without the long ones
 	$(PYTEST) $(PARALLEL) -m "not long" tests
+
+fuzz: $(STAMP) ## the property tests with new examples, for ten minutes; `make fuzz MINUTES=60`
+	$(BIN)/python -m scripts.fuzz $(MINUTES)
 
 test-long: $(STAMP) ## the long tests
 	$(PYTEST) -m "long and not docker" tests

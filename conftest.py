@@ -1,0 +1,16 @@
+"""What tests/, specs/ and benchmarks/ share: how Hypothesis chooses its examples.
+
+`make test` takes the same examples each time, so that a run is red for what was changed and for nothing else;
+`make fuzz` draws new ones, with `--hypothesis-profile=fuzz`.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+if find_spec("hypothesis") is not None:  # the gate on the specs needs none
+    from hypothesis import settings
+
+    settings.register_profile("steady", derandomize=True, deadline=None, database=None)
+    settings.register_profile("fuzz", deadline=None, database=None, print_blob=True)
+    settings.load_profile("steady")
