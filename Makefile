@@ -39,15 +39,15 @@ test-host: $(STAMP) ## the tests with real hosts: systemd, sshd and apt in conta
 	$(PYTEST) -n 2 --dist loadfile -m docker tests
 
 test-vm: $(STAMP) ## the tests of virtual machines: a simulated Proxmox VE; its guests need Docker
-	$(PYTEST) -n 2 --dist loadfile tests/proxmox tests/proxmox_guest tests/vm tests/host/test_disk.py tests/host/test_guest.py
+	$(PYTEST) -n 2 --dist loadfile tests/simulators/proxmox tests/simulators/proxmox_guest tests/vm tests/host/test_disk.py tests/host/test_guest.py
 
 test-qemu: $(STAMP) ## the same on real virtual machines: needs root and QEMU; minutes with KVM, half an hour without
-	PGDEPLOY_QEMU=1 $(PYTEST) tests/qemu_guest
+	PGDEPLOY_QEMU=1 $(PYTEST) tests/simulators/qemu_guest
 
 LOWEST := .cache/lowest
 # what each dependency is used for: specs, command line, plugin and gate, ssh and testinfra, pyinfra, Proxmox
 SAMPLE := tests/test_dependencies.py tests/test_demo.py tests/spec tests/plugin/test_embedded.py tests/plugin/test_xdist.py \
-  tests/connection/test_host.py tests/host/test_dry.py tests/proxmox/test_description.py tests/proxmox/test_access.py
+  tests/connection/test_host.py tests/host/test_dry.py tests/simulators/proxmox/test_description.py tests/simulators/proxmox/test_access.py
 test-lowest: ## a part of the tests with the lowest versions that pyproject.toml allows, in an environment of their own
 	@$(PYTHON) -m venv --clear $(LOWEST)
 	@$(LOWEST)/bin/$(PIP) install $(HASHED) -r requirements/lowest.txt

@@ -21,9 +21,9 @@ from pgdeploy.layers.host.layer import HostLayer
 from pgdeploy.layers.host.question import question
 from pgdeploy.layers.server.layer import ServerLayer
 from pgdeploy.model.host.spec import HostSpec
+from tests.drift_cases import coverage
 from tests.host.conforming import facts
 from tests.host.texts import pg15, pg17, vm
-from tests.redgreen import coverage
 
 SPECS = {"pg15": pg15(), "pg17": pg17(), "vm": pg15() + vm()}
 

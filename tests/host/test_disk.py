@@ -16,8 +16,8 @@ from tests.host.breaking import red
 from tests.host.machine import Machine, booted, deploy, deployed, pyinfra, run, said
 from tests.host.test_deploy import planned, totals
 from tests.host.texts import pg15, vm
-from tests.proxmox_guest.growing import GROWING, MAY_GROW
-from tests.proxmox_guest.loop import LoopDevice, why_no_loop_device
+from tests.simulators.proxmox_guest.growing import GROWING, MAY_GROW
+from tests.simulators.proxmox_guest.loop import LoopDevice, why_no_loop_device
 
 pytestmark = [
     pytest.mark.docker,

@@ -19,9 +19,9 @@ from psycopg import sql
 from pgdeploy.core.change import ident, literal
 from pgdeploy.reach.embedded import Cluster
 from tests.conftest import ROOT, cluster, programs
-from tests.laws.law import law
 from tests.output.command import run
 from tests.output.hostile import FORGED, NAMES, TEXTS, wrongs, yaml
+from tests.properties.law import law
 
 OURS = (
     "-- ", "--\n", "\\connect ", "\\encoding UTF8", "SET ", "CREATE ", "ALTER ", "GRANT ", "REVOKE ", "DROP ", "BEGIN",

@@ -16,8 +16,8 @@ from pgdeploy.errors import PlanError
 from pgdeploy.postgres.sql_line import sql_line
 from pgdeploy.reach.embedded import Cluster
 from tests.conftest import programs
-from tests.laws.law import law
 from tests.output.hostile import FORGED, NAMES, TEXTS, wrongs
+from tests.properties.law import law
 
 
 @pytest.fixture(scope="module")

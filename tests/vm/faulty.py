@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 
 from pgdeploy.errors import PgdeployError
-from tests.proxmox.faults import Faults
-from tests.proxmox.simulator import Simulator
+from tests.simulators.proxmox.faults import Faults
+from tests.simulators.proxmox.simulator import Simulator
 from tests.vm.whole import one_line
 
 FAULTS: Mapping[str, Callable[[Faults, int], None]] = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.host.machine import ROOT, SECRETS
-from tests.proxmox.simulator import Simulator
+from tests.simulators.proxmox.simulator import Simulator
 from tests.vm.site import SECRET
 
 

@@ -9,8 +9,8 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from tests.host.texts import pg15
-from tests.proxmox.simulator import simulator
-from tests.proxmox_guest.lab import Lab
+from tests.simulators.proxmox.simulator import simulator
+from tests.simulators.proxmox_guest.lab import Lab
 from tests.vm.home import Home
 from tests.vm.site import SECRET
 

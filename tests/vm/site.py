@@ -18,8 +18,8 @@ from pgdeploy.layers.vm.fact import VmFact, read_vm
 from pgdeploy.layers.vm.plan import plan_vm
 from pgdeploy.layers.vm.step import VmPlan
 from pgdeploy.reach.proxmox import Proxmox
-from tests.proxmox.guest import MemoryGuest
-from tests.proxmox.simulator import Simulator, simulator
+from tests.simulators.proxmox.guest import MemoryGuest
+from tests.simulators.proxmox.simulator import Simulator, simulator
 
 SECRET = "PGDEPLOY_TEST_PROXMOX_TOKEN"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGtT0QmBhjNCqsi8cLdOGd5xDUQhQ5wUBBKjTVEvnTGY operator"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxmox_guest.conftest import engine
+from tests.simulators.proxmox_guest.conftest import engine
 from tests.vm.real import real
 
 __all__ = ["engine"]

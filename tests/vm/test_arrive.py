@@ -14,7 +14,7 @@ from pgdeploy.gate.connect import ssh_way
 from pgdeploy.layers.vm.arrive import FINISHED, arrive
 from pgdeploy.layers.vm.deadline import Deadline
 from pgdeploy.layers.vm.declared import declared_vm
-from tests.proxmox.guest import HOST_KEY, AgentError, MemoryGuest
+from tests.simulators.proxmox.guest import HOST_KEY, AgentError, MemoryGuest
 from tests.vm.hasty import hasty
 from tests.vm.site import Site
 from tests.vm.way import Way, way

@@ -24,8 +24,8 @@ from pgdeploy.reach.embedded import Cluster as Embedded
 from pgdeploy.reach.host import Host
 from pgdeploy.reach.server import Server
 from pgdeploy.report.findings import where
-from tests.proxmox.cluster import Machine
-from tests.proxmox.guest import AgentError
+from tests.simulators.proxmox.cluster import Machine
+from tests.simulators.proxmox.guest import AgentError
 from tests.vm.site import KEY, SECRET, Site
 
 APPLY = "pgdeploy vm apply prod-pg01"

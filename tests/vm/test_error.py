@@ -11,8 +11,8 @@ from pgdeploy.layers.vm import power
 from pgdeploy.layers.vm.deadline import Deadline
 from pgdeploy.layers.vm.plan import plan_vm
 from pgdeploy.layers.vm.step import VmPlan
-from tests.proxmox.access import ADMINISTRATOR
-from tests.proxmox.guest import MemoryGuest
+from tests.simulators.proxmox.access import ADMINISTRATOR
+from tests.simulators.proxmox.guest import MemoryGuest
 from tests.vm.hasty import hasty
 from tests.vm.site import SECRET, Site
 from tests.vm.whole import GIB, error_of, require_untouched, require_whole

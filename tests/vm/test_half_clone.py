@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.proxmox.access import ADMINISTRATOR, ROOT
-from tests.proxmox.clone import FIRST
-from tests.proxmox.config import Config
-from tests.proxmox.task import Task
+from tests.simulators.proxmox.access import ADMINISTRATOR, ROOT
+from tests.simulators.proxmox.clone import FIRST
+from tests.simulators.proxmox.config import Config
+from tests.simulators.proxmox.task import Task
 from tests.vm.hasty import GRACE, hasty
 from tests.vm.site import SECRET, Site
 from tests.vm.whole import error_of, require_single, require_whole

@@ -9,7 +9,7 @@ import pytest
 from pgdeploy.layers.vm.arrive import arrive
 from pgdeploy.layers.vm.deadline import Deadline
 from pgdeploy.layers.vm.step import VmPlan
-from tests.proxmox.access import ADMINISTRATOR
+from tests.simulators.proxmox.access import ADMINISTRATOR
 from tests.vm.hasty import hasty
 from tests.vm.site import Site
 from tests.vm.whole import error_of, require_whole

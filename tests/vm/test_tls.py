@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxmox import certificate as certificates
+from tests.simulators.proxmox import certificate as certificates
 from tests.vm.hasty import hasty
 from tests.vm.listener import Listener, Serve, answer, listener, plain, proxy, tls
 from tests.vm.site import Site

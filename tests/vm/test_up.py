@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxmox_guest.conftest import engine
-from tests.proxmox_guest.growing import MAY_GROW
+from tests.simulators.proxmox_guest.conftest import engine
+from tests.simulators.proxmox_guest.growing import MAY_GROW
 from tests.vm.real import Real, real
 
 __all__ = ["engine"]

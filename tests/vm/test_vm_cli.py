@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.proxmox.guest import MemoryGuest
+from tests.simulators.proxmox.guest import MemoryGuest
 from tests.vm.command import INTERRUPTIBLE, environment, run
 from tests.vm.hasty import hasty
 from tests.vm.site import Site

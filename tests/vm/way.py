@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.proxmox.guest import HOST_KEY, MemoryGuest
+from tests.simulators.proxmox.guest import HOST_KEY, MemoryGuest
 from tests.sshd import listening
 from tests.vm.site import KEY, Site
 

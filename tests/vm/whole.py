@@ -9,7 +9,7 @@ import pytest
 
 from pgdeploy.errors import PgdeployError
 from pgdeploy.layers.vm.step import VmPlan
-from tests.proxmox.simulator import Simulator
+from tests.simulators.proxmox.simulator import Simulator
 from tests.vm.site import Site
 
 GIB = 1 << 30
