@@ -201,7 +201,7 @@ def test_a_free_standing_sequence_is_not_handed_over_with_the_tables(site: Site)
     lines = READER + (
         "    ownership: [{on: {schema: s, all: tables}, owner: held_app}]\n"
         "    default_privileges:\n"
-        "      - {for: held_app, in_schema: s, grant: [USAGE], on: sequences, to: [held_reader]}\n"
+        "      - {for: held_reader, in_schema: s, grant: [USAGE], on: sequences, to: [held_reader]}\n"
     )
     site.run(
         "CREATE TABLE s.numbered (id serial); CREATE SEQUENCE s.free; ALTER SEQUENCE s.free OWNER TO held_other"
@@ -211,3 +211,11 @@ def test_a_free_standing_sequence_is_not_handed_over_with_the_tables(site: Site)
     assert site.finding(UNDECLARED, lines).verdict is Verdict.CONFORMS
     site.run("GRANT USAGE ON SEQUENCE s.free TO held_reader")
     assert site.finding(UNDECLARED, lines).actual == "USAGE on sequence s.free for held_reader"
+
+
+def test_a_schema_is_opened_before_what_is_in_it(site: Site) -> None:
+    """Whoever grants on a table needs USAGE on its schema just then, and may get it by the same plan."""
+    lines = READER + "      - {grant: [USAGE], on: {schema: s}, to: [held_app]}\n"
+    site.run("REVOKE ALL ON SCHEMA s FROM PUBLIC, held_app")
+    grants = [text for text in texts(site.plan(lines)) if text.startswith("GRANT ")]
+    assert [text.split(" ON ")[1].split(" ")[0] for text in grants] == ["SCHEMA", "ALL"]
