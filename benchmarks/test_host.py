@@ -17,7 +17,7 @@ from pgdeploy.core.check import Verdict
 from pgdeploy.errors import TargetError
 from pgdeploy.gate.container.docker import require_engine
 from pgdeploy.gate.container.image import image
-from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import load_target
 from pgdeploy.layers.host.declared import declared_host
 from pgdeploy.layers.host.question import question, script
@@ -60,7 +60,7 @@ def first() -> dict[str, float]:
 
 def open_gate(machine: Machine) -> Gate:
     target = load_target(machine.specs / "prod-pg01.yaml")
-    return Gate(target, Way(ssh_config=machine.ssh_config), probes=False)
+    return Gate(target, ConnectionOptions(ssh_config=machine.ssh_config), probes=False)
 
 
 @pytest.mark.benchmark(group="host")

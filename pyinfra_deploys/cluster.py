@@ -10,7 +10,7 @@ from pyinfra.api import StringCommand, deploy, operation
 from pgdeploy.layers.host.declared import declared_host
 from pgdeploy.layers.host.file import HostFile
 from pgdeploy.layers.host.folder import folders
-from pyinfra_deploys.this import layout, made, target
+from pyinfra_deploys.this import ensure, layout, target
 from pyinfra_deploys.write import folder
 
 
@@ -27,7 +27,7 @@ def cluster() -> None:
 @operation()
 def created() -> Iterator[StringCommand]:
     """The cluster, when there is none; preflight has refused what would stand in its way."""
-    yield from made("cluster", _question())
+    yield from ensure("cluster", _question())
 
 
 @operation()
@@ -36,7 +36,7 @@ def alone() -> Iterator[StringCommand]:
     declared = declared_host(target().declared)
     if declared is None:
         return
-    yield from made(
+    yield from ensure(
         "writers", {"folders": {known.path: known.owner for known in folders(declared) if known.ours}}
     )
 

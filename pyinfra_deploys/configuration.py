@@ -11,7 +11,7 @@ from pyinfra.api import StringCommand, deploy, operation
 from pgdeploy.layers.host.file import hba_file, ident_file, settings_file
 from pgdeploy.layers.server.identfile import SINCE
 from pyinfra_deploys.system import huge_pages
-from pyinfra_deploys.this import layout, made, target
+from pyinfra_deploys.this import ensure, layout, target
 
 
 @deploy("Configuration")
@@ -26,7 +26,7 @@ def configuration() -> None:
 @operation()
 def configured() -> Iterator[StringCommand]:
     """All files at once: what the server refuses, in any, leaves all as they were."""
-    yield from made("configure", _question())
+    yield from ensure("configure", _question())
 
 
 def _question() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pyinfra.operations import apt
 from pgdeploy.layers.host.file import disks_file
 from pyinfra_deploys.package import lists, wait
 from pyinfra_deploys.preflight import disk_questions
-from pyinfra_deploys.this import layout, made, target
+from pyinfra_deploys.this import ensure, layout, target
 from pyinfra_deploys.write import put
 
 
@@ -36,4 +36,4 @@ def disks() -> None:
 @operation()
 def part(disk: dict[str, Any], which: str) -> Iterator[StringCommand]:
     """One of the parts of remote/disk.py."""
-    yield from made("disk", {"disk": disk, "part": which})
+    yield from ensure("disk", {"disk": disk, "part": which})

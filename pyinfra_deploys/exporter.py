@@ -13,7 +13,7 @@ from pgdeploy.layers.host.layout import EXPORTER_PASSWORD, EXPORTER_UNIT
 from pgdeploy.model.host.exporter import ExporterSpec
 from pgdeploy.secret.reference import is_verifier
 from pyinfra_deploys.secretfile import placed
-from pyinfra_deploys.this import layout, made, target
+from pyinfra_deploys.this import ensure, layout, target
 from pyinfra_deploys.write import folder, put
 
 
@@ -76,7 +76,7 @@ def running() -> Iterator[StringCommand]:
     if spec is not None and spec.login == "password":
         paths.append(EXPORTER_PASSWORD)
     question = {"unit": EXPORTER_UNIT, "paths": paths}
-    yield from made("unit", question)
+    yield from ensure("unit", question)
 
 
 @operation()
@@ -86,7 +86,7 @@ def contained() -> Iterator[StringCommand]:
     if spec is None:
         return
     (compose,) = exporter_files(target().spec)
-    yield from made(
+    yield from ensure(
         "container",
         {
             "name": CONTAINER,
@@ -104,4 +104,4 @@ def answering() -> Iterator[StringCommand]:
     if spec is None:
         return
     question = {"address": spec.reach, "unit": EXPORTER_UNIT if spec.run == "service" else None}
-    yield from made("pg_up", question)
+    yield from ensure("pg_up", question)

@@ -10,7 +10,7 @@ from pyinfra.api import StringCommand, deploy, operation
 from pyinfra.operations import systemd
 
 from pgdeploy.layers.host.file import firewall_file
-from pyinfra_deploys.this import layout, made, target
+from pyinfra_deploys.this import ensure, layout, target
 
 
 @deploy("Firewall")
@@ -31,4 +31,4 @@ def filtered() -> Iterator[StringCommand]:
     if file is None:
         return
     question: dict[str, Any] = {"file": asdict(file)}
-    yield from made("nft", question)
+    yield from ensure("nft", question)

@@ -13,7 +13,7 @@ from pgdeploy.layers.host.file import HostFile, no_cluster_file, pin_file, sourc
 from pgdeploy.layers.host.layout import MIRROR_KEY, Layout
 from pgdeploy.model.host.package import MirrorSpec
 from pyinfra_deploys.preflight import mirror_key
-from pyinfra_deploys.this import command, known, layout, made, target
+from pyinfra_deploys.this import command, ensure, layout, state_of_host, target
 from pyinfra_deploys.write import put
 
 PATIENCE = 120
@@ -76,13 +76,13 @@ def _question(here: Layout) -> dict[str, Any]:
 @operation()
 def repaired() -> Iterator[StringCommand]:
     """dpkg was cut short (a kill, a full disk): finish it, or no package can be installed."""
-    yield from made("dpkg", {"seconds": _patience()})
+    yield from ensure("dpkg", {"seconds": _patience()})
 
 
 @operation()
 def lists(names: list[str]) -> Iterator[StringCommand]:
     """Read the package lists when one of these packages is not installed; one unreadable list is an error."""
-    found = yield from known("packages", {"names": names})
+    found = yield from state_of_host("packages", {"names": names})
     if found["missing"]:
         # apt's own patience is not for the lock of its lists
         yield command("dpkg", {"seconds": _patience(), "make": True})
@@ -93,7 +93,7 @@ def lists(names: list[str]) -> Iterator[StringCommand]:
 def pinned() -> Iterator[StringCommand]:
     """The declared version, also when that is an older one, or a held one."""
     here = layout()
-    found = yield from known("packages", _question(here))
+    found = yield from state_of_host("packages", _question(here))
     if wrong := found["wrong"]:
         options = "-y --allow-downgrades --allow-change-held-packages --no-install-recommends"
         yield StringCommand("apt-get", wait(), "-o APT::Update::Error-Mode=any", "-qq", "update")
@@ -105,7 +105,7 @@ def pinned() -> Iterator[StringCommand]:
 def held() -> Iterator[StringCommand]:
     """apt-mark hold as the spec says: what is held is restarted by nobody's upgrade but ours."""
     here = layout()
-    found = yield from known("packages", _question(here))
+    found = yield from state_of_host("packages", _question(here))
     if missing := [name for name in here.held if name not in found["held"]]:
         yield StringCommand("apt-mark", wait(), "hold", *missing)
     if not here.held and f"postgresql-{here.major}" in found["held"]:

@@ -13,7 +13,7 @@ from pyinfra.api import StringCommand, deploy, operation
 
 from pgdeploy import __version__
 from pgdeploy.layers.host.deployment import RECORD
-from pyinfra_deploys.this import layout, made, target
+from pyinfra_deploys.this import ensure, layout, target
 
 STARTED = time.monotonic()
 """When this run began: pyinfra imports the steps first of all."""
@@ -29,7 +29,7 @@ def record() -> None:
 def recorded() -> Iterator[StringCommand]:
     """The record, unless it says the same already but for the time."""
     question = {"path": RECORD, "record": _record()}
-    yield from made("record", question)
+    yield from ensure("record", question)
 
 
 def _record() -> dict[str, Any]:

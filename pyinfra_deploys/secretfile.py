@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pyinfra.api import StringCommand, operation
 
 from pgdeploy.layers.host.file import HostFile
-from pyinfra_deploys.this import made
+from pyinfra_deploys.this import ensure
 
 
 @operation()
 def placed(secrets: Sequence[HostFile]) -> Iterator[StringCommand]:
     """The files with their secrets. They are compared on the host, which says no more than whether they differ."""
     files = [asdict(file) for file in secrets]
-    yield from made("place", {"files": files})
+    yield from ensure("place", {"files": files})

@@ -9,7 +9,7 @@ from pyinfra.operations import apt
 
 from pgdeploy.layers.host.file import limits_file, settings_file, sysctl_file, tmpfiles_file
 from pyinfra_deploys.package import wait
-from pyinfra_deploys.this import layout, made, target
+from pyinfra_deploys.this import ensure, layout, target
 from pyinfra_deploys.write import put
 
 HUGE_PAGES_FILE = "/etc/sysctl.d/61-pgdeploy-huge-pages.conf"
@@ -54,7 +54,7 @@ def kernel() -> Iterator[StringCommand]:
         "sysctl": {name: str(value) for name, value in wanted.sysctl.items()},
         "transparent_huge_pages": wanted.transparent_huge_pages,
     }
-    yield from made("kernel", question)
+    yield from ensure("kernel", question)
 
 
 @operation()
@@ -73,22 +73,22 @@ def huge_pages() -> Iterator[StringCommand]:
         "shared_buffers": here.shared_buffers,
         "file": HUGE_PAGES_FILE,
     }
-    yield from made("huge_pages", question)
+    yield from ensure("huge_pages", question)
 
 
 @operation()
 def time_zone(zone: str) -> Iterator[StringCommand]:
     """/etc/localtime; the server's own `timezone` is a setting of the spec."""
-    yield from made("time_zone", {"zone": zone})
+    yield from ensure("time_zone", {"zone": zone})
 
 
 @operation()
 def system_locale(wanted: str) -> Iterator[StringCommand]:
     """The locale is generated where libc does not bring it, and is LANG of the system."""
-    yield from made("system_locale", {"locale": wanted})
+    yield from ensure("system_locale", {"locale": wanted})
 
 
 @operation()
 def clock(unit: str) -> Iterator[StringCommand]:
     """The service that keeps the clock runs, unless systemd says that this machine's clock is not its own."""
-    yield from made("clock", {"unit": unit})
+    yield from ensure("clock", {"unit": unit})

@@ -116,7 +116,7 @@ def ask(script: str, question: object) -> Any:
     return json.loads(output.stdout_lines[-1])
 
 
-def known(script: str, question: dict[str, Any]) -> Generator[StringCommand, None, dict[str, Any]]:
+def state_of_host(script: str, question: dict[str, Any]) -> Generator[StringCommand, None, dict[str, Any]]:
     """What a script of ours finds, for an operation to go by.
 
     When asking fails, the same script as a command fails on this host alone, with the same words: an exception would
@@ -138,7 +138,7 @@ def may_become_root() -> bool:
     return bool(done)
 
 
-def made(script: str, question: dict[str, Any]) -> Iterator[StringCommand]:
+def ensure(script: str, question: dict[str, Any]) -> Iterator[StringCommand]:
     """The command that makes it so, unless the host finds it so already.
 
     When asking fails, making is what fails, on this host alone and with the same words.

@@ -11,7 +11,7 @@ from pgdeploy.layers.host.file import HostFile
 from pgdeploy.model.host.amount import seconds_of
 from pyinfra_deploys.certificate import certificate_of
 from pyinfra_deploys.secretfile import placed
-from pyinfra_deploys.this import layout, made
+from pyinfra_deploys.this import ensure, layout
 
 if TYPE_CHECKING:
     from pgdeploy.model.host.tls import TlsSpec
@@ -51,4 +51,4 @@ def self_signed() -> Iterator[StringCommand]:
         "names": list(spec.names),
         "expires_after": seconds_of(spec.expires_after),
     }
-    yield from made("self_signed", question)
+    yield from ensure("self_signed", question)

@@ -15,7 +15,7 @@ from pyinfra.api.operation import OperationMeta
 from pyinfra.context import host, state
 
 from pgdeploy.layers.host.file import HostFile
-from pyinfra_deploys.this import Unanswered, ask, command, made
+from pyinfra_deploys.this import Unanswered, ask, command, ensure
 
 
 def put(file: HostFile, name: str) -> OperationMeta:
@@ -48,4 +48,4 @@ def _show(file: HostFile, was: str) -> None:
 def folder(file: HostFile) -> Iterator[StringCommand]:
     """A folder with its owner and mode, made if missing."""
     question = {"path": file.path, "owner": file.owner, "group": file.group, "mode": file.mode}
-    yield from made("folder", question)
+    yield from ensure("folder", question)

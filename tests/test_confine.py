@@ -195,15 +195,15 @@ def test_what_stays_possible(folder: Path, monkeypatch: pytest.MonkeyPatch, case
 
 def test_what_is_not_used_is_not_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server in use is given on the command line, so what the spec says of it does nothing."""
-    from pgdeploy.gate.gate import Gate, Way
+    from pgdeploy.gate.gate import ConnectionOptions, Gate
     from pgdeploy.gate.target import load_target
 
     monkeypatch.setenv(NO_COMMANDS, "1")
     write(folder, spec("connect: {dsn: host=a}"))
     target = load_target(Path("specs/x.yaml"))
-    assert Gate(target, Way(dsn="host=b")).checks
+    assert Gate(target, ConnectionOptions(dsn="host=b")).checks
     with pytest.raises(SpecError):
-        Gate(target, Way())
+        Gate(target, ConnectionOptions())
 
 
 def test_a_command_is_not_run_whoever_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

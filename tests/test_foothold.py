@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import load_target
 from pgdeploy.reach.embedded import Cluster
 from pgdeploy.reach.side_by_side import closing
@@ -54,7 +54,7 @@ def _gate(server: Cluster, folder: Path, *changes: tuple[str, str], root: bool =
         text = text.replace(*change)
     file.write_text(text)
     dsn = server.dsn if root else f"{server.dsn} user=boss password=known"
-    return Gate(load_target(file), Way(dsn=dsn))
+    return Gate(load_target(file), ConnectionOptions(dsn=dsn))
 
 
 def _stuck(gate: Gate) -> dict[str, str]:

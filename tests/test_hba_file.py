@@ -12,7 +12,7 @@ import pytest
 
 from pgdeploy.core.change import Effect
 from pgdeploy.core.check import Finding, Verdict, evaluate
-from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import Target
 from pgdeploy.layers.server import authfile
 from pgdeploy.layers.server.plan import as_data, plan
@@ -135,7 +135,7 @@ def test_a_plan_says_what_it_takes_out(server: Cluster, target: Target) -> None:
     note = f"line 5 of pg_hba.conf goes (@names); {server.data}/names stays, and is read no more"
     assert [list(change.notes) for change in planned.changes] == [[note]]
     assert as_data(planned.changes[0])["notes"] == [note]
-    assert f"-- note: {note}" in lines(planned, Gate(target, Way(dsn=server.dsn)))
+    assert f"-- note: {note}" in lines(planned, Gate(target, ConnectionOptions(dsn=server.dsn)))
     assert [finding.actual for finding in planned.drifts.values()] == ["ident"]
 
 

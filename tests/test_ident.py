@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pgdeploy.core.check import Verdict
 from pgdeploy.errors import ApplyError, SpecError
-from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.spec_file import load_spec
 from pgdeploy.gate.target import load_target
 from pgdeploy.layers.host.file import files
@@ -238,7 +238,9 @@ def test_with_what_is_documented_it_is_read_and_without_unreadable(server: Clust
         connection.execute("CREATE ROLE gate LOGIN")
         connection.execute("SELECT pg_reload_conf()")
         connection.execute("SELECT pg_sleep(0.1)")
-    gate = Gate(load_target(_spec(tmp_path)), Way(dsn=server.dsn.replace("user=postgres", "user=gate")))
+    gate = Gate(
+        load_target(_spec(tmp_path)), ConnectionOptions(dsn=server.dsn.replace("user=postgres", "user=gate"))
+    )
     found = {f.check.id: f.verdict for f in gate.ask() if f.check.id in IDS}
     gate.close()
     assert found == dict.fromkeys(IDS, Verdict.UNREADABLE)
@@ -247,7 +249,9 @@ def test_with_what_is_documented_it_is_read_and_without_unreadable(server: Clust
         connection.execute("GRANT SELECT ON pg_ident_file_mappings TO gate")
         for called in ("pg_ident_file_mappings()", "pg_read_binary_file(text)", "pg_stat_file(text)"):
             connection.execute(f"GRANT EXECUTE ON FUNCTION {called} TO gate".encode())
-    gate = Gate(load_target(_spec(tmp_path)), Way(dsn=server.dsn.replace("user=postgres", "user=gate")))
+    gate = Gate(
+        load_target(_spec(tmp_path)), ConnectionOptions(dsn=server.dsn.replace("user=postgres", "user=gate"))
+    )
     found = {f.check.id: f.verdict for f in gate.ask() if f.check.id in IDS}
     gate.close()
     assert set(found.values()) == {Verdict.DRIFTS, Verdict.CONFORMS}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pgdeploy.core.check import Finding, Verdict
-from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import load_target
 from pgdeploy.reach.embedded import Cluster
 from pgdeploy.reach.side_by_side import closing
@@ -71,7 +71,7 @@ def _gate(server: Cluster, folder: Path, change: tuple[str, str] = ("", ""), use
     member = ", member_of: [{role: keeper, admin: true, inherit: false, set: false}]" if major >= 16 else ""
     file.write_text(SPEC.format(major=major, member=member).replace(*change))
     dsn = f"{server.dsn} user={user} password={SECRET}" if user else server.dsn
-    return Gate(load_target(file), Way(dsn=dsn))
+    return Gate(load_target(file), ConnectionOptions(dsn=dsn))
 
 
 def _ask(gate: Gate) -> dict[str, Finding]:

@@ -13,7 +13,7 @@ from pgdeploy.cli.options import On
 from pgdeploy.cli.output import note
 
 if TYPE_CHECKING:
-    from pgdeploy.gate.gate import Gate, Way
+    from pgdeploy.gate.gate import ConnectionOptions, Gate
     from pgdeploy.gate.target import Target
 
 
@@ -65,8 +65,8 @@ def way_of(
     timeout: float,
     *,
     new_cluster: bool = False,
-) -> Way:
-    from pgdeploy.gate.gate import Way
+) -> ConnectionOptions:
+    from pgdeploy.gate.gate import ConnectionOptions
     from pgdeploy.gate.target import ssh_config_of_environment
 
     for option, folder in (("--data-dir", data_dir), ("--bin-dir", bin_dir)):
@@ -76,11 +76,11 @@ def way_of(
         raise typer.BadParameter("--dsn and --ssh-config go with --on live")
     if on is On.LIVE and dsn is None and ssh_config is None:
         ssh_config = ssh_config_of_environment()
-    return Way(str(on), dsn, ssh_config, data_dir, timeout, new_cluster, bin_dir)
+    return ConnectionOptions(str(on), dsn, ssh_config, data_dir, timeout, new_cluster, bin_dir)
 
 
 @contextmanager
-def open_gate(target: str | Target, way: Way, *, probes: bool = False) -> Iterator[Gate]:
+def open_gate(target: str | Target, way: ConnectionOptions, *, probes: bool = False) -> Iterator[Gate]:
     from pgdeploy.gate.gate import Gate
 
     if isinstance(target, str):

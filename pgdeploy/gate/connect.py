@@ -43,9 +43,9 @@ def connect(
         server = start_embedded(target.spec.postgres, data_dir, bin_dir, make=new_cluster)
         return _with_secrets(target, server, data_dir, note)
     if on == "container":
-        from pgdeploy.gate.container.start_and_deploy import realise
+        from pgdeploy.gate.container.start_and_deploy import start_and_deploy
 
-        return realise(target, _socket(target.spec), note)
+        return start_and_deploy(target, _socket(target.spec), note)
     from pgdeploy.reach.dsn import DsnServer
 
     written = target.spec.connect

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ConnectionOptions:
     """Where the spec is realised (`live`, `embedded`, `container`) and what overrides how to get there.
 
     `new_cluster`: `data_dir` may be a folder without a cluster, and then gets one. `bin_dir` has the programs of an
@@ -54,7 +54,12 @@ class Gate:
     """
 
     def __init__(
-        self, target: Target, way: Way, *, probes: bool = True, note: Callable[[str], None] = lambda _: None
+        self,
+        target: Target,
+        way: ConnectionOptions,
+        *,
+        probes: bool = True,
+        note: Callable[[str], None] = lambda _: None,
     ) -> None:
         confine(target, way.on, way_given=way.dsn is not None or way.ssh_config is not None)
         self.target = target

@@ -25,7 +25,7 @@ from pgdeploy.model.inheritance import TEMPLATES
 from pgdeploy.postgres import pg_hba
 from pgdeploy.spec.place import Keys
 from pgdeploy.spec.suggest import alike
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 from pgdeploy.text.problem import near_misses
 
 _HBA = documentation("The pg_hba.conf File", "auth-pg-hba-conf")
@@ -108,11 +108,11 @@ def remote_superuser(subject: Subject) -> Iterator[Hit]:
         found = next((way for way in ways(subject, role) if from_network(way[1])), None)
         if found is not None:
             index, way = found
-            who = "is superuser" if role == powerful else f"can become {name(powerful)}, a superuser,"
+            who = "is superuser" if role == powerful else f"can become {quoted_name(powerful)}, a superuser,"
             message = (
                 f"{who} and comes in by {way.match.text} {way.method}; reject it in a rule before that one"
             )
-            yield Hit(f"role[{name(role)}]", ("hba", index), message)
+            yield Hit(f"role[{quoted_name(role)}]", ("hba", index), message)
 
 
 @rule(
@@ -135,8 +135,8 @@ def unknown_name(subject: Subject) -> Iterator[Hit]:
             continue
         compared += 1
         near = near_misses(plain, alike(plain, known), 1) if compared <= _MOST_COMPARED else []
-        hint = f"did you mean {name(near[0])}?" if near else f"declare it under {kind}s:"
-        yield Hit(address, keys, f"{kind} {name(plain)} is not declared; {hint}")
+        hint = f"did you mean {quoted_name(near[0])}?" if near else f"declare it under {kind}s:"
+        yield Hit(address, keys, f"{kind} {quoted_name(plain)} is not declared; {hint}")
 
 
 def _named(subject: Subject) -> Iterator[tuple[str, Keys, str, str]]:

@@ -15,7 +15,7 @@ from pgdeploy.lint.privilege import chain
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
 from pgdeploy.postgres.privilege import expand
-from pgdeploy.text.naming import examples, name
+from pgdeploy.text.naming import examples, quoted_name
 
 _DEFAULTS = documentation("ALTER DEFAULT PRIVILEGES", "sql-alterdefaultprivileges")
 _DUMP = documentation("pg_dump", "app-pgdump")
@@ -71,15 +71,18 @@ def _new_gaps(subject: Subject, kind: str) -> Iterator[tuple[str, str, Sequence[
 
 def _missing(subject: Subject, plural: str, kind: str) -> Iterator[Hit]:
     for role, database, found in _new_gaps(subject, kind):
-        makers = examples(f"{name(maker)} in schema {name(schema)}" for maker, schema in found)
+        makers = examples(f"{quoted_name(maker)} in schema {quoted_name(schema)}" for maker, schema in found)
         maker, schema = found[0]
-        line = f"{{for: {name(maker)}, in_schema: {name(schema)}, grant: [SELECT], on: {plural}, to: [{name(role)}]}}"
+        place = f"for: {quoted_name(maker)}, in_schema: {quoted_name(schema)}"
+        line = f"{{{place}, grant: [SELECT], on: {plural}, to: [{quoted_name(role)}]}}"
         message = (
-            f"{name(role)} cannot read {plural} that are made by {makers}{_copies(subject, database)}; "
+            f"{quoted_name(role)} cannot read {plural} that are made by {makers}{_copies(subject, database)}; "
             f"add {line}{' and so on' if len(found) > 1 else ''}, or make it a member of pg_read_all_data"
         )
         yield Hit(
-            f"default_privilege[{name(database)}]", ("databases", database, "default_privileges"), message
+            f"default_privilege[{quoted_name(database)}]",
+            ("databases", database, "default_privileges"),
+            message,
         )
 
 
@@ -91,7 +94,7 @@ def _copies(subject: Subject, database: str) -> str:
 def _find_copies(subject: Subject) -> Mapping[str, Sequence[str]]:
     found: dict[str, list[str]] = {}
     for copy, body in subject.spec.databases.items():
-        found.setdefault(body.from_template or "", []).append(name(copy))
+        found.setdefault(body.from_template or "", []).append(quoted_name(copy))
     return found
 
 
@@ -169,10 +172,12 @@ def closed_schema(subject: Subject) -> Iterator[Hit]:
                 brought = template is not None and schema in schemas(subject, template)
                 known = brought and _closed(subject, template or "", schema, rights)
                 if _closed(subject, database, schema, rights) and not known:
-                    line = f"{{grant: [USAGE], on: {{schema: {name(schema)}}}, to: [{name(role)}]}}"
-                    message = f"{name(role)} has no USAGE on it{_copies(subject, database)}; add {line}"
+                    line = f"{{grant: [USAGE], on: {{schema: {quoted_name(schema)}}}, to: [{quoted_name(role)}]}}"
+                    message = (
+                        f"{quoted_name(role)} has no USAGE on it{_copies(subject, database)}; add {line}"
+                    )
                     keys = ("databases", database, "schemas", schema)
-                    yield Hit(f"schema[{name(database)}: {name(schema)}]", keys, message)
+                    yield Hit(f"schema[{quoted_name(database)}: {quoted_name(schema)}]", keys, message)
 
 
 @rule("PGD704", Severity.WARNING, "the backup role cannot log in or connect", _DUMP)
@@ -187,7 +192,7 @@ def shut_out(subject: Subject) -> Iterator[Hit]:
             continue
         if not body.login:
             message = "it is for backups and has no `login: true`"
-            yield Hit(f"role[{name(role)}]", ("roles", role), message)
+            yield Hit(f"role[{quoted_name(role)}]", ("roles", role), message)
         if not body.superuser:
             yield from _not_connected(subject, role)
 
@@ -200,9 +205,9 @@ def _not_connected(subject: Subject, role: str) -> Iterator[Hit]:
         open_to_all = held.get("PUBLIC", True)
         may = open_to_all or body.owner in rights or any(held.get(right) for right in rights)
         if not may and body.allow_connections is not False:
-            message = f"{name(role)} makes backups and has no CONNECT here, which PUBLIC lost"
-            add = f"add {{grant: [CONNECT], on: database, to: [{name(role)}]}}"
-            yield Hit(f"database[{name(database)}]", ("databases", database), f"{message}; {add}")
+            message = f"{quoted_name(role)} makes backups and has no CONNECT here, which PUBLIC lost"
+            add = f"add {{grant: [CONNECT], on: database, to: [{quoted_name(role)}]}}"
+            yield Hit(f"database[{quoted_name(database)}]", ("databases", database), f"{message}; {add}")
 
 
 RULES = (unread_tables, unread_sequences, closed_schema, shut_out)

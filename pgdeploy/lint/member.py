@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pgdeploy.layers.server.membership import of
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 _MEMBERSHIP = documentation("Role Membership", "role-membership")
 _ATTRIBUTES = documentation("Role Attributes", "role-attributes")
@@ -27,8 +27,11 @@ def admin_option(subject: Subject) -> Iterator[Hit]:
     for role, body in subject.roles.items():
         for index, entry in enumerate(of(body)):
             if entry.admin:
-                message = f"{name(role)} may give {name(entry.role)} to anybody; leave `admin` out unless it is meant"
-                address = f"membership[{name(role)} in {name(entry.role)}]"
+                group = quoted_name(entry.role)
+                message = (
+                    f"{quoted_name(role)} may give {group} to anybody; leave `admin` out unless it is meant"
+                )
+                address = f"membership[{quoted_name(role)} in {quoted_name(entry.role)}]"
                 yield Hit(address, ("roles", role, "member_of", index, "admin"), message)
 
 
@@ -44,7 +47,7 @@ def createrole(subject: Subject) -> Iterator[Hit]:
             message = (
                 f"in PostgreSQL {subject.spec.postgres} it can become any role but a superuser; leave it out"
             )
-            yield Hit(f"role[{name(role)}]", ("roles", role, "createrole"), message)
+            yield Hit(f"role[{quoted_name(role)}]", ("roles", role, "createrole"), message)
 
 
 @rule("PGD613", Severity.WARNING, "a membership that reaches the host", f"{_PREDEFINED}; {_CIS}")
@@ -58,8 +61,8 @@ def host_access(subject: Subject) -> Iterator[Hit]:
     for role, body in subject.roles.items():
         for index, entry in enumerate(of(body)):
             if entry.role in _HOST_ROLES and not body.superuser:
-                message = f"{entry.role} makes {name(role)} as good as superuser; leave it out"
-                address = f"membership[{name(role)} in {entry.role}]"
+                message = f"{entry.role} makes {quoted_name(role)} as good as superuser; leave it out"
+                address = f"membership[{quoted_name(role)} in {entry.role}]"
                 yield Hit(address, ("roles", role, "member_of", index), message)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pgdeploy.lint.hba_match import addressed
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 from pgdeploy.text.problem import near_misses
 
 _PASSWORD = documentation("Password Authentication", "auth-password")
@@ -92,8 +92,8 @@ def unknown_map(subject: Subject) -> Iterator[Hit]:
         said = entry.options.get("map")
         if isinstance(said, str) and said not in known:
             near = near_misses(said, known, 1)
-            hint = f"did you mean {name(near[0])}?" if near else "write its lines under ident:"
-            message = f"the map {name(said)} has no line in the spec; {hint}"
+            hint = f"did you mean {quoted_name(near[0])}?" if near else "write its lines under ident:"
+            message = f"the map {quoted_name(said)} has no line in the spec; {hint}"
             yield Hit(address, ("hba", index, "options", "map"), message)
 
 

@@ -8,7 +8,7 @@ from pgdeploy.lint.hba_match import PASSWORD_METHODS, ways
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
 from pgdeploy.postgres.moment import NEVER_ENDS, timestamp
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 _PASSWORD = documentation("Password Authentication", "auth-password")
 _CREATE_ROLE = documentation("CREATE ROLE", "sql-createrole")
@@ -42,7 +42,7 @@ def no_password(subject: Subject) -> Iterator[Hit]:
             message = (
                 f"it may log in, hba asks for its password ({asked}), and there is none; write `password:`"
             )
-            yield Hit(f"role[{name(role)}]", ("roles", role), message)
+            yield Hit(f"role[{quoted_name(role)}]", ("roles", role), message)
 
 
 @rule("PGD503", Severity.WARNING, "valid_until is past", _CREATE_ROLE)
@@ -56,7 +56,7 @@ def expired(subject: Subject) -> Iterator[Hit]:
         end = timestamp(body.valid_until) if body.valid_until is not None else NEVER_ENDS
         if end <= timestamp(subject.today):
             message = f"its password ended on {str(end)[:10]}; write a later date, or `login: false`"
-            yield Hit(f"role[{name(role)}]", ("roles", role, "valid_until"), message)
+            yield Hit(f"role[{quoted_name(role)}]", ("roles", role, "valid_until"), message)
 
 
 @rule("PGD504", Severity.NOTE, "a password for a role that cannot log in", _CREATE_ROLE)
@@ -68,7 +68,7 @@ def useless_password(subject: Subject) -> Iterator[Hit]:
     for role, body in subject.roles.items():
         if body.password is not None and not body.login:
             message = "it has a password and no `login: true`; write that, or leave the password out"
-            yield Hit(f"role[{name(role)}]", ("roles", role, "password"), message)
+            yield Hit(f"role[{quoted_name(role)}]", ("roles", role, "password"), message)
 
 
 @rule(

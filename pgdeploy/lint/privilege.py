@@ -9,7 +9,7 @@ from pgdeploy.layers.server.grant import Line, lines_of
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
 from pgdeploy.model.inheritance import inherited
-from pgdeploy.text.naming import examples, name
+from pgdeploy.text.naming import examples, quoted_name
 
 _PRIVILEGES = documentation("Privileges", "ddl-priv")
 _SCHEMAS = documentation("Schemas, Usage Patterns", "ddl-schemas")
@@ -52,7 +52,9 @@ def default_to_public(subject: Subject) -> Iterator[Hit]:
         for index, line in enumerate(body.default_privileges):
             if "PUBLIC" in (line.to or ()):
                 keys = ("databases", database, "default_privileges", index)
-                message = f"all future {line.on} of {examples(map(name, line.for_))} are open to every role"
+                message = (
+                    f"all future {line.on} of {examples(map(quoted_name, line.for_))} are open to every role"
+                )
                 yield Hit(DefaultLine(database, line, keys).address, keys, f"{message}; give to a group role")
 
 
@@ -82,7 +84,7 @@ def idle_connect(subject: Subject) -> Iterator[Hit]:
             continue
         granted = [line for line in lines if line.spec.to]
         if granted:
-            roles = examples({name(role) for line in granted for role in line.spec.roles})
+            roles = examples({quoted_name(role) for line in granted for role in line.spec.roles})
             message = (
                 f"CONNECT for {roles} keeps nobody out, as PUBLIC has it; "
                 "add {revoke: [CONNECT], on: database, from: [PUBLIC]}"
@@ -117,7 +119,7 @@ def open_public_schema(subject: Subject) -> Iterator[Hit]:
         )
         if not revoked:
             message = "PUBLIC may create there; add {revoke: [CREATE], on: {schema: public}, from: [PUBLIC]}"
-            yield Hit(f"schema[{name(database)}: public]", ("databases", database), message)
+            yield Hit(f"schema[{quoted_name(database)}: public]", ("databases", database), message)
 
 
 def chain(subject: Subject, database: str) -> Iterator[tuple[str, DefaultLine]]:

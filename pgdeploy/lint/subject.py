@@ -14,7 +14,7 @@ from pgdeploy.lint.size import UNITS, read_size
 from pgdeploy.model.setting import SettingValue
 from pgdeploy.postgres.parameter import Parameter, parameters
 from pgdeploy.postgres.values import Canonical, SettingInput, canonical, from_server
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.role import RoleSpec
@@ -119,7 +119,7 @@ class Subject:
     def overrides(self, setting: str) -> Iterator[Written]:
         """Every place that sets it for some sessions only."""
         for role, body in self.roles.items():
-            address, keys, limit = f"role[{name(role)}]", ("roles", role), body.connection_limit
+            address, keys, limit = f"role[{quoted_name(role)}]", ("roles", role), body.connection_limit
             yield from self._in(address, setting, body.settings, (*keys, "settings"), limit)
             for database, values in body.settings_in.items():
                 yield from self._in(address, setting, values, (*keys, "settings_in", database), limit)
@@ -127,7 +127,7 @@ class Subject:
             keys = ("databases", database)
             where = (*keys, "settings")
             yield from self._in(
-                f"database[{name(database)}]", setting, db.settings, where, db.connection_limit
+                f"database[{quoted_name(database)}]", setting, db.settings, where, db.connection_limit
             )
 
     def _in(
@@ -141,7 +141,7 @@ class Subject:
         parameter = self._parameter(setting)
         for written, value in values.items():
             if written.lower() == setting and parameter is not None:
-                named = f"setting[{name(written)}]" if address == "setting" else address
+                named = f"setting[{quoted_name(written)}]" if address == "setting" else address
                 sessions = -1 if limit is None else limit
                 known = canonical(offline(written, value), parameter)
                 yield Written(named, (*keys, written), known, sessions)

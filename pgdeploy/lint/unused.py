@@ -12,7 +12,7 @@ from pgdeploy.model.database import DatabaseSpec
 from pgdeploy.model.inheritance import TEMPLATES, inherited
 from pgdeploy.model.named import OwnedSpec
 from pgdeploy.postgres import pg_hba
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 _ROLES = documentation("Database Roles", "user-manag")
 _DATABASES = documentation("Managing Databases", "managing-databases")
@@ -30,7 +30,7 @@ def idle_role(subject: Subject) -> Iterator[Hit]:
     for role, body in subject.roles.items():
         if not body.login and role not in used and not body.member_of:
             message = "it cannot log in, holds nothing, owns nothing and has no members; write what it is for"
-            yield Hit(f"role[{name(role)}]", ("roles", role), f"{message}, or `state: absent`")
+            yield Hit(f"role[{quoted_name(role)}]", ("roles", role), f"{message}, or `state: absent`")
 
 
 def _used_roles(subject: Subject) -> Iterator[str]:
@@ -74,7 +74,7 @@ def idle_database(subject: Subject) -> Iterator[Hit]:
         ]
         if database not in used and not any(known):
             yield Hit(
-                f"database[{name(database)}]",
+                f"database[{quoted_name(database)}]",
                 ("databases", database),
                 _IDLE,
             )

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from pgdeploy.model.object import Object
 from pgdeploy.spec.model import Identifier, Model
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 ONE_SIDE = "a line says either `grant:` and `to:`, or `revoke:` and `from:`"
 
@@ -75,7 +75,7 @@ class ServerObject(Model):
 
     @property
     def text(self) -> str:
-        return f"{self.kind} {name(self.name)}"
+        return f"{self.kind} {quoted_name(self.name)}"
 
 
 class ServerGrantSpec(GrantSpec):

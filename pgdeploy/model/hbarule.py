@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from pgdeploy.postgres import pg_hba
 from pgdeploy.postgres.wordlist import split_paths
 from pgdeploy.secret.place import shown_pair
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 from pgdeploy.text.problem import ValueProblem
 
 KEYWORDS = ("all", "sameuser", "samerole", "samegroup", "replication")
@@ -32,7 +32,12 @@ class Match(NamedTuple):
 
     @property
     def text(self) -> str:
-        words = [self.type, ",".join(map(name, self.database)), ",".join(map(name, self.user)), self.address]
+        words = [
+            self.type,
+            ",".join(map(quoted_name, self.database)),
+            ",".join(map(quoted_name, self.user)),
+            self.address,
+        ]
         return " ".join(word for word in words if word)
 
     @property

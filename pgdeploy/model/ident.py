@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from pgdeploy.postgres import pg_ident
 from pgdeploy.spec.model import Model
 from pgdeploy.spec.text import checked
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 
 class Mapped(NamedTuple):
@@ -21,7 +21,7 @@ class Mapped(NamedTuple):
 
     @property
     def text(self) -> str:
-        return f"{name(self.map)}: {name(self.system)} as {name(self.role)}"
+        return f"{quoted_name(self.map)}: {quoted_name(self.system)} as {quoted_name(self.role)}"
 
 
 class IdentLineSpec(Model):

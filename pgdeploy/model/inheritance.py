@@ -49,6 +49,6 @@ def inherited(spec: Spec, database: str) -> Iterator[tuple[str, DatabaseSpec]]:
         current = spec.databases[current].from_template
 
 
-def generation(spec: Spec, database: str) -> int:
+def template_depth(spec: Spec, database: str) -> int:
     """How many declared templates stand behind a database: they must be whole before it is copied."""
     return sum(1 for _ in inherited(spec, database)) - 1

@@ -23,7 +23,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from pgdeploy.model.routine import types
 from pgdeploy.postgres.values import ValueProblem
 from pgdeploy.spec.model import Identifier, Model
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 ALL = {
     "tables": "table",
@@ -123,12 +123,12 @@ class Object(Model):
         if self.database:
             return "database"
         if self.all:
-            return f"all {self.all} in schema {name(self.schema_ or '')}"
-        place = f"{name(self.schema_)}." if self.schema_ is not None and self.kind != "schema" else ""
+            return f"all {self.all} in schema {quoted_name(self.schema_ or '')}"
+        place = f"{quoted_name(self.schema_)}." if self.schema_ is not None and self.kind != "schema" else ""
         tail = f"({', '.join(self.arguments)})" if self.arguments is not None else ""
-        tail += f" ({', '.join(map(name, self.columns))})" if self.columns else ""
+        tail += f" ({', '.join(map(quoted_name, self.columns))})" if self.columns else ""
         kind = "table" if self.columns else self.kind.replace("_", " ")
-        return f"{kind} {place}{name(self.name or '')}{tail}"
+        return f"{kind} {place}{quoted_name(self.name or '')}{tail}"
 
     @property
     def routine(self) -> tuple[str, str, str, tuple[str, ...] | None]:

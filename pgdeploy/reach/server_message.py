@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import psycopg
 
 
-def words(error: psycopg.Error) -> str:
+def server_message(error: psycopg.Error) -> str:
     """The server's message with its code, detail and hint; libpq's own first line when the server said nothing."""
     diag = error.diag
     if diag.message_primary is None:
@@ -23,14 +23,14 @@ def words(error: psycopg.Error) -> str:
 
 
 @contextmanager
-def told(address: str) -> Iterator[None]:
+def as_target_error(address: str) -> Iterator[None]:
     """Whatever the server refuses or breaks off in here is a TargetError that names it."""
     import psycopg
 
     try:
         yield
     except psycopg.Error as error:
-        raise TargetError(f"{address}: {words(error)}") from error
+        raise TargetError(f"{address}: {server_message(error)}") from error
 
 
 _NOISE = ("ControlSocket ", "mux_client_", "Warning: Permanently added", "Shared connection to ")

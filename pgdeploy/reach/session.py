@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.errors import TargetError
-from pgdeploy.reach.server_message import words
+from pgdeploy.reach.server_message import server_message
 
 if TYPE_CHECKING:
     import psycopg
@@ -129,7 +129,9 @@ def connect(
     except psycopg.Error as error:
         connection.close()
         if error.sqlstate is not None and error.sqlstate not in _TIMED_OUT:
-            raise TargetError(f"{address}: the session cannot be configured: {words(error)}") from error
+            raise TargetError(
+                f"{address}: the session cannot be configured: {server_message(error)}"
+            ) from error
     # a timeout that somebody preset ended the first statement: so this one brings its own from the start
     timeouts = _TIMEOUTS | (_SINCE_17 if version >= 170000 else {})
     connection = connect_unconfigured(address, {**options, "options": _startup(options, timeouts)})
@@ -137,7 +139,7 @@ def connect(
         return _configured(address, connection)
     except psycopg.Error as error:
         connection.close()
-        raise TargetError(f"{address}: the session cannot be configured: {words(error)}") from error
+        raise TargetError(f"{address}: the session cannot be configured: {server_message(error)}") from error
 
 
 def set_for_session(connection: psycopg.Connection[Any], **settings: str) -> None:

@@ -14,7 +14,7 @@ _DOTTED = pattern(r"[\w$@-]+(\.[\w$@-]+)+").fullmatch
 
 
 @lru_cache(maxsize=65536)
-def name(text: str, *, dotted: bool = False) -> str:
+def quoted_name(text: str, *, dotted: bool = False) -> str:
     """A name as ids show it: itself when it is plain, else quoted and escaped as in JSON.
 
     Blanks and dots are not plain, as ids put names together with them; in a setting's name a dot is (`dotted`).

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgdeploy.errors import SecretError, TargetError
 from pgdeploy.reach.as_role import open_as
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     import psycopg
@@ -32,7 +32,9 @@ def act_as(role: str, gate: Gate, database: str | None) -> psycopg.Connection[An
     try:
         connection = open_as(gate.server, role, password, database, configured=_is_powerful(role, gate))
     except TargetError as error:
-        raise TargetError(f"cannot act as role {name(role)}: {error}; {_advice(role, gate)}") from error
+        raise TargetError(
+            f"cannot act as role {quoted_name(role)}: {error}; {_advice(role, gate)}"
+        ) from error
     connection.autocommit = False
     return connection
 
@@ -56,7 +58,7 @@ def _secret(role: str, gate: Gate) -> Secret | None:
     try:
         return declared.password.read()
     except SecretError as error:
-        raise TargetError(f"cannot act as role {name(role)}: {error}") from error
+        raise TargetError(f"cannot act as role {quoted_name(role)}: {error}") from error
 
 
 def _advice(role: str, gate: Gate) -> str:

@@ -14,10 +14,10 @@ from pytest_pgdeploy.item import CheckItem
 from pytest_pgdeploy.node_id import file_id, text_id
 
 if TYPE_CHECKING:
-    from pytest_pgdeploy.visit import Visit, Visits
+    from pytest_pgdeploy.visit import TargetSession, TargetSessions
 
 
-def choose_arguments(config: pytest.Config, visits: Visits) -> None:
+def choose_arguments(config: pytest.Config, visits: TargetSessions) -> None:
     """With `--target` and no paths given, the specs are what is to be run, not `testpaths`."""
     if config.args_source is pytest.Config.ArgsSource.ARGS:
         return
@@ -38,7 +38,7 @@ def _tests(folder: Path) -> list[Path]:
 class Collection:
     """Makes collectors of the chosen spec files, wherever pytest meets them."""
 
-    def __init__(self, visits: Visits) -> None:
+    def __init__(self, visits: TargetSessions) -> None:
         self._visits = visits
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> SpecFile | None:
@@ -59,7 +59,7 @@ class Collection:
 class SpecFile(pytest.File):
     """One spec."""
 
-    def __init__(self, *, visit: Visit, **rest: Any) -> None:
+    def __init__(self, *, visit: TargetSession, **rest: Any) -> None:
         super().__init__(**rest)
         self.visit = visit
         if self.config.pluginmanager.hasplugin("xdist"):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
     from pgdeploy.gate.gate import Gate
     from pgdeploy.gate.target import Target
-    from pytest_pgdeploy.visit import Visit
+    from pytest_pgdeploy.visit import TargetSession
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +53,7 @@ def connect_as(
         connection.close()
 
 
-def target_fixture(config: pytest.Config, visits: Sequence[Visit]) -> ModuleType:
+def target_fixture(config: pytest.Config, visits: Sequence[TargetSession]) -> ModuleType:
     """A plugin with the fixture `target`, once for each target of the run.
 
     It is made here, as the targets are known only now; and it is a module, as pytest takes for granted
@@ -64,7 +64,7 @@ def target_fixture(config: pytest.Config, visits: Sequence[Visit]) -> ModuleType
     return plugin
 
 
-def _each(config: pytest.Config, visits: Sequence[Visit]) -> Callable[..., Target]:
+def _each(config: pytest.Config, visits: Sequence[TargetSession]) -> Callable[..., Target]:
     grouped = config.pluginmanager.hasplugin("xdist")
     marks = {visit: [pytest.mark.xdist_group(name=visit.name)] if grouped else [] for visit in visits}
     params = [pytest.param(visit, id=visit.name, marks=marks[visit]) for visit in visits]
@@ -72,7 +72,7 @@ def _each(config: pytest.Config, visits: Sequence[Visit]) -> Callable[..., Targe
     @pytest.fixture(scope="session", params=params)
     def target(request: pytest.FixtureRequest) -> Target:
         """The target that the test is run for."""
-        visit: Visit = request.param
+        visit: TargetSession = request.param
         return visit.target()
 
     return target

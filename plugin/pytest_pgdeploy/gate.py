@@ -14,7 +14,7 @@ from pytest_pgdeploy.options import read_options
 from pytest_pgdeploy.report_file import ReportFile
 from pytest_pgdeploy.result import Results
 from pytest_pgdeploy.summary import Summary
-from pytest_pgdeploy.visit import VISITS, Visits
+from pytest_pgdeploy.visit import VISITS, TargetSessions
 
 if TYPE_CHECKING:
     import pytest
@@ -27,7 +27,7 @@ def start(config: pytest.Config) -> None:
         pytest.UsageError: the options name no target, or contradict each other.
     """
     options = read_options(config)
-    visits = Visits(options)
+    visits = TargetSessions(options)
     config.stash[VISITS] = visits
     choose_arguments(config, visits)
     parts: dict[str, object] = {

@@ -22,7 +22,7 @@ from pytest_pgdeploy.failure import Crash, Failure
 from pytest_pgdeploy.marker import marks_of
 
 if TYPE_CHECKING:
-    from pytest_pgdeploy.visit import Visit
+    from pytest_pgdeploy.visit import TargetSession
 
 
 class Drift(Exception):
@@ -36,7 +36,7 @@ class Unanswered(Exception):
 class CheckItem(pytest.Item):
     """One check of one target."""
 
-    def __init__(self, *, check: Check, visit: Visit, **rest: Any) -> None:
+    def __init__(self, *, check: Check, visit: TargetSession, **rest: Any) -> None:
         super().__init__(**rest)
         self.check = check
         self.visit = visit
@@ -114,7 +114,7 @@ class Reporting:
         return report
 
 
-def _target_of(item: pytest.Item) -> Visit | None:
+def _target_of(item: pytest.Item) -> TargetSession | None:
     """Whose a user's own test is, by the fixture `target`."""
     callspec = getattr(item, "callspec", None)
     return callspec.params.get("target") if callspec is not None else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pgdeploy.gate.gate import Way
+    from pgdeploy.gate.gate import ConnectionOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Options:
 
     files: tuple[Path, ...]
     folder: Path | None
-    way: Way
+    way: ConnectionOptions
     probes: bool
     report: Path | None
 
@@ -141,7 +141,7 @@ def read_options(config: pytest.Config) -> Options:
     Raises:
         pytest.UsageError: no such target, or options that contradict each other.
     """
-    from pgdeploy.gate.gate import Way
+    from pgdeploy.gate.gate import ConnectionOptions
     from pgdeploy.gate.target import ssh_config_of_environment
     from pgdeploy.reach.server import BUDGET
 
@@ -164,7 +164,7 @@ def read_options(config: pytest.Config) -> Options:
     return Options(
         files,
         Path(folder) if folder else None,
-        Way(
+        ConnectionOptions(
             on,
             dsn,
             Path(ssh_config) if ssh_config else None,

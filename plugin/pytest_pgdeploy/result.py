@@ -13,7 +13,7 @@ from pytest_pgdeploy.node_id import mend_junit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_pgdeploy.visit import Visit
+    from pytest_pgdeploy.visit import TargetSession
 
 
 class Result:
@@ -72,7 +72,7 @@ class Result:
 class Results:
     """Listens to the reports."""
 
-    def __init__(self, config: pytest.Config, visits: Sequence[Visit]) -> None:
+    def __init__(self, config: pytest.Config, visits: Sequence[TargetSession]) -> None:
         self._config = config
         self._files = {visit.file.name: visit.name for visit in visits}
         self.by_name = {visit.name: Result(visit.name) for visit in visits}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_pgdeploy.options import Options
 
 
-class Visit:
+class TargetSession:
     """One target of a run. The first thing that goes wrong is told once; all later asking is skipped."""
 
     def __init__(self, file: Path, options: Options) -> None:
@@ -89,17 +89,17 @@ class Visit:
             self.gate.close()
 
 
-class Visits:
+class TargetSessions:
     """All targets of a run."""
 
     def __init__(self, options: Options) -> None:
-        self.all = tuple(Visit(file, options) for file in options.files)
+        self.all = tuple(TargetSession(file, options) for file in options.files)
         self._by_file = {visit.file.absolute(): visit for visit in self.all}
 
-    def of_file(self, file: Path) -> Visit | None:
+    def of_file(self, file: Path) -> TargetSession | None:
         return self._by_file.get(file)
 
-    def of_name(self, name: str) -> Visit:
+    def of_name(self, name: str) -> TargetSession:
         return next(visit for visit in self.all if visit.name == name)
 
     @pytest.hookimpl(trylast=True)
@@ -116,4 +116,4 @@ class Visits:
                 visit.close()
 
 
-VISITS = pytest.StashKey[Visits]()
+VISITS = pytest.StashKey[TargetSessions]()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from string import Template
 
 from pgdeploy.core.change import ident
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 _ROLES = (
     *("app", "reader", "writer", "boss", "ops", "team", "crew", "lead", "maker", "keeper"),
@@ -83,7 +83,9 @@ class Names:
         )
 
     def id(self, text: str) -> str:
-        return self._render(text, {key: name(known) for key, known in self.by_key.items()}, self._type())
+        return self._render(
+            text, {key: quoted_name(known) for key, known in self.by_key.items()}, self._type()
+        )
 
     def _type(self) -> str:
         """The type `magnitude` as the server names it among a function's arguments."""

@@ -17,7 +17,7 @@ from textwrap import dedent, indent
 import pytest
 
 from pgdeploy.core.check import Verdict
-from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import load_target
 from pgdeploy.layers.server.plan import Plan
 from pgdeploy.reach.embedded import Cluster
@@ -385,7 +385,7 @@ def _major(server: Cluster) -> int:
 def _gate(server: Cluster, folder: Path, spec: str, dsn: str | None = None) -> Gate:
     file = folder / "shop.yaml"
     file.write_text(spec)
-    return Gate(load_target(file), Way(dsn=dsn or server.dsn))
+    return Gate(load_target(file), ConnectionOptions(dsn=dsn or server.dsn))
 
 
 def _texts(plan: Plan) -> list[str]:

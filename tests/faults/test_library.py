@@ -12,7 +12,7 @@ import pytest
 
 from pgdeploy.core.check import Verdict
 from pgdeploy.errors import ApplyError, TargetError
-from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import load_target
 from pgdeploy.layers.server.plan import Plan
 from pgdeploy.reach.embedded import Cluster
@@ -69,7 +69,7 @@ def _gate(
         f"roles: {{postgres: {{superuser: true, login: true}}, app: {{login: true, {role}}}}}\n"
         f"databases: {{postgres: {{{database}}}}}\n"
     )
-    return Gate(load_target(file), Way(dsn=dsn or server.dsn), probes=False)
+    return Gate(load_target(file), ConnectionOptions(dsn=dsn or server.dsn), probes=False)
 
 
 def _lets_in(server: Cluster) -> bool:

@@ -6,7 +6,7 @@ import os
 from unittest.mock import patch
 
 from pgdeploy.core.check import Finding, Verdict
-from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import load_target
 from pgdeploy.report.findings import lines
 from tests.host.machine import SECRETS, Machine
@@ -14,7 +14,9 @@ from tests.host.machine import SECRETS, Machine
 
 def findings(machine: Machine, target: str = "prod-pg01") -> dict[str, Finding]:
     """Every finding of the gate that neither conforms nor is inapplicable, by its id."""
-    gate = Gate(load_target(machine.specs / f"{target}.yaml"), Way(ssh_config=machine.ssh_config))
+    gate = Gate(
+        load_target(machine.specs / f"{target}.yaml"), ConnectionOptions(ssh_config=machine.ssh_config)
+    )
     with patch.dict(os.environ, SECRETS):
         try:
             found = [gate.evaluate(check) for check in gate.checks]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pgdeploy.core.check import Check, Finding, Resource, Verdict
 from pgdeploy.errors import PgdeployError, SpecError, TargetError
-from pgdeploy.text.naming import name as check_name
+from pgdeploy.text.naming import quoted_name as check_name
 from pgdeploy.text.one_line import defect, escape, json_text, one_line
 from tests.output.hostile import FORGED, TEXTS, wrongs
 

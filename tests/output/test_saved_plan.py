@@ -149,11 +149,11 @@ _GATES: dict[Path, Any] = {}
 
 
 def _planned(site: Site) -> Any:
-    from pgdeploy.gate.gate import Gate, Way
+    from pgdeploy.gate.gate import ConnectionOptions, Gate
     from pgdeploy.gate.target import load_target
 
     if site.spec not in _GATES:
-        gate = Gate(load_target(site.spec), Way(dsn=site.server.dsn))
+        gate = Gate(load_target(site.spec), ConnectionOptions(dsn=site.server.dsn))
         _GATES[site.spec] = gate.plan(), gate
     return _GATES[site.spec]
 

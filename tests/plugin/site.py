@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 import psycopg
 import pytest
 
-from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import load_target
 from pgdeploy.layers.server.apply import apply
 from pgdeploy.reach.embedded import Cluster
@@ -50,7 +50,9 @@ class Site:
         return file
 
     def realise(self, name: str = "town") -> None:
-        gate = Gate(load_target(self.pytester.path / f"specs/{name}.yaml"), Way(dsn=self.server.dsn))
+        gate = Gate(
+            load_target(self.pytester.path / f"specs/{name}.yaml"), ConnectionOptions(dsn=self.server.dsn)
+        )
         apply(gate.plan(), gate.server)
 
     def execute(self, *texts: str) -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import load_target
 from pgdeploy.report import findings as report
 from tests.plugin.site import QUIET, TOWN, Site, lines, properties
@@ -78,7 +78,9 @@ def test_collect_only_has_no_summary(site: Site) -> None:
 
 def test_the_report_is_that_of_pgdeploy_check(site: Site) -> None:
     site.execute(NO_LOGIN, "CREATE ROLE town_extra")
-    gate = Gate(load_target(site.write("specs/town.yaml", TOWN)), Way(dsn=site.server.dsn), probes=False)
+    gate = Gate(
+        load_target(site.write("specs/town.yaml", TOWN)), ConnectionOptions(dsn=site.server.dsn), probes=False
+    )
     findings = [gate.evaluate(check) for check in gate.checks]
     (target,) = site.report()
     expected = json.loads(json.dumps(report.report(gate, findings)).replace(f"{site.pytester.path}/", ""))

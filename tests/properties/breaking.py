@@ -11,7 +11,7 @@ from pgdeploy.layers.server.role import ATTRIBUTES, DANGEROUS
 from pgdeploy.model.object import Object
 from pgdeploy.model.role import RoleSpec
 from pgdeploy.model.spec import Spec
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def breaks(spec: Spec) -> list[list[Break]]:
 
 def _roles(spec: Spec) -> Iterator[Break]:
     for role, body in spec.roles.items():
-        sql, address = f"ALTER ROLE {ident(role)}", f"role[{name(role)}]"
+        sql, address = f"ALTER ROLE {ident(role)}", f"role[{quoted_name(role)}]"
         yield Break(f"{sql} SET geqo = off", (f"{address}.undeclared_settings",))
         for setting, value in body.settings.items():
             if value not in ("", ()):
@@ -48,7 +48,7 @@ def _roles(spec: Spec) -> Iterator[Break]:
 
 
 def _attributes(role: str, body: RoleSpec) -> Iterator[Break]:
-    sql, address = f"ALTER ROLE {ident(role)}", f"role[{name(role)}]"
+    sql, address = f"ALTER ROLE {ident(role)}", f"role[{quoted_name(role)}]"
     for field, word in ATTRIBUTES.items():
         desired = getattr(body, field)
         if desired is not None or (field in DANGEROUS and not body.superuser):
@@ -63,16 +63,18 @@ def _attributes(role: str, body: RoleSpec) -> Iterator[Break]:
 
 def _members(spec: Spec) -> Iterator[Break]:
     for role, body in spec.roles.items():
-        yield Break(f"GRANT pg_signal_backend TO {ident(role)}", (f"membership[{name(role)}].undeclared",))
+        yield Break(
+            f"GRANT pg_signal_backend TO {ident(role)}", (f"membership[{quoted_name(role)}].undeclared",)
+        )
         for entry in of(body):
             if entry.grantor is None and not entry.admin:
-                address = f"membership[{name(role)} in {name(entry.role)}]"
+                address = f"membership[{quoted_name(role)} in {quoted_name(entry.role)}]"
                 yield Break(f"REVOKE {ident(entry.role)} FROM {ident(role)}", (address,))
 
 
 def _databases(spec: Spec) -> Iterator[Break]:
     for database, body in spec.databases.items():
-        sql, address = f"ALTER DATABASE {ident(database)}", f"database[{name(database)}]"
+        sql, address = f"ALTER DATABASE {ident(database)}", f"database[{quoted_name(database)}]"
         yield Break(f"{sql} SET geqo = off", (f"{address}.undeclared_settings",))
         if body.connection_limit is not None:
             yield Break(f"{sql} CONNECTION LIMIT 7", (f"{address}.connection_limit",))
@@ -85,7 +87,10 @@ def _databases(spec: Spec) -> Iterator[Break]:
         for schema, schema_body in body.schemas.items():
             if schema_body.owner is not None:
                 text = f"ALTER SCHEMA {ident(schema)} OWNER TO pg_signal_backend"
-                ids = (f"schema[{name(database)}: {name(schema)}].owner", f"grant[{_where(database)}")
+                ids = (
+                    f"schema[{quoted_name(database)}: {quoted_name(schema)}].owner",
+                    f"grant[{_where(database)}",
+                )
                 yield Break(text, ids, database)
 
 
@@ -116,7 +121,7 @@ def _default_privileges(spec: Spec) -> Iterator[Break]:
     for database, body in spec.databases.items():
         if body.allow_connections is False:
             continue
-        address = f"default_privilege[{name(database)}"
+        address = f"default_privilege[{quoted_name(database)}"
         text = "ALTER DEFAULT PRIVILEGES {} {} ON {} {}"
         for creator in spec.roles:
             who = f"FOR ROLE {ident(creator)}"
@@ -141,9 +146,9 @@ def _default_privileges(spec: Spec) -> Iterator[Break]:
 def _absent(spec: Spec) -> Iterator[Break]:
     for database, body in spec.databases.items():
         for publication in body.publications:
-            ids = (f"publication[{name(database)}: {name(publication)}].absent",)
+            ids = (f"publication[{quoted_name(database)}: {quoted_name(publication)}].absent",)
             yield Break(f"CREATE PUBLICATION {ident(publication)}", ids, database)
 
 
 def _where(database: str) -> str:
-    return name(database) if database != "server" else '"server"'
+    return quoted_name(database) if database != "server" else '"server"'

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from pgdeploy.errors import ApplyError
-from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import load_target
 from pgdeploy.layers.server.apply import apply
 from pgdeploy.reach.embedded import Cluster
@@ -140,7 +140,7 @@ def test_what_a_role_makes_before_it_is_dropped_goes_to_nobody(shop: Cluster, tm
     with psycopg.connect(shop.dsn, dbname="shop", autocommit=True) as connection:
         connection.execute("DROP OWNED BY mallory")
         connection.execute("GRANT USAGE, CREATE ON SCHEMA work TO mallory")
-    gate = Gate(load_target(_spec(shop, tmp_path, others="drift")), Way(dsn=shop.dsn))
+    gate = Gate(load_target(_spec(shop, tmp_path, others="drift")), ConnectionOptions(dsn=shop.dsn))
     planned = gate.plan()
     with psycopg.connect(shop.dsn, dbname="shop", autocommit=True) as connection:
         connection.execute("SET ROLE mallory")
@@ -172,7 +172,7 @@ def test_what_took_the_name_of_another_is_not_handed_over(
         connection.execute("DROP OWNED BY mallory")
         connection.execute("GRANT USAGE, CREATE ON SCHEMA work TO mallory")
         connection.execute("CREATE FUNCTION work.sound() RETURNS int LANGUAGE sql AS 'SELECT 1'")
-    gate = Gate(load_target(_spec(shop, tmp_path)), Way(dsn=shop.dsn))
+    gate = Gate(load_target(_spec(shop, tmp_path)), ConnectionOptions(dsn=shop.dsn))
     planned = gate.plan()
     dropped, made = SWAPS[swapped]
     with psycopg.connect(shop.dsn, dbname="shop", autocommit=True) as connection:

@@ -14,7 +14,7 @@ import pytest
 from pgdeploy.core.check import Finding, Verdict, evaluate
 from pgdeploy.core.facts import Facts, ServerFact
 from pgdeploy.errors import ApplyError
-from pgdeploy.gate.gate import Gate, Way
+from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import Target, load_target
 from pgdeploy.layers.server import guard
 from pgdeploy.layers.server.role import Leaving, UndeclaredRoles
@@ -249,7 +249,7 @@ def test_nobody_keeps_a_role_from_being_dropped_by_naming_it(server: Cluster, tm
         role="mallory",
     )
     target = _target(server, tmp_path, "gone: {state: absent}")
-    gate = Gate(target, Way(dsn=server.dsn))
+    gate = Gate(target, ConnectionOptions(dsn=server.dsn))
     lost = [change.lost for change in gate.plan().changes]
     assert "and its part in 2 policies, user mappings or first privileges" in lost[0]
     gate.close()

@@ -21,7 +21,7 @@ def _names(target: Target) -> list[str]:
     return [target.name, *([ssh.host] if ssh is not None else [])]
 
 
-def realise(target: Target, socket_path: str, note: Note) -> ContainerServer:
+def start_and_deploy(target: Target, socket_path: str, note: Note) -> ContainerServer:
     """Start a host and deploy the target on it. Secrets that are not set are made up for this run.
 
     Raises:

@@ -11,7 +11,7 @@ from pgdeploy.layers.host import answer, socket
 from pgdeploy.layers.host.exporter_container import says_why
 from pgdeploy.layers.host.resource import HostResource, section
 from pgdeploy.model.host.exporter import ExporterSpec
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
@@ -30,7 +30,7 @@ class Exporter(HostResource):
     spec: ExporterSpec
 
     def checks(self) -> Iterator[Check]:
-        address, keys = f"exporter[{name(self.spec.role)}]", ("host", "exporter")
+        address, keys = f"exporter[{quoted_name(self.spec.role)}]", ("host", "exporter")
         yield Check(self, address, "metrics", (*keys, "listen"), self._metrics)
         yield Check(self, address, "pg_up", (*keys, "role"), self._up)
         yield Check(self, address, "scrape_error", keys, self._error)

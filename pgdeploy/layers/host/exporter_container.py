@@ -10,7 +10,7 @@ from pgdeploy.core.check import Check, Outcome, Resource, same
 from pgdeploy.layers.host.layout import EXPORTER_PACKAGE
 from pgdeploy.layers.host.resource import HostResource, section
 from pgdeploy.model.host.exporter import ExporterSpec
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
@@ -32,7 +32,7 @@ class ExporterContainer(HostResource):
     spec: ExporterSpec
 
     def checks(self) -> Iterator[Check]:
-        address, keys = f"exporter[{name(self.spec.role)}]", ("host", "exporter")
+        address, keys = f"exporter[{quoted_name(self.spec.role)}]", ("host", "exporter")
         yield Check(self, address, "container", (*keys, "run"), self._container)
         yield Check(self, address, "image", (*keys, "image"), self._image)
         yield Check(self, address, "restart", (*keys, "run"), self._restart)

@@ -11,7 +11,7 @@ from pgdeploy.errors import Inapplicable
 from pgdeploy.layers.host.resource import HostResource, entry, not_in_container, section
 from pgdeploy.layers.server.setting import settings
 from pgdeploy.model.host.kernel import KernelSpec
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
@@ -33,7 +33,7 @@ class Sysctl(HostResource):
 
     def checks(self) -> Iterator[Check]:
         keys: Keys = ("host", "kernel", "sysctl", self.setting)
-        yield Check(self, f"sysctl[{name(self.setting, dotted=True)}]", "value", keys, self._compare)
+        yield Check(self, f"sysctl[{quoted_name(self.setting, dotted=True)}]", "value", keys, self._compare)
 
     def inapplicable(self, facts: Facts, check: Check) -> str | None:
         return not_in_container(facts)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.core.check import Check, Outcome, Resource, same
 from pgdeploy.layers.host.resource import HostResource, section
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
@@ -26,7 +26,7 @@ class Locale(HostResource):
 
     def checks(self) -> Iterator[Check]:
         keys: Keys = ("host", "locale")
-        address = f"locale[{name(self.locale, dotted=True)}]"
+        address = f"locale[{quoted_name(self.locale, dotted=True)}]"
         yield Check(self, address, "generated", keys, self._generated)
         yield Check(self, address, "default", keys, self._default)
 

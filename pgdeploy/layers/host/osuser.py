@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pgdeploy.core.check import Check, Outcome, Resource, same
 from pgdeploy.layers.host import package
 from pgdeploy.layers.host.resource import HostResource, entry
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
@@ -32,7 +32,7 @@ class OsUser(HostResource):
     keys: Keys
 
     def checks(self) -> Iterator[Check]:
-        address = f"osuser[{name(self.user)}]"
+        address = f"osuser[{quoted_name(self.user)}]"
         yield Check(self, address, "exists", self.keys, self._exists)
         yield Check(self, address, "groups", self.keys, self._groups)
         yield Check(self, address, "root", self.keys, self._root)

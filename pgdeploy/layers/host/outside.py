@@ -26,7 +26,7 @@ from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.setting import settings
 from pgdeploy.reach.libpq import isolated
 from pgdeploy.reach.server import MAINTENANCE
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.host.firewall import Networks
@@ -182,7 +182,7 @@ ELSEWHERE = (
 
 def _text(login: Login) -> str:
     how = "" if login.tls else " in plain text"
-    return f"{name(login.role)} to {name(login.database)}{how}"
+    return f"{quoted_name(login.role)} to {quoted_name(login.database)}{how}"
 
 
 def _chosen(spec: Spec, client: str, *, plain: bool) -> list[Login]:

@@ -10,7 +10,7 @@ from pgdeploy.core.check import Check, Outcome, Resource, same
 from pgdeploy.errors import Inapplicable
 from pgdeploy.layers.host.resource import HostResource, entry, section
 from pgdeploy.model.host.package import MirrorSpec
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
@@ -31,7 +31,7 @@ class Package(HostResource):
     keys: Keys
 
     def checks(self) -> Iterator[Check]:
-        address = f"package[{name(self.package, dotted=True)}]"
+        address = f"package[{quoted_name(self.package, dotted=True)}]"
         yield Check(self, address, "installed", self.keys, self._installed)
         if self.package != self.declared.layout.packages[0]:
             return

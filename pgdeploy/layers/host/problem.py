@@ -17,7 +17,7 @@ from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.spec.problem import Problem, show
 from pgdeploy.text import data_source, environment
 from pgdeploy.text.name_pattern import OS_USER
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 from pgdeploy.text.path import absolute
 from pgdeploy.text.problem import ValueProblem
 
@@ -149,11 +149,14 @@ def _exporter_role(spec: Spec) -> Iterator[Problem]:
     yield from role_problems(spec, exporter.role, (*keys, "role"))
     role = spec.roles.get(exporter.role)
     if exporter.login == "password" and role is not None and role.password is None:
-        message = f"`login: password` needs the role's password; write `password:` for {name(exporter.role)}"
+        message = (
+            f"`login: password` needs the role's password; write `password:` for {quoted_name(exporter.role)}"
+        )
         yield Problem((*keys, "login"), message)
     monitors = role is not None and (role.superuser or "pg_monitor" in [line.role for line in of(role)])
     if role is not None and not monitors:
-        message = f"{name(exporter.role)} sees too little and its numbers are wrong; write `member_of: [pg_monitor]`"
+        missing = "sees too little and its numbers are wrong; write `member_of: [pg_monitor]`"
+        message = f"{quoted_name(exporter.role)} {missing}"
         yield Problem((*keys, "role"), message)
     taken = {layout.port: "PostgreSQL", layout.ssh_port: "ssh"}
     if exporter.port in taken:

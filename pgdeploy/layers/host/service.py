@@ -12,7 +12,7 @@ from pgdeploy.layers.host import package
 from pgdeploy.layers.host.layout import EXPORTER_PACKAGE, EXPORTER_UNIT
 from pgdeploy.layers.host.resource import HostResource, container, entry, not_in_container, section
 from pgdeploy.text.counted import counted
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
@@ -39,7 +39,7 @@ class Service(HostResource):
 
     @property
     def address(self) -> str:
-        return f"service[{name(self.unit.removesuffix('.service'), dotted=True)}]"
+        return f"service[{quoted_name(self.unit.removesuffix('.service'), dotted=True)}]"
 
     def checks(self) -> Iterator[Check]:
         if not self.oneshot:

@@ -13,7 +13,7 @@ from pgdeploy.core.facts import Facts, Query
 from pgdeploy.layers.server.rolefact import names_by_oid
 from pgdeploy.postgres.parameter import MAJORS
 from pgdeploy.postgres.privilege import expand, privileges
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 
 class ObjectKey(NamedTuple):
@@ -27,14 +27,14 @@ class ObjectKey(NamedTuple):
 
 def shown(key: ObjectKey) -> str:
     """An object as messages show it."""
-    place = f"{name(key.schema)}." if key.schema is not None else ""
+    place = f"{quoted_name(key.schema)}." if key.schema is not None else ""
     sub = (
         f"({key.sub})"
         if key.sub is not None and key.kind != "column"
-        else (f".{name(key.sub)}" if key.sub else "")
+        else (f".{quoted_name(key.sub)}" if key.sub else "")
     )
     kind = key.kind.replace("_", " ")
-    return f"{kind} {place}{name(key.name)}{sub}"
+    return f"{kind} {place}{quoted_name(key.name)}{sub}"
 
 
 def table_of(key: ObjectKey) -> ObjectKey:

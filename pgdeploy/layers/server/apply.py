@@ -16,7 +16,7 @@ from pgdeploy.core.change import Change, Effect, Stage, Statement, literal
 from pgdeploy.errors import ApplyError, PgdeployError
 from pgdeploy.layers.server.guard import Guard, alone
 from pgdeploy.layers.server.identfile import IDENT_CONF, SINCE, broken, patterns
-from pgdeploy.reach.server_message import told, words
+from pgdeploy.reach.server_message import as_target_error, server_message
 from pgdeploy.reach.session import SEARCH_PATH, set_for_session
 from pgdeploy.reach.side_by_side import SIDE_BY_SIDE, side_by_side
 from pgdeploy.reach.unlogged import Unlogged
@@ -44,13 +44,13 @@ def apply(plan: Plan, server: Server, *, lock_timeout: str = LOCK_TIMEOUT) -> li
     done: list[Change] = []
     with alone(server) as guard:
         try:
-            with told(server.address):
+            with as_target_error(server.address):
                 _try_libraries(plan, guard)
         except PgdeployError as error:
             raise _stopped(error, plan, done) from error
         for wave in plan.waves:
             try:
-                with told(server.address):
+                with as_target_error(server.address):
                     _make(wave, guard, lock_timeout, done)
                     _take_effect(wave, server, guard)
             except PgdeployError as error:
@@ -92,7 +92,7 @@ def _try_libraries(plan: Plan, guard: Guard) -> None:
             try:
                 connection.execute(f"LOAD {literal(library.name)}".encode())
             except psycopg.Error as error:
-                said = words(error)
+                said = server_message(error)
                 # many a library says to a session that the server must load it as it starts
                 if not library.at_start or said.startswith(_NOT_LOADED) or connection.closed:
                     raise ApplyError(
@@ -197,7 +197,7 @@ def _run_each(
 
 def _said(error: psycopg.Error, statements: Iterable[Statement]) -> str:
     """The server's words, without the secrets of these statements: it quotes a value that it refuses."""
-    said = words(error)
+    said = server_message(error)
     for statement in statements:
         said = statement.silenced(said)
     return said

@@ -21,7 +21,7 @@ from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.postgres import hba_text
 from pgdeploy.postgres.hba_text import Line, Word
 from pgdeploy.reach.file_time import LAG
-from pgdeploy.reach.server_message import told
+from pgdeploy.reach.server_message import as_target_error
 from pgdeploy.reach.session import deadline
 from pgdeploy.reach.side_by_side import closing
 from pgdeploy.text.naming import listing
@@ -227,7 +227,7 @@ def asking(facts: Facts, what: str) -> Iterator[Connection[Any]]:
         raise Unreadable(f"{what} was not read")
     try:
         with (
-            told(server.address),
+            as_target_error(server.address),
             closing(server.open()) as connection,
             deadline(connection, server.budget, server.address),
         ):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pgdeploy.model.routine import KINDS, types
 from pgdeploy.postgres.values import ValueProblem
 from pgdeploy.spec.problem import Problem
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.layers.server.grant import Line
@@ -25,9 +25,7 @@ def of_grants(lines: Sequence[Line], major: int) -> Iterator[Problem]:
         for role in sorted(set(line.spec.roles)) if line.spec.to is None else ():
             both = words & set().union(*(granted.get((role, at), ()) for at in _asked(line.spec.on)))
             if both:
-                message = (
-                    f"{', '.join(sorted(both))} is revoked from {name(role)} here and granted by another line"
-                )
+                message = f"{', '.join(sorted(both))} is revoked from {quoted_name(role)} here and granted by another line"
                 yield Problem(line.keys, message)
 
 

@@ -22,7 +22,7 @@ from pgdeploy.postgres.values import SERVER_ENCODINGS, ValueProblem, encoding_na
 from pgdeploy.secret import conninfo
 from pgdeploy.spec import suggest
 from pgdeploy.spec.problem import Problem
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.hba import HbaRuleSpec
@@ -87,12 +87,12 @@ def _unknown(kind: str, text: str, known: Collection[str], keys: Keys, of: str =
     """A problem when a name is not among those that are known; `of` says where they are, for the hint."""
     if text not in known:
         hint = partial(_meant, kind, text, known, of)
-        yield Problem(keys, f"{kind} {name(text)} is not declared", hint=hint)
+        yield Problem(keys, f"{kind} {quoted_name(text)} is not declared", hint=hint)
 
 
 def _meant(kind: str, text: str, known: Collection[str], of: str) -> str:
     near = get_close_matches(text, suggest.alike(text, known), 1)
-    return f"; did you mean {name(near[0])}?{of}" if near else f"; declare it under {kind}s{of or ':'}"
+    return f"; did you mean {quoted_name(near[0])}?{of}" if near else f"; declare it under {kind}s{of or ':'}"
 
 
 def role_problems(spec: Spec, role: str, keys: Keys, *, public: bool = False) -> Iterator[Problem]:
@@ -108,7 +108,7 @@ def role_problems(spec: Spec, role: str, keys: Keys, *, public: bool = False) ->
         return
     body = spec.roles.get(role)
     if body is not None and body.state == "absent":
-        yield Problem(keys, f"role {name(role)} is declared absent; nothing can rest on it")
+        yield Problem(keys, f"role {quoted_name(role)} is declared absent; nothing can rest on it")
     yield from _unknown("role", role, spec.roles, keys)
 
 
@@ -130,7 +130,7 @@ def _schemas_of(spec: Spec, database: str) -> frozenset[str]:
 
 def _schema(known: Collection[str], database: str, schema: str | None, keys: Keys) -> Iterator[Problem]:
     if schema is not None and schema not in GIVEN:
-        yield from _unknown("schema", schema, known, keys, f" of database {name(database)}")
+        yield from _unknown("schema", schema, known, keys, f" of database {quoted_name(database)}")
 
 
 # -- kinds ---------------------------------------------------------------------------------------------
@@ -200,12 +200,12 @@ def _memberships(spec: Spec) -> Iterator[Problem]:
             if not _is_kept_elsewhere(spec, entry.role):
                 yield from role_problems(spec, entry.role, keys)
             if entry.role in seen:
-                yield Problem(keys, f"{name(role)} is a member of {name(entry.role)} twice")
+                yield Problem(keys, f"{quoted_name(role)} is a member of {quoted_name(entry.role)} twice")
             seen.add(entry.role)
             if entry.grantor is not None:
                 yield from _grantor(spec, admins, entry.role, entry.grantor, (*keys, "grantor"))
                 if path := around.get((entry.role, role)):
-                    message = f"the grantors of {name(entry.role)} go round in a circle: {_way(path)}"
+                    message = f"the grantors of {quoted_name(entry.role)} go round in a circle: {_way(path)}"
                     yield Problem((*keys, "grantor"), message)
         if path := ways.get(role):
             yield Problem(("roles", role, "member_of"), f"membership goes round in a circle: {_way(path)}")
@@ -235,7 +235,8 @@ def _grantor(
     body = spec.roles.get(grantor)
     if body is None or not (body.superuser or (grantor, role) in admins):
         yield Problem(
-            keys, f"{name(grantor)} cannot grant {name(role)}: it needs `admin: true` in it, or superuser"
+            keys,
+            f"{quoted_name(grantor)} cannot grant {quoted_name(role)}: it needs `admin: true` in it, or superuser",
         )
 
 
@@ -283,9 +284,7 @@ def _tablespaces(spec: Spec) -> Iterator[Problem]:
     for index, line in enumerate(spec.grants):
         named = spec.tablespaces.get(line.on.tablespace or "")
         if named is not None and named.state == "absent":
-            message = (
-                f"tablespace {name(line.on.tablespace or '')} is declared absent; nothing can rest on it"
-            )
+            message = f"tablespace {quoted_name(line.on.tablespace or '')} is declared absent; nothing can rest on it"
             yield Problem(("grants", index, "on"), message)
 
 
@@ -352,7 +351,9 @@ def _on_absent(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
             server = line.on.foreign_server
             declared = body.foreign_servers.get(server) if server is not None else None
             if declared is not None and declared.state == "absent":
-                message = f"foreign server {name(server or '')} is declared absent; nothing can rest on it"
+                message = (
+                    f"foreign server {quoted_name(server or '')} is declared absent; nothing can rest on it"
+                )
                 yield Problem((*keys, section, index, "on"), message)
 
 
@@ -367,7 +368,9 @@ def _absent_or_owned(spec: Spec, body: NamedSpec | TablespaceSpec, keys: Keys) -
 def _owned_by_superuser(spec: Spec, owner: str | None, keys: Keys) -> Iterator[Problem]:
     role = spec.roles.get(owner or "")
     if owner is not None and not (role and role.superuser):
-        message = f"PostgreSQL gives event triggers to superusers only; {name(owner)} is none by this spec"
+        message = (
+            f"PostgreSQL gives event triggers to superusers only; {quoted_name(owner)} is none by this spec"
+        )
         yield Problem(keys, message)
 
 
@@ -413,7 +416,11 @@ def _unreachable(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
     for source, body in inherited(spec, database):
         for field in _IN_DATABASE:
             if getattr(body, field):
-                what = f"its {field}" if source == database else f"the {field} of its template {name(source)}"
+                what = (
+                    f"its {field}"
+                    if source == database
+                    else f"the {field} of its template {quoted_name(source)}"
+                )
                 message = (
                     f"nobody can look into a database without connections, so {what} could not be checked"
                 )
@@ -446,7 +453,7 @@ def _locale(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
             written = getattr(body, field)
             copied_from = getattr(spec.databases[body.from_template or ""], field)
             if written is not None and not alike(field, written, copied_from, body.locale_provider):
-                copied = f"a copy of {name(body.from_template or '')} has its {field}"
+                copied = f"a copy of {quoted_name(body.from_template or '')} has its {field}"
                 yield Problem((*keys, field), f"{field}: {copied}; write it there, or use template0")
 
 

@@ -25,7 +25,7 @@ from pgdeploy.model.database import DatabaseSpec
 from pgdeploy.model.inheritance import TEMPLATES
 from pgdeploy.postgres.values import encoding_name, icu_locale, locale_name
 from pgdeploy.secret.place import shown_setting
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -58,7 +58,7 @@ def databases(facts: Facts) -> Mapping[str, DatabaseFact]:
 
 def absent(database: str, facts: Facts) -> str | None:
     """Why a check about this database means nothing yet."""
-    return None if database in facts.once(databases) else f"database {name(database)} does not exist"
+    return None if database in facts.once(databases) else f"database {quoted_name(database)} does not exist"
 
 
 # What is fixed at creation: field of the spec, and its clause of CREATE DATABASE.
@@ -90,7 +90,7 @@ class Database(ServerResource):
 
     @property
     def address(self) -> str:
-        return f"database[{name(self.database)}]"
+        return f"database[{quoted_name(self.database)}]"
 
     def checks(self) -> Iterator[Check]:
         yield self._check("exists", self._compare_exists, at=())
@@ -100,7 +100,7 @@ class Database(ServerResource):
         for setting in self.spec.settings:
             compare = lambda facts, s=setting: self._compare_setting(facts, s)  # noqa: E731
             keys = ("databases", self.database, "settings", setting)
-            yield Check(self, self.address, f"settings[{name(setting, dotted=True)}]", keys, compare)
+            yield Check(self, self.address, f"settings[{quoted_name(setting, dotted=True)}]", keys, compare)
         yield self._check(
             "undeclared_settings", self._compare_undeclared_settings, at=(), aspect="undeclared"
         )
@@ -289,7 +289,7 @@ class Database(ServerResource):
     def _setting_changes(self, fields: Mapping[str, str], facts: Facts) -> Iterator[Change]:
         database = ident(self.database)
         for setting, value in self.spec.settings.items():
-            if cause := fields.get(f"settings[{name(setting, dotted=True)}]"):
+            if cause := fields.get(f"settings[{quoted_name(setting, dotted=True)}]"):
                 parameter = parameter_of(facts, setting)
                 statement = assignment(f"ALTER DATABASE {database}", setting, clear(value), parameter)
                 change = self._setting_change(facts, statement, [setting], cause)
@@ -357,7 +357,7 @@ class UndeclaredDatabases(ServerResource):
     def _compare(self, facts: Facts) -> Outcome:
         own = {*TEMPLATES, "postgres"}
         found = [known for known in facts.once(databases) if known not in self.declared and known not in own]
-        actual = listing(map(name, found))
+        actual = listing(map(quoted_name, found))
         if self.policy == "report":
             return exact.reported("databases", actual, bool(found))
         stuck = "pgdeploy never drops a database; declare it, or drop it by hand"

@@ -24,7 +24,7 @@ from pgdeploy.layers.server.unmanaged import LeftAlone, left_alone
 from pgdeploy.model.default_privilege import KIND, DefaultPrivilegeSpec
 from pgdeploy.model.inheritance import inherited, said_once
 from pgdeploy.postgres.privilege import privileges
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -114,12 +114,12 @@ class Line:
     @property
     def address(self) -> str:
         spec = self.spec
-        where = f" in schema {name(spec.in_schema)}" if spec.in_schema else ""
+        where = f" in schema {quoted_name(spec.in_schema)}" if spec.in_schema else ""
         preposition = "to" if spec.to else "from"
-        who = f"{preposition} {', '.join(map(name, spec.roles))}"
-        creators = ", ".join(map(name, spec.for_))
+        who = f"{preposition} {', '.join(map(quoted_name, spec.roles))}"
+        creators = ", ".join(map(quoted_name, spec.for_))
         what = f"{', '.join(spec.words)} on {spec.on} {who}"
-        return f"default_privilege[{name(self.database)}: {creators}{where}: {what}]"
+        return f"default_privilege[{quoted_name(self.database)}: {creators}{where}: {what}]"
 
     def scopes(self) -> Iterator[Scope]:
         for creator in self.spec.for_:
@@ -141,7 +141,7 @@ class DefaultPrivileges(ServerResource):
             field = "granted" if line.spec.to is not None else "revoked"
             yield Check(self, line.address, field, line.keys, partial(self._compare, line))
         keys = ("databases", self.database, "default_privileges")
-        address = f"default_privilege[{name(self.database)}]"
+        address = f"default_privilege[{quoted_name(self.database)}]"
         yield Check(self, address, "undeclared", keys, self._compare_undeclared, "undeclared")
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
@@ -182,7 +182,7 @@ class DefaultPrivileges(ServerResource):
             )
         off = list(self._off(facts, line))
         what = listing(
-            f"{', '.join(sorted(words))} by {name(scope.creator)} for {name(role)}"
+            f"{', '.join(sorted(words))} by {quoted_name(scope.creator)} for {quoted_name(role)}"
             for scope, role, words in off
         )
         if line.spec.to is None:
@@ -195,11 +195,11 @@ class DefaultPrivileges(ServerResource):
             raise Inapplicable(self.left.note)
         extra, lost = facts.once(_undeclared, self)
         actual = [
-            f"{_text(scope)} gives {', '.join(sorted(g.privileges))} to {name(role)}"
+            f"{_text(scope)} gives {', '.join(sorted(g.privileges))} to {quoted_name(role)}"
             for scope, role, g in extra
         ]
         actual += [
-            f"{_text(scope)} takes {', '.join(sorted(words))} from {name(role)}"
+            f"{_text(scope)} takes {', '.join(sorted(words))} from {quoted_name(role)}"
             for scope, role, words in lost
         ]
         return Outcome(not actual, "nothing beyond the spec", listing(actual), note=self.left.note)
@@ -285,8 +285,8 @@ def _by_address(facts: Facts, resource: DefaultPrivileges) -> Mapping[str, Line]
 
 
 def _text(scope: Scope) -> str:
-    where = f" in schema {name(scope.schema)}" if scope.schema is not None else ""
-    return f"{name(scope.creator)}{where} on {_PLURAL[scope.kind]}"
+    where = f" in schema {quoted_name(scope.schema)}" if scope.schema is not None else ""
+    return f"{quoted_name(scope.creator)}{where} on {_PLURAL[scope.kind]}"
 
 
 def _undeclared(

@@ -11,7 +11,7 @@ from pgdeploy.core.check import Outcome, Resource
 from pgdeploy.layers.server import named
 from pgdeploy.layers.server.named import Named, NamedFact
 from pgdeploy.model.event_trigger import EventTriggerSpec
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -37,8 +37,8 @@ class EventTrigger(Named[EventTriggerSpec]):
         if desired != actual and desired is not False and fact.author is not None:
             # our own statements would run it, too
             stuck = (
-                f"its function is {name(fact.author)}'s, who is no superuser and could do everything by it; give the "
-                "function to a superuser first"
+                f"its function is {quoted_name(fact.author)}'s, who is no superuser and could do everything by it; "
+                "give the function to a superuser first"
             )
         return Outcome(desired == actual, _text(desired), _text(actual), stuck=stuck)
 

@@ -19,7 +19,7 @@ from pgdeploy.layers.server.rolefact import names_by_oid
 from pgdeploy.model.extension import ExtensionSpec
 from pgdeploy.model.inheritance import inherited
 from pgdeploy.spec.frozenmap import FrozenMap
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -125,7 +125,7 @@ def cannot_install(
     if version is None:
         return _no_default(versions)
     if spec.schema_ is not None and version.schema not in (None, spec.schema_):
-        return f"it can stand in the schema {name(version.schema)} only; declare that, or leave `schema:` out"
+        return f"it can stand in the schema {quoted_name(version.schema)} only; declare that, or leave `schema:` out"
     return lacking(facts, database, version, declared, (*below, extension))
 
 
@@ -139,11 +139,11 @@ def lacking(
     """Why something that a version requires can be neither found nor installed."""
     for other in version.requires:
         if other in below:
-            return f"it and {name(other)} require each other"
+            return f"it and {quoted_name(other)} require each other"
         if other not in facts.once(extensions, database) and (
             why := cannot_install(facts, database, other, declared, below)
         ):
-            return f"it requires {name(other)}, which cannot be installed: {why}"
+            return f"it requires {quoted_name(other)}, which cannot be installed: {why}"
     return ""
 
 
@@ -161,7 +161,7 @@ class Extension(ServerResource):
 
     @property
     def address(self) -> str:
-        return f"extension[{name(self.database)}: {name(self.extension)}]"
+        return f"extension[{quoted_name(self.database)}: {quoted_name(self.extension)}]"
 
     def checks(self) -> Iterator[Check]:
         yield Check(self, self.address, "installed", self.keys, self._compare_installed)
@@ -173,14 +173,14 @@ class Extension(ServerResource):
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         missing = database.absent(self.database, facts)
         if missing is None and check.field != "installed" and self._fact(facts) is None:
-            missing = f"extension {name(self.extension)} is not installed"
+            missing = f"extension {quoted_name(self.extension)} is not installed"
         return missing
 
     def inapplicable(self, facts: Facts, check: Check) -> str | None:
         if facts.server is None or facts.server.kind != "embedded":
             return None
         missing = self.extension not in facts.once(available)
-        return f"the embedded server does not ship {name(self.extension)}" if missing else None
+        return f"the embedded server does not ship {quoted_name(self.extension)}" if missing else None
 
     def _fact(self, facts: Facts) -> ExtensionFact | None:
         return facts.once(extensions, self.database).get(self.extension)
@@ -221,7 +221,7 @@ class Extension(ServerResource):
         return lacking(facts, self.database, version, self.declared, (self.extension,)) if version else ""
 
     def _compare_schema(self, facts: Facts) -> Outcome:
-        fact, desired = self._fact(facts), name(self.spec.schema_ or "")
+        fact, desired = self._fact(facts), quoted_name(self.spec.schema_ or "")
         if fact is None:
             return Outcome(False, desired, "none", stuck=self._cannot_install(facts))
         stuck = (
@@ -230,7 +230,7 @@ class Extension(ServerResource):
             else "it is not relocatable: to drop it and create it there, which loses what depends on it, is not ours"
         )
         there = fact.schema == self.spec.schema_
-        return Outcome(there, desired, name(fact.schema), stuck="" if there else stuck)
+        return Outcome(there, desired, quoted_name(fact.schema), stuck="" if there else stuck)
 
     # -- changes -----------------------------------------------------------------------------------
 

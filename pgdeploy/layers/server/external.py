@@ -10,7 +10,7 @@ from pgdeploy.core.check import Check, Outcome
 from pgdeploy.core.facts import Facts
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import absent, roles
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -26,7 +26,7 @@ class ExternalRole(ServerResource):
     role: str
 
     def checks(self) -> Iterator[Check]:
-        address = f"role[{name(self.role)}]"
+        address = f"role[{quoted_name(self.role)}]"
         yield Check(self, address, "exists", ("roles", self.role, "state"), self._compare)
 
     def _compare(self, facts: Facts) -> Outcome:

@@ -13,7 +13,7 @@ from pgdeploy.layers.server.database import Database
 from pgdeploy.layers.server.grant import Grants
 from pgdeploy.layers.server.membership import ours
 from pgdeploy.layers.server.role import AbsentRole, Role
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.core.check import Finding, Resource
@@ -32,13 +32,15 @@ def held_back(resource: Resource, drifts: Sequence[Finding], facts: Facts) -> Ma
     me = facts.about.user
     if isinstance(resource, Role | AbsentRole) and resource.role == me:
         return {
-            drift.check.id: f"{name(me)} makes this plan, and would lose {lost} by it: apply as another login"
+            drift.check.id: f"{quoted_name(me)} makes this plan, and would lose {lost} by it: apply as another login"
             for drift in drifts
             if (lost := _loses(resource, drift.check.field, facts))
         }
     if isinstance(resource, Database) and not facts.about.superuser:
         return {
-            drift.check.id: _NO_CONNECTION.format(name(me)) for drift in drifts if _is_full(resource, drift)
+            drift.check.id: _NO_CONNECTION.format(quoted_name(me))
+            for drift in drifts
+            if _is_full(resource, drift)
         }
     if isinstance(resource, Grants) and resource.database is not None and not facts.about.superuser:
         return _shutting(resource, resource.database, drifts, facts)
@@ -87,8 +89,8 @@ def _shutting(grants: Grants, database: str, drifts: Sequence[Finding], facts: F
     if not held or held - set().union(*taken.values()):
         return {}
     why = (
-        f"{name(me)} makes this plan, and would lose CONNECT on {name(database)} by it: nothing in it could be read "
-        f"any more; give it to {name(me)} by a line of grants, or apply as another login"
+        f"{quoted_name(me)} makes this plan, and would lose CONNECT on {quoted_name(database)} by it: nothing in it could "
+        f"be read any more; give it to {quoted_name(me)} by a line of grants, or apply as another login"
     )
     return {cause: why for cause, lost in taken.items() if lost}
 

@@ -13,7 +13,7 @@ from pgdeploy.core.check import Outcome, Resource
 from pgdeploy.layers.server import named
 from pgdeploy.layers.server.named import Named, NamedFact
 from pgdeploy.model.foreign_server import ForeignServerSpec
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -32,7 +32,7 @@ class ForeignServer(Named[ForeignServerSpec]):
     def compare_trait(self, fact: NamedFact) -> Outcome:
         desired, there = self.spec.wrapper or "", fact.trait == self.spec.wrapper
         stuck = "it is fixed when a foreign server is made; let a migration make another"
-        return Outcome(there, name(desired), name(fact.trait), stuck="" if there else stuck)
+        return Outcome(there, quoted_name(desired), quoted_name(fact.trait), stuck="" if there else stuck)
 
     def held_by(self, fact: NamedFact) -> str:
         if not fact.hanging:

@@ -38,7 +38,7 @@ from pgdeploy.model.inheritance import inherited, said_once
 from pgdeploy.model.object import Object
 from pgdeploy.model.routine import KINDS as ROUTINES
 from pgdeploy.postgres.privilege import privileges
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.default_privilege import DefaultPrivilegeSpec
@@ -94,17 +94,17 @@ def _where(database: str | None) -> str:
     """The scope for an id; a database called server is quoted."""
     if database is None:
         return "server"
-    return name(database) if database != "server" else '"server"'
+    return quoted_name(database) if database != "server" else '"server"'
 
 
 def _who(roles: Sequence[str]) -> str:
     """Grantees for an id: all of few, else the first, their number and a digest that tells lines apart."""
     if len(roles) <= 3:
-        return ", ".join(map(name, roles))
+        return ", ".join(map(quoted_name, roles))
     from hashlib import sha256
 
     digest = sha256("\0".join(roles).encode()).hexdigest()[:6]
-    return f"{name(roles[0])} and {len(roles) - 1} more {digest}"
+    return f"{quoted_name(roles[0])} and {len(roles) - 1} more {digest}"
 
 
 # -- the resource --------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ class Grants(ServerResource):
         actual = listing(
             f"{_lack(((key, role), entry.privileges & words))}" for key, role, entry, words in held
         )
-        by = listing({name(entry.grantor) for _, _, entry, _ in held})
+        by = listing({quoted_name(entry.grantor) for _, _, entry, _ in held})
         return Outcome(
             not held,
             "not granted",
@@ -249,7 +249,7 @@ class Grants(ServerResource):
             _lack(((key, role), entry.privileges)) + ("" if entry.plain else " with grant option")
             for key, role, entry in extra
         )
-        by = listing({name(entry.grantor) for _, _, entry in extra})
+        by = listing({quoted_name(entry.grantor) for _, _, entry in extra})
         origin = f"granted by {by}" if extra else ""
         stuck = self._taken_along(facts, extra)
         return Outcome(not extra, "nothing beyond the spec", actual, origin, note=self.left.note, stuck=stuck)
@@ -306,7 +306,9 @@ class Grants(ServerResource):
 
     def _lets(self, words: str, keyword: str, roles: Iterable[str]) -> Iterator[str]:
         if keyword == KEYWORD["database"] and "CREATE" in words.split(", "):
-            yield from (CREATE_FOR.format(name(self.database or ""), name(role)) for role in roles)
+            yield from (
+                CREATE_FOR.format(quoted_name(self.database or ""), quoted_name(role)) for role in roles
+            )
 
     def _collect(self, batches: dict[_Clauses, _Batch], facts: Facts, line: Line, cause: str) -> None:
         """Put what a line lacks to the other grantees that lack the same on the same objects.
@@ -496,7 +498,7 @@ def _all(entries: Iterable[Entry], *, grantable: bool) -> frozenset[str]:
 
 def _lack(item: tuple[tuple[ObjectKey, str], frozenset[str]]) -> str:
     (key, role), words = item
-    return f"{', '.join(sorted(words))} on {shown(key)} for {name(role)}"
+    return f"{', '.join(sorted(words))} on {shown(key)} for {quoted_name(role)}"
 
 
 # -- what is too much ----------------------------------------------------------------------------------
@@ -675,7 +677,7 @@ def _grant(words: str, keyword: str, objects: str, roles: Iterable[str], *, opti
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere(ServerResource):
+class UndeclaredDatabaseGrants(ServerResource):
     """Privileges of declared roles in databases that the spec does not name; counted, as we do not look inside."""
 
     kind: ClassVar[str] = "grant"
@@ -688,7 +690,7 @@ class Elsewhere(ServerResource):
 
     def _compare(self, facts: Facts) -> Outcome:
         found = [
-            f"{name(row.role)} holds privileges on {row.granted} objects in {name(row.database)}"
+            f"{quoted_name(row.role)} holds privileges on {row.granted} objects in {quoted_name(row.database)}"
             for row in facts.rows(HELD)
             if row.granted and row.role in self.declared_roles and row.database not in (None, *self.databases)
         ]
@@ -750,7 +752,7 @@ def resources(spec: Spec) -> Iterator[Resource]:
     left = left_alone(spec, None, "grants")
     yield Grants(None, server, objects, roles, {}, {}, (), databases, ("grants",), left)
     if spec.undeclared.databases != "ignore":
-        yield Elsewhere(roles - left.roles, databases, left)
+        yield UndeclaredDatabaseGrants(roles - left.roles, databases, left)
     for target in spec.databases:
         lines = said_once(lines_of(spec, target))
         declared = frozenset(_declared_objects(spec, target, lines))

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.errors import ApplyError
-from pgdeploy.reach.server_message import told
+from pgdeploy.reach.server_message import as_target_error
 from pgdeploy.reach.session import decode_leniently, silence_event_triggers
 from pgdeploy.reach.side_by_side import closing
 
@@ -132,7 +132,7 @@ def alone(server: Server) -> Iterator[Guard]:
         TargetError: the server cannot be reached.
     """
     guard = Guard(server)
-    with told(server.address):
+    with as_target_error(server.address):
         guard.take()
     try:
         yield guard

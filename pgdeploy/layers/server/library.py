@@ -15,7 +15,7 @@ from pgdeploy.errors import Inapplicable, Unreadable
 from pgdeploy.postgres.parameter import parameters
 from pgdeploy.postgres.values import sql_elements
 from pgdeploy.secret.reference import SecretRef
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.setting import SettingValue
@@ -75,16 +75,18 @@ def cannot_load(facts: Facts, setting: str, value: SettingValue) -> str:
     """
     for library in loads(setting, value, facts.about.major):
         if setting.lower() == _LOCAL and not _is_plugin(library.name):
-            return f"{name(library.name)} is no name of a file in {_PLUGINS}, and no session may load another this way"
+            named = quoted_name(library.name)
+            return f"{named} is no name of a file in {_PLUGINS}, and no session may load another this way"
         try:
             path = facts.once(_found).get(library.name)
         except Unreadable:
-            return f"only a superuser can look for {name(library.name)} and try it, and one that is missing {_ENDS}"
+            named = quoted_name(library.name)
+            return f"only a superuser can look for {named} and try it, and one that is missing {_ENDS}"
         if path is None and facts.server is not None and facts.server.kind == "embedded":
-            raise Inapplicable(f"the embedded server does not ship the library {name(library.name)}")
+            raise Inapplicable(f"the embedded server does not ship the library {quoted_name(library.name)}")
         if path is None:
             return (
-                f"no library {name(library.name)} is in $libdir or dynamic_library_path, and so it {_ENDS}: "
+                f"no library {quoted_name(library.name)} is in $libdir or dynamic_library_path, and so it {_ENDS}: "
                 "mend the name, or install its package there"
             )
     return ""

@@ -15,7 +15,7 @@ from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import absent, bootstrap, roles
 from pgdeploy.layers.server.unmanaged import roles_with
 from pgdeploy.model.role import MembershipSpec, RoleSpec
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -85,7 +85,7 @@ class Membership(ServerResource):
 
     @property
     def address(self) -> str:
-        return f"membership[{name(self.member)} in {name(self.spec.role)}]"
+        return f"membership[{quoted_name(self.member)} in {quoted_name(self.spec.role)}]"
 
     def checks(self) -> Iterator[Check]:
         keys = ("roles", self.member, "member_of", self.index)
@@ -156,19 +156,24 @@ class Membership(ServerResource):
         if facts.about.major < OPTIONS_SINCE:
             raise Inapplicable(f"PostgreSQL {facts.about.major} keeps no meaningful grantor; 16 brought it")
         grantors = [row.grantor or "" for row in self._rows(facts)]
-        actual, stuck = listing(map(name, grantors)), self._stuck(facts)
-        return Outcome(self.spec.grantor in grantors, name(self.spec.grantor or ""), actual, stuck=stuck)
+        actual, stuck = listing(map(quoted_name, grantors)), self._stuck(facts)
+        return Outcome(
+            self.spec.grantor in grantors, quoted_name(self.spec.grantor or ""), actual, stuck=stuck
+        )
 
     def _stuck(self, facts: Facts) -> str:
         """From 16 even a superuser needs ADMIN OPTION to stand as grantor, unless initdb made it."""
         if self.external:
-            return f"{name(self.member)} is `state: external`: who keeps it changes its memberships"
+            return f"{quoted_name(self.member)} is `state: external`: who keeps it changes its memberships"
         if not self.made_here and (missing := absent(self.spec.role, facts)):
             return f"{missing}, and this spec does not make it"
         grantor = self.spec.grantor
         if grantor in (None, bootstrap(facts)) or self.grantor_may or facts.about.major < OPTIONS_SINCE:
             return ""
-        return f"{name(grantor or '')} cannot grant it: even a superuser needs `admin: true` in {name(self.spec.role)}"
+        group = quoted_name(self.spec.role)
+        return (
+            f"{quoted_name(grantor or '')} cannot grant it: even a superuser needs `admin: true` in {group}"
+        )
 
     def demoted(self, facts: Facts) -> list[Joined]:
         """Grants that will lose their ADMIN OPTION."""
@@ -289,7 +294,7 @@ def _others(grantors: Iterable[str | None], facts: Facts) -> tuple[str, ...]:
 
 def _grantors(rows: Sequence[Joined]) -> str:
     known = sorted({row.grantor for row in rows if row.grantor})
-    return f"granted by {', '.join(map(name, known))}" if known else ""
+    return f"granted by {', '.join(map(quoted_name, known))}" if known else ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -311,7 +316,7 @@ class UndeclaredMemberships(ServerResource):
 
     @property
     def address(self) -> str:
-        return f"membership[{name(self.role)}]"
+        return f"membership[{quoted_name(self.role)}]"
 
     def checks(self) -> Iterator[Check]:
         yield Check(self, self.address, "undeclared", ("roles", self.role), self._compare, "undeclared")
@@ -346,8 +351,8 @@ class UndeclaredMemberships(ServerResource):
     @property
     def _not_looked_at(self) -> str:
         sides = {
-            f"what {name(self.role)} is a member of": self.role in self.free_members,
-            f"who is a member of {name(self.role)}": self.role in self.free_groups,
+            f"what {quoted_name(self.role)} is a member of": self.role in self.free_members,
+            f"who is a member of {quoted_name(self.role)}": self.role in self.free_groups,
         }
         said = [side for side, free in sides.items() if free]
         return f"not looked at beyond the spec: {' and '.join(said)}" if said else ""
@@ -391,7 +396,7 @@ class UndeclaredMemberships(ServerResource):
 
 
 def _shown(rows: Iterable[Joined]) -> str:
-    return listing(f"{name(row.member)} in {name(row.role)}" for row in rows)
+    return listing(f"{quoted_name(row.member)} in {quoted_name(row.role)}" for row in rows)
 
 
 def _touching(facts: Facts) -> Mapping[str, list[Joined]]:

@@ -21,7 +21,7 @@ from pgdeploy.layers.server.rolefact import names_by_oid
 from pgdeploy.layers.server.routine import MAKE_FIRST
 from pgdeploy.model.inheritance import inherited
 from pgdeploy.model.named import NamedSpec
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -69,7 +69,7 @@ class Named(ServerResource, Generic[AnySpec]):
 
     @property
     def address(self) -> str:
-        return f"{self.kind}[{name(self.database)}: {name(self.thing)}]"
+        return f"{self.kind}[{quoted_name(self.database)}: {quoted_name(self.thing)}]"
 
     def checks(self) -> Iterator[Check]:
         if self.spec.state == "absent":
@@ -84,12 +84,12 @@ class Named(ServerResource, Generic[AnySpec]):
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         missing = database.absent(self.database, facts)
         if missing is None and check.field in self.fields and self.fact(facts) is None:
-            missing = f"{self._called} does not exist in {name(self.database)}"
+            missing = f"{self._called} does not exist in {quoted_name(self.database)}"
         return missing
 
     @property
     def _called(self) -> str:
-        return f"{self.kind.replace('_', ' ')} {name(self.thing)}"
+        return f"{self.kind.replace('_', ' ')} {quoted_name(self.thing)}"
 
     def fact(self, facts: Facts) -> NamedFact | None:
         return facts.once(present, self.database).get((self.kind, self.thing))
@@ -115,7 +115,7 @@ class Named(ServerResource, Generic[AnySpec]):
 
     def _compare_owner(self, fact: NamedFact, facts: Facts) -> Outcome:
         desired, actual = getattr(self.spec, "owner", None) or "", owner_of(fact, facts)
-        return Outcome(actual == desired, name(desired), name(actual))
+        return Outcome(actual == desired, quoted_name(desired), quoted_name(actual))
 
     def compare_trait(self, fact: NamedFact) -> Outcome:
         """What its kind compares beside the owner."""

@@ -20,7 +20,7 @@ from pgdeploy.layers.server.routine import MAKE_FIRST
 from pgdeploy.layers.server.schema_use import letting_in
 from pgdeploy.model.inheritance import inherited
 from pgdeploy.model.ownership import OwnershipSpec
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -53,7 +53,7 @@ class Ownership(ServerResource):
 
     @property
     def address(self) -> str:
-        return f"ownership[{name(self.database)}: {self.spec.on.text}]"
+        return f"ownership[{quoted_name(self.database)}: {self.spec.on.text}]"
 
     def checks(self) -> Iterator[Check]:
         yield Check(self, self.address, "owner", self.keys, self._compare)
@@ -77,7 +77,7 @@ class Ownership(ServerResource):
         return {key: known[key] for key in keys if key in known and known[key] != self.spec.owner}
 
     def _compare(self, facts: Facts) -> Outcome:
-        desired = name(self.spec.owner)
+        desired = quoted_name(self.spec.owner)
         if unclear := why_unclear(self.spec.on, facts, self.database):
             return Outcome(False, desired, unclear.why, stuck=unclear.mend)
         if not self.spec.on.all and not any(
@@ -86,7 +86,7 @@ class Ownership(ServerResource):
         ):
             return Outcome(False, desired, "no such object", stuck=MAKE_FIRST)
         others = self._others(facts)
-        actual = listing(f"{shown(key)}: {name(owner)}" for key, owner in others.items())
+        actual = listing(f"{shown(key)}: {quoted_name(owner)}" for key, owner in others.items())
         stuck = self._stuck(self._by_strangers(others, facts), facts)
         return Outcome(not others, desired, actual if others else desired, stuck=stuck)
 
@@ -113,7 +113,7 @@ class Ownership(ServerResource):
         for some in _apart(ours, facts):
             yield self._change(some, causes, facts)
         if theirs:
-            who = name(self.spec.owner)
+            who = quoted_name(self.spec.owner)
             lost = f"control of what runs with the rights of {who}: part of it passes to {_who(theirs)}"
             yield replace(self._change(theirs, causes, facts), risk=Risk.DESTRUCTIVE, lost=lost)
 
@@ -144,7 +144,7 @@ class Ownership(ServerResource):
         for schema_name in sorted({key.schema for key in owners if key.schema is not None}):
             key = acl.ObjectKey("schema", None, schema_name)
             if not acl.holds(facts, self.database, key, mine, "CREATE"):
-                yield f"CREATE on schema {name(schema_name)} for {name(self.spec.owner)}"
+                yield f"CREATE on schema {quoted_name(schema_name)} for {quoted_name(self.spec.owner)}"
         yield from self._wrappers(owners, mine, facts)
 
     def _wrappers(self, owners: Iterable[acl.ObjectKey], mine: Iterable[str], facts: Facts) -> Iterator[str]:
@@ -154,7 +154,7 @@ class Ownership(ServerResource):
         for wrapper in sorted({server.trait for server in servers if server is not None}):
             key = acl.ObjectKey("foreign_data_wrapper", None, wrapper)
             if not acl.holds(facts, self.database, key, mine, "USAGE"):
-                yield f"USAGE on foreign data wrapper {name(wrapper)} for {name(self.spec.owner)}"
+                yield f"USAGE on foreign data wrapper {quoted_name(wrapper)} for {quoted_name(self.spec.owner)}"
 
     def _proofs(self, owners: Mapping[acl.ObjectKey, str], facts: Facts) -> Iterator[str]:
         """Statements that fail unless just what was looked at was handed over.
@@ -209,7 +209,7 @@ def _who(theirs: Mapping[acl.ObjectKey, str]) -> str:
     written: dict[str, list[str]] = {}
     for key, owner in theirs.items():
         written.setdefault(owner, []).append(shown(key))
-    return listing(f"{name(owner)} (by {listing(things)})" for owner, things in written.items())
+    return listing(f"{quoted_name(owner)} (by {listing(things)})" for owner, things in written.items())
 
 
 def resources(spec: Spec) -> Iterator[Resource]:

@@ -20,16 +20,16 @@ from pgdeploy.layers.server.default_privilege import DefaultPrivileges
 from pgdeploy.layers.server.external import missing
 from pgdeploy.layers.server.foothold import held_back
 from pgdeploy.layers.server.grant import Grants
-from pgdeploy.layers.server.projected_facts import Prospect, foresee
+from pgdeploy.layers.server.projected_facts import ProjectedFacts, project
 from pgdeploy.layers.server.rights import Rights
 from pgdeploy.layers.server.role import AbsentRole, UndeclaredRoles
 from pgdeploy.layers.server.rolefact import absent, roles
 from pgdeploy.layers.server.routine import MAKE_FIRST
 from pgdeploy.layers.server.unmade import Unmade
 from pgdeploy.model.database import DatabaseSpec
-from pgdeploy.model.inheritance import generation, inherited
+from pgdeploy.model.inheritance import inherited, template_depth
 from pgdeploy.secret.reference import Secret, slow_hash
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -162,7 +162,7 @@ def _planned(
 ) -> tuple[Plan, frozenset[str]]:
     """The plan, and the checks that are not mended as whoever plans may not."""
     creating = {name: body for name, body in spec.databases.items() if name not in facts.once(databases)}
-    prospect = foresee(spec, resources, facts, given_up)
+    prospect = project(spec, resources, facts, given_up)
     lacking = {**missing(spec, facts), **dict(_given_up_roles(spec, facts, given_up))}
     ordered: list[_Ordered] = []
     kept: dict[str, str] = {}
@@ -254,7 +254,7 @@ def _given_up_roles(spec: Spec, facts: Facts, given_up: Collection[str]) -> Iter
     """Roles that are not there and may not be made, and what to say of all that needs one."""
     known = facts.once(roles)
     for role in spec.roles:
-        if role not in known and f"role[{name(role)}].exists" in given_up:
+        if role not in known and f"role[{quoted_name(role)}].exists" in given_up:
             yield role, f"{absent(role, facts)}, and may not be made"
 
 
@@ -291,7 +291,7 @@ def _possible(
 
 
 def _guarded(
-    possible: Sequence[_Ordered], resources: Sequence[Resource], prospect: Prospect
+    possible: Sequence[_Ordered], resources: Sequence[Resource], prospect: ProjectedFacts
 ) -> list[_Ordered]:
     """What goes beyond the spec is destructive where it is more than all that the spec names: is the spec whole?"""
     beyond = sum(change.taken.rights for _, change in possible if change.undeclared)
@@ -310,7 +310,7 @@ def _guarded(
     ]
 
 
-def _named(resources: Sequence[Resource], prospect: Prospect) -> int:
+def _named(resources: Sequence[Resource], prospect: ProjectedFacts) -> int:
     """Privileges that the lines of the spec name, on the server as it will be."""
     found = 0
     for resource in resources:
@@ -337,7 +337,7 @@ def _order(spec: Spec, resource: Resource, change: Change) -> tuple[int, int, in
     if change.stage >= Stage.ROLE_IN_DATABASE:
         return (change.stage, 0, 0)
     name = getattr(resource, "database", None)
-    return (Stage.DATABASE, generation(spec, name) if name else 0, int(change.stage > Stage.DATABASE))
+    return (Stage.DATABASE, template_depth(spec, name) if name else 0, int(change.stage > Stage.DATABASE))
 
 
 # -- databases that are not there yet ------------------------------------------------------------------

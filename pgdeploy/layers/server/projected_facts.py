@@ -28,7 +28,7 @@ from pgdeploy.layers.server.role import leaving
 from pgdeploy.layers.server.rolefact import ROLES, RoleFact, names_by_oid, roles
 from pgdeploy.layers.server.row_security import ROW_SECURITY
 from pgdeploy.layers.server.tablespace import Tablespace
-from pgdeploy.model.inheritance import generation
+from pgdeploy.model.inheritance import template_depth
 from pgdeploy.model.ownership import OwnershipSpec
 from pgdeploy.postgres.privilege import privileges
 
@@ -40,7 +40,7 @@ Owners = Mapping[ObjectKey, str]
 """Who will own each object that changes hands."""
 
 
-class Prospect(NamedTuple):
+class ProjectedFacts(NamedTuple):
     """The facts for each part of a plan."""
 
     now: Facts
@@ -70,14 +70,14 @@ class Prospect(NamedTuple):
         return self.now
 
 
-def foresee(
+def project(
     spec: Spec, resources: Sequence[Resource], facts: Facts, given_up: Collection[str] = ()
-) -> Prospect:
+) -> ProjectedFacts:
     """What each part of the plan will find. `given_up` are checks that it cannot mend, as whoever plans may not."""
-    return _Seer(spec, resources, facts, given_up).prospect()
+    return _Projection(spec, resources, facts, given_up).prospect()
 
 
-class _Seer:
+class _Projection:
     def __init__(
         self, spec: Spec, resources: Sequence[Resource], facts: Facts, given_up: Collection[str]
     ) -> None:
@@ -104,11 +104,11 @@ class _Seer:
         self._absent = [_role(-2 - index, role) for index, role in enumerate(absent)]
         self._oids = {role.name: role.oid for role in (*known.values(), *self._absent)}
 
-    def prospect(self) -> Prospect:
+    def prospect(self) -> ProjectedFacts:
         made: dict[str, Rows] = {}
         housed: dict[str, Rows] = {}
         owned: dict[str, Rows] = {}
-        for database in sorted(self._spec.databases, key=lambda name: generation(self._spec, name)):
+        for database in sorted(self._spec.databases, key=lambda name: template_depth(self._spec, name)):
             before = self._facts.rows_of_databases.get(database)
             made[database] = (
                 dict(self._copy(database, owned)) if database in self._new else dict(before or {})
@@ -124,7 +124,7 @@ class _Seer:
             there = there.assuming(made, shared)
         later = self._moved_shared(there)
         moved = _with(later, owned)
-        return Prospect(
+        return ProjectedFacts(
             self._facts, self._staying(), there, _with(later, housed), moved, self._granted(moved)
         )
 

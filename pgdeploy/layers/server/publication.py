@@ -14,7 +14,7 @@ from pgdeploy.layers.server.membership import reach
 from pgdeploy.layers.server.named import Named, NamedFact
 from pgdeploy.layers.server.rolefact import roles
 from pgdeploy.model.publication import PublicationSpec
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -44,7 +44,7 @@ class Publication(Named[PublicationSpec]):
             yield OF_A_SUPERUSER
         key = acl.ObjectKey("database", None, self.database)
         if not acl.holds(facts, None, key, facts.once(reach, new, "inherit"), "CREATE"):
-            yield CREATE_FOR.format(name(self.database), name(new))
+            yield CREATE_FOR.format(quoted_name(self.database), quoted_name(new))
 
 
 def _tables(every: bool) -> str:

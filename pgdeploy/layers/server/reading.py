@@ -13,7 +13,7 @@ from pgdeploy.errors import TargetError, TooOld, Unreadable
 from pgdeploy.layers.server import ident, library, row_security
 from pgdeploy.layers.server.acl import SYSTEM
 from pgdeploy.layers.server.kinds import QUERIES
-from pgdeploy.reach.server_message import told
+from pgdeploy.reach.server_message import as_target_error
 from pgdeploy.reach.session import CANCELED, deadline, decode_leniently
 from pgdeploy.reach.side_by_side import SIDE_BY_SIDE, closing, side_by_side
 
@@ -109,7 +109,7 @@ def read_sql(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Map
     Raises:
         TooOld, TargetError: the server is not supported, or cannot be reached.
     """
-    with told(server.address), closing(server.open()) as connection:
+    with as_target_error(server.address), closing(server.open()) as connection:
         about = ServerFact._make(connection.execute(_SERVER).fetchone())  # type: ignore[arg-type]
         if about.major < 14:
             raise TooOld(f"{server.address}: PostgreSQL {about.major} is too old; 14 to 18 are supported")
@@ -135,13 +135,13 @@ def read_sql(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Map
             refused[name] = f"database {name} allows no connections"
             return _all_unreadable(there, refused[name])
         try:
-            with told(server.address):
+            with as_target_error(server.address):
                 opened = server.open(name)
         except TargetError as error:
             refused[name] = str(error)
             return _all_unreadable(there, refused[name])
         try:
-            with told(server.address), closing(opened) as connection:
+            with as_target_error(server.address), closing(opened) as connection:
                 return _read_all(server, connection, there, about.major, scope)
         except TargetError as error:
             return _all_unreadable(there, str(error))

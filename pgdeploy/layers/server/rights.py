@@ -16,7 +16,7 @@ from pgdeploy.layers.server import acl
 from pgdeploy.layers.server.membership import memberships
 from pgdeploy.layers.server.rolefact import ADMIN_SINCE, DATABASE_OWNER, RoleFact, roles
 from pgdeploy.reach.server import MAINTENANCE
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
@@ -58,13 +58,14 @@ class Rights:
         if not lacking and change.effect is not Effect.NONE and not self._facts.about.reloads:
             lacking.append("EXECUTE on function pg_reload_conf()")
         if lacking:
-            return f"{name(me.name)} may not: it needs {' and '.join(lacking)}"
+            return f"{quoted_name(me.name)} may not: it needs {' and '.join(lacking)}"
         borrowed = [role for role in self._actors(change) if not self._acts_as(role)]
         if borrowed and self._major < ADMIN_SINCE and not me.inherit:
-            return f"{name(me.name)} may not: it is NOINHERIT, so membership in {name(borrowed[0])} would not help"
+            group = quoted_name(borrowed[0])
+            return f"{quoted_name(me.name)} may not: it is NOINHERIT, so membership in {group} would not help"
         for role in borrowed:
             if not self._may_take(role, me):
-                return f"{name(me.name)} may not: it needs membership in {name(role)}"
+                return f"{quoted_name(me.name)} may not: it needs membership in {quoted_name(role)}"
         return self._borrowing(change, borrowed) if borrowed else change
 
     def _actors(self, change: Change) -> Iterable[str]:

@@ -39,7 +39,7 @@ from pgdeploy.postgres.moment import NEVER_ENDS, timestamp
 from pgdeploy.secret.place import shown_setting
 from pgdeploy.secret.reference import SecretRef, is_scram, matches
 from pgdeploy.secret.scram import MOST_ITERATIONS, iterations
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -94,7 +94,7 @@ class Role(ServerResource):
 
     @property
     def address(self) -> str:
-        return f"role[{name(self.role)}]"
+        return f"role[{quoted_name(self.role)}]"
 
     def checks(self) -> Iterator[Check]:
         yield self._check("exists", self._compare_exists, at=())
@@ -209,7 +209,9 @@ class Role(ServerResource):
     def _setting_checks(self, database: str | None, values: Mapping[str, SettingValue]) -> Iterator[Check]:
         for setting in values:
             where = ("settings",) if database is None else ("settings_in", database)
-            field = f"settings[{name(setting, dotted=True)}]" + (f".in[{name(database)}]" if database else "")
+            field = f"settings[{quoted_name(setting, dotted=True)}]" + (
+                f".in[{quoted_name(database)}]" if database else ""
+            )
             yield Check(
                 self,
                 self.address,
@@ -236,7 +238,7 @@ class Role(ServerResource):
     def _compare_undeclared_settings(self, facts: Facts) -> Outcome:
         extra = self._undeclared(facts)
         actual = listing(
-            f"{setting} = {shown_setting(setting, value)}" + (f" in {name(d)}" if d else "")
+            f"{setting} = {shown_setting(setting, value)}" + (f" in {quoted_name(d)}" if d else "")
             for d, setting, value in extra
         )
         return Outcome(not extra, "no settings beyond the spec", actual, "ALTER ROLE SET")
@@ -301,8 +303,8 @@ class Role(ServerResource):
     def _setting_changes(self, fields: Mapping[str, str], facts: Facts) -> Iterator[Change]:
         for database, values in self._setting_scopes():
             for setting, value in values.items():
-                field = f"settings[{name(setting, dotted=True)}]" + (
-                    f".in[{name(database)}]" if database else ""
+                field = f"settings[{quoted_name(setting, dotted=True)}]" + (
+                    f".in[{quoted_name(database)}]" if database else ""
                 )
                 if field in fields:
                     before, parameter = self._alter(database), parameter_of(facts, setting)
@@ -384,7 +386,9 @@ class AbsentRole(ServerResource):
     leaving: Leaving
 
     def checks(self) -> Iterator[Check]:
-        yield Check(self, f"role[{name(self.role)}]", "absent", ("roles", self.role, "state"), self._compare)
+        yield Check(
+            self, f"role[{quoted_name(self.role)}]", "absent", ("roles", self.role, "state"), self._compare
+        )
 
     def _compare(self, facts: Facts) -> Outcome:
         there = self.role in facts.once(roles)
@@ -422,10 +426,12 @@ def cannot_drop(role: str, heir: str | None, facts: Facts) -> str:
     held = facts.once(_held).get(role, [])
     places = {row.database for row in held if row.database is not None}
     if closed := places & facts.closed:
-        return f"it holds something in {listing(map(name, closed))}, which lets nobody in to take it away"
+        return (
+            f"it holds something in {listing(map(quoted_name, closed))}, which lets nobody in to take it away"
+        )
     if unread := unread_places(role, facts):
         why = "; ".join(facts.refused[place] for place in unread)
-        return f"it holds something in {listing(map(name, unread))}, which could not be read: {why}"
+        return f"it holds something in {listing(map(quoted_name, unread))}, which could not be read: {why}"
     owned = sum(row.owned for row in held)
     if owned and heir is None:
         return f"it owns {owned} objects; name who gets them with `state: absent` and `reassign_owned_to:`"
@@ -435,11 +441,11 @@ def cannot_drop(role: str, heir: str | None, facts: Facts) -> str:
 def drop(role: str, heir: str | None, leaving: Leaving, facts: Facts, cause: str) -> Iterator[Change]:
     """REASSIGN OWNED and DROP OWNED act on one database and on what is shared: so in each, then DROP ROLE."""
     held = facts.once(_held).get(role, [])
-    lost = f"role {name(role)}, its password and its privileges on {sum(row.granted for row in held)} objects"
+    lost = f"role {quoted_name(role)}, its password and its privileges on {sum(row.granted for row in held)} objects"
     if named := sum(row.named for row in held):
         lost += f", and its part in {named} policies, user mappings or first privileges"
     if heir:
-        lost += f"; what it wrote runs with the rights of {name(heir)} from then on"
+        lost += f"; what it wrote runs with the rights of {quoted_name(heir)} from then on"
         texts = [f"REASSIGN OWNED BY {ident(role)} TO {ident(heir)}", f"DROP OWNED BY {ident(role)}"]
     else:
         texts = _without_heir(role, facts)
@@ -528,10 +534,10 @@ class UndeclaredRoles(ServerResource):
 
     def _compare(self, facts: Facts) -> Outcome:
         found = facts.once(others, self.leaving.declared)
-        actual = listing(map(name, found))
+        actual = listing(map(quoted_name, found))
         if self.policy == "report":
             return exact.reported("roles", actual, bool(found))
-        stuck = "; ".join(f"{name(r)}: {why}" for r in found if (why := cannot_drop(r, None, facts)))
+        stuck = "; ".join(f"{quoted_name(r)}: {why}" for r in found if (why := cannot_drop(r, None, facts)))
         return Outcome(not found, "no role beyond the spec", actual, stuck=stuck)
 
     def unread_places(self, facts: Facts) -> Collection[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pgdeploy.core.facts import Facts, Query
 from pgdeploy.postgres.moment import Moment
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -96,4 +96,4 @@ def absent(role: str, facts: Facts) -> str | None:
     """Why a check about this role means nothing yet."""
     if role == "PUBLIC" or role in facts.once(roles):
         return None
-    return f"role {name(role)} does not exist"
+    return f"role {quoted_name(role)} does not exist"

@@ -20,7 +20,7 @@ from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.routine import MAKE_FIRST
 from pgdeploy.model.inheritance import inherited
 from pgdeploy.model.row_security import RowSecuritySpec
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -63,7 +63,7 @@ class RowSecurity(ServerResource):
 
     @property
     def address(self) -> str:
-        return f"row_security[{name(self.database)}: {self.spec.on.text}]"
+        return f"row_security[{quoted_name(self.database)}: {self.spec.on.text}]"
 
     def checks(self) -> Iterator[Check]:
         yield Check(self, self.address, "enabled", (*self.keys, "enabled"), self._compare_enabled)
@@ -93,8 +93,8 @@ class RowSecurity(ServerResource):
         stuck = ""
         if desired and not fact.enabled and missing:
             stuck = (
-                f"the policies {listing(map(name, missing))} are not there, and without them rows would vanish for "
-                "those whom they let in; let a migration make them first"
+                f"the policies {listing(map(quoted_name, missing))} are not there, and without them rows would vanish "
+                "for those whom they let in; let a migration make them first"
             )
         return Outcome(fact.enabled == desired, _on(desired), _on(fact.enabled), stuck=stuck)
 
@@ -105,18 +105,18 @@ class RowSecurity(ServerResource):
         return Outcome(fact.forced == desired, _forced(desired), _forced(fact.forced))
 
     def _compare_policies(self, facts: Facts) -> Outcome:
-        fact, desired = self._fact(facts), listing(map(name, self.spec.policies or ()))
+        fact, desired = self._fact(facts), listing(map(quoted_name, self.spec.policies or ()))
         if fact is None or not fact.possible:
             return self._no_table(fact, desired, conforms=fact is not None and not self.spec.policies)
         missing, extra = self._missing(fact), set(fact.policies) - set(self.spec.policies or ())
         said = (
-            f"{listing(map(name, missing))}: not there; let a migration make it" if missing else "",
-            f"{listing(map(name, extra))}: not in the spec; write it there, or let a migration drop it"
+            f"{listing(map(quoted_name, missing))}: not there; let a migration make it" if missing else "",
+            f"{listing(map(quoted_name, extra))}: not in the spec; write it there, or let a migration drop it"
             if extra
             else "",
         )
         stuck = "; ".join(filter(None, said))
-        return Outcome(not stuck, desired, listing(map(name, fact.policies)), stuck=stuck)
+        return Outcome(not stuck, desired, listing(map(quoted_name, fact.policies)), stuck=stuck)
 
     def _no_table(self, fact: RowSecurityFact | None, desired: str, *, conforms: bool) -> Outcome:
         """A view that shall have none conforms."""

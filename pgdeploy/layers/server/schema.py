@@ -15,7 +15,7 @@ from pgdeploy.layers.server.rolefact import DATABASE_OWNER, stays_superuser, sup
 from pgdeploy.model.inheritance import inherited
 from pgdeploy.model.schema import SchemaSpec
 from pgdeploy.spec.frozenmap import FrozenMap
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.extension import ExtensionSpec
@@ -39,7 +39,7 @@ def absent(database_name: str, schema: str, facts: Facts) -> str | None:
     if schema in acl.SYSTEM:
         return None
     there = schema in facts.once(owners, database_name)
-    return None if there else f"schema {name(schema)} does not exist in {name(database_name)}"
+    return None if there else f"schema {quoted_name(schema)} does not exist in {quoted_name(database_name)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Schema(ServerResource):
 
     @property
     def address(self) -> str:
-        return f"schema[{name(self.database)}: {name(self.schema)}]"
+        return f"schema[{quoted_name(self.database)}: {quoted_name(self.schema)}]"
 
     def checks(self) -> Iterator[Check]:
         yield Check(self, self.address, "exists", self.keys, self._compare_exists)
@@ -87,12 +87,14 @@ class Schema(ServerResource):
     def _compare_owner(self, facts: Facts) -> Outcome:
         actual = facts.once(owners, self.database).get(self.schema)
         return Outcome(
-            actual == self.spec.owner, name(self.spec.owner or ""), name(actual) if actual else "none"
+            actual == self.spec.owner,
+            quoted_name(self.spec.owner or ""),
+            quoted_name(actual) if actual else "none",
         )
 
     def _compare_undeclared(self, facts: Facts) -> Outcome:
         actual = facts.once(owners, self.database).get(self.schema, "")
-        off = {} if self._is_usual(actual, facts) else {"owner": name(actual)}
+        off = {} if self._is_usual(actual, facts) else {"owner": quoted_name(actual)}
         return exact.compared(off, self.policy)
 
     def _is_usual(self, owner: str, facts: Facts) -> bool:

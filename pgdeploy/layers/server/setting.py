@@ -36,7 +36,7 @@ from pgdeploy.postgres.values import (
 from pgdeploy.secret.place import holds_secret, scrub, shown_setting
 from pgdeploy.secret.reference import SecretRef
 from pgdeploy.spec.problem import Problem
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -194,7 +194,9 @@ class Setting(ServerResource):
     """Nothing in the spec brings settings of its prefix: to PostgreSQL it may be a name without a meaning."""
 
     def checks(self) -> Iterator[Check]:
-        yield Check(self, f"setting[{name(self.setting, dotted=True)}]", "value", self.keys, self._compare)
+        yield Check(
+            self, f"setting[{quoted_name(self.setting, dotted=True)}]", "value", self.keys, self._compare
+        )
 
     def inapplicable(self, facts: Facts, check: Check) -> str | None:
         return _server_lacks(facts, self.setting, self.value)

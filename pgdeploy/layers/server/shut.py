@@ -15,7 +15,7 @@ from pgdeploy.layers.server import exact
 from pgdeploy.layers.server.database import Database, databases
 from pgdeploy.layers.server.grant import Grants
 from pgdeploy.layers.server.membership import ours
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.core.check import Check, Resource
@@ -43,7 +43,7 @@ def _shut(about: Mapping[str, Sequence[Database | Grants]], facts: Facts) -> Ite
             for check in _reasons(one, facts)
             if evaluate(check, facts).verdict is Verdict.DRIFTS
         )
-        by = next(drifting, f"grant[{name(database)}].undeclared")
+        by = next(drifting, f"grant[{quoted_name(database)}].undeclared")
         yield database, Shut(by, facts.refused[database])
 
 

@@ -13,7 +13,7 @@ from pgdeploy.layers.server.membership import by_member, granted_by, memberships
 from pgdeploy.layers.server.provider import provided
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import BOOTSTRAP, roles
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -30,14 +30,14 @@ class Superusers(ServerResource):
         yield Check(self, "role[superusers]", "undeclared", ("roles",), self._compare, "undeclared")
 
     def _compare(self, facts: Facts) -> Outcome:
-        ways = [" -> ".join(map(name, way)) for way in facts.once(_undeclared, self.declared)]
+        ways = [" -> ".join(map(quoted_name, way)) for way in facts.once(_undeclared, self.declared)]
         return Outcome(not ways, "no superuser that the spec does not declare", listing(ways))
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         for way in facts.once(_undeclared, self.declared) if drifts else ():
             role = ident(way[0])
             texts = _revocations(way, facts) if len(way) > 1 else [f"ALTER ROLE {role} NOSUPERUSER"]
-            lost = f"superuser rights of {name(way[0])}"
+            lost = f"superuser rights of {quoted_name(way[0])}"
             yield Change(
                 Stage.ROLE,
                 statements(*texts),

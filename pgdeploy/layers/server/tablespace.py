@@ -16,7 +16,7 @@ from pgdeploy.core.facts import Facts, Query
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import names_by_oid
 from pgdeploy.model.tablespace import TablespaceSpec
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -51,7 +51,7 @@ class Tablespace(ServerResource):
 
     @property
     def address(self) -> str:
-        return f"tablespace[{name(self.tablespace)}]"
+        return f"tablespace[{quoted_name(self.tablespace)}]"
 
     def checks(self) -> Iterator[Check]:
         keys = ("tablespaces", self.tablespace)
@@ -67,7 +67,7 @@ class Tablespace(ServerResource):
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         if check.field in ("exists", "absent") or self._fact(facts) is not None:
             return None
-        return f"tablespace {name(self.tablespace)} does not exist"
+        return f"tablespace {quoted_name(self.tablespace)} does not exist"
 
     def inapplicable(self, facts: Facts, check: Check) -> str | None:
         """An embedded server that nobody made tablespaces for stands for one that has them."""
@@ -92,9 +92,9 @@ class Tablespace(ServerResource):
     def _compare_owner(self, facts: Facts) -> Outcome:
         fact, desired = self._fact(facts), self.spec.owner or ""
         if fact is None:
-            return Outcome(False, name(desired), "none", stuck=_MAKE)
+            return Outcome(False, quoted_name(desired), "none", stuck=_MAKE)
         actual = _owner(fact, facts)
-        return Outcome(actual == desired, name(desired), name(actual))
+        return Outcome(actual == desired, quoted_name(desired), quoted_name(actual))
 
     def _compare_location(self, facts: Facts) -> Outcome:
         fact, desired = self._fact(facts), self.spec.location or ""

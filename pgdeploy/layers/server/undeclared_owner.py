@@ -15,7 +15,7 @@ from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import stays_superuser, superusers
 from pgdeploy.model.inheritance import inherited
 from pgdeploy.spec.frozenmap import FrozenMap
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
@@ -47,7 +47,7 @@ class UndeclaredOwner(ServerResource):
 
     def checks(self) -> Iterator[Check]:
         keys = ("databases", self.database, "ownership")
-        address = f"ownership[{name(self.database)}]"
+        address = f"ownership[{quoted_name(self.database)}]"
         yield Check(self, address, "undeclared", keys, self._compare, "undeclared")
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
@@ -55,7 +55,7 @@ class UndeclaredOwner(ServerResource):
 
     def _compare(self, facts: Facts) -> Outcome:
         found = self._found(facts)
-        actual = listing(f"{acl.shown(key)}: {name(owner)}" for key, owner in found.items())
+        actual = listing(f"{acl.shown(key)}: {quoted_name(owner)}" for key, owner in found.items())
         if self.policy == "report":
             return exact.reported("owners", actual, bool(found))
         return Outcome(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pgdeploy.model.inheritance import inherited
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -30,8 +30,8 @@ class LeftAlone:
     @property
     def note(self) -> str:
         """What the gate says of it; empty where there is nothing to say."""
-        parts = [f"schema {name(schema)}" for schema in self.schemas]
-        parts += [f"role {name(role)}" for role in self.roles]
+        parts = [f"schema {quoted_name(schema)}" for schema in self.schemas]
+        parts += [f"role {quoted_name(role)}" for role in self.roles]
         where = "this database" if self.whole else listing(parts)
         what = self.field.replace("_", " ").replace("grants", "privileges")
         return f"not looked at beyond the spec: {what} of {where}" if self.whole or parts else ""

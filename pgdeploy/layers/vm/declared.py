@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.core.layer import Declared
@@ -61,7 +61,7 @@ class DeclaredVm:
     @property
     def address(self) -> str:
         """What its checks are called by."""
-        return f"vm[{name(self.vm.name)}]"
+        return f"vm[{quoted_name(self.vm.name)}]"
 
     @property
     def claim(self) -> str:

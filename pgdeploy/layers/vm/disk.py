@@ -22,7 +22,7 @@ from pgdeploy.layers.vm.fact import vm_fact
 from pgdeploy.layers.vm.option import Option, VmResource, Write, read_flag, said, set_property
 from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.model.vm import GIBI
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,7 +155,7 @@ class Storage(VmResource):
         keys: Keys = ("vm", "storages", self.storage)
         if self.storage not in self.declared.vm.storages:
             keys = ("vm", "disks")
-        yield Check(self, f"vm_storage[{name(self.storage)}]", "type", keys, self._type)
+        yield Check(self, f"vm_storage[{quoted_name(self.storage)}]", "type", keys, self._type)
 
     def _type(self, facts: Facts) -> Outcome:
         node = self.declared.vm.node

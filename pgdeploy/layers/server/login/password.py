@@ -21,7 +21,7 @@ from pgdeploy.layers.server.login.connectable import may_connect
 from pgdeploy.layers.server.login.session import server_of
 from pgdeploy.reach.server import MAINTENANCE
 from pgdeploy.secret.reference import Secret, SecretRef, is_verifier
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
@@ -53,7 +53,7 @@ def shown_by_login(
         )
     database, right = facts.once(_right, fact.name, reference)
     if right.entered:
-        return Outcome(True, desired, f"that password, as a login to {name(database)} shows")
+        return Outcome(True, desired, f"that password, as a login to {quoted_name(database)} shows")
     if right.asked:
         return _refused(facts, fact.name, database, right, desired)
     if facts.once(_wrong, fact.name, database, _MD5).asked:
@@ -67,7 +67,7 @@ def shown_by_login(
 def _refused(facts: Facts, role: str, database: str, right: Attempt, desired: str) -> Outcome:
     wrong = facts.once(_wrong, role, database, _SCRAM)
     if not wrong.asked:
-        raise Unreadable(f"a login as {name(role)} shows nothing: {wrong.words}")
+        raise Unreadable(f"a login as {quoted_name(role)} shows nothing: {wrong.words}")
     if right.words == wrong.words:
         return Outcome(False, desired, f"another password: a login with the secret is refused: {right.words}")
     return Outcome(True, desired, f"that password, although the login is refused: {right.words}")

@@ -13,7 +13,7 @@ from pgdeploy.layers.server import database as databases
 from pgdeploy.layers.server.login.budget import budget
 from pgdeploy.reach.session import deadline, decode_leniently, set_for_session
 from pgdeploy.reach.side_by_side import closing
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     import psycopg
@@ -54,7 +54,7 @@ def session(facts: Facts, database: str | None = None) -> Iterator[psycopg.Conne
         raise facts.shut[database]
     known = facts.once(databases.databases).get(database or "")
     if known is not None and not known.allow_connections:
-        raise Inapplicable(f"database {name(known.name)} allows no connections")
+        raise Inapplicable(f"database {quoted_name(known.name)} allows no connections")
     try:
         with (
             facts.once(budget).turn() as seconds,

@@ -21,7 +21,7 @@ from pgdeploy.layers.server.probes.script import Script, run
 from pgdeploy.layers.server.probes.statement import sql
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import absent
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     import psycopg
@@ -51,7 +51,7 @@ class Relation(NamedTuple):
         if self.kind == "L":
             return f"large object {self.name}"
         kind = {"S": "sequence", "m": "materialized view"}.get(self.kind, "table")
-        return f"{kind} {name(self.schema)}.{name(self.name)}"
+        return f"{kind} {quoted_name(self.schema)}.{quoted_name(self.name)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +63,7 @@ class BackupProbe(ServerResource):
     databases: tuple[str, ...]
 
     def checks(self) -> Iterator[Check]:
-        address = f"role[{name(self.role)}]"
+        address = f"role[{quoted_name(self.role)}]"
         yield Check(
             self, address, "reads_everything", ("roles", self.role, "purpose"), self._compare, "probe"
         )
@@ -82,9 +82,9 @@ class BackupProbe(ServerResource):
             raise Inapplicable("none of the declared databases is there and lets anybody in")
         by_database = {database: _unreadable(facts, self.role, database) for database in there}
         unreadable = [
-            f"{name(database)}: {what}" for database, found in by_database.items() for what in found
+            f"{quoted_name(database)}: {what}" for database, found in by_database.items() for what in found
         ]
-        desired = f"reads every table in {listing(map(name, there))}"
+        desired = f"reads every table in {listing(map(quoted_name, there))}"
         return Outcome(
             not unreadable, desired, f"cannot read {listing(unreadable)}" if unreadable else desired
         )

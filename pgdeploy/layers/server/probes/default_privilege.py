@@ -26,7 +26,7 @@ from pgdeploy.layers.server.probes.question import OPTION, roles_to_be
 from pgdeploy.layers.server.probes.trial import Grantee, Result, Trial, run_trials
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import absent, roles
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -81,7 +81,7 @@ class DefaultPrivilegeProbes(ServerResource):
             lacking = sorted(words - tried.held)
             if lacking or tried.obstacle:
                 what = f"{', '.join(lacking)} missing" if lacking else tried.obstacle
-                failing.append(f"{name(role)} on what {name(creator)} makes: {what}")
+                failing.append(f"{quoted_name(role)} on what {quoted_name(creator)} makes: {what}")
         usable = f"usable: new {line.spec.on.replace('_', ' ')}"
         desired = f"{usable} ({_how(line)})"
         return Outcome(
@@ -95,7 +95,9 @@ class DefaultPrivilegeProbes(ServerResource):
             left = words - self._given_otherwise(facts, line, creator, role)
             asked += len(left)
             if too_much := sorted(left & tried.held):
-                failing.append(f"{', '.join(too_much)} for {name(role)} on what {name(creator)} makes")
+                failing.append(
+                    f"{', '.join(too_much)} for {quoted_name(role)} on what {quoted_name(creator)} makes"
+                )
         if not asked:
             raise Inapplicable("it is theirs all the same: as superuser, creator, member, or through PUBLIC")
         actual = f"allowed: {listing(failing)}" if failing else "refused"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.layers.server.probes.statement import sql
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     import psycopg
@@ -41,7 +41,7 @@ def fence(connection: psycopg.Connection[Any], facts: Facts) -> Fence:
     may_set = facts.about.superuser or _may_set(connection, facts, setting)
     left = [row[0] for row in connection.execute(sql("event_triggers")) if _fires(row[1], setting, may_set)]
     if left:
-        why = f"event trigger {listing(map(name, left))} would run in our session"
+        why = f"event trigger {listing(map(quoted_name, left))} would run in our session"
         return Fence(obstacle=f"{why}, and {facts.about.user} cannot switch it off")
     return Fence((f"SET LOCAL {setting} = {off}",) if may_set else ())
 

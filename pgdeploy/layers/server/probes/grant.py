@@ -30,7 +30,7 @@ from pgdeploy.layers.server.rolefact import absent, names_by_oid, roles
 from pgdeploy.layers.server.unmanaged import LeftAlone, left_alone, roles_with
 from pgdeploy.model.inheritance import said_once
 from pgdeploy.postgres.privilege import privileges
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -121,9 +121,11 @@ class GrantProbes(ServerResource):
         questions = facts.once(_limits, self, line)
         known = facts.once(roles)
         superusers = [role for role in line.spec.roles if role != PUBLIC and known[role].superuser]
-        said = f"{listing(map(name, superusers))}: a superuser is refused nothing" if superusers else ""
+        said = (
+            f"{listing(map(quoted_name, superusers))}: a superuser is refused nothing" if superusers else ""
+        )
         if line.spec.to and (others := [role for role in line.spec.roles if self.is_open(role)]):
-            theirs = f"{listing(map(name, others))}: what else it has is not in the spec"
+            theirs = f"{listing(map(quoted_name, others))}: what else it has is not in the spec"
             said = "; ".join(filter(None, [said, theirs]))
         if line.spec.to and self.left.whole:
             raise Inapplicable(self.left.note)
@@ -151,7 +153,7 @@ def _failures(failing: Iterable[tuple[str, ObjectKey, str, str]]) -> list[str]:
     for role, key, word, why in failing:
         grouped[role, key, why].append(word)
     return [
-        f"{', '.join(sorted(words))} on {shown(key)} for {name(role)}{f' ({why})' if why else ''}"
+        f"{', '.join(sorted(words))} on {shown(key)} for {quoted_name(role)}{f' ({why})' if why else ''}"
         for (role, key, why), words in grouped.items()
     ]
 

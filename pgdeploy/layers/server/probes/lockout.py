@@ -16,7 +16,7 @@ from pgdeploy.layers.server.grant import lines_of
 from pgdeploy.layers.server.login.connectable import may_connect
 from pgdeploy.layers.server.probes.allowance import Allowance, allowance
 from pgdeploy.layers.server.rolefact import RoleFact, names_by_oid, roles
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,9 +73,9 @@ def _kept_out_of(room: Room, facts: Facts, role: str) -> Iterator[str]:
     if not room.is_meant_for(facts, role):
         return
     if facts.once(databases)[room.database].connection_limit == 0:
-        yield f"the connection limit of {name(room.database)} is 0"
+        yield f"the connection limit of {quoted_name(room.database)} is 0"
     elif room.database not in facts.once(may_connect).get(role, ()):
-        yield f"it has no CONNECT on {name(room.database)}"
+        yield f"it has no CONNECT on {quoted_name(room.database)}"
 
 
 def rooms(spec: Spec) -> Mapping[str, tuple[Room, ...]]:

@@ -20,7 +20,7 @@ from pgdeploy.layers.server.probes.way_in import TRUST, untried, way
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import absent, roles
 from pgdeploy.model.role import RoleSpec
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.hba import HbaRuleSpec
@@ -39,7 +39,7 @@ class Login(ServerResource):
     """Where the spec gives it something."""
 
     def checks(self) -> Iterator[Check]:
-        address, keys = f"role[{name(self.door.role)}]", ("roles", self.door.role, "password")
+        address, keys = f"role[{quoted_name(self.door.role)}]", ("roles", self.door.role, "password")
         yield Check(self, address, "logs_in", keys, self._compare_right, "probe")
         yield Check(self, address, "refuses_wrong_password", keys, self._compare_wrong, "probe")
 
@@ -66,7 +66,7 @@ class Login(ServerResource):
 
     def _met(self, tcp: Tried, facts: Facts) -> Outcome:
         """How it was met by TCP; the way of applications counts, when it was tried."""
-        role, where = self.door.role, f"{name(tcp.database)} by TCP ({tcp.network.server.address})"
+        role, where = self.door.role, f"{quoted_name(tcp.database)} by TCP ({tcp.network.server.address})"
         if not tcp.attempt.entered and _full(facts, role, tcp.database):
             raise Inapplicable(f"no connection is free: {tcp.attempt.words}")
         desired = f"logs in to {where} with the secret in {self.door.password.describe()}"
@@ -80,7 +80,7 @@ class Login(ServerResource):
             return Outcome(not right.entered, desired, _text(right))
         if not right.entered and self.door.is_right(facts, right) and _full(facts, self.door.role, database):
             raise Inapplicable(f"the secret is its password, but no connection is free: {right.words}")
-        desired = f"logs in to {name(database)} with the secret in {self.door.password.describe()}"
+        desired = f"logs in to {quoted_name(database)} with the secret in {self.door.password.describe()}"
         note = untried(facts, self.door.role, database) if right.entered else ""
         return Outcome(right.entered, desired, _text(right), note=note)
 
@@ -88,14 +88,14 @@ class Login(ServerResource):
         desired = "refused with a wrong password"
         if trusting := self._trusting(facts):
             raise Inapplicable(
-                f"the spec itself trusts {name(self.door.role)} here: hba[{trusting.match.text}]"
+                f"the spec itself trusts {quoted_name(self.door.role)} here: hba[{trusting.match.text}]"
             )
         role, database, wrong = self.door.wrong(facts)
         if role != self.door.role:
-            desired += f" (tried once, as {name(role)}: the same method decides)"
+            desired += f" (tried once, as {quoted_name(role)}: the same method decides)"
         if wrong.entered:
             why = "" if wrong.asked else ": pg_hba.conf trusts it"
-            return Outcome(False, desired, f"let in to {name(database)} with a wrong password{why}")
+            return Outcome(False, desired, f"let in to {quoted_name(database)} with a wrong password{why}")
         return Outcome(True, desired, _text(wrong))
 
     def _trusting(self, facts: Facts) -> HbaRuleSpec | None:
@@ -119,7 +119,7 @@ class NoLogin(ServerResource):
 
     def checks(self) -> Iterator[Check]:
         keys = ("roles", self.role, "login")
-        yield Check(self, f"role[{name(self.role)}]", "cannot_log_in", keys, self._compare, "probe")
+        yield Check(self, f"role[{quoted_name(self.role)}]", "cannot_log_in", keys, self._compare, "probe")
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         server_of(facts)
@@ -132,7 +132,9 @@ class NoLogin(ServerResource):
         shown = next(iter(shut), None)
         if shown not in (None, self.role) and not facts.once(roles)[self.role].login:
             # the server refuses every NOLOGIN alike, and each refusal is a failed login in its log
-            return Outcome(True, f"refused: NOLOGIN (tried once, as {name(shown or '')})", "refused: NOLOGIN")
+            return Outcome(
+                True, f"refused: NOLOGIN (tried once, as {quoted_name(shown or '')})", "refused: NOLOGIN"
+            )
         _, right = self.door.right(facts)
         if not self.door.is_right(facts, right):
             raise Inapplicable("the secret is not its password, so the refusal proves nothing")

@@ -23,7 +23,7 @@ from pgdeploy.layers.server.probes.network import Network, network
 from pgdeploy.layers.server.probes.way_in import PASSWORD, TRUST, method, untried
 from pgdeploy.reach.server import MAINTENANCE
 from pgdeploy.secret.reference import Secret, SecretRef, is_verifier
-from pgdeploy.text.naming import name
+from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -69,7 +69,7 @@ class Door:
         there = self._there(facts)
         if not there:
             raise Inapplicable(
-                f"{name(self.role)} may connect to none of {', '.join(map(name, self.places))}"
+                f"{quoted_name(self.role)} may connect to none of {', '.join(map(quoted_name, self.places))}"
             )
         found = [(place, method(facts, self.role, place)) for place in there]
         return next((one for one in found if one[1] in PASSWORD), found[0])
@@ -90,12 +90,12 @@ class Door:
             raise Inapplicable("; ".join(filter(None, reasons)))
         if is_verifier(self.password.read()):
             raise Inapplicable(
-                f"the secret of {name(self.role)} is a SCRAM verifier, with which nobody can log in"
+                f"the secret of {quoted_name(self.role)} is a SCRAM verifier, with which nobody can log in"
             )
         right = facts.once(_right, self, database)
         if not right.asked:
             reason = right.words or "it is let in without one"
-            raise Inapplicable(f"{name(self.role)} is not asked for a password here: {reason}")
+            raise Inapplicable(f"{quoted_name(self.role)} is not asked for a password here: {reason}")
         return database, right
 
     def by_tcp(self, facts: Facts) -> Tried | None:
@@ -132,8 +132,8 @@ class Door:
 
     def _without(self, how: str) -> str:
         if how == TRUST:
-            return f"pg_hba.conf lets {name(self.role)} in here without a password"
-        return f"{name(self.role)} is not asked for a password here: pg_hba.conf decides by {how}"
+            return f"pg_hba.conf lets {quoted_name(self.role)} in here without a password"
+        return f"{quoted_name(self.role)} is not asked for a password here: pg_hba.conf decides by {how}"
 
 
 def _shown(facts: Facts) -> dict[str, Wrong]:

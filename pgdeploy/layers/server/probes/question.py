@@ -21,7 +21,7 @@ from pgdeploy.layers.server.probes.rows import NO_POLICY, RowSecurity, row_secur
 from pgdeploy.layers.server.probes.trying import Results, Try, run_tries
 from pgdeploy.layers.server.rolefact import roles
 from pgdeploy.postgres.privilege import privileges
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     import psycopg
@@ -72,7 +72,7 @@ class Answers:
         functions = " and ".join(sorted({f"{FUNCTION[question.key.kind]}()" for question in asked}))
         tried = {question.role for question in asked if self._was_tried(question)}
         if tried:
-            return f"asked of {functions}, tried as {listing(map(name, tried))}"
+            return f"asked of {functions}, tried as {listing(map(quoted_name, tried))}"
         reasons = {self._why_not(question) for question in asked}
         return f"asked of {functions}, not tried: {listing(reasons)}"
 
@@ -160,7 +160,7 @@ def _untried(connection: psycopg.Connection[Any], facts: Facts, asked: Collectio
         else (
             "a superuser may do everything"
             if known[role].superuser
-            else f"{facts.about.user} may not SET ROLE to {name(role)}"
+            else f"{facts.about.user} may not SET ROLE to {quoted_name(role)}"
         )
         for role in asked
         if role == PUBLIC or known[role].superuser or role not in can_be

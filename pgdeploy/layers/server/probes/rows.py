@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgdeploy.layers.server.acl import shown, table_of
 from pgdeploy.layers.server.probes.statement import sql
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     import psycopg
@@ -40,7 +40,7 @@ class RowSecurity:
     def note(self, questions: Iterable[Question]) -> str:
         """Where policies decide which rows a role sees."""
         found = {
-            f"{shown(table_of(one.key))} for {name(one.role)}"
+            f"{shown(table_of(one.key))} for {quoted_name(one.role)}"
             for one in questions
             if self._policies(one) and not one.words.isdisjoint(_COMMANDS)
         }

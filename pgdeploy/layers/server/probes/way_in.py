@@ -20,7 +20,7 @@ from pgdeploy.layers.server.probes.admission import Login, all_groups, methods, 
 from pgdeploy.layers.server.probes.statement import sql
 from pgdeploy.model.hbarule import Match
 from pgdeploy.text.counted import counted
-from pgdeploy.text.naming import listing, name
+from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
@@ -63,11 +63,13 @@ def method(facts: Facts, role: str, database: str, here: Way | None = None) -> s
     possible = {one for each in found for one in each}
     if directories := sorted(possible & ELSEWHERE):
         raise Inapplicable(
-            f"pg_hba.conf sends {name(role)} to {' or '.join(directories)} here: no password is tried, as accounts lock"
+            f"pg_hba.conf sends {quoted_name(role)} to {' or '.join(directories)} here: "
+            "no password is tried, as accounts lock"
         )
     if len(found[0]) > 1:
         raise Inapplicable(
-            f"only the server knows which rule of pg_hba.conf decides on {name(role)} here, so no password is tried"
+            f"only the server knows which rule of pg_hba.conf decides on {quoted_name(role)} here, "
+            "so no password is tried"
         )
     return found[0][0]
 
@@ -83,7 +85,7 @@ def untried(facts: Facts, role: str, database: str, tried: Sequence[Way] = ()) -
     if not rules:
         return ""
     count = f"{counted(len(rules), 'rule')} of pg_hba.conf"
-    return f"not tried, as we come by another way: {count} for {name(role)}: {listing(rules)}"
+    return f"not tried, as we come by another way: {count} for {quoted_name(role)}: {listing(rules)}"
 
 
 def loaded_rules(facts: Facts) -> Sequence[tuple[Match, str]]:
