@@ -21,7 +21,7 @@ def text(role: str = "", type: str = "local", address: str = "", method: str = "
 
 REFUSED = [
     (text(role="member_of: [pg_read_all_dat]"), "did you mean pg_read_all_data?"),
-    (text(role="member_of: [pg_maintain]"), "no predefined role of PostgreSQL 16"),
+    (text(role="member_of: [pg_maintain]"), "not a predefined role of PostgreSQL 16"),
     (text(method="oauth"), "oauth needs PostgreSQL 18"),
     (text(type="host", address=", address: all"), "peer is for rules of type local"),
     (text(type="host", address=", address: all", method="cert"), "cert is for rules of type hostssl"),

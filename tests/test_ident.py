@@ -69,7 +69,7 @@ def test_a_line_that_stands_twice_is_refused(tmp_path: Path) -> None:
     file.write_text(
         "postgres: 16\nident:\n  - {map: m, system: a, role: b}\n  - {map: m, system: a, role: '\"b\"'}\n"
     )
-    with pytest.raises(SpecError, match=r"maps\.yaml:4:.* this line stands twice; leave one out"):
+    with pytest.raises(SpecError, match=r"maps\.yaml:4:.* duplicate line; remove one"):
         load_spec(file)
 
 

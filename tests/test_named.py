@@ -177,12 +177,12 @@ def test_an_embedded_server_has_no_tablespaces(server: Cluster, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ("      near: {state: absent, wrapper: x}", "wrapper: what is absent has nothing else"),
+        ("      near: {state: absent, wrapper: x}", "wrapper: an absent object takes no other option"),
         ("      near: {owner: named_owner}", "owner: unknown key; allowed: state, wrapper"),
         ("    ownership: [{on: {foreign_server: far}, owner: named_owner}]", "far is declared absent"),
         ("tablespaces: {fast: {location: fast}}", "location: read \"fast\"; "),
         ("tablespaces: {fast: {owner: nobody}}", "role nobody is not declared"),
-        ("tablespaces: {fast: {state: absent, owner: named_owner}}", "owner: what is absent has nothing else"),
+        ("tablespaces: {fast: {state: absent, owner: named_owner}}", "owner: an absent object takes no other option"),
         (
             f"tablespaces: {{fast: {{state: absent}}}}\ngrants: [{_GRANT}]",
             "tablespace fast is declared absent",

@@ -77,7 +77,7 @@ def _with_secrets(
         raise
     if made_up:
         note(
-            f"not set in the environment, so the embedded server uses made-up passwords: {', '.join(made_up)}"
+            f"not set in the environment; using generated passwords on the embedded server: {', '.join(made_up)}"
         )
     return server
 

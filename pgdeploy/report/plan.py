@@ -52,7 +52,7 @@ def lines(plan: Plan, gate: Gate) -> list[str]:
             f"--   {finding.check.id}: {one_line(finding.reason) or _values(finding)}" for finding in waiting
         ]
     for title, findings in (
-        ("no change of ours removes", plan.stuck),
+        ("cannot be fixed by pgdeploy", plan.stuck),
         ("could not be read", plan.unreadable),
     ):
         for why, alike in _by_reason(findings).items():
@@ -175,7 +175,7 @@ def permitted(plan: Plan, *, destructive: bool, unreadable: bool) -> Plan:
     if plan.unreadable and not unreadable:
         listed = [f"  {finding.check.id}: {finding.reason}" for finding in plan.unreadable[:10]]
         more = [f"  and {len(plan.unreadable) - 10} more"] if len(plan.unreadable) > 10 else []
-        hint = "mend that, or pass --skip-unreadable to go on without them"
+        hint = "fix that, or pass --skip-unreadable to go on without them"
         raise PlanError("the plan would rest on what could not be read:", *listed, *more, hint)
     if destructive:
         return plan
@@ -215,6 +215,6 @@ def _made(changes: int, differences: int, left: int) -> str:
 
 def _rest(stuck: Sequence[Finding]) -> list[str]:
     return [
-        f"not ours to change: {', '.join(finding.check.id for finding in alike)}: {why or one_line(alike[0].actual)}"
+        f"not fixable here: {', '.join(finding.check.id for finding in alike)}: {why or one_line(alike[0].actual)}"
         for why, alike in _by_reason(stuck).items()
     ]

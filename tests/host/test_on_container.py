@@ -55,7 +55,7 @@ def containers() -> list[str]:
 def test_up(site: Path) -> None:
     code, said = run(site, "pgdeploy", "up", "box", "--on", "container")
     assert code == 0, said
-    assert "uses made-up passwords: BOX_APP_PASSWORD" in said
+    assert "using generated passwords in the container: BOX_APP_PASSWORD" in said
     assert " at container " in said
     assert "0 drift" in said
 
@@ -65,5 +65,5 @@ def test_pytest(site: Path) -> None:
         site, "pytest", "-p", "no:cacheprovider", "-W", "error", "--target=box", "--on", "container"
     )
     assert code == 0, said
-    assert "uses made-up passwords: BOX_APP_PASSWORD" in said
+    assert "using generated passwords in the container: BOX_APP_PASSWORD" in said
     assert "specs/test_own.py ." in said

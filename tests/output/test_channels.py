@@ -27,7 +27,7 @@ OURS = (
     "-- ", "--\n", "\\connect ", "\\encoding UTF8", "SET ", "CREATE ", "ALTER ", "GRANT ", "REVOKE ", "DROP ", "BEGIN",
     "COMMIT", "RESET ", "role[", "database[", "schema[", "setting[", "membership[", "grant[", "server[", "probe[",
     "default_privilege[", "  desired  ", "  actual   ", "  reason   ", "  spec     ", "  origin   ", "  remedy   ",
-    "           ", "skipped, ", "spec on ", "note: ", "pgdeploy: ", "made ", "nothing is left", "not ours to change: ",
+    "           ", "skipped, ", "spec on ", "note: ", "pgdeploy: ", "made ", "nothing is left", "not fixable here: ",
     "still drifts: ", "hba[", "extension[", "ownership[",
 )  # fmt: skip
 """How lines of ours begin."""

@@ -59,7 +59,7 @@ def test_one_restart_is_said_once_however_many_settings_wait_for_it(tmp_path: Pa
     after = done.removeprefix(planned).splitlines()
     waits = ", ".join(f"setting[{name}].value" for name in AT_START)
     assert [line for line in after if " a restart " in line] == [
-        f"not ours to change: {waits}: the file is right and waits for a restart of the server"
+        f"not fixable here: {waits}: the file is right and waits for a restart of the server"
     ]
     assert waiting.count("the file is right and waits for a restart of the server") == 1
     for name, value in AT_START.items():

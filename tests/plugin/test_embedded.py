@@ -69,7 +69,7 @@ def test_the_spec_is_made_so_first(site: Site, folder: Path) -> None:
     result.stdout.fnmatch_lines(
         [
             f"town on embedded PostgreSQL 16.*: {outcomes['passed']} conform, 0 drift, 1 inapplicable",
-            "  not set in the environment, so the embedded server uses made-up passwords: TOWN_SECRET_NOT_SET",
+            "  not set in the environment; using generated passwords on the embedded server: TOWN_SECRET_NOT_SET",
             "  1 skipped, an embedded server listens on a private socket only: setting[[]port[]].value",
         ]
     )

@@ -56,7 +56,7 @@ def test_it_says_where_it_is(up: Real) -> None:
     places = [next(n for n, line in enumerate(said) if mark in line) for mark in marks]
     assert places == sorted(places)
     assert conform(up.printed) > (200, 0)
-    assert "drift stays" not in up.printed
+    assert "drift remains" not in up.printed
 
 
 def test_the_gate_is_green_on_all_floors(up: Real, tmp_path: Path) -> None:

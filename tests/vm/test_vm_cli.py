@@ -151,7 +151,7 @@ def test_drift_that_stays(made: Site) -> None:
     made.change("scsi1: {storage: local-zfs, size: 250GB}", "scsi1: {storage: local-zfs, size: 200GB}")
     done = _vm(made, "apply", "--yes")
     assert done.returncode == 2
-    assert "drift stays: vm_disk[scsi1].size: 250GB -> 200GB" in done.stdout
+    assert "drift remains: vm_disk[scsi1].size: 250GB -> 200GB" in done.stdout
     assert "disks never shrink" in done.stdout
     assert _vm(made, "plan").returncode == 2
 

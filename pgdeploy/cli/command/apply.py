@@ -58,7 +58,7 @@ def apply(
         bool, typer.Option("--no-gate", help="leave probes, host and VM to a check that comes later")
     ] = False,
 ) -> None:
-    """Bring the server to the spec, then prove it. Exit 0: it conforms; 2: some drift stays; 1: error.
+    """Bring the server to the spec, then prove it. Exit 0: it conforms; 2: drift remains; 1: error.
 
     What it proves is what `pgdeploy check` proves, probes too.
     """

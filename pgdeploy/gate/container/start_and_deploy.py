@@ -34,7 +34,7 @@ def start_and_deploy(target: Target, socket_path: str, note: Note) -> ContainerS
     try:
         made = stand_ins(spec.secrets)
         if made:
-            note(f"not set in the environment, so the container uses made-up passwords: {', '.join(made)}")
+            note(f"not set in the environment; using generated passwords in the container: {', '.join(made)}")
         os.environ.update(made)  # for the probes, which log in with them
         deploy(target, throw_away.ssh_config, note, throw_away=True)
         return ContainerServer(throw_away.container, socket_path, throw_away.close)

@@ -25,7 +25,10 @@ def of_grants(lines: Sequence[Line], major: int) -> Iterator[Problem]:
         for role in sorted(set(line.spec.roles)) if line.spec.to is None else ():
             both = words & set().union(*(granted.get((role, at), ()) for at in _asked(line.spec.on)))
             if both:
-                message = f"{', '.join(sorted(both))} is revoked from {quoted_name(role)} here and granted by another line"
+                words_of_both = ", ".join(sorted(both))
+                message = (
+                    f"{words_of_both} is revoked from {quoted_name(role)} here and granted by another line"
+                )
                 yield Problem(line.keys, message)
 
 

@@ -108,14 +108,14 @@ def role_problems(spec: Spec, role: str, keys: Keys, *, public: bool = False) ->
         return
     body = spec.roles.get(role)
     if body is not None and body.state == "absent":
-        yield Problem(keys, f"role {quoted_name(role)} is declared absent; nothing can rest on it")
+        yield Problem(keys, f"role {quoted_name(role)} is declared absent; nothing may refer to it")
     yield from _unknown("role", role, spec.roles, keys)
 
 
 def _predefined(spec: Spec, role: str, keys: Keys) -> Iterator[Problem]:
     known = [known for known, since in PREDEFINED.items() if since <= spec.postgres]
     if role not in known:
-        message = f"{role} is no predefined role of PostgreSQL {spec.postgres}"
+        message = f"{role} is not a predefined role of PostgreSQL {spec.postgres}"
         yield Problem(keys, message, hint=partial(_meant_predefined, role, known))
 
 
@@ -157,7 +157,7 @@ def _roles(spec: Spec) -> Iterator[Problem]:
     for role, body in spec.roles.items():
         keys: Keys = ("roles", role)
         if role in NO_ROLE or role.startswith("pg_"):
-            yield Problem(keys, f"{role} is a name that PostgreSQL keeps for itself; it cannot be declared")
+            yield Problem(keys, f"{role} is a reserved name in PostgreSQL; it cannot be declared")
         if body.valid_until is not None:
             try:
                 timestamp(body.valid_until)
@@ -182,7 +182,7 @@ def _absent_role(spec: Spec, body: RoleSpec, keys: Keys) -> Iterator[Problem]:
     heir = (*keys, "reassign_owned_to")
     written = sorted(body.model_fields_set - {"state", "reassign_owned_to"})
     if body.state == "absent" and written:
-        yield Problem((*keys, written[0]), f"{written[0]}: an absent role has nothing else")
+        yield Problem((*keys, written[0]), f"{written[0]}: an absent role takes no other option")
     if body.reassign_owned_to is not None and body.state != "external":
         if body.state != "absent":
             yield Problem(heir, "reassign_owned_to belongs to `state: absent`")
@@ -205,10 +205,10 @@ def _memberships(spec: Spec) -> Iterator[Problem]:
             if entry.grantor is not None:
                 yield from _grantor(spec, admins, entry.role, entry.grantor, (*keys, "grantor"))
                 if path := around.get((entry.role, role)):
-                    message = f"the grantors of {quoted_name(entry.role)} go round in a circle: {_way(path)}"
+                    message = f"the grantors of {quoted_name(entry.role)} form a circle: {_way(path)}"
                     yield Problem((*keys, "grantor"), message)
         if path := ways.get(role):
-            yield Problem(("roles", role, "member_of"), f"membership goes round in a circle: {_way(path)}")
+            yield Problem(("roles", role, "member_of"), f"memberships form a circle: {_way(path)}")
 
 
 def _is_kept_elsewhere(spec: Spec, role: str) -> bool:
@@ -259,7 +259,7 @@ def _databases(spec: Spec) -> Iterator[Problem]:
         keys: Keys = ("databases", database)
         if database == "template0":
             yield Problem(
-                keys, "template0 lets nobody in and stays as initdb made it; leave it out", about_key=True
+                keys, "template0 accepts no connections and must not be changed; leave it out", about_key=True
             )
         if database in TEMPLATES and body.from_template is not None:
             yield Problem((*keys, "from_template"), f"{database} is made by initdb, not from a template")
@@ -284,7 +284,7 @@ def _tablespaces(spec: Spec) -> Iterator[Problem]:
     for index, line in enumerate(spec.grants):
         named = spec.tablespaces.get(line.on.tablespace or "")
         if named is not None and named.state == "absent":
-            message = f"tablespace {quoted_name(line.on.tablespace or '')} is declared absent; nothing can rest on it"
+            message = f"tablespace {quoted_name(line.on.tablespace or '')} is declared absent; nothing may refer to it"
             yield Problem(("grants", index, "on"), message)
 
 
@@ -293,7 +293,7 @@ def _schemas(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
     for schema, schema_body in body.schemas.items():
         where = (*keys, "schemas", schema)
         if schema.startswith("pg_") and schema not in GIVEN:
-            yield Problem(where, f"{schema} is a name that PostgreSQL keeps for itself", about_key=True)
+            yield Problem(where, f"{schema} is a reserved name in PostgreSQL", about_key=True)
         if schema_body.owner is not None:
             yield from role_problems(spec, schema_body.owner, (*where, "owner"))
     known = _schemas_of(spec, database)
@@ -352,7 +352,7 @@ def _on_absent(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
             declared = body.foreign_servers.get(server) if server is not None else None
             if declared is not None and declared.state == "absent":
                 message = (
-                    f"foreign server {quoted_name(server or '')} is declared absent; nothing can rest on it"
+                    f"foreign server {quoted_name(server or '')} is declared absent; nothing may refer to it"
                 )
                 yield Problem((*keys, section, index, "on"), message)
 
@@ -360,7 +360,7 @@ def _on_absent(spec: Spec, database: str, keys: Keys) -> Iterator[Problem]:
 def _absent_or_owned(spec: Spec, body: NamedSpec | TablespaceSpec, keys: Keys) -> Iterator[Problem]:
     written = sorted(body.model_fields_set - {"state"})
     if body.state == "absent" and written:
-        yield Problem((*keys, written[0]), f"{written[0]}: what is absent has nothing else")
+        yield Problem((*keys, written[0]), f"{written[0]}: an absent object takes no other option")
     if (owner := getattr(body, "owner", None)) is not None:
         yield from role_problems(spec, owner, (*keys, "owner"))
 
@@ -383,7 +383,7 @@ def _from_template(
     if template not in TEMPLATES:
         yield from _unknown("database", template, spec.databases, keys)
     if way := around.get(database):
-        yield Problem(keys, f"templates go round in a circle: {_way(way)}")
+        yield Problem(keys, f"templates form a circle: {_way(way)}")
 
 
 def _generations(spec: Spec) -> Iterator[Problem]:
@@ -491,7 +491,7 @@ def _grant_lines(spec: Spec, lines: Iterable[Line]) -> Iterator[Problem]:
             if role == "PUBLIC" and line.spec.grant_option:
                 yield Problem((*line.keys, "grant_option"), "PostgreSQL gives PUBLIC no grant option")
         if line.address in seen:
-            yield Problem(line.keys, "this line stands twice; leave one out")
+            yield Problem(line.keys, "duplicate line; remove one")
         seen[line.address] = line
 
 
@@ -523,7 +523,7 @@ def _default_contradictions(spec: Spec, database: str) -> Iterator[Problem]:
     seen = set()
     for keys, line in lines:
         if line in seen and keys[1] == database:
-            yield Problem(keys, "this line stands twice; leave one out")
+            yield Problem(keys, "duplicate line; remove one")
         seen.add(line)
     yield from contradiction.of_defaults(lines)
 
@@ -556,7 +556,7 @@ def _ident(spec: Spec) -> Iterator[Problem]:
         for key, message in ident.refused(line, spec.postgres):
             yield Problem(("ident", index, key), message)
         if line.mapping in seen:
-            yield Problem(("ident", index), "this line stands twice; leave one out")
+            yield Problem(("ident", index), "duplicate line; remove one")
         seen.add(line.mapping)
 
 

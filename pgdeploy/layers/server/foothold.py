@@ -89,8 +89,8 @@ def _shutting(grants: Grants, database: str, drifts: Sequence[Finding], facts: F
     if not held or held - set().union(*taken.values()):
         return {}
     why = (
-        f"{quoted_name(me)} makes this plan, and would lose CONNECT on {quoted_name(database)} by it: nothing in it could "
-        f"be read any more; give it to {quoted_name(me)} by a line of grants, or apply as another login"
+        f"{quoted_name(me)} makes this plan, and would lose CONNECT on {quoted_name(database)} by it: nothing in "
+        f"it could be read any more; give it to {quoted_name(me)} by a line of grants, or apply as another login"
     )
     return {cause: why for cause, lost in taken.items() if lost}
 

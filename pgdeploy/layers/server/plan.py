@@ -162,14 +162,14 @@ def _planned(
 ) -> tuple[Plan, frozenset[str]]:
     """The plan, and the checks that are not mended as whoever plans may not."""
     creating = {name: body for name, body in spec.databases.items() if name not in facts.once(databases)}
-    prospect = project(spec, resources, facts, given_up)
+    projected = project(spec, resources, facts, given_up)
     lacking = {**missing(spec, facts), **dict(_given_up_roles(spec, facts, given_up))}
     ordered: list[_Ordered] = []
     kept: dict[str, str] = {}
     drifts: list[Finding] = []
     unreadable: list[Finding] = []
     for resource in resources:
-        view = prospect.for_kind(resource.kind)
+        view = projected.for_kind(resource.kind)
         checks = [check for check in resource.checks() if not _comes_with_template(check, spec, creating)]
         findings = [evaluate(check, view, parents=False) for check in checks]
         off = [finding for finding in findings if finding.verdict is Verdict.DRIFTS]
@@ -182,12 +182,12 @@ def _planned(
         changes = resource.changes(off, view) if off else ()
         ordered += [(_order(spec, resource, change), change) for change in changes]
     ordered.sort(key=lambda pair: (pair[0], pair[1].stage, pair[1].rank))
-    rights = Rights(prospect.staying, prospect.housed)
+    rights = Rights(projected.staying, projected.housed)
     unmade = Unmade(spec, creating, [change for _, change in ordered])
     possible, refused = _possible(ordered, rights, lacking, unmade)
     forbidden = frozenset({*refused, *kept})
     refused |= kept
-    possible = _guarded(possible, resources, prospect)
+    possible = _guarded(possible, resources, projected)
     waves: dict[tuple[int, int, int], list[Change]] = {}
     for wave, change in possible:
         waves.setdefault(wave, []).append(change)
@@ -291,11 +291,11 @@ def _possible(
 
 
 def _guarded(
-    possible: Sequence[_Ordered], resources: Sequence[Resource], prospect: ProjectedFacts
+    possible: Sequence[_Ordered], resources: Sequence[Resource], projected: ProjectedFacts
 ) -> list[_Ordered]:
     """What goes beyond the spec is destructive where it is more than all that the spec names: is the spec whole?"""
     beyond = sum(change.taken.rights for _, change in possible if change.undeclared)
-    named = _named(resources, prospect) if beyond else 0
+    named = _named(resources, projected) if beyond else 0
     if beyond <= named:
         return list(possible)
     why = (
@@ -310,13 +310,13 @@ def _guarded(
     ]
 
 
-def _named(resources: Sequence[Resource], prospect: ProjectedFacts) -> int:
+def _named(resources: Sequence[Resource], projected: ProjectedFacts) -> int:
     """Privileges that the lines of the spec name, on the server as it will be."""
     found = 0
     for resource in resources:
         if isinstance(resource, Grants | DefaultPrivileges):
             with suppress(Unreadable):
-                found += resource.named(prospect.for_kind(resource.kind))
+                found += resource.named(projected.for_kind(resource.kind))
     return found
 
 

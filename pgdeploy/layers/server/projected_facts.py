@@ -74,7 +74,7 @@ def project(
     spec: Spec, resources: Sequence[Resource], facts: Facts, given_up: Collection[str] = ()
 ) -> ProjectedFacts:
     """What each part of the plan will find. `given_up` are checks that it cannot mend, as whoever plans may not."""
-    return _Projection(spec, resources, facts, given_up).prospect()
+    return _Projection(spec, resources, facts, given_up).projected()
 
 
 class _Projection:
@@ -104,7 +104,7 @@ class _Projection:
         self._absent = [_role(-2 - index, role) for index, role in enumerate(absent)]
         self._oids = {role.name: role.oid for role in (*known.values(), *self._absent)}
 
-    def prospect(self) -> ProjectedFacts:
+    def projected(self) -> ProjectedFacts:
         made: dict[str, Rows] = {}
         housed: dict[str, Rows] = {}
         owned: dict[str, Rows] = {}

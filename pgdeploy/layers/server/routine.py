@@ -13,7 +13,7 @@ from pgdeploy.postgres.signature import Type, server_arguments
 from pgdeploy.postgres.values import ValueProblem
 from pgdeploy.text.naming import listing
 
-MAKE_FIRST = "make the object first; pgdeploy does not"
+MAKE_FIRST = "create the object first; pgdeploy does not create it"
 
 
 class Unclear(NamedTuple):

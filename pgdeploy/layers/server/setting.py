@@ -553,7 +553,7 @@ def _unknown(
 ) -> Iterator[Problem]:
     """PostgreSQL itself has no such setting: with a prefix it may be a library's, or an application's own."""
     if "." not in setting:
-        message = f"{setting} is no setting of PostgreSQL {major}"
+        message = f"{setting} is not a PostgreSQL {major} setting"
         yield Problem(keys, message, about_key=True, hint=partial(_meant, setting, major))
     elif wrong := contrib.misspelt(setting, prefixes):
         yield Problem(keys, wrong, about_key=True)

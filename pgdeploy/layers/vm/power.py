@@ -95,7 +95,7 @@ def _halt(proxmox: Proxmox, machine: MachineFact, deadline: Deadline, note: Note
     except ProxmoxError as error:
         if force or "powerdown failed" not in error.reason:
             raise
-        raise TargetError(f"{error}; the guest does not heed: --force pulls the plug") from None
+        raise TargetError(f"{error}; the guest ignored shutdown; --force powers it off") from None
 
 
 def require_destroyable(declared: DeclaredVm, proxmox: Proxmox) -> MachineFact:

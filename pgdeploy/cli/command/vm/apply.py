@@ -18,7 +18,7 @@ def apply(
     specs: Specs = None,
     no_commands: NoCommands = False,
 ) -> None:
-    """Make the VM as the spec says, and wait until ssh reaches it. Exit 0: it is so; 2: some drift stays; 1: error."""
+    """Make the VM as the spec says, and wait until ssh reaches it. Exit 0: it conforms; 2: drift remains; 1: error."""
     from pgdeploy.layers.vm import render
     from pgdeploy.layers.vm.apply import when_unlocked
     from pgdeploy.layers.vm.plan import plan_vm

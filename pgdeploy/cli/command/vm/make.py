@@ -30,7 +30,7 @@ def make(
     proxmox, deadline = declared.proxmox(), deadline_of(declared)
     left = apply_vm(declared, proxmox, deadline, allow_restart=allow_restart, note=note, approved=approved)
     for difference in left.stuck:
-        say(f"drift stays: {difference}", f"  {difference.remedy}")
+        say(f"drift remains: {difference}", f"  {difference.remedy}")
     for option in left.pending:
         say(f"pending until a restart: {option}")
     if left.pending:

@@ -15,7 +15,7 @@ from pgdeploy.cli.targets import load_one
 def stop(
     target: Name,
     force: Annotated[
-        bool, typer.Option("--force", help="pull the plug; the server recovers at its start")
+        bool, typer.Option("--force", help="power it off at once; the server recovers at its start")
     ] = False,
     specs: Specs = None,
     no_commands: NoCommands = False,
