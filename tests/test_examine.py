@@ -25,7 +25,7 @@ REFUSED = [
     (text(method="oauth"), "oauth needs PostgreSQL 18"),
     (text(type="host", address=", address: all"), "peer is for rules of type local"),
     (text(type="host", address=", address: all", method="cert"), "cert is for rules of type hostssl"),
-    (text() + "databases: {template0: {}}\n", "template0 lets nobody in"),
+    (text() + "databases: {template0: {}}\n", "template0 accepts no connections"),
     (
         text() + "databases: {shop: {encoding: utf-16}}\n",
         "read utf-16, which no database can have; allowed: UTF8",
