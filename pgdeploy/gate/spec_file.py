@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pgdeploy.gate import problem
 from pgdeploy.layers import LAYERS
 from pgdeploy.model.spec import Spec
 from pgdeploy.spec.loader import Loaded, load
@@ -24,5 +25,6 @@ def load_spec(file: Path, root: Path | None = None) -> Loaded[Spec]:
 
 
 def _problems(spec: Spec) -> Iterator[Problem]:
+    yield from problem.problems(spec)
     for layer in LAYERS:
         yield from layer.problems(spec)

@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from pgdeploy.layers.host.layout import Layout
-from pgdeploy.layers.server.cross_checks import role_problems
 from pgdeploy.layers.server.membership import of
+from pgdeploy.layers.server.problems.reference import role_problems
 from pgdeploy.layers.vm.config import shown
 from pgdeploy.model.host.amount import bytes_of
 from pgdeploy.spec.problem import Problem, show

@@ -55,7 +55,7 @@ class ServerLayer(Layer):
         return probes(declared.spec)
 
     def problems(self, spec: Spec) -> Iterator[Problem]:
-        from pgdeploy.layers.server.cross_checks import problems
+        from pgdeploy.layers.server.problems.kinds import problems
 
         return problems(spec)
 

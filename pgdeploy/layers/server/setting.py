@@ -515,7 +515,7 @@ def prefixes(spec: Spec) -> frozenset[str]:
     return frozenset(named | {prefix for prefix, library in PREFIXES.items() if library in named})
 
 
-def problems(
+def problems_of(
     values: Mapping[str, SettingValue],
     major: int,
     prefixes: Collection[str],
