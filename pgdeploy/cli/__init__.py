@@ -26,7 +26,6 @@ UsageError: type[Any] = typer.BadParameter.__mro__[1]
 app = typer.Typer(
     help="One spec says what a PostgreSQL server must be; pgdeploy makes the database so and proves it.",
     no_args_is_help=True,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},  # of the subcommands, too
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # help is plain text: rich alone would take longer to import than all the rest

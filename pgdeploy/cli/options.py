@@ -10,11 +10,31 @@ import typer
 
 from pgdeploy.reach.server import seconds
 
+
+def _complete(incomplete: str) -> list[str]:
+    """The targets in the folder of specs, for the shell."""
+    from pgdeploy.errors import TargetError
+    from pgdeploy.gate.target import find
+
+    try:
+        return [file.stem for file in find(f"{incomplete}*") if file.stem.isprintable()]
+    except TargetError:
+        return []
+
+
 Name = Annotated[
-    str, typer.Argument(help="a target: the name of a file in specs/, or a path", show_default=False)
+    str,
+    typer.Argument(
+        help="a target: the name of a file in specs/, or a path", show_default=False, autocompletion=_complete
+    ),
 ]
 Names = Annotated[
-    list[str], typer.Argument(help="targets: names or globs of files in specs/, or paths", show_default=False)
+    list[str],
+    typer.Argument(
+        help="targets: names or globs of files in specs/, or paths",
+        show_default=False,
+        autocompletion=_complete,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 SshConfig = Annotated[

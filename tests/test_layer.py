@@ -1,0 +1,118 @@
+"""A layer is a folder and a line: a toy layer is seen everywhere, without a line changed elsewhere."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOY = """
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pgdeploy import layers
+from pgdeploy.core.check import Check, Outcome, Resource
+from pgdeploy.core.layer import Layer
+from pgdeploy.spec.problem import Problem
+
+@dataclass(frozen=True)
+class Memory(Resource):
+    kind = "toy"
+    layer = "toy"
+    desired: str
+
+    def checks(self):
+        yield Check(self, "toy[memory]", "size", ("machine", "memory"), self._compare)
+
+    def _compare(self, facts):
+        actual = facts.section("toy")
+        return Outcome(actual == self.desired, self.desired, actual, stuck="buy some")
+
+class ToyLayer(Layer):
+    name, title, description = "toy", "the toy", "checks of the toy"
+    markers = {"toy": "toys"}
+
+    def declared_in(self, spec):
+        return spec.machine.memory is not None
+
+    def resources(self, declared):
+        memory = declared.spec.machine.memory
+        return (Memory(str(memory)),) if memory is not None else ()
+
+    def problems(self, spec):
+        if str(spec.machine.memory) == "13MB":
+            yield Problem(("machine", "memory"), "13 is no number for a toy")
+
+    def read(self, declared, server):
+        return {"sections": {"toy": "48GB"}}
+
+layers.LAYERS = (*layers.LAYERS, ToyLayer())
+"""
+
+SPEC = "postgres: 16\nmachine: {memory: 48GB}\nroles: {postgres: {superuser: true, login: true}}\n"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    (tmp_path / "toy.py").write_text(TOY)
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs/town.yaml").write_text(SPEC)
+    return tmp_path
+
+
+def run(site: Path, code: str, *words: str) -> subprocess.CompletedProcess[str]:
+    program = f"import sys; sys.argv = {['x', *words]!r}; sys.path.insert(0, '.'); import toy; {code}"
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=site, capture_output=True, text=True, check=False
+    )
+
+
+def pgdeploy(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return run(site, "from pgdeploy.cli import main; main()", *words)
+
+
+def gate(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    code = "import pytest; sys.exit(pytest.main(sys.argv[1:]))"
+    return run(site, code, "-q", "-p", "no:cacheprovider", "--rootdir=.", *words)
+
+
+def test_it_is_collected_and_has_its_markers(site: Path) -> None:
+    listed = gate(site, "--collect-only", "--target=town", "-m", "toys").stdout
+    assert "specs/town.yaml::toy[memory].size" in listed
+    assert "role[postgres]" not in listed
+    assert "toy[memory].size" in gate(site, "--collect-only", "--target=town", "-m", "toy").stdout
+    markers = gate(site, "--markers").stdout
+    assert "@pytest.mark.toy: checks of the toy" in markers
+    assert "@pytest.mark.toys: checks of toys in a spec" in markers
+
+
+def test_its_checks_are_asked_and_reported(site: Path) -> None:
+    green = gate(site, "--target=town", "--on", "embedded", "-m", "toy")
+    assert "1 passed" in green.stdout, green.stdout
+    (site / "specs/town.yaml").write_text(SPEC.replace("48GB", "64GB"))
+    red = pgdeploy(site, "check", "town", "--on", "embedded", "--no-probes", "--json")
+    assert red.returncode == 2
+    (target,) = json.loads(red.stdout)["targets"]
+    (found,) = [one for one in target["findings"] if one["id"] == "toy[memory].size"]
+    assert (found["verdict"], found["desired"], found["actual"]) == ("drifts", "64GB", "48GB")
+    assert found["remedy"] == "buy some"
+
+
+def test_a_plan_of_sql_does_not_ask_it_and_says_so(site: Path) -> None:
+    applied = pgdeploy(site, "apply", "town", "--on", "embedded", "--yes", "--no-gate")
+    assert applied.returncode == 0, applied.stderr
+    assert "checks of the toy: 1" in applied.stdout
+
+
+def test_its_problems_and_waivers_are_of_the_spec(site: Path) -> None:
+    file = site / "specs/town.yaml"
+    file.write_text(SPEC.replace("48GB", "13MB"))
+    refused = pgdeploy(site, "lint", "town")
+    assert (refused.returncode, "machine.memory: 13 is no number for a toy" in refused.stderr) == (1, True)
+    waived = "waivers: [{check: 'toy[memory].size', reason: it is small, until: 2999-01-01}]\n"
+    file.write_text(SPEC + waived)
+    assert "there is no check" not in pgdeploy(site, "lint", "town").stdout
+    file.write_text(SPEC + waived.replace("size", "sise"))
+    assert "there is no check toy[memory].sise" in pgdeploy(site, "lint", "town").stdout
