@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pgdeploy.core.facts import Facts
 from pgdeploy.errors import Inapplicable, SecretError, Shut, Unreadable
@@ -34,12 +34,29 @@ class Verdict(StrEnum):
     INAPPLICABLE = "inapplicable"
 
 
+class Measured(NamedTuple):
+    """A quantity that was compared: reports and trends take the number from here, and parse no text."""
+
+    value: float
+    unit: str
+    """`B` or `s`: bytes or seconds."""
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is within its limits."""
+        enough = self.at_least is None or self.value >= self.at_least
+        return enough and (self.at_most is None or self.value <= self.at_most)
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a comparison found.
 
-    `origin` is where the actual value is written (a file and line, a grantor); `note` is worth saying
-    even when all conforms; `stuck` says why no change of ours can remove the drift.
+    `origin` is where the actual value is written (a file and line, a grantor); `note` is worth saying even when all
+    conforms; `stuck` says why no change of ours can remove the drift; `measured` is the quantity, where one was
+    compared.
     """
 
     conforms: bool
@@ -48,6 +65,7 @@ class Outcome:
     origin: str = ""
     note: str = ""
     stuck: str = ""
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +101,7 @@ class Finding:
     stuck: str = ""
     reason: str = ""
     unwaived: Verdict | None = None
+    measured: Measured | None = None
 
     def __post_init__(self) -> None:
         for field in _TEXTS:
@@ -151,7 +170,8 @@ def evaluate(check: Check, facts: Facts, *, parents: bool = True) -> Finding:
             return Finding(check, Verdict.BLOCKED, reason=f"{error.by}: {error}")
         return Finding(check, Verdict.UNREADABLE, reason=str(error))
     verdict = Verdict.CONFORMS if found.conforms else Verdict.DRIFTS
-    return Finding(check, verdict, found.desired, found.actual, found.origin, found.note, found.stuck)
+    texts = (found.desired, found.actual, found.origin, found.note, found.stuck)
+    return Finding(check, verdict, *texts, measured=found.measured)
 
 
 def held_up(parent: Check, facts: Facts) -> str | None:
@@ -168,6 +188,11 @@ def held_up(parent: Check, facts: Facts) -> str | None:
     if found.verdict is Verdict.BLOCKED:
         return found.reason
     return f"{parent.id} drifts: {found.actual}"
+
+
+def within(measured: Measured, desired: str, actual: str, *, origin: str = "", stuck: str = "") -> Outcome:
+    """Whether a quantity is within its limits; the texts are for people."""
+    return Outcome(measured.fits, desired, actual, origin, stuck=stuck, measured=measured)
 
 
 def same(desired: str, actual: str, *, origin: str = "", stuck: str = "") -> Outcome:

@@ -56,6 +56,7 @@ def as_data(finding: Finding, gate: Gate) -> dict[str, Any]:
         "reason": finding.reason,
         "origin": finding.origin,
         "note": finding.note,
+        "measured": finding.measured._asdict() if finding.measured is not None else None,
         "spec": {"file": escape(place.file), "line": place.line, "column": place.column},
         "remedy": gate.remedy(finding),
     }

@@ -256,3 +256,40 @@ def test_without_access_to_the_host_nothing_applies(tmp_path: Path) -> None:
     found = gate(target, read)
     assert of(found, *set(Verdict) - {Verdict.INAPPLICABLE}) == set()
     assert {finding.reason for finding in found.values()} == {NO_HOST}
+
+
+QUANTITIES: dict[str, tuple[Breaking, float, str]] = {
+    "mount[/mnt/data/pg01].free": (lambda host: value("space")(host).update(free=7), 7, "B"),
+    "deployment[record].within": (
+        lambda host: value("record")(host)["first"].update(seconds=9000),
+        9000,
+        "s",
+    ),
+    "tls[certificate].expires": (
+        lambda host: value("tls")(host).update(expires=value("os")(host)["now"] + 60),
+        60,
+        "s",
+    ),
+    "guest[memory].size": (lambda host: value("os")(host).update(memory=1 << 20), 1 << 20, "B"),
+}
+
+
+def test_a_quantity_is_a_number(tmp_path: Path) -> None:
+    """Reports and trends need not parse the text of what was compared."""
+    target = load(tmp_path, pg15() + vm())
+    found = gate(target, facts(declared(target)))
+    measured = {known for known, finding in found.items() if finding.measured is not None}
+    assert measured == set(QUANTITIES)
+    assert all(finding.measured.fits for finding in found.values() if finding.measured is not None)
+
+
+@pytest.mark.parametrize("check", QUANTITIES)
+def test_a_quantity_beyond_its_limit(check: str, tmp_path: Path) -> None:
+    breaking, number, unit = QUANTITIES[check]
+    target = load(tmp_path, pg15() + vm())
+    host = answer(declared(target))
+    breaking(host)
+    finding = gate(target, facts(declared(target), host))[check]
+    assert finding.measured is not None
+    assert (finding.verdict, finding.measured.value, finding.measured.unit) == (Verdict.DRIFTS, number, unit)
+    assert not finding.measured.fits

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pgdeploy.core.check import Check, Outcome, Resource, same
+from pgdeploy.core.check import Check, Measured, Outcome, Resource, same, within
 from pgdeploy.errors import Unreadable
 from pgdeploy.layers.host.resource import HostResource, section
 from pgdeploy.model.host.amount import seconds_of
@@ -61,9 +61,8 @@ class Deployment(HostResource):
         first = _said(facts, "first")
         actual = first["seconds"]
         stuck = "the first deploy is past: measure the next host's, or let the spec say what is right"
-        return Outcome(
-            actual <= seconds_of(span), f"at most {span}", f"{actual:g} s", first["when"], stuck=stuck
-        )
+        took = Measured(actual, "s", at_most=seconds_of(span))
+        return within(took, f"at most {span}", f"{actual:g} s", origin=first["when"], stuck=stuck)
 
     def _at_most(self, span: str, facts: Facts) -> Outcome:
         when = _said(facts, "when")
@@ -72,7 +71,8 @@ class Deployment(HostResource):
         except ValueError:
             raise Unreadable(f"{RECORD}: `when` is no time: {when}") from None
         desired, actual = f"deployed at most {span} ago", f"deployed {_ago(age)} ago"
-        return Outcome(age <= seconds_of(span), desired, actual, when, stuck=self.declared.deploy)
+        measured = Measured(age, "s", at_most=seconds_of(span))
+        return within(measured, desired, actual, origin=when, stuck=self.declared.deploy)
 
 
 def _said(facts: Facts, field: str) -> Any:

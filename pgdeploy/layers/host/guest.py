@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from re import compile as pattern
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pgdeploy.core.check import Check, Outcome, Resource, same
+from pgdeploy.core.check import Check, Measured, Outcome, Resource, same, within
 from pgdeploy.layers.host.resource import HostResource, container, entry, not_in_container, section
 from pgdeploy.layers.vm.config import shown
 from pgdeploy.layers.vm.reached import REACHED, unreached
@@ -69,12 +69,8 @@ class Guest(HostResource):
         floor = bytes_of(self.vm.balloon) if self.vm.balloon else most
         least = f"{self.vm.memory}" if floor == most else f"{self.vm.balloon}"
         desired = f"at least {MEMORY_SEEN:.0%} of {least}, at most {self.vm.memory}"
-        return Outcome(
-            floor * MEMORY_SEEN <= actual <= most,
-            desired,
-            f"{actual / (1 << 30):.2f}GB",
-            stuck=_apply(self.declared),
-        )
+        measured = Measured(actual, "B", at_least=floor * MEMORY_SEEN, at_most=most)
+        return within(measured, desired, f"{actual / (1 << 30):.2f}GB", stuck=_apply(self.declared))
 
 
 @dataclass(frozen=True, slots=True)

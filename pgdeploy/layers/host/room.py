@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.check import Check, Outcome, Resource
+from pgdeploy.core.check import Check, Measured, Outcome, Resource, within
 from pgdeploy.layers.host import path
 from pgdeploy.layers.host.resource import HostResource, section
 from pgdeploy.model.host.amount import bytes_of
@@ -36,7 +36,8 @@ class Room(HostResource):
         actual = known["free"] if known else 0
         where = f"on {known['mount']}" if known else ""
         stuck = "make room: old logs, WAL that no slot or archive needs any more; or a larger disk"
-        return Outcome(actual >= bytes_of(desired), f"at least {desired}", _shown(actual), where, stuck=stuck)
+        free = Measured(actual, "B", at_least=bytes_of(desired))
+        return within(free, f"at least {desired}", _shown(actual), origin=where, stuck=stuck)
 
 
 def _shown(size: int) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.check import Check, Outcome, Resource, same
+from pgdeploy.core.check import Check, Measured, Outcome, Resource, same, within
 from pgdeploy.layers.host import answer, path, socket
 from pgdeploy.layers.host.resource import HostResource, section
 from pgdeploy.layers.server.safeguard import PROTOCOL
@@ -83,8 +83,8 @@ class Tls(HostResource):
         end, now = section(facts, "tls")["expires"], section(facts, "os")["now"]
         desired = f"valid for {self.spec.expires_after} still"
         actual = f"valid until {datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M} UTC"
-        fits = end - now >= seconds_of(self.spec.expires_after)
-        return Outcome(fits, desired, actual, self.declared.layout.certificate, stuck=self._renew)
+        left = Measured(end - now, "s", at_least=seconds_of(self.spec.expires_after))
+        return within(left, desired, actual, origin=self.declared.layout.certificate, stuck=self._renew)
 
     def _served(self, facts: Facts) -> Outcome:
         known = section(facts, "tls")
