@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -43,11 +43,31 @@ def programs(major: int) -> Path | None:
     return next((place for place in places if (place / "initdb").exists()), None)
 
 
+def require_programs(major: int) -> Path:
+    """The same; where there are none the test is skipped with the reason, and fails in CI."""
+    if (found := programs(major)) is not None:
+        return found
+    missing = f"{_MISSING}{major} is not on this machine (set PGDEPLOY_POSTGRES_{major} to its bin directory)"
+    if os.environ.get("PGDEPLOY_CI"):
+        pytest.fail(missing)
+    pytest.skip(missing)
+
+
+_MISSING = "PostgreSQL "
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A version that is missing is one line of the summary, not one for each test that needs it."""
+    report = yield
+    if isinstance(report.longrepr, tuple) and report.longrepr[2].startswith(f"Skipped: {_MISSING}"):
+        report.longrepr = (__file__, 1, report.longrepr[2])
+    return report
+
+
 def copied(major: int, folder: Path) -> Path:
     """Programs of our own in this folder, to put extensions and libraries beside them."""
-    found = programs(major)
-    if found is None:
-        pytest.skip(f"PostgreSQL {major} is not on this machine (set PGDEPLOY_POSTGRES_{major})")
+    found = require_programs(major)
     folder.chmod(0o755)
     shutil.copytree(found.parent, folder / "of" / "pg", symlinks=True)
     for libraries in found.parents[2].glob("*.libs"):  # where a wheel's programs look for them
@@ -56,14 +76,7 @@ def copied(major: int, folder: Path) -> Path:
 
 
 def cluster(major: int, options: Sequence[str] = FAST) -> Iterator[Cluster]:
-    found = programs(major)
-    if found is None:
-        missing = (
-            f"PostgreSQL {major} is not on this machine (set PGDEPLOY_POSTGRES_{major} to its bin directory)"
-        )
-        if os.environ.get("PGDEPLOY_CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+    found = require_programs(major)
     with tempfile.TemporaryDirectory(prefix="pgdeploy-test-") as home:
         server = Cluster(Path(home) / "home", found, options=options)
         Path(home).chmod(0o755)

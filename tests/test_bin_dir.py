@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import programs
+from tests.conftest import require_programs
 from tests.output.command import run
 
 SPEC = "postgres: {major}\nroles:\n  postgres: {{superuser: true}}\n  app: {{login: true}}\n"
@@ -18,17 +18,12 @@ def spec(tmp_path: Path) -> Path:
     return tmp_path / "town.yaml"
 
 
-def bin_dir(major: int) -> Path:
-    found = programs(major)
-    if found is None:
-        pytest.skip(f"PostgreSQL {major} is not on this machine (set PGDEPLOY_POSTGRES_{major})")
-    return found
-
-
 @pytest.mark.parametrize("major", [14, 17])
 def test_the_server_is_of_that_version(spec: Path, major: int) -> None:
     spec.write_text(SPEC.format(major=major))
-    code, said = run("check", str(spec), "--on", "embedded", "--bin-dir", str(bin_dir(major)), "--json")
+    code, said = run(
+        "check", str(spec), "--on", "embedded", "--bin-dir", str(require_programs(major)), "--json"
+    )
     assert code == 0, said
     (target,) = json.loads(said[said.index("{\n") :])["targets"]
     assert target["server"]["version"] // 10000 == major
@@ -48,7 +43,7 @@ def test_without_it_the_version_is_not_asked(spec: Path) -> None:
 
 def test_another_version_than_the_spec_s_is_one_error(spec: Path) -> None:
     spec.write_text(SPEC.format(major=15))
-    folder = bin_dir(17)
+    folder = require_programs(17)
     code, said = run("plan", str(spec), "--on", "embedded", "--bin-dir", str(folder))
     assert code == 1
     assert said == f"pgdeploy: --bin-dir {folder}: holds PostgreSQL 17, and the spec is for 15\n"
