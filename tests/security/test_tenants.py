@@ -17,7 +17,7 @@ from pgdeploy.errors import ApplyError
 from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import Target, load_target
 from pgdeploy.layers.server import guard
-from pgdeploy.layers.server.role import Leaving, UndeclaredRoles
+from pgdeploy.layers.server.role_dropping import Leaving, UndeclaredRoles
 from pgdeploy.layers.server.rolefact import HELD, ROLES, HeldFact, RoleFact
 from pgdeploy.layers.server.setting import SETTINGS
 from pgdeploy.reach.embedded import Cluster

@@ -12,7 +12,8 @@ from pgdeploy.layers.server import acl
 from pgdeploy.layers.server.database import Database
 from pgdeploy.layers.server.grant import Grants
 from pgdeploy.layers.server.membership import ours
-from pgdeploy.layers.server.role import AbsentRole, Role
+from pgdeploy.layers.server.role import Role
+from pgdeploy.layers.server.role_dropping import AbsentRole
 from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:

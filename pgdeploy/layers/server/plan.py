@@ -22,7 +22,7 @@ from pgdeploy.layers.server.foothold import held_back
 from pgdeploy.layers.server.grant import Grants
 from pgdeploy.layers.server.projected_facts import ProjectedFacts, project
 from pgdeploy.layers.server.rights import Rights
-from pgdeploy.layers.server.role import AbsentRole, UndeclaredRoles
+from pgdeploy.layers.server.role_dropping import AbsentRole, UndeclaredRoles
 from pgdeploy.layers.server.rolefact import absent, roles
 from pgdeploy.layers.server.routine import MAKE_FIRST
 from pgdeploy.layers.server.unmade import Unmade

@@ -24,7 +24,7 @@ from pgdeploy.layers.server.membership import MEMBERSHIPS, lost, of
 from pgdeploy.layers.server.named import NAMED
 from pgdeploy.layers.server.object import keys_of
 from pgdeploy.layers.server.ownership import Ownership
-from pgdeploy.layers.server.role import leaving
+from pgdeploy.layers.server.role_dropping import leaving
 from pgdeploy.layers.server.rolefact import ROLES, RoleFact, names_by_oid, roles
 from pgdeploy.layers.server.row_security import ROW_SECURITY
 from pgdeploy.layers.server.tablespace import Tablespace
