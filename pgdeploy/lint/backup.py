@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pgdeploy.layers.server.grant import Line, lines_of
+from pgdeploy.layers.server.grant_line import Line, lines_of
 from pgdeploy.lint.maker import makers, schemas
 from pgdeploy.lint.people import groups
 from pgdeploy.lint.privilege import chain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pgdeploy.layers.server.grant import lines_of
+from pgdeploy.layers.server.grant_line import lines_of
 from pgdeploy.lint.people import has_members, members
 from pgdeploy.lint.subject import Subject
 from pgdeploy.model.inheritance import inherited

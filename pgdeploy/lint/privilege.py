@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgdeploy.layers.server.default_privilege import Line as DefaultLine
-from pgdeploy.layers.server.grant import Line, lines_of
+from pgdeploy.layers.server.grant_line import Line, lines_of
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
 from pgdeploy.model.inheritance import inherited

@@ -12,7 +12,7 @@ from pgdeploy.spec.problem import Problem
 from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
-    from pgdeploy.layers.server.grant import Line
+    from pgdeploy.layers.server.grant_line import Line
     from pgdeploy.model.default_privilege import DefaultPrivilegeSpec
     from pgdeploy.spec.place import Keys
 

@@ -12,7 +12,7 @@ extension grants on its own objects), or the spec's default privileges gave it w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import groupby
@@ -25,15 +25,16 @@ from pgdeploy.core.facts import Facts
 from pgdeploy.errors import Inapplicable
 from pgdeploy.layers.server import acl, database, schema
 from pgdeploy.layers.server.acl import Acls, Entry, ObjectKey, shown, table_of
+from pgdeploy.layers.server.grant_line import Line, lines_of, scope_of
 from pgdeploy.layers.server.grantchain import Along, Taken, along, furthest_first
 from pgdeploy.layers.server.leaving import in_the_name_of, revoke
-from pgdeploy.layers.server.object import KEYWORD, clause, keys_of, privilege_list, why_unclear
+from pgdeploy.layers.server.object import KEYWORD, clause, keys_of, privilege_list
 from pgdeploy.layers.server.resource import ServerResource
-from pgdeploy.layers.server.rolefact import HELD, absent
+from pgdeploy.layers.server.rolefact import absent
 from pgdeploy.layers.server.routine import Unclear
 from pgdeploy.layers.server.schema_use import letting_in
+from pgdeploy.layers.server.undeclared_database import UndeclaredDatabaseGrants
 from pgdeploy.layers.server.unmanaged import LeftAlone, left_alone
-from pgdeploy.model.grant import GrantSpec, ServerGrantSpec
 from pgdeploy.model.inheritance import inherited, said_once
 from pgdeploy.model.object import Object
 from pgdeploy.model.routine import KINDS as ROUTINES
@@ -46,65 +47,6 @@ if TYPE_CHECKING:
     from pgdeploy.spec.place import Keys
 
 _NOTHING: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the spec in one database (None: on the server), and where it stands."""
-
-    database: str | None
-    spec: GrantSpec
-    keys: Keys
-
-    @property
-    def address(self) -> str:
-        where = _where(self.database)
-        words = ", ".join(self.spec.words)
-        preposition = "to" if self.spec.to else "from"
-        return f"grant[{where}: {words} on {self.spec.on.text} {preposition} {_who(self.spec.roles)}]"
-
-    @property
-    def kind(self) -> str:
-        return self.spec.on.kind
-
-    def privileges(self, major: int) -> frozenset[str]:
-        return acl.meant(self.spec.words, self.kind, major)
-
-    @property
-    def source(self) -> str | None:
-        """The database whose rows hold the ACLs: a database's own ACL is shared by all."""
-        return None if self.spec.on.database else self.database
-
-    def keys_in(self, facts: Facts) -> Iterable[ObjectKey]:
-        if isinstance(self.spec, ServerGrantSpec):
-            return [ObjectKey(self.kind, None, self.spec.on.name)]
-        return keys_of(self.spec.on, facts, self.database or "")
-
-    def lets_in(self, roles: Collection[str], major: int) -> bool:
-        """Whether it gives CONNECT to one of these roles; nothing in the database need be read for that."""
-        to = self.spec.to or () if self.spec.on.database else ()
-        return "CONNECT" in self.privileges(major) and not set(roles).isdisjoint(to)
-
-    def unclear(self, facts: Facts) -> Unclear | None:
-        """Why the function or procedure is not the one that is meant."""
-        return None if self.database is None else why_unclear(self.spec.on, facts, self.database)
-
-
-def _where(database: str | None) -> str:
-    """The scope for an id; a database called server is quoted."""
-    if database is None:
-        return "server"
-    return quoted_name(database) if database != "server" else '"server"'
-
-
-def _who(roles: Sequence[str]) -> str:
-    """Grantees for an id: all of few, else the first, their number and a digest that tells lines apart."""
-    if len(roles) <= 3:
-        return ", ".join(map(quoted_name, roles))
-    from hashlib import sha256
-
-    digest = sha256("\0".join(roles).encode()).hexdigest()[:6]
-    return f"{quoted_name(roles[0])} and {len(roles) - 1} more {digest}"
 
 
 # -- the resource --------------------------------------------------------------------------------------
@@ -145,7 +87,7 @@ class Grants(ServerResource):
             else:
                 compare = lambda facts, line=line: self._compare_revoked(facts, line)  # noqa: E731
                 yield Check(self, line.address, "revoked", line.keys, compare)
-        where = _where(self.database)
+        where = scope_of(self.database)
         yield Check(
             self,
             f"grant[{where}]",
@@ -676,38 +618,7 @@ def _grant(words: str, keyword: str, objects: str, roles: Iterable[str], *, opti
     return f"GRANT {words} ON {keyword} {objects} TO {', '.join(map(grantee, roles))}{tail}"
 
 
-@dataclass(frozen=True, slots=True)
-class UndeclaredDatabaseGrants(ServerResource):
-    """Privileges of declared roles in databases that the spec does not name; counted, as we do not look inside."""
-
-    kind: ClassVar[str] = "grant"
-    declared_roles: frozenset[str]
-    databases: frozenset[str]
-    left: LeftAlone
-
-    def checks(self) -> Iterator[Check]:
-        yield Check(self, "grant[other databases]", "undeclared", ("databases",), self._compare, "undeclared")
-
-    def _compare(self, facts: Facts) -> Outcome:
-        found = [
-            f"{quoted_name(row.role)} holds privileges on {row.granted} objects in {quoted_name(row.database)}"
-            for row in facts.rows(HELD)
-            if row.granted and row.role in self.declared_roles and row.database not in (None, *self.databases)
-        ]
-        stuck = "declare that database, or take the privileges away there"
-        note = self.left.note
-        return Outcome(not found, "nothing beyond the spec", listing(found), stuck=stuck, note=note)
-
-
 # -- from the spec -------------------------------------------------------------------------------------
-
-
-def lines_of(spec: Spec, target: str) -> Iterator[Line]:
-    """Lines about a database: its own, and those of its templates but for the templates' own ACL."""
-    for source, body in inherited(spec, target):
-        for index, line in enumerate(body.grants):
-            if source == target or not line.on.database:
-                yield Line(target, line, ("databases", source, "grants", index))
 
 
 def _declared_objects(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pgdeploy.core.check import Check, Outcome, Resource
 from pgdeploy.layers.server import acl, database, exact
 from pgdeploy.layers.server.acl import table_of
-from pgdeploy.layers.server.grant import lines_of
+from pgdeploy.layers.server.grant_line import lines_of
 from pgdeploy.layers.server.object import keys_of
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import stays_superuser, superusers

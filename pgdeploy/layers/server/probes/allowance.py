@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pgdeploy.core.facts import Facts
 from pgdeploy.layers.server import acl
 from pgdeploy.layers.server.acl import ObjectKey, table_of
-from pgdeploy.layers.server.grant import Line
+from pgdeploy.layers.server.grant_line import Line
 from pgdeploy.layers.server.membership import OPTIONS_SINCE, of
 from pgdeploy.layers.server.probes.act import PUBLIC
 from pgdeploy.layers.server.probes.question import OPTION

@@ -18,7 +18,7 @@ from pgdeploy.errors import Inapplicable
 from pgdeploy.layers.server import database, schema
 from pgdeploy.layers.server.acl import ObjectKey, shown, table_of
 from pgdeploy.layers.server.external import externals
-from pgdeploy.layers.server.grant import Line, lines_of
+from pgdeploy.layers.server.grant_line import Line, lines_of
 from pgdeploy.layers.server.login.session import session
 from pgdeploy.layers.server.probes.act import PUBLIC
 from pgdeploy.layers.server.probes.allowance import Allowance, allowance, words_of

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pgdeploy.core.facts import Facts
 from pgdeploy.layers.server.acl import ObjectKey
 from pgdeploy.layers.server.database import databases
-from pgdeploy.layers.server.grant import lines_of
+from pgdeploy.layers.server.grant_line import lines_of
 from pgdeploy.layers.server.login.connectable import may_connect
 from pgdeploy.layers.server.probes.allowance import Allowance, allowance
 from pgdeploy.layers.server.rolefact import RoleFact, names_by_oid, roles

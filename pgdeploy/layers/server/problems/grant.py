@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from pgdeploy.layers.server import contradiction
-from pgdeploy.layers.server.grant import Line, lines_of
+from pgdeploy.layers.server.grant_line import Line, lines_of
 from pgdeploy.layers.server.problems.reference import (
     privilege_problems,
     role_problems,
