@@ -18,7 +18,7 @@ from pgdeploy.model.host.package import MirrorSpec
 from pyinfra_deploys.certificate import certificate_faults
 from pyinfra_deploys.lost import tell_when_lost
 from pyinfra_deploys.refusal import refusals
-from pyinfra_deploys.this import Unanswered, ask, layout, may_become_root, settle_login
+from pyinfra_deploys.this import Unanswered, ask, configure_login, layout, may_become_root
 
 
 @deploy("Preflight")
@@ -28,7 +28,7 @@ def preflight() -> str | None:
     A host that is refused takes no further part in the run, and pyinfra's exit code says so.
     """
     tell_when_lost()
-    settle_login()
+    configure_login()
     reasons, codename = _look()
     for reason in reasons:
         logger.error(f"{host.print_prefix}refused, nothing is changed: {reason}")

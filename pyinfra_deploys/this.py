@@ -35,7 +35,7 @@ def layout() -> Layout:
     return Layout(target().spec)
 
 
-def settle_login() -> None:
+def configure_login() -> None:
     """Who logs in, where only the ssh_config of the spec says it: known now that pyinfra is connected."""
     if host.data.get("ssh_user") is None:
         host.data.ssh_user = host.connector.client.get_transport().get_username()

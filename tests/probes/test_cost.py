@@ -15,7 +15,7 @@ from pgdeploy.gate.target import Target
 from pgdeploy.layers.server.acl import ObjectKey
 from pgdeploy.layers.server.login.budget import SESSIONS, budget
 from pgdeploy.layers.server.probes.ask import Question, _parameters, _text
-from pgdeploy.layers.server.probes.catalog_object import Thing
+from pgdeploy.layers.server.probes.catalog_object import CatalogObject
 from pgdeploy.layers.server.probes.statement import sql
 from pgdeploy.reach.embedded import Cluster
 from pgdeploy.reach.session import MORE_TIME
@@ -107,7 +107,7 @@ def test_each_read_is_linear_in_the_number_of_tables(server16: Cluster, analyzed
 def _reads(connection: Any) -> dict[str, tuple[str, Any]]:
     """Every bulk read of probes, with parameters about all tables."""
     query = "SELECT oid::text FROM pg_class WHERE relnamespace = 's'::regnamespace AND relkind = 'r'"
-    things = {ObjectKey("table", "s", row[0]): Thing(row[0], "") for row in connection.execute(query)}
+    things = {ObjectKey("table", "s", row[0]): CatalogObject(row[0], "") for row in connection.execute(query)}
     words = frozenset({"SELECT", "INSERT", "TRUNCATE WITH GRANT OPTION"})
     asked = [Question("PUBLIC", key, words) for key in things]
     return {

@@ -182,7 +182,7 @@ def _planned(
         changes = resource.changes(off, view) if off else ()
         ordered += [(_order(spec, resource, change), change) for change in changes]
     ordered.sort(key=lambda pair: (pair[0], pair[1].stage, pair[1].rank))
-    rights = Rights(projected.staying, projected.housed)
+    rights = Rights(projected.staying, projected.with_schemas)
     unmade = Unmade(spec, creating, [change for _, change in ordered])
     possible, refused = _possible(ordered, rights, lacking, unmade)
     forbidden = frozenset({*refused, *kept})

@@ -48,9 +48,9 @@ class ProjectedFacts(NamedTuple):
     """Without the memberships that go as their grantor will be dropped, or will lose ADMIN OPTION."""
     made: Facts
     """The databases and roles of the spec are there."""
-    housed: Facts
+    with_schemas: Facts
     """Their schemas, too, and both have their owners."""
-    owned: Facts
+    with_owners: Facts
     """So have the objects in them."""
     kept: Facts
     """Without the privileges that go along with others that the plan takes away."""
@@ -62,9 +62,9 @@ class ProjectedFacts(NamedTuple):
             case "schema" | "extension":
                 return self.made
             case "ownership":
-                return self.housed
+                return self.with_schemas
             case "default_privilege" | "row_security" | "publication" | "event_trigger" | "foreign_server":
-                return self.owned
+                return self.with_owners
             case "grant":
                 return self.kept
         return self.now
@@ -106,15 +106,15 @@ class _Projection:
 
     def projected(self) -> ProjectedFacts:
         made: dict[str, Rows] = {}
-        housed: dict[str, Rows] = {}
-        owned: dict[str, Rows] = {}
+        with_schemas: dict[str, Rows] = {}
+        with_owners: dict[str, Rows] = {}
         for database in sorted(self._spec.databases, key=lambda name: template_depth(self._spec, name)):
             before = self._facts.rows_of_databases.get(database)
             made[database] = (
-                dict(self._copy(database, owned)) if database in self._new else dict(before or {})
+                dict(self._copy(database, with_owners)) if database in self._new else dict(before or {})
             )
-            housed[database] = self._with_schemas(database, made[database])
-            owned[database] = self._with_owners(database, housed[database])
+            with_schemas[database] = self._with_schemas(database, made[database])
+            with_owners[database] = self._with_owners(database, with_schemas[database])
         there = self._facts
         if self._absent or self._new:
             shared: dict[str, Sequence[Any]] = {
@@ -123,9 +123,9 @@ class _Projection:
             }
             there = there.assuming(made, shared)
         later = self._moved_shared(there)
-        moved = _with(later, owned)
+        moved = _with(later, with_owners)
         return ProjectedFacts(
-            self._facts, self._staying(), there, _with(later, housed), moved, self._granted(moved)
+            self._facts, self._staying(), there, _with(later, with_schemas), moved, self._granted(moved)
         )
 
     @cached_property

@@ -22,7 +22,7 @@ from pgdeploy.core.change import ident, literal
 from pgdeploy.layers.server.acl import ObjectKey
 from pgdeploy.layers.server.login.session import THROWAWAY
 from pgdeploy.layers.server.object import clause
-from pgdeploy.layers.server.probes.catalog_object import Thing
+from pgdeploy.layers.server.probes.catalog_object import CatalogObject
 from pgdeploy.layers.server.probes.script import Refusal
 
 PUBLIC = "PUBLIC"
@@ -60,7 +60,7 @@ def sort_of(kind: str, privilege: str) -> frozenset[str]:
     return _SORTS.get((kind, privilege), frozenset())
 
 
-def act_of(key: ObjectKey, privilege: str, thing: Thing) -> Act | None:
+def act_of(key: ObjectKey, privilege: str, thing: CatalogObject) -> Act | None:
     """How to try a privilege on an object, or None when it can only be asked about."""
     make = _ACTS.get((key.kind, privilege))
     if make is None or (key.kind == "table" and not thing.stored):
@@ -95,25 +95,25 @@ _SORTS: Mapping[tuple[str, str], frozenset[str]] = {
 """By kind of object and privilege: those of which each alone lets the same statement pass, on some version."""
 
 
-def _read(key: ObjectKey, _: Thing) -> Act:
+def _read(key: ObjectKey, _: CatalogObject) -> Act:
     return Act(lock(key, "ACCESS SHARE"))
 
 
-def _write(key: ObjectKey, _: Thing) -> Act:
+def _write(key: ObjectKey, _: CatalogObject) -> Act:
     return Act(lock(key, "ROW EXCLUSIVE"))
 
 
-def _sequence(function: str, passed: str) -> Callable[[ObjectKey, Thing], Act]:
+def _sequence(function: str, passed: str) -> Callable[[ObjectKey, CatalogObject], Act]:
     """By oid: whatever takes the sequence's name meanwhile is not meant."""
     call = f"SELECT pg_catalog.{function.replace('$', '{}::pg_catalog.oid::pg_catalog.regclass')}"
     return lambda _, thing: Act(call.format(int(thing.reference)), passed)
 
 
-def _named_in(key: ObjectKey, _: Thing) -> Act:
+def _named_in(key: ObjectKey, _: CatalogObject) -> Act:
     return Act(f"SELECT pg_catalog.to_regclass({literal(f'{ident(key.name)}.{ident(THROWAWAY)}')})")
 
 
-_ACTS: Mapping[tuple[str, str], Callable[[ObjectKey, Thing], Act]] = {
+_ACTS: Mapping[tuple[str, str], Callable[[ObjectKey, CatalogObject], Act]] = {
     ("table", "SELECT"): _read,
     **{("table", word): _write for word in ("INSERT", "UPDATE", "DELETE", "TRUNCATE")},
     ("sequence", "SELECT"): _sequence("currval($)", _NO_VALUE_YET),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pgdeploy.layers.server.acl import ObjectKey, table_of
-from pgdeploy.layers.server.probes.catalog_object import Things, column_of
+from pgdeploy.layers.server.probes.catalog_object import CatalogObjects, column_of
 
 if TYPE_CHECKING:
     import psycopg
@@ -65,7 +65,7 @@ class Held:
 def ask(
     connection: psycopg.Connection[Any],
     questions: Iterable[Question],
-    things: Things,
+    things: CatalogObjects,
     roles: Mapping[str, int],
 ) -> Held:
     """Ask all. Roles are by name; PUBLIC is 0."""
@@ -81,7 +81,7 @@ def ask(
 
 
 def _parameters(
-    kind: str, asked: list[Question], things: Things, roles: Mapping[str, int]
+    kind: str, asked: list[Question], things: CatalogObjects, roles: Mapping[str, int]
 ) -> dict[str, list[Any]]:
     objects = [things[table_of(question.key)] for question in asked]
     numbers = [0] * len(asked)

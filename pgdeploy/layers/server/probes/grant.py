@@ -23,7 +23,7 @@ from pgdeploy.layers.server.login.session import session
 from pgdeploy.layers.server.probes.act import PUBLIC
 from pgdeploy.layers.server.probes.allowance import Allowance, allowance, words_of
 from pgdeploy.layers.server.probes.ask import Question
-from pgdeploy.layers.server.probes.catalog_object import Things, column_of, read_things
+from pgdeploy.layers.server.probes.catalog_object import CatalogObjects, column_of, read_objects
 from pgdeploy.layers.server.probes.question import Answers, answer
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import absent, names_by_oid, roles
@@ -161,12 +161,12 @@ def _failures(failing: Iterable[tuple[str, ObjectKey, str, str]]) -> list[str]:
 # -- questions -----------------------------------------------------------------------------------------
 
 
-def _things(facts: Facts, probes: GrantProbes) -> Things:
+def _things(facts: Facts, probes: GrantProbes) -> CatalogObjects:
     """The objects of all lines, and their schemas."""
     lines = [line for line in probes.lines if _can_be_asked(facts, probes, line)]
     keys = {key for line in lines for key in line.keys_in(facts)}
     with session(facts, probes.database) as connection:
-        return read_things(connection, keys, facts.once(names_by_oid))
+        return read_objects(connection, keys, facts.once(names_by_oid))
 
 
 def _answers(facts: Facts, probes: GrantProbes) -> Answers:
@@ -187,7 +187,7 @@ def _can_be_asked(facts: Facts, probes: GrantProbes, line: Line) -> bool:
     return probes.database is None or inside is None or schema.absent(probes.database, inside, facts) is None
 
 
-def _is_there(key: ObjectKey, things: Things) -> bool:
+def _is_there(key: ObjectKey, things: CatalogObjects) -> bool:
     thing = things.get(table_of(key))
     return thing is not None and (key.kind != "column" or column_of(key, thing) is not None)
 

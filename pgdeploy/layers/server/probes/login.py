@@ -14,7 +14,7 @@ from pgdeploy.layers.server.login.session import server_of, session
 from pgdeploy.layers.server.probes import admission
 from pgdeploy.layers.server.probes.admission import Undecided, deciding
 from pgdeploy.layers.server.probes.lockout import Room, as_asked, lockouts, rooms
-from pgdeploy.layers.server.probes.password_login import Door, Tried, doors
+from pgdeploy.layers.server.probes.password_login import PasswordLogin, Tried, password_logins
 from pgdeploy.layers.server.probes.statement import sql
 from pgdeploy.layers.server.probes.way_in import TRUST, untried, way
 from pgdeploy.layers.server.resource import ServerResource
@@ -33,7 +33,7 @@ class Login(ServerResource):
 
     kind: ClassVar[str] = "role"
     spec: RoleSpec
-    door: Door
+    door: PasswordLogin
     whole: Spec
     rooms: tuple[Room, ...]
     """Where the spec gives it something."""
@@ -115,7 +115,7 @@ class NoLogin(ServerResource):
 
     kind: ClassVar[str] = "role"
     role: str
-    door: Door | None
+    door: PasswordLogin | None
 
     def checks(self) -> Iterator[Check]:
         keys = ("roles", self.role, "login")
@@ -160,7 +160,7 @@ def _full(facts: Facts, role: str, database: str) -> bool:
 
 
 def probes(spec: Spec) -> Iterator[Resource]:
-    known, inside = doors(spec), rooms(spec)
+    known, inside = password_logins(spec), rooms(spec)
     for role, body in spec.roles.items():
         if body.state == "present" and body.login and role in known:
             yield Login(body, known[role], spec, inside[role])

@@ -53,7 +53,7 @@ class Wrong(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class PasswordLogin:
     """A role, its secret, and the databases to come in to, in the order in which to try them."""
 
     role: str
@@ -141,27 +141,27 @@ def _shown(facts: Facts) -> dict[str, Wrong]:
     return {}
 
 
-def _wrong(facts: Facts, door: Door, database: str) -> Wrong:
+def _wrong(facts: Facts, door: PasswordLogin, database: str) -> Wrong:
     with facts.once(budget).turn() as seconds:
         password = Secret(token_urlsafe(24))
         return Wrong(door.role, database, attempt(server_of(facts), door.role, password, database, seconds))
 
 
-def _right(facts: Facts, door: Door, database: str) -> Attempt:
+def _right(facts: Facts, door: PasswordLogin, database: str) -> Attempt:
     with facts.once(budget).turn() as seconds:
         return attempt(server_of(facts), door.role, door.password.read(), database, seconds)
 
 
-def _by_tcp(facts: Facts, door: Door, reached: Network, database: str) -> Attempt:
+def _by_tcp(facts: Facts, door: PasswordLogin, reached: Network, database: str) -> Attempt:
     with facts.once(budget).turn() as seconds:
         password = door.password.read()
         return attempt(reached.server, door.role, password, database, seconds, known=server_of(facts))
 
 
-def doors(spec: Spec) -> Mapping[str, Door]:
+def password_logins(spec: Spec) -> Mapping[str, PasswordLogin]:
     """The door of each role that has a secret."""
     return {
-        role: Door(role, body.password, tuple(_places(spec, role)))
+        role: PasswordLogin(role, body.password, tuple(_places(spec, role)))
         for role, body in spec.roles.items()
         if body.state == "present" and body.password is not None
     }

@@ -15,7 +15,7 @@ from pgdeploy.core.facts import Facts
 from pgdeploy.layers.server.acl import ObjectKey, table_of
 from pgdeploy.layers.server.probes.act import PUBLIC, act_of, sort_of
 from pgdeploy.layers.server.probes.ask import FUNCTION, Held, Question, ask
-from pgdeploy.layers.server.probes.catalog_object import Things
+from pgdeploy.layers.server.probes.catalog_object import CatalogObjects
 from pgdeploy.layers.server.probes.fence import fence
 from pgdeploy.layers.server.probes.rows import NO_POLICY, RowSecurity, row_security
 from pgdeploy.layers.server.probes.trying import Results, Try, run_tries
@@ -36,7 +36,7 @@ _USAGE = frozenset({"USAGE"})
 class Answers:
     """What the server said (`held`), and where it was tried whether that was allowed."""
 
-    things: Things
+    things: CatalogObjects
     held: Held
     tried: Results
     rows: RowSecurity
@@ -97,7 +97,7 @@ def usage(role: str, key: ObjectKey) -> Question:
 def answer(
     connection: psycopg.Connection[Any],
     facts: Facts,
-    things: Things,
+    things: CatalogObjects,
     wishes: Iterable[Question],
     limits: Iterable[Question],
 ) -> Answers:
@@ -137,12 +137,12 @@ def _firsts(questions: Iterable[Question], try_of: Callable[[Question, str], Try
                 yield found
 
 
-def _working(question: Question, word: str, things: Things) -> Try | None:
+def _working(question: Question, word: str, things: CatalogObjects) -> Try | None:
     act = act_of(question.key, word, things[table_of(question.key)])
     return Try(question.pair, word, act) if act is not None else None
 
 
-def _failing(question: Question, word: str, things: Things, held: Held, major: int) -> Try | None:
+def _failing(question: Question, word: str, things: CatalogObjects, held: Held, major: int) -> Try | None:
     """Where the role has nothing on the object that would let the same statement pass."""
     key = question.key
     bare = not held.of(question) and sort_of(key.kind, word) & privileges(key.kind, major) <= question.words

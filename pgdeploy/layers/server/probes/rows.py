@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from pgdeploy.layers.server.probes.ask import Question
-    from pgdeploy.layers.server.probes.catalog_object import Things
+    from pgdeploy.layers.server.probes.catalog_object import CatalogObjects
 
 _COMMANDS = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d"}
 """As pg_policy.polcmd has them. Other privileges have nothing to do with rows."""
@@ -29,7 +29,7 @@ NO_POLICY = "row level security is on and no policy is for it"
 class RowSecurity:
     """The commands that have a policy, by role and the table's oid, where row level security binds the role."""
 
-    things: Things
+    things: CatalogObjects
     commands: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def without_rows(self, question: Question, word: str) -> bool:
@@ -52,7 +52,7 @@ class RowSecurity:
 
 
 def row_security(
-    connection: psycopg.Connection[Any], things: Things, questions: Iterable[Question]
+    connection: psycopg.Connection[Any], things: CatalogObjects, questions: Iterable[Question]
 ) -> RowSecurity:
     """Ask about the tables of these questions, in one round trip."""
     asked = [one for one in questions if one.key.kind in ("table", "column")]
