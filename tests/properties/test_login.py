@@ -185,6 +185,15 @@ GRANTED: Body = {"a": {"grants": [{"grant": ["CREATE"], "on": "database", "to": 
         named({}, {"a": {"connection_limit": -1}}, **GOING),
     )
 )
+# a role that it may not alter is given a membership as the spec means it
+@example(
+    case=(
+        named({"app": {}}, {}),
+        None,
+        Login(STRANGER, frozenset(), (Membership("pg_read_all_data", True, True, True),)),
+        named({"app": {"inherit": False, "member_of": ["pg_read_all_data"]}}, {}),
+    )
+)
 # and keeps all that it holds where it may not be dropped
 @example(
     case=(

@@ -208,6 +208,10 @@ class Membership(ServerResource):
         yield "admin", self.spec.admin
         if facts.about.major >= OPTIONS_SINCE:
             off = self._off(self._rows(facts), facts)
+            member = facts.once(roles).get(self.member)
+            if self.spec.inherit is None and member is not None and member.inherit is not self.inherits:
+                # a plain GRANT goes by the role as it is, and whoever plans may not be able to alter it
+                off = [*off, "inherit"]
             for option in ("inherit", "set"):
                 yield option, self._option(option) if option in off else getattr(self.spec, option)
 
