@@ -87,7 +87,7 @@ def test_ctrl_c_takes_the_server_along(site: Site) -> None:
 
 def test_two_on_one_data_directory(site: Site) -> None:
     running = site.start("apply", "--yes")
-    wait_for((site.home / "lock").exists, running)
+    wait_for(site.pid.exists, running)
     running.send_signal(signal.SIGSTOP)  # or it could be done before the other one begins
     code, said = site.run("plan")
     running.send_signal(signal.SIGCONT)

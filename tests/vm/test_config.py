@@ -28,7 +28,7 @@ from pgdeploy.layers.vm.option import read_flag, set_property
 from tests.vm.site import Site
 
 GIB = 1 << 30
-ANSWERS = Path(__file__).parent.parent / "proxmox/answers"
+ANSWERS = Path(__file__).parent.parent / "simulators/proxmox/answers"
 
 KEYS = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=8)
 VALUES = st.text(st.characters(exclude_characters=",", exclude_categories=["Cs"]), max_size=20)
