@@ -9,7 +9,7 @@ this kind of server cannot have is inapplicable, one whose facts could not be re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -104,10 +104,10 @@ class Finding:
     measured: Measured | None = None
 
     def __post_init__(self) -> None:
-        for field in _TEXTS:
-            text = getattr(self, field)
+        for label in _TEXTS:
+            text = getattr(self, label)
             if text:
-                object.__setattr__(self, field, one_line(text, LONGEST))
+                object.__setattr__(self, label, one_line(text, LONGEST))
 
 
 _TEXTS = ("desired", "actual", "origin", "note", "stuck", "reason")
@@ -174,13 +174,25 @@ def evaluate(check: Check, facts: Facts, *, parents: bool = True) -> Finding:
     return Finding(check, verdict, *texts, measured=found.measured)
 
 
+@dataclass(frozen=True, slots=True)
+class _Parent:
+    """A check, known by its id: many wait for one, and it is evaluated once."""
+
+    id: str
+    check: Check = field(compare=False)
+
+
+def _finding_of(facts: Facts, parent: _Parent) -> Finding:
+    return evaluate(parent.check, facts)
+
+
 def held_up(parent: Check, facts: Facts) -> str | None:
     """Why the children of this check mean nothing: it drifts, or is itself blocked; None when it conforms.
 
     Raises:
         Unreadable: so is the parent.
     """
-    found = evaluate(parent, facts)
+    found = facts.once(_finding_of, _Parent(parent.id, parent))
     if found.verdict in (Verdict.CONFORMS, Verdict.INAPPLICABLE):
         return None
     if found.verdict is Verdict.UNREADABLE:

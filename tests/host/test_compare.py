@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pgdeploy.core.check import Finding, Verdict, evaluate
+from pgdeploy.core import check as core_check
+from pgdeploy.core.check import Check, Finding, Verdict, evaluate
 from pgdeploy.core.facts import Facts
 from pgdeploy.errors import Inapplicable
 from pgdeploy.gate.target import Target, load_target
@@ -293,3 +295,23 @@ def test_a_quantity_beyond_its_limit(check: str, tmp_path: Path) -> None:
     assert finding.measured is not None
     assert (finding.verdict, finding.measured.value, finding.measured.unit) == (Verdict.DRIFTS, number, unit)
     assert not finding.measured.fits
+
+
+def test_a_check_that_others_wait_for_is_evaluated_once(tmp_path: Path) -> None:
+    target = load(tmp_path, pg15())
+    asked: Counter[str] = Counter()
+    read = facts(declared(target))
+    checks = target.checks_of("host")
+    alone = len(Counter(check.id for check in checks))
+    evaluated = core_check.evaluate
+
+    def counting(check: Check, facts: Facts, *, parents: bool = True) -> Finding:
+        asked[check.id] += 1
+        return evaluated(check, facts, parents=parents)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core_check, "evaluate", counting)
+        for check in checks:
+            evaluated(check, read)
+    assert 0 < len(asked) < alone
+    assert set(asked.values()) == {1}
