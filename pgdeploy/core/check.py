@@ -121,6 +121,8 @@ class Resource:
     kind: ClassVar[str]
     layer: ClassVar[str]
     """The name of the layer that it is a thing of."""
+    reads: ClassVar[tuple[str, ...]] = ()
+    """Other layers whose facts it compares."""
 
     def checks(self) -> Iterator[Check]:
         """Every check of this resource, from the spec alone."""

@@ -6,7 +6,8 @@ the first check is asked, and read once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -70,6 +71,7 @@ class Gate:
         self._today = date.today()  # noqa: DTZ011
         self._server: Server | None = None
         self._facts: Facts | None = None
+        self._server_alone = False
 
     @property
     def server(self) -> Server:
@@ -107,10 +109,22 @@ class Gate:
             return self.read()
         return self._facts
 
+    def ask_only(self, checks: Iterable[Check]) -> None:
+        """What will be asked, said before anything is read: without checks of other layers the server is read alone."""
+        self._server_alone = all(map(_is_of_the_server, checks))
+
     def read(self) -> Facts:
         """The facts as they are now; what is asked afterwards is asked of these."""
-        self._facts = self.target.read(self.server)
+        self._facts = self._read_what_is_asked()
         return self._facts
+
+    def _read_what_is_asked(self) -> Facts:
+        from pgdeploy.gate.reading import read
+
+        if self._server_alone:
+            with suppress(TargetError):  # the other layers may know why
+                return read(self.target.declared, self.server, [SERVER])
+        return self.target.read(self.server)
 
     @property
     def whole_facts(self) -> Facts:
@@ -178,7 +192,8 @@ class Gate:
 
     def evaluate(self, check: Check) -> Finding:
         """What a check finds, and what the spec's waivers make of it."""
-        return weigh(evaluate(check, self.whole_facts), self._waivers, self._today)
+        facts = self.facts if _is_of_the_server(check) else self.whole_facts
+        return weigh(evaluate(check, facts), self._waivers, self._today)
 
     def ask(self) -> list[Finding]:
         """All checks asked: what `check`, `up` and `apply` prove."""
@@ -207,3 +222,8 @@ class Gate:
             if self._server is not None:
                 self._server.close()
                 self._server = None
+
+
+def _is_of_the_server(check: Check) -> bool:
+    """Whether the server's own facts are all that it compares."""
+    return check.resource.layer == SERVER.name and not check.resource.reads

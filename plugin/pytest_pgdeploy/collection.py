@@ -14,6 +14,7 @@ from pytest_pgdeploy.item import CheckItem
 from pytest_pgdeploy.node_id import file_id, text_id
 
 if TYPE_CHECKING:
+    from pgdeploy.core.check import Check
     from pytest_pgdeploy.visit import TargetSession, TargetSessions
 
 
@@ -47,6 +48,16 @@ class Collection:
             return None
         nodeid = file_id(parent.config, file_path)
         return SpecFile.from_parent(parent, path=file_path, nodeid=nodeid, visit=visit)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """With `-m grants` no host and no VM is read; users' own tests may ask anything."""
+        checks: dict[TargetSession, list[Check]] = {}
+        for item in session.items:
+            if not isinstance(item, CheckItem):
+                return
+            checks.setdefault(item.visit, []).append(item.check)
+        for visit, asked in checks.items():
+            visit.gate.ask_only(asked)
 
     def pytest_pycollect_makemodule(
         self, module_path: Path, parent: pytest.Collector

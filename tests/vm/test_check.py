@@ -17,7 +17,8 @@ import pytest
 
 from pgdeploy.core.check import Finding, Verdict, evaluate
 from pgdeploy.core.facts import NOBODY, Facts
-from pgdeploy.errors import TargetError
+from pgdeploy.errors import TargetError, Unasked
+from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.layers.vm.step import VmPlan
 from pgdeploy.reach import proxmox as connection
 from pgdeploy.reach.embedded import Cluster as Embedded
@@ -679,6 +680,27 @@ def _reached_by_ssh(server: Embedded) -> Server:
     reached.open = server.open  # type: ignore[method-assign]
     reached.host = _Host()
     return reached
+
+
+def test_only_what_is_asked_is_read(full: Site, server16: Embedded) -> None:
+    """Without checks of VM and host neither is asked; a check of them that comes all the same is."""
+    gate = Gate(full.target, ConnectionOptions())
+    gate._server = _reached_by_ssh(server16)
+    of_the_vm = full.target.checks_of("vm")
+    gate.ask_only(full.target.checks_of("server"))
+    assert isinstance(gate.facts.sections["vm"], Unasked)
+    assert {gate.evaluate(check).verdict for check in full.target.checks_of("server")} - {Verdict.DRIFTS}
+    assert isinstance(gate.facts.sections["vm"], Unasked)
+    assert gate.evaluate(of_the_vm[0]).verdict is Verdict.CONFORMS
+    assert not isinstance(gate.facts.sections["vm"], Exception)
+
+
+def test_where_the_server_does_not_answer_the_others_are_asked_why(full: Site) -> None:
+    gate = Gate(full.target, ConnectionOptions())
+    gate._server = Silent()
+    gate.ask_only(full.target.checks_of("server"))
+    assert gate.facts.lost == "pg01: connection refused"
+    assert not isinstance(gate.facts.sections["vm"], Exception)
 
 
 def test_a_dsn_leads_to_no_vm(full: Site, server16: Embedded) -> None:

@@ -72,6 +72,7 @@ class Port(ServerResource):
     """Whether one port answers from here."""
 
     kind: ClassVar[str] = "firewall"
+    reads: ClassVar[tuple[str, ...]] = ("host",)
     declared: DeclaredHost
     field: str
     socket: socket.Socket
@@ -136,6 +137,7 @@ class Refused(ServerResource):
     """Logins from here that no rule lets in, and those in plain text where the rules want TLS."""
 
     kind: ClassVar[str] = "hba"
+    reads: ClassVar[tuple[str, ...]] = ("host",)
     declared: DeclaredHost
 
     def checks(self) -> Iterator[Check]:
