@@ -7,7 +7,6 @@ the first check is asked, and read once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -19,7 +18,7 @@ from pgdeploy.gate.confine import confine
 from pgdeploy.gate.connect import connect
 from pgdeploy.gate.target import Target
 from pgdeploy.gate.waiver import check_waivers, weigh
-from pgdeploy.layers import SERVER
+from pgdeploy.layers import LAYERS, SERVER
 from pgdeploy.local.signals import finishing
 from pgdeploy.reach.server import BUDGET
 
@@ -115,16 +114,8 @@ class Gate:
 
     def read(self) -> Facts:
         """The facts as they are now; what is asked afterwards is asked of these."""
-        self._facts = self._read_what_is_asked()
+        self._facts = self.target.read(self.server, [SERVER] if self._server_alone else LAYERS)
         return self._facts
-
-    def _read_what_is_asked(self) -> Facts:
-        from pgdeploy.gate.reading import read
-
-        if self._server_alone:
-            with suppress(TargetError):  # the other layers may know why
-                return read(self.target.declared, self.server, [SERVER])
-        return self.target.read(self.server)
 
     @property
     def whole_facts(self) -> Facts:
@@ -142,19 +133,10 @@ class Gate:
         """
         from pgdeploy.layers.server.plan import plan
 
-        self._facts = self._read_server()
+        self._facts = self.target.read(self.server, [SERVER])
+        if self._facts.lost:
+            raise TargetError(self._facts.lost)
         return plan(self.target.spec, self.target.resources, self._facts)
-
-    def _read_server(self) -> Facts:
-        from pgdeploy.gate.reading import down, read
-
-        declared, server = self.target.declared, self.server
-        try:
-            return read(declared, server, [SERVER])
-        except TargetError as error:
-            if reason := down(declared, server, SERVER):
-                raise TargetError(reason) from error
-            raise
 
     def apply(
         self, planned: Plan, lock_timeout: str | None = None, approve: Callable[[Plan], bool] = lambda _: True

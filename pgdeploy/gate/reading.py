@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pgdeploy.core.facts import NOBODY, Facts
@@ -24,7 +25,8 @@ def read(declared: Declared, server: Server, layers: Sequence[Layer] = LAYERS) -
     """What these layers say; the others that the spec speaks of are marked as not asked.
 
     Layers that do not require each other are read side by side. A layer that does not answer is unreadable; where
-    another one is down, such as a VM that does not run, what stands on it is not asked.
+    another one is down, such as a VM that does not run, what stands on it is not asked. Where none of these layers
+    answers, the others are read, too: they may know why.
 
     Raises:
         TargetError: no layer answers, or PostgreSQL is too old.
@@ -38,45 +40,50 @@ def read(declared: Declared, server: Server, layers: Sequence[Layer] = LAYERS) -
             asked.append(layer)
         else:
             sections[layer.name] = Unasked(f"{layer.title} was not read")
-    return _read_into(Facts(NOBODY, server, {}, {}, sections=sections), declared, server, asked)
+    return _read_into(Facts(NOBODY, server, {}, {}, sections=sections), declared, server, asked, {})
 
 
 def read_rest(facts: Facts, declared: Declared, server: Server) -> Facts:
     """The facts with those layers that were not asked yet."""
-    left = [layer for layer in LAYERS if isinstance(facts.sections.get(layer.name), Unasked)]
-    return _read_into(facts, declared, server, left) if left else facts
+    left = _unasked(facts)
+    return _read_into(facts, declared, server, left, {}) if left else facts
 
 
-def down(declared: Declared, server: Server, layer: Layer) -> str:
-    """Why nothing above the layers that this one requires can answer; empty where they do not say."""
-    below = [one for one in LAYERS if one.name in layer.requires]
-    try:
-        return read(declared, server, below).down if list(_declared(declared, below)) else ""
-    except TargetError:
-        return ""
+def _unasked(facts: Facts) -> list[Layer]:
+    return [layer for layer in LAYERS if isinstance(facts.sections.get(layer.name), Unasked)]
 
 
-def _read_into(facts: Facts, declared: Declared, server: Server, asked: Sequence[Layer]) -> Facts:
-    failed: dict[Layer, PgdeployError] = {}
-
-    def part_of(layer: Layer) -> Part:
-        try:
-            return layer.read(declared, server)
-        except TooOld:
-            raise
-        except PgdeployError as error:
-            failed[layer] = error
-            return layer.unread(str(error))
-
+def _read_into(
+    facts: Facts,
+    declared: Declared,
+    server: Server,
+    asked: Sequence[Layer],
+    failed: dict[Layer, PgdeployError],
+) -> Facts:
+    part_of = partial(_part, declared, server, failed)
     for wave in _waves(asked):
         # in what is down nothing can answer, and ssh would only wait for it
         unread = [layer.unread(facts.down) for layer in wave] if facts.down else None
         facts = _joined(facts, unread or _side_by_side(wave, part_of))
     if failed and not facts.down and not _answers(facts):
-        raise _all_failed(failed) from None
+        if not (left := _unasked(facts)):
+            raise _all_failed(failed) from None
+        return _read_into(facts, declared, server, left, failed)  # they may know why
+    if facts.down and facts.lost:
+        facts = replace(facts, lost=facts.down)
     for layer in asked:
         facts = layer.complete(declared, facts)
     return facts
+
+
+def _part(declared: Declared, server: Server, failed: dict[Layer, PgdeployError], layer: Layer) -> Part:
+    try:
+        return layer.read(declared, server)
+    except TooOld:
+        raise
+    except PgdeployError as error:
+        failed[layer] = error
+        return layer.unread(str(error))
 
 
 def _declared(declared: Declared, layers: Sequence[Layer]) -> Iterator[Layer]:
@@ -117,7 +124,8 @@ def _answers(facts: Facts) -> bool:
 
 def _all_failed(failed: Mapping[Layer, PgdeployError]) -> TargetError:
     """Why nobody can be asked; what is reached by a way of its own need not be the reason of the others."""
-    first = next((error for layer, error in failed.items() if not layer.by), None)
+    # in the order of the layers: threads fail in any
+    first = next((failed[layer] for layer in LAYERS if layer in failed and not layer.by), None)
     apart = [f"nor could {layer.by} be asked: {error}" for layer, error in failed.items() if layer.by]
     if first is None:
         return TargetError("; ".join(apart))

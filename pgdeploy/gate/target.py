@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -23,6 +23,7 @@ from pgdeploy.spec.source import exists, is_file
 if TYPE_CHECKING:
     from pgdeploy.core.check import Check, Resource
     from pgdeploy.core.facts import Facts
+    from pgdeploy.core.layer import Layer
     from pgdeploy.reach.server import Server
     from pgdeploy.spec.loader import Loaded
     from pgdeploy.spec.place import Place
@@ -91,15 +92,15 @@ class Target:
         """Where the spec says it."""
         return self.loaded.place(check.keys)
 
-    def read(self, server: Server) -> Facts:
-        """All facts that the checks rest on.
+    def read(self, server: Server, layers: Sequence[Layer] = LAYERS) -> Facts:
+        """The facts that the checks of these layers rest on.
 
         Raises:
-            TargetError: the server cannot be reached.
+            TargetError: nothing of it can be reached.
         """
         from pgdeploy.gate.reading import read
 
-        return read(self.declared, server)
+        return read(self.declared, server, layers)
 
 
 def load_target(file: Path, folder: Path | None = None) -> Target:
