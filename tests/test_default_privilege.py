@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from pgdeploy.core.change import Risk
 from pgdeploy.core.check import Verdict
+from pgdeploy.layers.server.default_privilege import DEFAULT_PRIVILEGES, DefaultPrivileges, entries
 from pgdeploy.model.default_privilege import DefaultPrivilegeSpec
 from pgdeploy.reach.embedded import Cluster
 from tests.by_hand import Site, load, planned, texts
@@ -203,3 +205,23 @@ def test_more_beyond_the_spec_than_its_lines_name_is_destructive(
     )
     made = site.plan(MANY)
     assert (made.taken.default_privileges, {change.risk for change in made.changes}) == (taken, {risk})
+
+
+def test_what_a_plan_projects_is_what_a_server_reads(site: Site) -> None:
+    """A plan that takes nothing away leaves each entry as it was read, whatever its kind and grantee."""
+    lines = (
+        "      - {for: given_maker, in_schema: s, grant: [SELECT], on: tables, to: [given_reader], "
+        "grant_option: true}\n"
+        "      - {for: given_maker, in_schema: s, grant: [INSERT, SELECT], on: tables, to: [PUBLIC]}\n"
+        "      - {for: given_maker, grant: [USAGE], on: sequences, to: [given_writer]}\n"
+        "      - {for: given_boss, revoke: [EXECUTE], on: functions, from: [PUBLIC]}\n"
+    )
+    site.apply(lines)
+    target = site.load(lines)
+    facts = target.read(site.cluster)
+    before = entries(facts, "given_db")
+    assert {scope.kind for scope in before} == {"table", "sequence", "function"}
+    [lines_of_it] = [one for one in target.resources if isinstance(one, DefaultPrivileges)]
+    rows = {**facts.rows_of_databases["given_db"], DEFAULT_PRIVILEGES.name: tuple(lines_of_it.swept(facts))}
+    again = replace(facts, rows_of_databases={**facts.rows_of_databases, "given_db": rows}, _memo={})
+    assert entries(again, "given_db") == before

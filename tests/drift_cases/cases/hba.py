@@ -388,6 +388,14 @@ CASES = (
         everywhere=True,
     ),
     Case(
+        "what a declared include brings is no rule, and neither is a line of our own",
+        red=_LOADED,
+        stuck=_LOADED,
+        hand=_then(_theirs("nonsense\n"), _main("more nonsense")),
+        mend=_then(_theirs(THEIR_RULES), _as_written),
+        since=16,
+    ),
+    Case(
         "what is included is absent",
         red=_LOADED,
         stuck=_LOADED,
