@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 def print_findings(gate: Gate, findings: list[Finding], *, verbose: bool = False) -> None:
+    """What is red in full, the rest counted; `verbose`: what conforms, too."""
     from pgdeploy.report import findings as report
     from pgdeploy.text.naming import examples
     from pgdeploy.text.one_line import one_line

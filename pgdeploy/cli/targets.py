@@ -66,6 +66,7 @@ def way_of(
     *,
     new_cluster: bool = False,
 ) -> ConnectionOptions:
+    """How the server is reached, by the options of a command. Raises BadParameter where two of them contradict."""
     from pgdeploy.gate.gate import ConnectionOptions
     from pgdeploy.gate.target import ssh_config_of_environment
 
@@ -81,6 +82,7 @@ def way_of(
 
 @contextmanager
 def open_gate(target: str | Target, way: ConnectionOptions, *, probes: bool = False) -> Iterator[Gate]:
+    """The gate of a target, or of the one that a name means; its server is let go at the end."""
     from pgdeploy.gate.gate import Gate
 
     if isinstance(target, str):

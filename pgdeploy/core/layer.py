@@ -83,6 +83,7 @@ class Layer:
 
 
 def checks_of(resources: tuple[Resource, ...]) -> tuple[Check, ...]:
+    """Every check of these resources, in their order."""
     return tuple(check for resource in resources for check in resource.checks())
 
 

@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from pgdeploy.model.tablespace import TablespaceSpec
     from pgdeploy.spec.place import Keys
 
-
 NO_ROLE = ("public", "none", "PUBLIC")
 """Words that PostgreSQL never takes as a role's name; PUBLIC is how a spec says everybody."""
-
 
 PREDEFINED = {
     "pg_read_all_data": 14,
@@ -45,7 +43,6 @@ PREDEFINED = {
     "pg_signal_autovacuum_worker": 18,
 }
 """Roles that PostgreSQL brings, and the version from which; see its documentation, Predefined Roles."""
-
 
 MOST_OF_A_WAY = 20
 """So many names of a circle are shown."""
@@ -93,17 +90,20 @@ def _meant_predefined(role: str, known: Sequence[str]) -> str:
 
 
 def schemas_of(spec: Spec, database: str) -> frozenset[str]:
+    """The schemas that a database declares, and those of its templates."""
     return frozenset(schema for _, body in inherited(spec, database) for schema in body.schemas)
 
 
 def schema_problems(
     known: Collection[str], database: str, schema: str | None, keys: Keys
 ) -> Iterator[Problem]:
+    """A problem when a schema is neither declared nor one that PostgreSQL brings."""
     if schema is not None and schema not in GIVEN:
         yield from unknown("schema", schema, known, keys, f" of database {quoted_name(database)}")
 
 
 def privilege_problems(words: Sequence[str], kind: str, major: int, keys: Keys) -> Iterator[Problem]:
+    """A problem when this kind of object has no such privilege in this major version."""
     try:
         expand(words, kind, major)
     except ValueProblem as error:
@@ -111,12 +111,13 @@ def privilege_problems(words: Sequence[str], kind: str, major: int, keys: Keys) 
 
 
 def circle_text(path: Sequence[str]) -> str:
-    """A way by names, the middle of a long one left out."""
+    """The names on a circle in their order; of a long one the middle is left out."""
     shown = path if len(path) <= MOST_OF_A_WAY else (*path[: MOST_OF_A_WAY - 1], "...", path[-1])
     return " -> ".join(shown)
 
 
 def absent_or_owned(spec: Spec, body: NamedSpec | TablespaceSpec, keys: Keys) -> Iterator[Problem]:
+    """Problems of an object that may be `state: absent`, and of its owner."""
     written = sorted(body.model_fields_set - {"state"})
     if body.state == "absent" and written:
         yield Problem((*keys, written[0]), f"{written[0]}: an absent object takes no other option")
