@@ -219,3 +219,14 @@ def test_a_schema_is_opened_before_what_is_in_it(site: Site) -> None:
     site.run("REVOKE ALL ON SCHEMA s FROM PUBLIC, held_app")
     grants = [text for text in texts(site.plan(lines)) if text.startswith("GRANT ")]
     assert [text.split(" ON ")[1].split(" ")[0] for text in grants] == ["SCHEMA", "ALL"]
+
+
+def test_what_a_grantor_gave_who_may_not_use_the_schema_any_more(site: Site) -> None:
+    """It is revoked in his name, so he is let in for that one statement."""
+    site.apply(READER + PASSING_ON)
+    site.run("SET ROLE held_app; GRANT DELETE ON s.t TO held_reader")
+    site.run("REVOKE USAGE ON SCHEMA s FROM held_app")
+    lines = READER + PASSING_ON.splitlines(keepends=True)[0]
+    made = site.apply(lines)
+    assert made.taken.privileges == 1
+    assert site.finding(UNDECLARED, lines).verdict is Verdict.CONFORMS

@@ -169,8 +169,33 @@ SUPERUSER: Body = {"app": {"superuser": True}, "kept": {"member_of": ["app"]}}
 GRANTED: Body = {"a": {"grants": [{"grant": ["CREATE"], "on": "database", "to": ["app"]}]}}
 
 
+OTHERS_TABLES: Body = {
+    "a": {
+        "schemas": {"s": {"owner": "kept"}},
+        "default_privileges": [
+            {
+                "for": ["app"],
+                "on": "tables",
+                "grant": ["TRIGGER"],
+                "to": ["postgres", "kept"],
+                "grant_option": True,
+            }
+        ],
+    }
+}
+
+
 @law(8)
 @given(case=cases(MAJOR))
+# whose tables they are may not use their schema, and what others may pass on is revoked in his name
+@example(
+    case=(
+        named({"app": {"createrole": True}, "kept": {"member_of": ["app"]}}, OTHERS_TABLES),
+        "app",
+        Login("kept", databases=("a",)),
+        named({"app": {"createrole": True}}, {"a": {"schemas": {"s": {}}}}),
+    )
+)
 # a role goes when what it holds in a database that lets us not in could be read
 @example(
     case=(

@@ -27,9 +27,9 @@ from pgdeploy.layers.server import acl, database, schema
 from pgdeploy.layers.server.acl import Acls, Entry, ObjectKey, shown, table_of
 from pgdeploy.layers.server.grant_line import Line, lines_of, scope_of
 from pgdeploy.layers.server.grantchain import Along, Taken, along, furthest_first
-from pgdeploy.layers.server.leaving import in_the_name_of, revoke
 from pgdeploy.layers.server.object import KEYWORD, clause, keys_of, privilege_list
 from pgdeploy.layers.server.resource import ServerResource
+from pgdeploy.layers.server.revocation import in_the_name_of, revoke
 from pgdeploy.layers.server.rolefact import absent
 from pgdeploy.layers.server.routine import Unclear
 from pgdeploy.layers.server.schema_use import letting_in
@@ -295,15 +295,17 @@ class Grants(ServerResource):
     ) -> Iterator[tuple[_Rank, tuple[str, ...], Taken, Sequence[str]]]:
         """When each comes, whose rights it takes, and its statements."""
         for key, role, entry in self._in_order(facts, extra):
-            owner = facts.once(acl.owners, self._source(key)).get(table_of(key), entry.grantor)
+            source = self._source(key)
+            owner = facts.once(acl.owners, source).get(table_of(key), entry.grantor)
             statement = revoke(key, role, entry)
             rank = _Rank.REVOKE_SCHEMA if key.kind == "schema" else _Rank.REVOKE
-            if entry.grantor not in (owner, ""):
-                yield rank, (entry.grantor,), (key, role, entry), in_the_name_of(entry.grantor, statement)
+            granted_by_owner = entry.grantor in (owner, "")
+            if not granted_by_owner or (owner and _may_pass_on(facts, source, key, owner)):
+                grantor = owner if granted_by_owner else entry.grantor
+                actors, texts = in_the_name_of(facts, source, key, grantor, statement)
             else:
-                by_itself = not owner or not _may_pass_on(facts, self._source(key), key, owner)
-                texts = [statement] if by_itself else in_the_name_of(owner, statement)
-                yield rank, tuple(self._owners(facts, [key])), (key, role, entry), texts
+                actors, texts = [*self._owners(facts, [key])], [statement]
+            yield rank, tuple(actors), (key, role, entry), texts
 
     def _in_order(self, facts: Facts, extra: Iterable[Taken]) -> Iterator[Taken]:
         by_source: dict[str | None, list[Taken]] = defaultdict(list)

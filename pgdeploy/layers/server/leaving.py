@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 
-from pgdeploy.core.change import Change, Risk, Stage, grantee, ident, statements
+from pgdeploy.core.change import Change, Risk, Stage, statements
 from pgdeploy.core.facts import Facts
 from pgdeploy.errors import Unreadable
 from pgdeploy.layers.server import acl
 from pgdeploy.layers.server.acl import Entry, ObjectKey
-from pgdeploy.layers.server.object import KEYWORD, clause, privilege_list
+from pgdeploy.layers.server.revocation import in_the_name_of, revoke
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -25,11 +25,15 @@ def take_back(
     """
     for database in (None, *sorted(facts.rows_of_databases)):
         with suppress(Unreadable):
-            texts, grantors = [], []
+            texts: list[str] = []
+            actors: list[str] = []
             for key, entry in facts.once(_by_others, database).get(role, ()):
                 if entry.grantor not in going:
-                    texts += in_the_name_of(entry.grantor, revoke(key, role, entry))
-                    grantors.append(entry.grantor)
+                    theirs, statements_of_it = in_the_name_of(
+                        facts, database, key, entry.grantor, revoke(key, role, entry)
+                    )
+                    texts += statements_of_it
+                    actors += theirs
             if texts:
                 yield Change(
                     Stage.SCHEMA,
@@ -38,7 +42,7 @@ def take_back(
                     database=database,
                     risk=Risk.DESTRUCTIVE,
                     lost=lost,
-                    acts_as=tuple(dict.fromkeys(grantors)),
+                    acts_as=tuple(dict.fromkeys(actors)),
                     needs=needs,
                 )
 
@@ -53,15 +57,3 @@ def _by_others(facts: Facts, database: str | None) -> dict[str, list[tuple[Objec
                 if entry.grantor not in (owners[key], ""):
                     found[role].append((key, Entry(entry.grantor, entry.privileges, NOTHING)))
     return found
-
-
-def in_the_name_of(grantor: str, statement: str) -> list[str]:
-    """REVOKE acts on what its own user granted; for a superuser that is the owner."""
-    return [f"SET LOCAL ROLE {ident(grantor)}", statement, "RESET ROLE"]
-
-
-def revoke(key: ObjectKey, role: str, entry: Entry) -> str:
-    """Takes an entry's privileges, or where it has only those with grant option, just that."""
-    only_option = "GRANT OPTION FOR " if entry.grantable else ""
-    words = privilege_list(entry.privileges, key, [key.sub or ""])
-    return f"REVOKE {only_option}{words} ON {KEYWORD[key.kind]} {clause(key)} FROM {grantee(role)} CASCADE"
