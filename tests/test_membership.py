@@ -257,6 +257,26 @@ def test_why_a_superuser_cannot_stand_as_grantor(newer: Site) -> None:
     assert {finding.stuck for finding in newer.plan(spec).stuck} == {why}
 
 
+def test_a_declared_membership_is_not_taken_away_before_its_grantor_can_give_it(newer: Site) -> None:
+    """Someone else granted it: that grant goes only when the declared one takes its place."""
+    newer.apply(PLAIN)
+    newer.run(
+        "REVOKE guild_group FROM guild_app",
+        "GRANT guild_group TO guild_app GRANTED BY guild_keeper",
+        "CREATE ROLE guild_maker LOGIN CREATEROLE PASSWORD 'known'; GRANT guild_keeper TO guild_maker",
+    )
+    by = DsnServer(f"{newer.cluster.dsn} user=guild_maker password=known")
+    declared = PLAIN.replace("[guild_group]", "[{role: guild_group, grantor: postgres}]")
+    declared += "\npostgres: {superuser: true}"
+    refused = newer.plan(declared, by)
+    assert texts(refused) == []
+    undeclared = next(one for one in refused.stuck if one.check.id == "membership[guild_app].undeclared")
+    assert undeclared.stuck.startswith("postgres must grant guild_group first, and cannot")
+    newer.apply(declared)
+    assert ("guild_app", "postgres", False, True, True) in newer.grants("guild_group")
+    assert ("guild_app", "guild_keeper", False, True, True) not in newer.grants("guild_group")
+
+
 def test_each_option_is_shown_where_it_is_written(newer: Site) -> None:
     spec = "postgres: {superuser: true}\nguild_group: {}\nguild_app:\n  member_of:\n    - role: guild_group\n"
     spec += "      inherit: false\n      set: true\n      grantor: postgres"

@@ -198,6 +198,8 @@ class Change:
     notes: tuple[str, ...] = ()
     takes: tuple[Joined, ...] = ()
     gives: tuple[Joined, ...] = ()
+    awaits: tuple[Joined, ...] = ()
+    """Memberships, by role, member and grantor, that earlier changes must have given."""
     lets: tuple[str, ...] = ()
     """Needs of later changes that there are no more after it."""
     rank: int = 0

@@ -185,8 +185,23 @@ OTHERS_TABLES: Body = {
 }
 
 
+ADMINISTERED: Body = {
+    "app": {"member_of": [{"role": "pg_read_all_data", "admin": True}]},
+    "kept": {"member_of": [{"role": "pg_read_all_data", "grantor": "app"}]},
+}
+
+
 @law(8)
 @given(case=cases(MAJOR))
+# who may not grant as the spec says takes no other's grant of the same away
+@example(
+    case=(
+        named(ADMINISTERED, {}),
+        None,
+        Login(STRANGER, frozenset({"CREATEROLE"}), (Membership("app", True, True, False),)),
+        named({"app": {}, "kept": {"member_of": [{"role": "pg_read_all_data", "grantor": "postgres"}]}}, {}),
+    )
+)
 # whose tables they are may not use their schema, and what others may pass on is revoked in his name
 @example(
     case=(

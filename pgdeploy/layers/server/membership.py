@@ -387,16 +387,28 @@ class UndeclaredMemberships(ServerResource):
             text = (
                 f"REVOKE {ident(row.role)} FROM {ident(row.member)}{granted_by(row.grantor, facts)} CASCADE"
             )
-            needs = (f"ADMIN OPTION on {row.role}",)
+            awaits = tuple(self._in_its_place(row, facts))
             yield Change(
                 Stage.MEMBERSHIP,
                 statements(text),
                 (drifts[0].check.id,),
-                needs=needs,
+                needs=(f"ADMIN OPTION on {row.role}",),
                 acts_as=_others([row.grantor], facts),
                 takes=(row,),
                 taken=TakenAway(memberships=1),
+                rank=int(bool(awaits)),
+                awaits=awaits,
             )
+
+    def _in_its_place(self, row: Joined, facts: Facts) -> list[Joined]:
+        """The grant that the spec declares with another grantor, if it is still to be made: without either the role
+        would lose what the spec gives it."""
+        declared = self.declared.get((row.role, row.member))
+        if declared is None or declared.grantor is None:
+            return []
+        grants = facts.once(_by_pair)[row.role, row.member]
+        there = any(other.grantor == declared.grantor for other in grants)
+        return [] if there else [row._replace(grantor=declared.grantor)]
 
 
 def _shown(rows: Iterable[Joined]) -> str:

@@ -33,6 +33,8 @@ class Rights:
         self._user = facts.about.user
         self._joined: dict[str, dict[str, list[Joined]]] = {}
         """By member and role."""
+        self._given: set[tuple[str, str, str | None]] = set()
+        """Memberships that changes of the plan give, by role, member and grantor."""
         self._let: set[str] = set()
         """Needs that changes of the plan fulfil."""
         self._reached: dict[str, Mapping[str, None]] = {}
@@ -49,11 +51,17 @@ class Rights:
         adapted = self._adapt(change, self._facts.once(roles)[self._user])
         if isinstance(adapted, Change):
             self._let.update(change.lets)
+            self._given.update(row[:3] for row in change.gives)
             if change.takes or change.gives:
                 self._learn(change)
         return adapted
 
     def _adapt(self, change: Change, me: RoleFact) -> Change | str:
+        for row in change.awaits:
+            if row[:3] not in self._given:
+                return (
+                    f"{quoted_name(row.grantor or '')} must grant {quoted_name(row.role)} first, and cannot"
+                )
         lacking = [need for need in change.needs if self._lacks(need, me)]
         if not lacking and change.effect is not Effect.NONE and not self._facts.about.reloads:
             lacking.append("EXECUTE on function pg_reload_conf()")
