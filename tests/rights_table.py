@@ -8,11 +8,12 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege, UndefinedObject
 
-from pgdeploy.core.change import Change, Effect
 from pgdeploy.core.check import Finding, Verdict, evaluate
 from pgdeploy.core.facts import Facts
+from pgdeploy.core.step import Effect
 from pgdeploy.gate.target import Target
 from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.change import Change
 from pgdeploy.layers.server.plan import Plan, plan
 from pgdeploy.layers.server.rights import Rights
 from pgdeploy.reach.dsn import DsnServer

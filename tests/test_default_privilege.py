@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pgdeploy.core.change import Risk
 from pgdeploy.core.check import Verdict
+from pgdeploy.core.step import Risk
 from pgdeploy.layers.server.default_privilege import DEFAULT_PRIVILEGES, DefaultPrivileges, entries
 from pgdeploy.model.default_privilege import DefaultPrivilegeSpec
 from pgdeploy.reach.embedded import Cluster

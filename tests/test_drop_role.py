@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.core.change import ident
 from pgdeploy.gate.target import Target, load_target
 from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.change import ident
 from pgdeploy.layers.server.plan import Plan, plan
 from pgdeploy.reach.dsn import DsnServer
 from pgdeploy.reach.embedded import Cluster

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from pgdeploy.core.change import Risk
 from pgdeploy.core.check import Finding, Verdict, evaluate
+from pgdeploy.core.step import Risk
 from pgdeploy.model.grant import GrantSpec, ServerGrantSpec
 from pgdeploy.reach.embedded import Cluster
 from tests.by_hand import Site, load, texts

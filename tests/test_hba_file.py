@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.core.change import Effect
 from pgdeploy.core.check import Finding, Verdict, evaluate
+from pgdeploy.core.step import Effect
 from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import Target
 from pgdeploy.layers.server import authfile

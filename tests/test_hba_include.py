@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.core.change import Effect
 from pgdeploy.core.check import Verdict, evaluate
+from pgdeploy.core.step import Effect
 from pgdeploy.errors import SpecError
 from pgdeploy.gate.target import load_target
 from pgdeploy.layers.server.apply import apply

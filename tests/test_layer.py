@@ -12,10 +12,14 @@ import pytest
 TOY = """
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from pgdeploy import layers
-from pgdeploy.core.check import Check, Outcome, Resource
+from pgdeploy.core.check import Check, Finding, Outcome, Resource, Verdict
 from pgdeploy.core.layer import Layer
+from pgdeploy.core.step import Step, StepPlan
 from pgdeploy.spec.problem import Problem
+
+SHOP = Path("shop.txt")
 
 @dataclass(frozen=True)
 class Memory(Resource):
@@ -46,7 +50,31 @@ class ToyLayer(Layer):
             yield Problem(("machine", "memory"), "13 is no number for a toy")
 
     def read(self, declared, server):
-        return {"sections": {"toy": "48GB"}}
+        return {"sections": {"toy": SHOP.read_text() if SHOP.exists() else "48GB"}}
+
+    plans = True
+
+    def heading(self, declared):
+        return "a toy"
+
+    def plan(self, site, *, patient=False):
+        memory, actual = str(site.declared.spec.machine.memory), self.read(None, None)["sections"]["toy"]
+        (check,) = Memory(memory).checks()
+        if actual == memory:
+            return StepPlan()
+        drift = Finding(check, Verdict.DRIFTS, memory, actual)
+        return StepPlan((Step("buy memory", (check.id,), payload=memory),), drifts={check.id: drift})
+
+    def apply(self, approved, site, *, downtime):
+        for step in self.plan(site).steps:
+            SHOP.write_text(step.payload)
+        return self.plan(site)
+
+    def reached(self, declared):
+        return "it has all its memory"
+
+    def step_data(self, payload):
+        return {"memory": payload}
 
 layers.LAYERS = (*layers.LAYERS, ToyLayer())
 """
@@ -104,6 +132,27 @@ def test_a_plan_of_sql_does_not_ask_it_and_says_so(site: Path) -> None:
     applied = pgdeploy(site, "apply", "town", "--on", "embedded", "--yes", "--no-gate")
     assert applied.returncode == 0, applied.stderr
     assert "checks of the toy: 1" in applied.stdout
+
+
+def test_it_is_planned_saved_and_applied_as_all_others(site: Path) -> None:
+    spec = site / "specs/town.yaml"
+    spec.write_text(SPEC.replace("48GB", "64GB"))
+    planned = pgdeploy(site, "plan", "town", "--layer", "toy", "--out", "plan.json")
+    assert planned.returncode == 2, planned.stderr
+    assert planned.stdout == ("town: a toy: 1 step\n  1. buy memory\n       toy[memory].size: 48GB -> 64GB\n")
+    (change,) = json.loads((site / "plan.json").read_text())["changes"]
+    assert (change["text"], change["causes"], change["memory"]) == (
+        "buy memory",
+        ["toy[memory].size"],
+        "64GB",
+    )
+    applied = pgdeploy(site, "apply", "town", "--layer", "toy", "--plan", "plan.json", "--yes")
+    assert (applied.returncode, applied.stdout.splitlines()[-1]) == (0, "town: it has all its memory")
+    again = pgdeploy(site, "apply", "town", "--layer", "toy", "--plan", "plan.json", "--yes")
+    assert again.returncode == 1
+    assert "is not what the toy needs now" in again.stderr
+    assert pgdeploy(site, "plan", "town", "--layer", "toy").returncode == 0
+    assert pgdeploy(site, "plan", "town", "--layer", "attic").returncode == 1
 
 
 def test_its_problems_and_waivers_are_of_the_spec(site: Path) -> None:

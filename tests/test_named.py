@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pgdeploy.core.change import Risk
 from pgdeploy.core.check import Verdict
+from pgdeploy.core.step import Risk
 from pgdeploy.errors import SpecError
 from pgdeploy.gate.target import Target, load_target
 from pgdeploy.layers.server.apply import apply

@@ -11,6 +11,7 @@ from pgdeploy.core.check import Finding, Verdict
 from pgdeploy.gate.target import Target, load_target
 from pgdeploy.layers.server.apply import apply
 from pgdeploy.layers.server.plan import plan
+from pgdeploy.layers.server.remedy import remedy
 from pgdeploy.reach.dsn import DsnServer
 from pgdeploy.reach.embedded import Cluster
 from tests.conftest import cluster
@@ -80,12 +81,11 @@ def test_the_lowest_version_of_tls(bare: Cluster, tmp_path: Path, version: str, 
     _run(bare, f"ALTER SYSTEM SET ssl_min_protocol_version = '{version}'")
     found = _finding(bare, target, PROTOCOL)
     facts = target.read(DsnServer(bare.dsn))
-    changes = found.check.resource.changes([found], facts)
-    texts = [statement.text for change in changes for statement in change.statements]
+    said = remedy(found, facts)
     _run(bare, "ALTER SYSTEM RESET ssl_min_protocol_version")
     assert found.verdict is verdict
     if verdict is Verdict.DRIFTS:
-        assert texts == ["ALTER SYSTEM SET \"ssl_min_protocol_version\" TO 'TLSv1.2'"]
+        assert said == "ALTER SYSTEM SET \"ssl_min_protocol_version\" TO 'TLSv1.2';"
 
 
 def test_without_tls_nothing_is_asked_of_its_protocol(tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgdeploy.core.change import Statement, literal
 from pgdeploy.core.check import Finding, Verdict, evaluate
 from pgdeploy.errors import SpecError
 from pgdeploy.gate.target import Target, load_target
 from pgdeploy.layers.host.file import hba_file, settings_file
 from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.change import Statement, literal
 from pgdeploy.layers.server.plan import Plan, as_data, plan
 from pgdeploy.postgres.parameter import MAJORS, parameters
 from pgdeploy.reach.embedded import Cluster

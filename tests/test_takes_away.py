@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pgdeploy.cli import app
-from pgdeploy.core.change import Risk, TakenAway
+from pgdeploy.core.step import Risk
 from pgdeploy.gate.target import load_target
+from pgdeploy.layers.server.change import TakenAway
 from pgdeploy.layers.server.plan import Plan
 from pgdeploy.reach.embedded import Cluster
 from tests.by_hand import planned, run

@@ -111,4 +111,54 @@ BinDir = Annotated[
     Path | None, typer.Option("--bin-dir", help="with --on embedded: the programs of another PostgreSQL")
 ]
 
+
+def _layers(*, planned: bool) -> list[str]:
+    from pgdeploy.layers import LAYERS, SERVER
+
+    return [layer.name for layer in LAYERS if layer.plans or layer is SERVER or not planned]
+
+
+def _known(names: list[str], name: str) -> str:
+    if name not in names:
+        raise typer.BadParameter(f"--layer {name}: write one of {', '.join(names)}")
+    return name
+
+
+def _planned_layer(name: str) -> str:
+    return _known(_layers(planned=True), name)
+
+
+def _asked_layer(name: str | None) -> str | None:
+    return None if name is None else _known(_layers(planned=False), name)
+
+
+def _complete_planned(incomplete: str) -> list[str]:
+    return [name for name in _layers(planned=True) if name.startswith(incomplete)]
+
+
+def _complete_asked(incomplete: str) -> list[str]:
+    return [name for name in _layers(planned=False) if name.startswith(incomplete)]
+
+
+PlannedLayer = Annotated[
+    str,
+    typer.Option(
+        "--layer",
+        metavar="NAME",
+        callback=_planned_layer,
+        autocompletion=_complete_planned,
+        help="the part of the target: server (SQL) or vm",
+    ),
+]
+AskedLayer = Annotated[
+    str | None,
+    typer.Option(
+        "--layer",
+        metavar="NAME",
+        callback=_asked_layer,
+        autocompletion=_complete_asked,
+        help="only this part of the target: vm, server or host",
+    ),
+]
+
 AllowRestart = Annotated[bool, typer.Option("--allow-restart", help="restart the VM where a change needs it")]

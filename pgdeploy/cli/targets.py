@@ -11,6 +11,7 @@ import typer
 
 from pgdeploy.cli.options import On
 from pgdeploy.cli.output import note
+from pgdeploy.reach.server import BUDGET
 
 if TYPE_CHECKING:
     from pgdeploy.gate.gate import ConnectionOptions, Gate
@@ -78,6 +79,11 @@ def way_of(
     if on is On.LIVE and dsn is None and ssh_config is None:
         ssh_config = ssh_config_of_environment()
     return ConnectionOptions(str(on), dsn, ssh_config, data_dir, timeout, new_cluster, bin_dir)
+
+
+def live(ssh_config: Path | None = None) -> ConnectionOptions:
+    """The way to the machines that a spec names, by the options of a command that asks no PostgreSQL."""
+    return way_of(On.LIVE, None, ssh_config, None, None, BUDGET)
 
 
 @contextmanager

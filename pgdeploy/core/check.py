@@ -8,7 +8,7 @@ this kind of server cannot have is inapplicable, one whose facts could not be re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -18,9 +18,6 @@ from pgdeploy.errors import Inapplicable, SecretError, Shut, Unreadable
 from pgdeploy.text.one_line import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from pgdeploy.core.change import Change
     from pgdeploy.core.facts import Facts
     from pgdeploy.spec.place import Keys
 
@@ -116,7 +113,7 @@ LONGEST = 1_000_000
 
 
 class Resource:
-    """One thing on the server: what its checks are, and which changes remove what they found."""
+    """One thing that a layer speaks of: what its checks are, and what stands in their way."""
 
     kind: ClassVar[str]
     layer: ClassVar[str]
@@ -136,17 +133,9 @@ class Resource:
         """The absent parent without which the check means nothing; a parent has a check of its own."""
         return None
 
-    def roles_named(self, facts: Facts, check: Check) -> Sequence[str]:
-        """Roles without which no change of ours can remove what this check finds."""
-        return ()
-
     def inapplicable(self, facts: Facts, check: Check) -> str | None:
         """Why this kind of server cannot have it."""
         return None
-
-    def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterable[Change]:
-        """What removes these findings. A finding that no change names as a cause stays."""
-        return ()
 
 
 def evaluate(check: Check, facts: Facts, *, parents: bool = True) -> Finding:

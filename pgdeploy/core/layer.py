@@ -6,16 +6,18 @@ gate, plugin, reports and the command line iterate over it; none of them knows a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pgdeploy.errors import Inapplicable, Unreadable
 
 if TYPE_CHECKING:
-    from pgdeploy.core.check import Check, Resource
+    from pgdeploy.core.check import Check, Finding, Resource
     from pgdeploy.core.facts import Facts
+    from pgdeploy.core.step import StepPlan
     from pgdeploy.model.spec import Spec
+    from pgdeploy.reach.login import SshWay
     from pgdeploy.reach.server import Server
     from pgdeploy.spec.problem import Problem
 
@@ -29,8 +31,30 @@ class Declared:
     digest: str = ""
 
 
+class Site(Protocol):
+    """A target within reach, as a layer that plans and changes asks for it. Nothing is reached before it is asked."""
+
+    @property
+    def declared(self) -> Declared: ...
+
+    @property
+    def facts(self) -> Facts:
+        """The facts of the server."""
+        ...
+
+    @property
+    def ssh(self) -> SshWay | None:
+        """How ssh reaches the host; None when nothing says so."""
+        ...
+
+    @property
+    def note(self) -> Callable[[str], None]:
+        """Called with what a person should know meanwhile."""
+        ...
+
+
 class Layer:
-    """One part of a target. All but reading is offline."""
+    """One part of a target. All but reading, planning and changing is offline."""
 
     name: ClassVar[str]
     """Its word everywhere: resources carry it, and it is the marker of all its checks, where `description` says so."""
@@ -80,6 +104,43 @@ class Layer:
     def complete(self, declared: Declared, facts: Facts) -> Facts:
         """The facts with what follows from this layer's part of them."""
         return facts
+
+    plans: ClassVar[bool] = False
+    """Whether it can change what it declares: then it has the functions below."""
+
+    def heading(self, declared: Declared) -> str:
+        """What its plan is of, in a few words."""
+        raise NotImplementedError
+
+    def plan(self, site: Site, *, patient: bool = False) -> StepPlan:
+        """What would make it as declared; `patient`: first wait for what others do with it just now.
+
+        Raises:
+            TargetError: it cannot be asked, or nothing of it can be done.
+        """
+        raise NotImplementedError
+
+    def apply(self, approved: StepPlan | None, site: Site, *, downtime: bool) -> StepPlan:
+        """Make it as declared, with downtime only where that is allowed; returns what is left.
+
+        Of a plan that somebody approved it does nothing that this did not say.
+
+        Raises:
+            TargetError: it cannot be asked, or a step failed; running it again goes on from there.
+        """
+        raise NotImplementedError
+
+    def reached(self, declared: Declared) -> str:
+        """What there is after an apply that left nothing, in a few words."""
+        raise NotImplementedError
+
+    def step_data(self, payload: Any) -> Mapping[str, Any]:
+        """What a step carries that only this layer understands, as JSON."""
+        raise NotImplementedError
+
+    def remedy(self, finding: Finding, site: Site) -> str:
+        """What of ours removes a drift that says nothing of it itself."""
+        return ""
 
 
 def checks_of(resources: tuple[Resource, ...]) -> tuple[Check, ...]:

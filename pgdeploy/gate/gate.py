@@ -13,19 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdeploy.core.check import Finding, Verdict, evaluate
-from pgdeploy.errors import PgdeployError, PlanError, TargetError
+from pgdeploy.errors import PlanError, TargetError
 from pgdeploy.gate.confine import confine
-from pgdeploy.gate.connect import connect
+from pgdeploy.gate.connect import connect, ssh_way
 from pgdeploy.gate.target import Target
 from pgdeploy.gate.waiver import check_waivers, weigh
-from pgdeploy.layers import LAYERS, SERVER
+from pgdeploy.layers import LAYERS, SERVER, layer_of
 from pgdeploy.local.signals import finishing
 from pgdeploy.reach.server import BUDGET
 
 if TYPE_CHECKING:
     from pgdeploy.core.check import Check
     from pgdeploy.core.facts import Facts
+    from pgdeploy.core.layer import Declared
     from pgdeploy.layers.server.plan import Plan
+    from pgdeploy.reach.login import SshWay
     from pgdeploy.reach.server import Server
 
 
@@ -65,7 +67,7 @@ class Gate:
         self.target = target
         self.way = way
         self.checks: tuple[Check, ...] = target.checks + (target.probes if probes else ())
-        self._note = note
+        self.note = note
         self._waivers = check_waivers(target.spec)
         self._today = date.today()  # noqa: DTZ011
         self._server: Server | None = None
@@ -89,7 +91,7 @@ class Gate:
                 data_dir=way.data_dir,
                 bin_dir=way.bin_dir,
                 new_cluster=way.new_cluster,
-                note=self._note,
+                note=self.note,
             )
             self._server.budget = way.budget
         return self._server
@@ -111,6 +113,11 @@ class Gate:
     def ask_only(self, checks: Iterable[Check]) -> None:
         """What will be asked, said before anything is read: without checks of other layers the server is read alone."""
         self._server_alone = all(map(_is_of_the_server, checks))
+
+    def ask_layer(self, name: str) -> None:
+        """Leave the checks of all other layers out."""
+        self.checks = tuple(check for check in self.checks if check.resource.layer == name)
+        self.ask_only(self.checks)
 
     def read(self) -> Facts:
         """The facts as they are now; what is asked afterwards is asked of these."""
@@ -182,22 +189,20 @@ class Gate:
         return [self.evaluate(check) for check in self.checks]
 
     def remedy(self, finding: Finding) -> str:
-        """What removes a drift: SQL, or why no SQL of ours does."""
+        """What removes a drift, or why nothing of ours does."""
         if Verdict.DRIFTS not in (finding.verdict, finding.unwaived):
             return ""
-        try:
-            changes = list(finding.check.resource.changes([finding], self.facts))
-        except PgdeployError:
-            changes = []
-        texts = [f"{statement.text};" for change in changes for statement in change.statements]
-        if any(change.hba is not None for change in changes):
-            texts.append("write pg_hba.conf from the spec, then reload")
-        if any(change.ident is not None for change in changes):
-            texts.append("write pg_ident.conf from the spec, then reload")
-        texts += [f"note: {note}" for change in changes for note in change.notes]
-        if not texts and changes:
-            texts = [f"{changes[0].effect} the server"]
-        return finding.stuck or "\n".join(texts)
+        return finding.stuck or layer_of(finding.check.resource.layer).remedy(finding, self)
+
+    @property
+    def declared(self) -> Declared:
+        """What the layers of its target are asked with."""
+        return self.target.declared
+
+    @property
+    def ssh(self) -> SshWay | None:
+        """How ssh reaches the host; None when nothing says so."""
+        return ssh_way(self.target, self.way.ssh_config)
 
     def close(self) -> None:
         with finishing():

@@ -21,9 +21,10 @@ from pgdeploy.spec.extends import is_inside
 from pgdeploy.spec.source import exists, is_file
 
 if TYPE_CHECKING:
-    from pgdeploy.core.check import Check, Resource
+    from pgdeploy.core.check import Check
     from pgdeploy.core.facts import Facts
     from pgdeploy.core.layer import Layer
+    from pgdeploy.layers.server.resource import ServerResource
     from pgdeploy.reach.server import Server
     from pgdeploy.spec.loader import Loaded
     from pgdeploy.spec.place import Place
@@ -62,7 +63,7 @@ class Target:
         return Declared(self.name, self.spec, self.loaded.digest)
 
     @cached_property
-    def resources(self) -> tuple[Resource, ...]:
+    def resources(self) -> tuple[ServerResource, ...]:
         """Everything that a plan of SQL is made of."""
         return SERVER.resources(self.declared)
 

@@ -11,7 +11,12 @@ from pgdeploy.layers.vm.layer import VmLayer
 if TYPE_CHECKING:
     from pgdeploy.core.layer import Layer
 
-SERVER: Layer = ServerLayer()
+SERVER = ServerLayer()
 """What a plan of SQL is of."""
 
 LAYERS: tuple[Layer, ...] = (VmLayer(), SERVER, HostLayer())
+
+
+def layer_of(name: str) -> Layer:
+    """The layer of a name."""
+    return next(layer for layer in LAYERS if layer.name == name)

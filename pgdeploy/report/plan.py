@@ -8,12 +8,13 @@ from dataclasses import replace
 from string import ascii_letters, digits
 from typing import TYPE_CHECKING
 
-from pgdeploy.core.change import Change, Effect, Risk, TakenAway, ident
 from pgdeploy.core.check import Finding
+from pgdeploy.core.step import Effect, Risk
 from pgdeploy.errors import PlanError
 from pgdeploy.layers.server import hba
 from pgdeploy.layers.server import ident as maps
 from pgdeploy.layers.server.apply import statements_of
+from pgdeploy.layers.server.change import Change, TakenAway, ident
 from pgdeploy.layers.server.plan import Plan, was_shut
 from pgdeploy.reach.server import MAINTENANCE
 from pgdeploy.reach.session import SEARCH_PATH

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pgdeploy import __version__
-from pgdeploy.core.change import Risk
+from pgdeploy.core.step import Risk
 from pgdeploy.errors import PlanError
+from pgdeploy.layers import SERVER, layer_of
 from pgdeploy.layers.server import hba, ident
 from pgdeploy.layers.server.plan import as_data as change_data
 from pgdeploy.report import findings as report
@@ -25,42 +26,79 @@ from pgdeploy.text.one_line import one_line
 
 if TYPE_CHECKING:
     from pgdeploy.core.check import Finding
+    from pgdeploy.core.layer import Layer
+    from pgdeploy.core.step import Step, StepPlan
     from pgdeploy.gate.gate import Gate
+    from pgdeploy.layers.server.change import Change
     from pgdeploy.layers.server.plan import Plan
 
-SCHEMA = 5
+SCHEMA = 6
 """The version of a saved plan's form."""
 
 LARGEST = 64 * 1024 * 1024
 """Bytes that a plan may have; a thousand databases make less than a tenth."""
 
 _NOTHING_DONE = "nothing was done: plan again, look, and apply the new plan"
-_TEXTS, _LISTS = (
-    ("pgdeploy", "target", "spec", "system", "hidden", "wanted_hba", "wanted_ident", "digest"),
-    ("changes", "stuck", "unreadable", "then"),
-)
-_KEYS = {"schema", "takes_away", *_TEXTS, *_LISTS}
+_TEXTS, _LISTS = ("pgdeploy", "target", "layer", "spec", "digest"), ("changes", "stuck", "unreadable")
+_KEYS = {"schema", *_TEXTS, *_LISTS}
+_SQL_TEXTS, _SQL_LISTS = ("system", "hidden", "wanted_hba", "wanted_ident"), ("then",)
+_SQL_KEYS = {"takes_away", *_SQL_TEXTS, *_SQL_LISTS}
+_STEP_LISTS = ("drifts",)
+_STEP_KEYS = {"pending", *_STEP_LISTS}
 
 
 def as_data(plan: Plan, gate: Gate) -> dict[str, Any]:
-    """The plan as JSON, with a digest over all of it."""
+    """The plan of a server as JSON, with a digest over all of it."""
+    return _sealed(
+        SERVER,
+        gate,
+        system=gate.facts.system,
+        hidden=plan.hidden,
+        takes_away=plan.taken._asdict(),
+        changes=[change_data(change) for change in plan.changes],
+        stuck=[_finding(finding, gate) for finding in plan.stuck],
+        unreadable=[_finding(finding, gate) for finding in plan.unreadable],
+        then=[
+            {"database": database, "waiting": [_finding(finding, gate) for finding in findings]}
+            for database, findings in plan.then.items()
+        ],
+        wanted_hba=hba.wanted(plan.stuck, gate.facts),
+        wanted_ident=ident.wanted(plan.stuck),
+    )
+
+
+def steps_as_data(plan: StepPlan, layer: Layer, gate: Gate) -> dict[str, Any]:
+    """The plan of another layer in the same form."""
+    return _sealed(
+        layer,
+        gate,
+        changes=[_step(step, layer) for step in plan.steps],
+        stuck=[_finding(finding, gate) for finding in plan.stuck],
+        unreadable=[_finding(finding, gate) for finding in plan.unreadable],
+        drifts=[_finding(finding, gate) for finding in plan.drifts.values()],
+        pending=list(plan.pending),
+    )
+
+
+def _step(step: Step, layer: Layer) -> dict[str, Any]:
+    return {
+        "text": step.text,
+        "causes": list(step.causes),
+        "effect": str(step.effect),
+        "risk": str(step.risk),
+        "lost": step.lost,
+        **layer.step_data(step.payload),
+    }
+
+
+def _sealed(layer: Layer, gate: Gate, **parts: Any) -> dict[str, Any]:
     data: dict[str, Any] = {
         "schema": SCHEMA,
         "pgdeploy": __version__,
         "target": gate.target.name,
+        "layer": layer.name,
         "spec": gate.target.loaded.digest,
-        "system": gate.facts.system,
-        "hidden": plan.hidden,
-        "takes_away": plan.taken._asdict(),
-        "changes": [change_data(change) for change in plan.changes],
-        "stuck": [_finding(finding, gate) for finding in plan.stuck],
-        "unreadable": [_finding(finding, gate) for finding in plan.unreadable],
-        "then": [
-            {"database": database, "waiting": [_finding(finding, gate) for finding in findings]}
-            for database, findings in plan.then.items()
-        ],
-        "wanted_hba": hba.wanted(plan.stuck, gate.facts),
-        "wanted_ident": ident.wanted(plan.stuck),
+        **parts,
     }
     return {**data, "digest": _digest(data)}
 
@@ -97,23 +135,33 @@ class SavedPlan:
         Raises:
             PlanError: it is another; or it loses something, and that was not allowed.
         """
-        now = as_data(plan, gate)
-        for key, what in (("target", "target"), ("spec", "spec"), ("system", "server")):
-            if self.data[key] != now[key]:
-                self._refuse(f"was made for another {what}: {self.data[key]}; this one is {now[key]}")
+        self._require(as_data(plan, gate))
+        self._require_allowed(plan.changes, destructive=destructive)
+
+    def require_same_steps(self, plan: StepPlan, layer: Layer, gate: Gate, *, destructive: bool) -> None:
+        """The same of the plan of another layer."""
+        self._require(steps_as_data(plan, layer, gate))
+        self._require_allowed(plan.steps, destructive=destructive)
+
+    def _require(self, now: Mapping[str, Any]) -> None:
+        for key, what in (("target", "target"), ("layer", "layer"), ("spec", "spec"), ("system", "server")):
+            if self.data.get(key) != now.get(key):
+                self._refuse(f"was made for another {what}: {self.data.get(key)}; this one is {now.get(key)}")
         if self.data["pgdeploy"] != now["pgdeploy"]:
             self._refuse(f"was made by pgdeploy {self.data['pgdeploy']}; this is {now['pgdeploy']}")
-        if self.data["hidden"] != now["hidden"]:
+        if self.data.get("hidden") != now.get("hidden"):
             self._refuse("has other secrets than the spec gives now")
         for difference in _differences(self.data, now):
             self._refuse(
-                f"is not what the server needs now: it moved since this plan was saved, or the file was "
-                f"edited; first difference: {difference}"
+                f"is not what {layer_of(now['layer']).title} needs now: it moved since this plan was saved, or the "
+                f"file was edited; first difference: {difference}"
             )
-        lossy = [change for change in plan.changes if change.risk is Risk.DESTRUCTIVE]
+
+    def _require_allowed(self, changes: Sequence[Step | Change], *, destructive: bool) -> None:
+        lossy = [change for change in changes if change.risk is Risk.DESTRUCTIVE]
         if lossy and not destructive:
             raise PlanError(
-                f"{self.file}: {len(lossy)} of {counted(len(plan.changes), 'change')} of this plan would be "
+                f"{self.file}: {len(lossy)} of {counted(len(changes), 'change')} of this plan would be "
                 f"destructive (the first loses {lossy[0].lost}); nothing was done: to apply it, pass "
                 "--allow-destructive"
             )
@@ -179,16 +227,24 @@ def _no_constant(word: str) -> NoReturn:
 def _problems(data: Mapping[str, Any]) -> Iterator[str]:
     if absent := sorted(_KEYS - data.keys()):
         yield f"it lacks {', '.join(absent)}"
-    if extra := sorted(data.keys() - _KEYS):
+        return
+    of_server = data["layer"] == SERVER.name
+    keys = _KEYS | (_SQL_KEYS if of_server else _STEP_KEYS)
+    texts = (*_TEXTS, *(_SQL_TEXTS if of_server else ()))
+    if absent := sorted(keys - data.keys()):
+        yield f"it lacks {', '.join(absent)}"
+    if extra := sorted(data.keys() - keys):
         yield f"it has {one_line(', '.join(extra), 200)}"
-    yield from (f"{key} is no text" for key in _TEXTS if not isinstance(data[key], str))
-    if not isinstance(data["takes_away"], dict):
+    yield from (f"{key} is no text" for key in texts if not isinstance(data[key], str))
+    if of_server and not isinstance(data["takes_away"], dict):
         yield "takes_away is no object"
     if type(data["schema"]) is not int:
         yield "schema is no number"
-    for key in _LISTS:
+    for key in (*_LISTS, *(_SQL_LISTS if of_server else _STEP_LISTS)):
         if not isinstance(data[key], list) or not all(isinstance(item, dict) for item in data[key]):
             yield f"{key} is no list of objects"
+    if not of_server and not isinstance(data["pending"], list):
+        yield "pending is no list"
 
 
 # -- what differs --------------------------------------------------------------------------------------
@@ -200,23 +256,28 @@ def _differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
         ("stuck", "stuck finding"),
         ("unreadable", "unreadable finding"),
         ("then", "database to be planned again"),
+        ("drifts", "drift"),
     ):
-        if _canonical(saved[key]) == _canonical(now[key]):
+        one_side, other_side = saved.get(key, []), now.get(key, [])
+        if _canonical(one_side) == _canonical(other_side):
             continue
-        for number, (one, other) in enumerate(zip(saved[key], now[key], strict=False), 1):
+        for number, (one, other) in enumerate(zip(one_side, other_side, strict=False), 1):
             yield from _fields(f"{noun} {number}", one, other)
-        numbers = f"{counted(len(saved[key]), noun)} saved, {counted(len(now[key]), noun)} now"
-        yield f"{numbers}, {_only_in_one(saved[key], now[key])}"
-    yield from _fields("what it takes away", saved["takes_away"], now["takes_away"])
-    files = ("wanted_hba", "wanted_ident")
-    yield from _fields("the plan", *({file: data[file] for file in files} for data in (saved, now)))
+        numbers = f"{counted(len(one_side), noun)} saved, {counted(len(other_side), noun)} now"
+        yield f"{numbers}, {_only_in_one(one_side, other_side)}"
+    yield from _fields("what it takes away", saved.get("takes_away", {}), now.get("takes_away", {}))
+    rest = ("wanted_hba", "wanted_ident", "pending")
+    yield from _fields(
+        "the plan", *({key: data[key] for key in rest if key in data} for data in (saved, now))
+    )
 
 
 def _only_in_one(saved: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> str:
     """The first beyond the shorter of two lists: its statements, its causes, or a finding's id."""
     when, longer = ("saved", saved) if len(saved) > len(now) else ("now", now)
     first = longer[min(len(saved), len(now))]
-    texts = [*first.get("sql", ()), *first.get("causes", ()), *([first["id"]] if "id" in first else [])]
+    said = [first["text"]] if "text" in first else first.get("sql", ())
+    texts = [*said, *first.get("causes", ()), *([first["id"]] if "id" in first else [])]
     return f"of which only {when}: {one_line('; '.join(map(str, texts[:2])), 300)}"
 
 

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pgdeploy.core.change import Effect, Risk
 from pgdeploy.core.check import Finding, Verdict
 from pgdeploy.core.facts import Facts
+from pgdeploy.core.step import Effect, Risk
 from pgdeploy.gate.target import Target, load_target
 from pgdeploy.layers.server.apply import apply
 from pgdeploy.layers.server.plan import Plan, plan

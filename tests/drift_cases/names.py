@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Template
 
-from pgdeploy.core.change import ident
+from pgdeploy.layers.server.change import ident
 from pgdeploy.text.naming import quoted_name
 
 _ROLES = (

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given
 from psycopg import sql
 
-from pgdeploy.core.change import ident, literal
+from pgdeploy.layers.server.change import ident, literal
 from pgdeploy.reach.embedded import Cluster
 from tests.conftest import ROOT, cluster, programs
 from tests.output.command import run

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from psycopg import sql
 
-from pgdeploy.core.change import Statement
 from pgdeploy.errors import PlanError
+from pgdeploy.layers.server.change import Statement
 from pgdeploy.postgres.sql_line import sql_line
 from pgdeploy.reach.embedded import Cluster
 from tests.conftest import programs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pgdeploy.core.change import ident, literal
+from pgdeploy.layers.server.change import ident, literal
 from tests.output.hostile import FORGED, wrongs
 from tests.plugin.site import TOWN, Site
 

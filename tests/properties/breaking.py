@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pgdeploy.core.change import grantee, ident
+from pgdeploy.layers.server.change import grantee, ident
 from pgdeploy.layers.server.membership import of
 from pgdeploy.layers.server.role import ATTRIBUTES, DANGEROUS
 from pgdeploy.model.object import Object

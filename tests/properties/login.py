@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import InvalidGrantOperation
 
-from pgdeploy.core.change import ident
+from pgdeploy.layers.server.change import ident
 from pgdeploy.model.spec import Spec
 from pgdeploy.reach.dsn import DsnServer
 from pgdeploy.reach.embedded import Cluster

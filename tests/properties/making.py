@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pgdeploy.core.change import ident
+from pgdeploy.layers.server.change import ident
 from pgdeploy.model.inheritance import inherited
 from pgdeploy.model.spec import Spec
 from pgdeploy.reach.embedded import Cluster

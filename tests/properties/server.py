@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from typing import LiteralString
 
-from pgdeploy.core.change import ident, idents
 from pgdeploy.core.check import Finding
 from pgdeploy.gate.target import Target, load_target
 from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.change import ident, idents
 from pgdeploy.layers.server.plan import Plan, plan
 from pgdeploy.model.spec import Spec
 from pgdeploy.reach.embedded import Cluster

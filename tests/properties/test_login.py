@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from pgdeploy.core.change import Change
 from pgdeploy.core.check import Finding, Verdict, evaluate
 from pgdeploy.gate.target import Target
 from pgdeploy.layers.server.apply import apply
+from pgdeploy.layers.server.change import Change
 from pgdeploy.layers.server.plan import Plan, plan
 from pgdeploy.model.spec import Spec
 from pgdeploy.reach.dsn import DsnServer

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from pgdeploy.core.check import Finding, evaluate
 from pgdeploy.core.facts import NOBODY, Facts
+from pgdeploy.core.step import StepPlan
 from pgdeploy.gate.target import Target, load_target
 from pgdeploy.layers.vm.apply import apply_vm
 from pgdeploy.layers.vm.deadline import Deadline
 from pgdeploy.layers.vm.declared import DeclaredVm, declared_vm
 from pgdeploy.layers.vm.fact import VmFact, read_vm
 from pgdeploy.layers.vm.plan import plan_vm
-from pgdeploy.layers.vm.step import VmPlan
 from pgdeploy.reach.proxmox import Proxmox
 from tests.simulators.proxmox.guest import MemoryGuest
 from tests.simulators.proxmox.simulator import Simulator, simulator
@@ -105,10 +105,10 @@ class Site:
     def read(self) -> VmFact:
         return read_vm(self.api(), self.declared.vm)
 
-    def plan(self) -> VmPlan:
+    def plan(self) -> StepPlan:
         return plan_vm(self.declared, self.read())
 
-    def apply(self, *, allow_restart: bool = False) -> VmPlan:
+    def apply(self, *, allow_restart: bool = False) -> StepPlan:
         declared = self.declared
         deadline = Deadline(declared.vm.within, self.notes.append)
         return apply_vm(

@@ -17,9 +17,9 @@ import pytest
 
 from pgdeploy.core.check import Finding, Verdict, evaluate
 from pgdeploy.core.facts import NOBODY, Facts
+from pgdeploy.core.step import StepPlan
 from pgdeploy.errors import TargetError, Unasked
 from pgdeploy.gate.gate import ConnectionOptions, Gate
-from pgdeploy.layers.vm.step import VmPlan
 from pgdeploy.reach import proxmox as connection
 from pgdeploy.reach.embedded import Cluster as Embedded
 from pgdeploy.reach.host import Host
@@ -429,7 +429,7 @@ def test_all_conforms_after_an_apply(full: Site) -> None:
     findings = full.findings()
     assert len(findings) > 40
     assert by_verdict(findings, Verdict.CONFORMS) == set(findings)
-    assert full.plan() == VmPlan(())
+    assert full.plan() == StepPlan()
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -447,13 +447,13 @@ def test_an_apply_puts_it_right(case: Case, full: Site) -> None:
     case.how(full)
     red, boots = full.red(), full.guest.boots
     left = full.apply()
-    assert {step.restart for step in left.steps} == ({True} if case.restart else set())
+    assert {str(step.effect) for step in left.steps} == ({"downtime"} if case.restart else set())
     if case.restart:
         assert left.pending
         assert full.guest.boots == boots
         left = full.apply(allow_restart=True)
         assert full.guest.boots == boots + 1
-    assert left == VmPlan(())
+    assert left == StepPlan()
     assert full.red() == set(), f"{red} before"
     assert full.plan().steps == ()
     assert by_verdict(full.findings(), Verdict.CONFORMS) == set(full.findings())
@@ -463,8 +463,8 @@ def test_an_apply_puts_it_right(case: Case, full: Site) -> None:
 def test_a_plan_names_what_no_step_removes(case: Case, full: Site) -> None:
     case.how(full)
     stuck = full.plan().stuck
-    assert {left.id for left in stuck} == set(case.red)
-    assert all(left.remedy for left in stuck)
+    assert {left.check.id for left in stuck} == set(case.red)
+    assert all(left.stuck for left in stuck)
     assert full.plan().steps == ()
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from pgdeploy.core.step import StepPlan
 from pgdeploy.layers.vm import power
 from pgdeploy.layers.vm.deadline import Deadline
 from pgdeploy.layers.vm.plan import plan_vm
-from pgdeploy.layers.vm.step import VmPlan
 from tests.simulators.proxmox.access import ADMINISTRATOR
 from tests.simulators.proxmox.guest import MemoryGuest
 from tests.vm.hasty import hasty
@@ -25,7 +25,7 @@ def _quick() -> Iterator[None]:
 
 
 def _mended(site: Site) -> None:
-    assert site.apply() == VmPlan(())
+    assert site.apply() == StepPlan()
     require_whole(site)
 
 
@@ -374,7 +374,7 @@ def test_a_vm_of_ha_is_its(site: Site) -> None:
     down = replace(fact, machine=replace(fact.machine, running=False, managed=True))
     plan = plan_vm(site.declared, down)
     assert plan.steps == ()
-    assert "ha-manager" in plan.stuck[0].remedy
+    assert "ha-manager" in plan.stuck[0].stuck
 
 
 def test_a_vm_of_others_is_neither_stopped_nor_destroyed(site: Site) -> None:

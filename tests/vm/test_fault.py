@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import pytest
 
+from pgdeploy.core.step import StepPlan
 from pgdeploy.errors import PgdeployError
-from pgdeploy.layers.vm.step import VmPlan
 from pgdeploy.reach import proxmox as client
 from tests.vm.faulty import FAULTS, ends_well
 from tests.vm.hasty import hasty
@@ -71,7 +71,7 @@ def _run_and_mend(site: Site) -> None:
 def test_a_write_that_got_lost_is_looked_for_and_made_once(verb: str, fault: str, site: Site) -> None:
     """Nobody is told of it: it was done, or it is done now."""
     FAULTS[fault](site.proxmox.faults, _nth_of(verb, site))
-    assert site.apply() == VmPlan(())
+    assert site.apply() == StepPlan()
     require_whole(site)
     made = [task.type for task in site.proxmox.tasks if task.exitstatus == "OK"]
     assert [task for task in made if task != "resize"] == ["qmclone", "qmconfig", "qmstart"]
@@ -107,7 +107,7 @@ def test_a_task_that_fails(type: str, site: Site) -> None:
 def test_a_change_of_the_configuration_that_fails_half_way(site: Site) -> None:
     """Proxmox has written all of it as pending by then, and the start takes it: nothing is asked twice."""
     site.proxmox.faults.fail_task(type="qmconfig", text="out of luck")
-    assert site.apply() == VmPlan(())
+    assert site.apply() == StepPlan()
     assert [task.type for task in site.proxmox.tasks] == TASKS
     require_whole(site)
 

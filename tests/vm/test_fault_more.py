@@ -10,11 +10,11 @@ import pytest
 
 from pgdeploy.cli.command.vm.destroy import destroy
 from pgdeploy.cli.command.vm.stop import stop
+from pgdeploy.core.step import StepPlan
 from pgdeploy.errors import PgdeployError
 from pgdeploy.layers.vm import power
 from pgdeploy.layers.vm.arrive import arrive
 from pgdeploy.layers.vm.deadline import Deadline
-from pgdeploy.layers.vm.step import VmPlan
 from tests.vm.faulty import FAULTS, Moment, ends_well
 from tests.vm.hasty import hasty
 from tests.vm.site import Site
@@ -107,7 +107,7 @@ def _require_as_declared(site: Site) -> None:
 
 
 def _apply(site: Site) -> None:
-    assert site.apply(allow_restart=True) == VmPlan(())
+    assert site.apply(allow_restart=True) == StepPlan()
 
 
 def _destroy(site: Site) -> None:

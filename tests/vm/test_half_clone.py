@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from pgdeploy.layers.vm.step import request_of
 from tests.simulators.proxmox.access import ADMINISTRATOR, ROOT
 from tests.simulators.proxmox.clone import FIRST
 from tests.simulators.proxmox.config import Config
@@ -46,8 +47,8 @@ def _wait_for_half(site: Site) -> None:
 def _begin_and_leave(site: Site) -> threading.Event:
     """A clone of ours that hangs; whoever began it is gone."""
     hold = site.proxmox.faults.hold_task(type="qmclone")
-    step = site.plan().steps[0]
-    site.api().post(*step.path, **step.parameters)
+    request = request_of(site.plan().steps[0])
+    site.api().post(*request.path, **request.parameters)
     _wait_for_half(site)
     return hold
 

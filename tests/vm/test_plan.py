@@ -14,12 +14,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from pgdeploy.core.step import StepPlan, drift_line
 from pgdeploy.errors import TargetError
-from pgdeploy.layers.vm import render
+from pgdeploy.gate.gate import ConnectionOptions, Gate
+from pgdeploy.layers import layer_of
 from pgdeploy.layers.vm.apply import apply_vm
 from pgdeploy.layers.vm.deadline import Deadline
-from pgdeploy.layers.vm.declared import DeclaredVm
-from pgdeploy.layers.vm.step import VmPlan
+from pgdeploy.layers.vm.step import request_of
+from pgdeploy.report import saved_plan
+from pgdeploy.report import steps as render
 from tests.vm.site import KEY, SECRET, Site
 from tests.vm.site import site as made
 
@@ -32,28 +35,33 @@ CONFIGURE, GROW, START = "configure it", "let scsi0 grow to 32GB", "start it"
 RESTART = "restart it, which brings into effect what waits"
 
 
-def shown(declared: DeclaredVm, plan: VmPlan) -> str:
-    return "\n".join(render.lines(declared, plan))
+def shown(site: Site, plan: StepPlan) -> str:
+    return "\n".join(render.lines(layer_of("vm"), site.target.declared, plan))
 
 
-def texts(plan: VmPlan) -> list[str]:
+def data_of(site: Site, plan: StepPlan) -> dict[str, Any]:
+    """The plan as JSON."""
+    return saved_plan.steps_as_data(plan, layer_of("vm"), Gate(site.target, ConnectionOptions()))
+
+
+def texts(plan: StepPlan) -> list[str]:
     return [step.text for step in plan.steps]
 
 
-def parameters(plan: VmPlan, text: str) -> dict[str, Any]:
+def parameters(plan: StepPlan, text: str) -> dict[str, Any]:
     """Of the one step of this text."""
     (step,) = (step for step in plan.steps if step.text == text)
-    return dict(step.parameters)
+    return dict(request_of(step).parameters)
 
 
-def causes(plan: VmPlan) -> list[str]:
-    return [str(cause) for step in plan.steps for cause in step.causes]
+def causes(plan: StepPlan) -> list[str]:
+    return [drift_line(plan.drifts[cause]) for step in plan.steps for cause in step.causes]
 
 
 def applied(site: Site) -> list[str]:
     """The steps that an apply with all leave takes, in order; nothing is left after it."""
     site.notes.clear()
-    assert site.apply(allow_restart=True) == VmPlan(())
+    assert site.apply(allow_restart=True) == StepPlan()
     assert site.red() == set()
     return [note for note in site.notes if "%" not in note]
 
@@ -72,7 +80,7 @@ def template_on(site: Site, node: str, **drives: str) -> None:
 
 
 def test_the_plan_of_an_absent_vm_in_words(site: Site) -> None:
-    assert shown(site.declared, site.plan()) == (
+    assert shown(site, site.plan()) == (
         f"""\
 prod-pg01: VM 2002 (proj-pg01) on node04: 4 steps
   1. clone template 9000 (ubuntu-2404 on node04) in full as 2002 on node04, to local-zfs
@@ -101,10 +109,10 @@ prod-pg01: VM 2002 (proj-pg01) on node04: 4 steps
 
 
 def test_the_plan_of_an_absent_vm_as_requests(site: Site) -> None:
-    data = render.as_data(site.declared, site.plan())
+    data = data_of(site, site.plan())
     assert json.loads(json.dumps(data)) == data
     here = "/nodes/node04/qemu/2002"
-    assert [step["request"] for step in data["steps"]] == [
+    assert [step["request"] for step in data["changes"]] == [
         {
             "method": "POST",
             "path": "/nodes/node04/qemu/9000/clone",
@@ -139,8 +147,8 @@ def test_the_plan_of_an_absent_vm_as_requests(site: Site) -> None:
         {"method": "PUT", "path": f"{here}/resize", "parameters": {"disk": "scsi0", "size": "32G"}},
         {"method": "POST", "path": f"{here}/status/start", "parameters": {}},
     ]
-    assert (data["target"], data["vm"], data["stuck"], data["pending"]) == ("prod-pg01", 2002, [], [])
-    assert not any(step["restart"] for step in data["steps"])
+    assert (data["target"], data["layer"], data["stuck"], data["pending"]) == ("prod-pg01", "vm", [], [])
+    assert {step["effect"] for step in data["changes"]} == {"none"}
 
 
 def test_a_plan_asks_and_changes_nothing(site: Site) -> None:
@@ -157,15 +165,15 @@ def test_an_apply_takes_the_steps_of_its_plan(site: Site) -> None:
 def test_a_second_apply_asks_and_changes_nothing(site: Site) -> None:
     site.apply()
     before = len(site.proxmox.requests)
-    assert site.apply(allow_restart=True) == VmPlan(())
+    assert site.apply(allow_restart=True) == StepPlan()
     assert {seen.method for seen in site.proxmox.requests[before:]} == {"GET"}
-    assert shown(site.declared, site.plan()).endswith(": nothing to do")
+    assert shown(site, site.plan()).endswith(": nothing to do")
 
 
 def test_the_secret_is_in_no_plan(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = site.proxmox.token()
     monkeypatch.setenv(SECRET, secret)
-    said = shown(site.declared, site.plan()) + json.dumps(render.as_data(site.declared, site.plan()))
+    said = shown(site, site.plan()) + json.dumps(data_of(site, site.plan()))
     assert secret not in said
 
 
@@ -292,11 +300,11 @@ def test_hot_and_cold_changes_are_told_apart(running: Site) -> None:
     running.change("size: 250GB", "size: 300GB")
     plan = running.plan()
     assert texts(plan) == ["let scsi1 grow to 300GB", CONFIGURE, RESTART]
-    assert [step.restart for step in plan.steps] == [False, False, True]
+    assert [str(step.effect) for step in plan.steps] == ["none", "none", "downtime"]
     assert plan.pending == ("memory (of the changes above)",)
     assert set(parameters(plan, CONFIGURE)) == {"memory", "net0", "description", "digest"}
     assert "3. restart it, which brings into effect what waits (only with --allow-restart)" in shown(
-        running.declared, plan
+        running, plan
     )
     left = running.apply()
     assert texts(left) == [RESTART]
@@ -377,14 +385,14 @@ def test_what_no_step_removes_is_said_with_what_does(running: Site) -> None:
     running.change("size: 250GB", "size: 200GB")
     running.apply()
     plan = running.plan()
-    assert shown(running.declared, plan) == (
+    assert shown(running, plan) == (
         """\
 prod-pg01: VM 2002 (proj-pg01) on node04: nothing that we can do
 no step of ours removes:
      vm_disk[scsi1].size: 250GB -> 200GB
        pgdeploy vm apply prod-pg01 lets it grow; disks never shrink: if it is larger, write that into the spec"""
     )
-    (left,) = render.as_data(running.declared, plan)["stuck"]
+    (left,) = data_of(running, plan)["stuck"]
     assert (left["id"], left["desired"], left["actual"]) == ("vm_disk[scsi1].size", "200GB", "250GB")
 
 
@@ -537,7 +545,7 @@ def test_any_spec_is_made_and_then_any_other_of_it(first: dict[str, Any], second
         # a disk that the second does not name would be one too many
         site.write(_text(site, {**second, "disks": {**first["disks"], **second["disks"]}}, grown=10))
         assert texts(site.plan()) == applied(site)
-        assert site.plan() == VmPlan(())
+        assert site.plan() == StepPlan()
 
 
 def test_a_gateway_is_set_while_the_guest_is_down(site: Site) -> None:
@@ -550,7 +558,7 @@ def test_a_gateway_is_set_while_the_guest_is_down(site: Site) -> None:
     assert site.red() == {"vm_network[net0].gateway"}
     assert site.guest.boots == boots
 
-    assert site.apply(allow_restart=True) == VmPlan(())
+    assert site.apply(allow_restart=True) == StepPlan()
     assert site.red() == set()
     assert site.guest.boots == boots + 1
 
@@ -571,8 +579,8 @@ def test_no_disk_is_made_while_an_unused_one_may_be_it(running: Site) -> None:
     config["unused0"] = config.pop("scsi1").split(",")[0]
     plan = running.plan()
     assert "configure it" not in texts(plan)
-    stuck = {difference.id: difference for difference in plan.stuck}
-    assert "reattach that" in stuck["vm_disk[scsi1].storage"].remedy
+    stuck = {finding.check.id: finding for finding in plan.stuck}
+    assert "reattach that" in stuck["vm_disk[scsi1].storage"].stuck
     assert "unused0 (local-zfs:vm-2002-disk-1)" in stuck["vm_disk[others].undeclared"].actual
 
 
@@ -599,7 +607,7 @@ def test_the_format_of_the_first_disk_goes_with_the_clone(site: Site) -> None:
         "scsi0: {storage: local-zfs, size: 32GB}", "scsi0: {storage: shared-nfs, format: qcow2, size: 32GB}"
     )
     site.change("  network:", "  storages: {shared-nfs: nfs}\n  network:")
-    assert dict(site.plan().steps[0].parameters)["format"] == "qcow2"
+    assert dict(request_of(site.plan().steps[0]).parameters)["format"] == "qcow2"
     site.apply()
     assert site.red() == set()
 
@@ -613,7 +621,7 @@ def test_a_vm_that_somebody_moved_is_configured_where_it_is(running: Site) -> No
             volume.node = "node03"
     running.change("onboot: true", "onboot: false")
     left = running.apply()
-    assert [difference.id for difference in left.stuck] == ["vm[proj-pg01].node"]
+    assert [finding.check.id for finding in left.stuck] == ["vm[proj-pg01].node"]
     assert running.red() == {"vm[proj-pg01].node"}
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from pgdeploy.core.step import StepPlan
 from pgdeploy.layers.vm.arrive import arrive
 from pgdeploy.layers.vm.deadline import Deadline
-from pgdeploy.layers.vm.step import VmPlan
 from tests.simulators.proxmox.access import ADMINISTRATOR
 from tests.vm.hasty import hasty
 from tests.vm.site import Site
@@ -61,7 +61,7 @@ def test_a_privilege_is_missing(privilege: str, site: Site) -> None:
     assert [task.type for task in site.proxmox.tasks if task.exitstatus == "OK"] == done
     assert sorted(site.proxmox.cluster.machines) == sorted([101, 9000, *([2002] if done else [])])
     _give_back(site)
-    assert site.apply() == VmPlan(())
+    assert site.apply() == StepPlan()
     require_whole(site)
 
 
@@ -82,7 +82,7 @@ def test_moving_it_is_a_privilege_of_its_own(site: Site) -> None:
     text = error_of(site.apply)
     assert "VM.Migrate on /vms/2002" in text
     _give_back(site)
-    assert site.apply() == VmPlan(())
+    assert site.apply() == StepPlan()
     require_whole(site)
 
 
@@ -105,7 +105,7 @@ def test_asking_the_guest(privilege: str, site: Site) -> None:
 def test_what_is_only_looked_at(privilege: str, site: Site) -> None:
     """It is made without; at most a check cannot be read then."""
     _take(site, privilege)
-    assert site.apply() == VmPlan(())
+    assert site.apply() == StepPlan()
     _give_back(site)
     require_whole(site)
 

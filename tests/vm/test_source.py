@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from pgdeploy.layers.vm.step import request_of
 from pgdeploy.reach.proxmox import Proxmox, ProxmoxError, wait_for_task
 from tests.vm.site import Site
 from tests.vm.whole import GIB, error_of, volumes_of
@@ -151,7 +152,7 @@ def test_it_waits_for_a_ping_and_lets_nobody_in(site: Site, api: Proxmox) -> Non
 
 
 def test_the_plan_says_the_same_of_the_vm_where_the_script_is_right(site: Site) -> None:
-    clone, configure, grow, start = site.plan().steps
+    clone, configure, grow, start = map(request_of, site.plan().steps)
     assert clone.path == CLONE.path
     assert dict(clone.parameters) == {
         **{name: value for name, value in CLONE.parameters.items() if name != "target"},
@@ -206,7 +207,7 @@ def test_after_the_script_the_plan_finds_what_it_did(site: Site, api: Proxmox) -
     _send(api, STORAGE, scsi0="local-zfs:32", scsi1="local-zfs:250")
     assert "no spec made it" in error_of(site.plan)
     site.proxmox.vm(2002).config["description"] = str(site.declared.record)
-    causes = {cause.id: cause.actual for step in site.plan().steps for cause in step.causes}
+    causes = {known: finding.actual for known, finding in site.plan().drifts.items()}
     assert causes["vm[proj-pg01].cores"] == "8"
     assert causes["vm_cloud_init[drive].ssh_keys"] == "none"
     assert site.apply().steps == ()

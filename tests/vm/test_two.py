@@ -9,8 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from pgdeploy.core.step import StepPlan
 from pgdeploy.errors import PgdeployError
-from pgdeploy.layers.vm.step import VmPlan
 from tests.vm.command import start
 from tests.vm.hasty import hasty
 from tests.vm.site import Site
@@ -44,21 +44,21 @@ def test_two_threads(durations: str, later: float, site: Site) -> None:
     _require_once(site)
 
 
-def _both(*acts: Callable[[], VmPlan]) -> list[Future[VmPlan]]:
+def _both(*acts: Callable[[], StepPlan]) -> list[Future[StepPlan]]:
     with ThreadPoolExecutor(len(acts)) as pool:
         return [pool.submit(act) for act in acts]
 
 
-def _after(seconds: float, act: Callable[[], VmPlan]) -> VmPlan:
+def _after(seconds: float, act: Callable[[], StepPlan]) -> StepPlan:
     threading.Event().wait(seconds)
     return act()
 
 
-def _well(run: Future[VmPlan]) -> bool:
+def _well(run: Future[StepPlan]) -> bool:
     """Whether it ended well; if not, it says why, as we do."""
     error = run.exception()
     if error is None:
-        return run.result() == VmPlan(())
+        return run.result() == StepPlan()
     assert isinstance(error, PgdeployError), error
     one_line(error)
     return False

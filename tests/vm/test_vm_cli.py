@@ -13,6 +13,7 @@ from contextlib import suppress
 
 import pytest
 
+from pgdeploy.layers.vm.step import request_of
 from tests.simulators.proxmox.guest import MemoryGuest
 from tests.vm.command import INTERRUPTIBLE, environment, run
 from tests.vm.hasty import hasty
@@ -104,8 +105,8 @@ def test_json(led: Site) -> None:
     done = _vm(led, "plan", "--json")
     assert done.returncode == 2
     data = json.loads(done.stdout)
-    assert (data["target"], data["vm"], len(data["steps"])) == ("prod-pg01", 2002, STEPS)
-    assert data["steps"][0]["request"] == {
+    assert (data["target"], data["layer"], len(data["changes"])) == ("prod-pg01", "vm", STEPS)
+    assert data["changes"][0]["request"] == {
         "method": "POST",
         "path": "/nodes/node04/qemu/9000/clone",
         "parameters": {
@@ -116,13 +117,63 @@ def test_json(led: Site) -> None:
             "storage": "local-zfs",
         },
     }
-    assert data["steps"][1]["causes"][0].keys() == {"id", "desired", "actual", "remedy"}
+    first = data["changes"][1]["causes"][0]
+    (drift,) = [drift for drift in data["drifts"] if drift["id"] == first]
+    assert drift.keys() >= {"id", "desired", "actual", "remedy"}
     assert (data["stuck"], data["pending"]) == ([], [])
 
 
 def test_json_of_nothing(made: Site) -> None:
     done = _vm(made, "plan", "--json")
-    assert (done.returncode, json.loads(done.stdout)["steps"]) == (0, [])
+    assert (done.returncode, json.loads(done.stdout)["changes"]) == (0, [])
+
+
+def _any(site: Site, *words: str) -> subprocess.CompletedProcess[str]:
+    return run(site.folder, words[0], str(site.file), *words[1:])
+
+
+def test_the_commands_of_all_layers_do_the_same(led: Site) -> None:
+    planned = _any(led, "plan", "--layer", "vm")
+    assert (planned.returncode, planned.stdout) == (2, _vm(led, "plan").stdout)
+    done = _any(led, "apply", "--layer", "vm", "--yes")
+    assert done.returncode == 0, done.stderr
+    require_whole(led)
+    checked = _any(led, "check", "--layer", "vm")
+    assert checked.returncode == 0, checked.stderr
+    assert "0 drift" in checked.stdout
+    led.change("cores: 4", "cores: 2")
+    led.change("vcpus: 8", "vcpus: 4")
+    assert "vm[proj-pg01].cores drifts" in _any(led, "check", "--layer", "vm").stdout
+
+
+def test_a_saved_plan_binds_the_apply(led: Site) -> None:
+    """It is done as long as it is what Proxmox needs, and refused when somebody was there in between."""
+    file = led.folder / "plan.json"
+    assert _any(led, "plan", "--layer", "vm", "--out", str(file)).returncode == 2
+    apply = ("apply", "--layer", "vm", "--yes", "--plan", str(file))
+    done = _any(led, *apply)
+    assert done.returncode == 0, done.stderr
+    require_whole(led)
+    again = _any(led, *apply)
+    assert again.returncode == 1
+    assert "this plan is not what the VM needs now" in again.stderr
+    of_server = _any(led, "apply", "--yes", "--plan", str(file))
+    assert of_server.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("plan", "--layer", "host"), "--layer host: write one of vm, server"),
+        (("apply", "--layer", "moon"), "--layer moon: write one of vm, server"),
+        (("check", "--layer", "moon"), "--layer moon: write one of vm, server, host"),
+        (("apply", "--allow-restart"), "--allow-restart is for a machine: it goes with --layer vm"),
+    ],
+)
+def test_a_layer_that_there_is_not(led: Site, words: tuple[str, ...], said: str) -> None:
+    done = _any(led, *words)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr
 
 
 def test_nobody_to_ask(led: Site) -> None:
@@ -283,8 +334,8 @@ def test_destroy_anothers(led: Site) -> None:
 def test_a_second_apply_waits_for_the_clone_of_the_first(led: Site) -> None:
     """It shows a plan when there is a VM to plan for, and not before."""
     hold = led.proxmox.faults.hold_task(type="qmclone")
-    step = led.plan().steps[0]
-    led.api().post(*step.path, **step.parameters)
+    request = request_of(led.plan().steps[0])
+    led.api().post(*request.path, **request.parameters)
 
     def let_go(_: str, path: str) -> bool:
         if path.endswith("/log"):
@@ -302,8 +353,8 @@ def test_a_second_apply_waits_for_the_clone_of_the_first(led: Site) -> None:
 def test_a_plan_of_half_a_clone(led: Site) -> None:
     """It is nobody else's, only half there."""
     hold = led.proxmox.faults.hold_task(type="qmclone")
-    step = led.plan().steps[0]
-    led.api().post(*step.path, **step.parameters)
+    request = request_of(led.plan().steps[0])
+    led.api().post(*request.path, **request.parameters)
     while "lock" not in getattr(led.proxmox.cluster.machines.get(2002), "config", {}):
         pass
     done = _vm(led, "plan")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from pgdeploy.core.step import StepPlan
 from pgdeploy.errors import PgdeployError
-from pgdeploy.layers.vm.step import VmPlan
 from tests.simulators.proxmox.simulator import Simulator
 from tests.vm.site import Site
 
@@ -27,7 +27,7 @@ def require_whole(site: Site) -> None:
     """The VM is as the spec says, and nothing is left of the ways that failed."""
     require_single(site.proxmox)
     assert site.red() == set()
-    assert site.plan() == VmPlan(())
+    assert site.plan() == StepPlan()
 
 
 def require_single(proxmox: Simulator) -> None:

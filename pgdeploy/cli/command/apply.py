@@ -10,6 +10,7 @@ import typer
 
 from pgdeploy.cli.findings import print_findings, worse
 from pgdeploy.cli.options import (
+    AllowRestart,
     BinDir,
     DataDir,
     Dsn,
@@ -17,12 +18,14 @@ from pgdeploy.cli.options import (
     NoCommands,
     On,
     OnOption,
+    PlannedLayer,
     Specs,
     SshConfig,
     Timeout,
     Yes,
 )
 from pgdeploy.cli.output import DIFFERENT, ERROR, OK, confirmed, say
+from pgdeploy.cli.steps import apply_steps
 from pgdeploy.cli.targets import open_gate, way_of
 from pgdeploy.reach.server import BUDGET
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
 def apply(
     target: Name,
+    layer: PlannedLayer = "server",
     on: OnOption = On.LIVE,
     dsn: Dsn = None,
     ssh_config: SshConfig = None,
@@ -42,6 +46,7 @@ def apply(
     specs: Specs = None,
     no_commands: NoCommands = False,
     yes: Yes = False,
+    allow_restart: AllowRestart = False,
     saved: Annotated[
         Path | None, typer.Option("--plan", help="do exactly this saved plan, or refuse")
     ] = None,
@@ -58,17 +63,30 @@ def apply(
         bool, typer.Option("--no-gate", help="leave probes, host and VM to a check that comes later")
     ] = False,
 ) -> None:
-    """Bring the server to the spec, then prove it. Exit 0: it conforms; 2: drift remains; 1: error.
+    """Bring the server to the spec, or another layer, then prove it. Exit 0: it conforms; 2: drift remains; 1: error.
 
     What it proves is what `pgdeploy check` proves, probes too.
     """
+    from pgdeploy.layers import SERVER, layer_of
     from pgdeploy.report import plan as render_plan
     from pgdeploy.report import saved_plan
 
     _require_duration("--lock-timeout", lock_timeout)
+    if allow_restart and layer == SERVER.name:
+        raise typer.BadParameter("--allow-restart is for a machine: it goes with --layer vm")
     approved = None if saved is None else saved_plan.load(saved)
     way = way_of(on, dsn, ssh_config, data_dir, bin_dir, timeout, new_cluster=True)
     with open_gate(target, way, probes=True) as gate:
+        if layer != SERVER.name:
+            code = apply_steps(
+                gate,
+                layer_of(layer),
+                yes=yes,
+                downtime=allow_restart,
+                approved=approved,
+                destructive=allow_destructive,
+            )
+            raise typer.Exit(code)
         planned = gate.plan()
         if approved is not None:
             approved.require_same(planned, gate, destructive=allow_destructive)

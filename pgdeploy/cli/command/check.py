@@ -8,6 +8,7 @@ import typer
 
 from pgdeploy.cli.findings import print_findings, worse
 from pgdeploy.cli.options import (
+    AskedLayer,
     BinDir,
     DataDir,
     Dsn,
@@ -27,6 +28,7 @@ from pgdeploy.reach.server import BUDGET
 
 def check(
     targets: Names,
+    layer: AskedLayer = None,
     on: OnOption = On.LIVE,
     dsn: Dsn = None,
     ssh_config: SshConfig = None,
@@ -50,6 +52,8 @@ def check(
             with open_gate(
                 target, way_of(on, dsn, ssh_config, data_dir, bin_dir, timeout), probes=not no_probes
             ) as gate:
+                if layer is not None:
+                    gate.ask_layer(layer)
                 findings = gate.ask()
                 code = worse(code, report.counts(findings))
                 if json:

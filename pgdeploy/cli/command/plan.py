@@ -16,17 +16,20 @@ from pgdeploy.cli.options import (
     NoCommands,
     On,
     OnOption,
+    PlannedLayer,
     Specs,
     SshConfig,
     Timeout,
 )
 from pgdeploy.cli.output import DIFFERENT, ERROR, OK, print_json, say
+from pgdeploy.cli.steps import plan_steps
 from pgdeploy.cli.targets import open_gate, way_of
 from pgdeploy.reach.server import BUDGET
 
 
 def plan(
     target: Name,
+    layer: PlannedLayer = "server",
     on: OnOption = On.LIVE,
     dsn: Dsn = None,
     ssh_config: SshConfig = None,
@@ -40,7 +43,11 @@ def plan(
         Path | None, typer.Option("--out", help="save the plan, to bind `apply --plan` to it")
     ] = None,
 ) -> None:
-    """Print the SQL that brings the server to the spec. Exit 0: nothing to do; 2: changes; 1: error."""
+    """Print the SQL that brings the server to the spec, or the steps of another layer.
+
+    Exit 0: nothing to do; 2: changes; 1: error.
+    """
+    from pgdeploy.layers import SERVER, layer_of
     from pgdeploy.local.new_file import write_file
     from pgdeploy.report import plan as render_plan
     from pgdeploy.report import saved_plan
@@ -49,6 +56,8 @@ def plan(
     if out is not None:
         _require_writable("--out", out)
     with open_gate(target, way_of(on, dsn, ssh_config, data_dir, bin_dir, timeout, new_cluster=True)) as gate:
+        if layer != SERVER.name:
+            raise typer.Exit(plan_steps(gate, layer_of(layer), json=json, out=out))
         planned = gate.plan()
         data = saved_plan.as_data(planned, gate)
         if out is not None:

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from pgdeploy.cli.command.vm.make import make
 from pgdeploy.cli.findings import print_findings, worse
 from pgdeploy.cli.options import AllowRestart, Name, NoCommands, On, Specs, SshConfig, Timeout, UpOn
 from pgdeploy.cli.output import OK, note, say
+from pgdeploy.cli.steps import make
 from pgdeploy.cli.targets import open_gate, way_of
 from pgdeploy.reach.server import BUDGET
 
@@ -30,15 +30,16 @@ def up(
     A spec without `vm:` has a host that is there already.
     """
     from pgdeploy.gate.deploy import deploy
-    from pgdeploy.layers.vm.declared import declared_vm
+    from pgdeploy.layers import LAYERS
     from pgdeploy.report import findings as report
 
     with open_gate(target, way_of(On(on), None, ssh_config, None, None, timeout), probes=True) as gate:
-        if on is UpOn.LIVE and declared_vm(gate.target.declared) is not None:
-            with _step(gate.target.name, "vm"):
-                code = make(gate.target, gate.way.ssh_config, allow_restart=allow_restart)
+        for layer in LAYERS if on is UpOn.LIVE else ():
+            if layer.plans and layer.declared_in(gate.target.spec):
+                with _step(gate.target.name, layer.name):
+                    code = make(gate, layer, downtime=allow_restart)
                 if code != OK:
-                    say(f"{gate.target.name}: stopped at: vm", err=True)
+                    say(f"{gate.target.name}: stopped at: {layer.name}", err=True)
                     raise typer.Exit(code)
         with _step(gate.target.name, "deploy"):
             if on is UpOn.LIVE:

@@ -12,8 +12,9 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.core.change import Change, Effect, Stage, Statement, literal
+from pgdeploy.core.step import Effect
 from pgdeploy.errors import ApplyError, PgdeployError
+from pgdeploy.layers.server.change import Change, Stage, Statement, literal
 from pgdeploy.layers.server.guard import Guard, alone
 from pgdeploy.layers.server.identfile import IDENT_CONF, SINCE, broken, patterns
 from pgdeploy.reach.server_message import as_target_error, server_message

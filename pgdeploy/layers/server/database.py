@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from pgdeploy.core.change import Change, Stage, Statement, ident, literal, statements
-from pgdeploy.core.check import Check, Finding, Outcome, Resource
+from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts, Query
 from pgdeploy.errors import Inapplicable
 from pgdeploy.layers.server import exact, library
+from pgdeploy.layers.server.change import Change, Stage, Statement, ident, literal, statements
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import bootstrap, names_by_oid, usual_owner
 from pgdeploy.layers.server.setting import compare_stored, needs_to_store, parameter_of, stored
@@ -364,7 +364,7 @@ class UndeclaredDatabases(ServerResource):
         return Outcome(not found, "no database beyond the spec", actual, stuck=stuck)
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     for database, body in spec.databases.items():
         source = spec.databases.get(body.from_template or "")
         yield Database(database, body, spec.undeclared.attributes, source)

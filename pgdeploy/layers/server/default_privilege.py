@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from pgdeploy.core.change import Change, Stage, TakenAway, grantee, ident, statements
-from pgdeploy.core.check import Check, Finding, Outcome, Resource
+from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts, Query
 from pgdeploy.errors import Inapplicable
 from pgdeploy.layers.server import acl, database, schema
+from pgdeploy.layers.server.change import Change, Stage, TakenAway, grantee, ident, statements
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import absent, names_by_oid
 from pgdeploy.layers.server.unmanaged import LeftAlone, left_alone
@@ -354,7 +354,7 @@ def _declared(
     return granted, revoked
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     for target, own in spec.databases.items():
         if own.allow_connections is False:
             continue  # nobody can look into it

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.change import Change, ident
-from pgdeploy.core.check import Outcome, Resource
+from pgdeploy.core.check import Outcome
 from pgdeploy.layers.server import named
+from pgdeploy.layers.server.change import Change, ident
 from pgdeploy.layers.server.named import Named, NamedFact
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.model.event_trigger import EventTriggerSpec
 from pgdeploy.text.naming import quoted_name
 
@@ -54,5 +55,5 @@ def _text(state: object) -> str:
     return str(state).lower() if isinstance(state, bool) else str(state)
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     yield from named.entries(spec, "event_triggers", EventTrigger)

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from pgdeploy.core.change import CREATE, CREATE_IN, Change, Stage, ident, literal, statements
-from pgdeploy.core.check import Check, Finding, Outcome, Resource
+from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts, Query
 from pgdeploy.layers.server import database
+from pgdeploy.layers.server.change import CREATE, CREATE_IN, Change, Stage, ident, literal, statements
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import names_by_oid
 from pgdeploy.model.extension import ExtensionSpec
@@ -322,7 +322,7 @@ def declared_in(spec: Spec, target: str) -> Mapping[str, tuple[ExtensionSpec, Ke
     return found
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     for target in spec.databases:
         found = declared_in(spec, target)
         declared = FrozenMap({extension: body for extension, (body, _) in found.items()})

@@ -17,9 +17,10 @@ from pgdeploy.layers.server.role_dropping import AbsentRole
 from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
-    from pgdeploy.core.check import Finding, Resource
+    from pgdeploy.core.check import Finding
     from pgdeploy.core.facts import Facts
     from pgdeploy.layers.server.acl import ObjectKey
+    from pgdeploy.layers.server.resource import ServerResource
     from pgdeploy.model.role import RoleSpec
 
 _CONNECT = "CONNECT"
@@ -28,7 +29,7 @@ _Holding = tuple[str, str]
 """Who holds CONNECT, and from which grantor."""
 
 
-def held_back(resource: Resource, drifts: Sequence[Finding], facts: Facts) -> Mapping[str, str]:
+def held_back(resource: ServerResource, drifts: Sequence[Finding], facts: Facts) -> Mapping[str, str]:
     """Of these drifts those that this user must not remove, by check id, and why. `facts` as for the changes."""
     me = facts.about.user
     if isinstance(resource, Role | AbsentRole) and resource.role == me:

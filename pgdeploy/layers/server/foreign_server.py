@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.check import Outcome, Resource
+from pgdeploy.core.check import Outcome
 from pgdeploy.layers.server import named
 from pgdeploy.layers.server.named import Named, NamedFact
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.model.foreign_server import ForeignServerSpec
 from pgdeploy.text.naming import quoted_name
 
@@ -40,5 +41,5 @@ class ForeignServer(Named[ForeignServerSpec]):
         return f"foreign tables and user mappings hang on it ({fact.hanging}); drop those first, which is not ours"
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     yield from named.entries(spec, "foreign_servers", ForeignServer)

@@ -19,12 +19,12 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pgdeploy.core.change import CREATE_FOR, Change, Stage, TakenAway, grantee, ident, statements
-from pgdeploy.core.check import Check, Finding, Outcome, Resource
+from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts
 from pgdeploy.errors import Inapplicable
 from pgdeploy.layers.server import acl, database, schema
 from pgdeploy.layers.server.acl import Acls, Entry, ObjectKey, shown, table_of
+from pgdeploy.layers.server.change import CREATE_FOR, Change, Stage, TakenAway, grantee, ident, statements
 from pgdeploy.layers.server.grant_line import Line, lines_of, scope_of
 from pgdeploy.layers.server.grantchain import Along, Taken, along, furthest_first
 from pgdeploy.layers.server.object import KEYWORD, clause, keys_of, privilege_list
@@ -657,7 +657,7 @@ def _defaults(
     return found
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     roles = frozenset(role for role, body in spec.roles.items() if body.state == "present")
     server = tuple(Line(None, line, ("grants", index)) for index, line in enumerate(spec.grants))
     objects = frozenset((line.kind, None, line.spec.on.name) for line in server)

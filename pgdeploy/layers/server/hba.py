@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.change import Change, Effect, HiddenText, Stage
-from pgdeploy.core.check import Check, Finding, Outcome, Resource
+from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts
+from pgdeploy.core.step import Effect
 from pgdeploy.layers.server import authfile, hbafile
+from pgdeploy.layers.server.change import Change, HiddenText, Stage
 from pgdeploy.layers.server.hbafile import HBA_CONF, HbaRule, beyond_own
 from pgdeploy.layers.server.hbainclude import Entry, broken_by, entries
 from pgdeploy.layers.server.resource import ServerResource
@@ -215,6 +216,6 @@ def wanted(stuck: Iterable[Finding], facts: Facts) -> str:
     return _file_text(tuple(found._applicable(facts))).shown if isinstance(found, Hba) else ""
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     if spec.hba is not None:
         yield Hba(spec.hba)

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.change import Change, Effect, Stage
-from pgdeploy.core.check import Check, Finding, Outcome, Resource
+from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts
+from pgdeploy.core.step import Effect
 from pgdeploy.layers.server import authfile, identfile
+from pgdeploy.layers.server.change import Change, Stage
 from pgdeploy.layers.server.identfile import IDENT_CONF, IdentLine
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.model.ident import IdentLineSpec, Mapped
@@ -183,6 +184,6 @@ def wanted(stuck: Iterable[Finding]) -> str:
     return render(found.lines) if isinstance(found, Ident) else ""
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     if spec.ident is not None:
         yield Ident(spec.ident)

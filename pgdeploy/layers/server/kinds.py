@@ -35,8 +35,8 @@ from pgdeploy.layers.server import (
 )
 
 if TYPE_CHECKING:
-    from pgdeploy.core.check import Resource
     from pgdeploy.core.facts import Query
+    from pgdeploy.layers.server.resource import ServerResource
     from pgdeploy.model.spec import Spec
 
 KINDS: tuple[ModuleType, ...] = (
@@ -67,6 +67,6 @@ QUERIES: tuple[Query[Any], ...] = tuple(
 )
 
 
-def resources(spec: Spec) -> tuple[Resource, ...]:
+def resources(spec: Spec) -> tuple[ServerResource, ...]:
     """Everything that the spec declares, in stage order."""
     return tuple(resource for kind in KINDS for resource in kind.resources(spec))

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pgdeploy.core.layer import Declared, Layer
 
 if TYPE_CHECKING:
-    from pgdeploy.core.check import Resource
+    from pgdeploy.core.check import Finding
     from pgdeploy.core.facts import Facts
+    from pgdeploy.core.layer import Site
+    from pgdeploy.layers.server.resource import ServerResource
     from pgdeploy.model.spec import Spec
     from pgdeploy.reach.server import Server
     from pgdeploy.spec.problem import Problem
@@ -44,12 +46,12 @@ class ServerLayer(Layer):
     def declared_in(self, spec: Spec) -> bool:
         return True
 
-    def resources(self, declared: Declared) -> tuple[Resource, ...]:
+    def resources(self, declared: Declared) -> tuple[ServerResource, ...]:
         from pgdeploy.layers.server.kinds import resources
 
         return resources(declared.spec)
 
-    def probes(self, declared: Declared) -> tuple[Resource, ...]:
+    def probes(self, declared: Declared) -> tuple[ServerResource, ...]:
         from pgdeploy.layers.server.probes.kinds import probes
 
         return probes(declared.spec)
@@ -73,3 +75,8 @@ class ServerLayer(Layer):
         from pgdeploy.layers.server.shut import with_shut
 
         return with_shut(self.resources(declared), facts)
+
+    def remedy(self, finding: Finding, site: Site) -> str:
+        from pgdeploy.layers.server.remedy import remedy
+
+        return remedy(finding, site.facts)

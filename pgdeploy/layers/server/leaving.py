@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 
-from pgdeploy.core.change import Change, Risk, Stage, statements
 from pgdeploy.core.facts import Facts
+from pgdeploy.core.step import Risk
 from pgdeploy.errors import Unreadable
 from pgdeploy.layers.server import acl
 from pgdeploy.layers.server.acl import Entry, ObjectKey
+from pgdeploy.layers.server.change import Change, Stage, statements
 from pgdeploy.layers.server.revocation import in_the_name_of, revoke
 
 NOTHING: frozenset[str] = frozenset()

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from pgdeploy.core.change import Library
 from pgdeploy.core.facts import Facts, Query
 from pgdeploy.errors import Inapplicable, Unreadable
+from pgdeploy.layers.server.change import Library
 from pgdeploy.postgres.parameter import parameters
 from pgdeploy.postgres.values import sql_elements
 from pgdeploy.secret.reference import SecretRef

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.change import Change, Joined, Stage, TakenAway, ident, statements
-from pgdeploy.core.check import Check, Finding, Outcome, Resource
+from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts, Query
 from pgdeploy.errors import Inapplicable
+from pgdeploy.layers.server.change import Change, Joined, Stage, TakenAway, ident, statements
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import absent, bootstrap, roles
 from pgdeploy.layers.server.unmanaged import roles_with
@@ -437,7 +437,7 @@ def of(role: RoleSpec) -> Iterator[MembershipSpec]:
         yield entry if isinstance(entry, MembershipSpec) else MembershipSpec(role=entry)
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     present = {role: body for role, body in spec.roles.items() if body.state == "present"}
     external = {role: body for role, body in spec.roles.items() if body.state == "external"}
     members = {**present, **external}

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
-from pgdeploy.core.change import Change, Risk, Stage, ident, statements
 from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts, Query
+from pgdeploy.core.step import Risk
 from pgdeploy.layers.server import database
+from pgdeploy.layers.server.change import Change, Stage, ident, statements
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import names_by_oid
 from pgdeploy.layers.server.routine import MAKE_FIRST

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pgdeploy.core.change import ident, idents
 from pgdeploy.core.facts import Facts
 from pgdeploy.layers.server import acl, routine
 from pgdeploy.layers.server.acl import ObjectKey
+from pgdeploy.layers.server.change import ident, idents
 from pgdeploy.model.object import Object
 from pgdeploy.model.routine import KINDS
 from pgdeploy.postgres.signature import split_arguments

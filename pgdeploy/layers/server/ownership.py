@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.change import Change, Risk, Stage, ident, literal, statements
-from pgdeploy.core.check import Check, Finding, Outcome, Resource
+from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts
+from pgdeploy.core.step import Risk
 from pgdeploy.layers.server import acl, database, schema
 from pgdeploy.layers.server.acl import shown
+from pgdeploy.layers.server.change import Change, Stage, ident, literal, statements
 from pgdeploy.layers.server.membership import reach
 from pgdeploy.layers.server.named import present
 from pgdeploy.layers.server.object import KEYWORD, clause, keys_of, why_unclear
@@ -212,7 +213,7 @@ def _who(theirs: Mapping[acl.ObjectKey, str]) -> str:
     return listing(f"{quoted_name(owner)} (by {listing(things)})" for owner, things in written.items())
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     for target in spec.databases:
         for source, body in inherited(spec, target):
             for index, line in enumerate(body.ownership):

@@ -11,16 +11,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.core.change import NOTHING, Change, HiddenText, Risk, Stage, TakenAway
-from pgdeploy.core.check import Check, Finding, Resource, Verdict, evaluate
+from pgdeploy.core.check import Check, Finding, Verdict, evaluate
 from pgdeploy.core.facts import Facts
+from pgdeploy.core.step import Risk
 from pgdeploy.errors import SecretError, Unreadable
+from pgdeploy.layers.server.change import NOTHING, Change, HiddenText, Stage, TakenAway
 from pgdeploy.layers.server.database import databases
 from pgdeploy.layers.server.default_privilege import DefaultPrivileges
 from pgdeploy.layers.server.external import missing
 from pgdeploy.layers.server.foothold import held_back
 from pgdeploy.layers.server.grant import Grants
 from pgdeploy.layers.server.projected_facts import ProjectedFacts, project
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rights import Rights
 from pgdeploy.layers.server.role_dropping import AbsentRole, UndeclaredRoles
 from pgdeploy.layers.server.rolefact import absent, roles
@@ -144,7 +146,7 @@ def as_data(change: Change) -> dict[str, Any]:
     }
 
 
-def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
+def plan(spec: Spec, resources: Sequence[ServerResource], facts: Facts) -> Plan:
     """Compare everything and collect the changes in the order in which they can be made.
 
     What whoever plans may not do is found on the way, and then what comes after it is compared without it.
@@ -158,7 +160,7 @@ def plan(spec: Spec, resources: Sequence[Resource], facts: Facts) -> Plan:
 
 
 def _planned(
-    spec: Spec, resources: Sequence[Resource], facts: Facts, given_up: frozenset[str]
+    spec: Spec, resources: Sequence[ServerResource], facts: Facts, given_up: frozenset[str]
 ) -> tuple[Plan, frozenset[str]]:
     """The plan, and the checks that are not mended as whoever plans may not."""
     creating = {name: body for name, body in spec.databases.items() if name not in facts.once(databases)}
@@ -176,7 +178,7 @@ def _planned(
         drifts += off
         unreadable += [finding for finding in findings if finding.verdict is Verdict.UNREADABLE]
         ours = dict(held_back(resource, off, view)) if off else {}
-        ours |= dict(_waiting(off, lacking, view)) if lacking else {}
+        ours |= dict(_waiting(resource, off, lacking, view)) if lacking else {}
         kept |= ours
         off = [finding for finding in off if finding.check.id not in ours]
         changes = resource.changes(off, view) if off else ()
@@ -259,11 +261,11 @@ def _given_up_roles(spec: Spec, facts: Facts, given_up: Collection[str]) -> Iter
 
 
 def _waiting(
-    drifts: Iterable[Finding], lacking: Mapping[str, str], facts: Facts
+    resource: ServerResource, drifts: Iterable[Finding], lacking: Mapping[str, str], facts: Facts
 ) -> Iterator[tuple[str, str]]:
     """Of these drifts those that name a role which others must make first, and why they stay."""
     for drift in drifts:
-        named = drift.check.resource.roles_named(facts, drift.check)
+        named = resource.roles_named(facts, drift.check)
         if not drift.stuck and (why := next((lacking[role] for role in named if role in lacking), "")):
             yield drift.check.id, why
 
@@ -291,7 +293,7 @@ def _possible(
 
 
 def _guarded(
-    possible: Sequence[_Ordered], resources: Sequence[Resource], projected: ProjectedFacts
+    possible: Sequence[_Ordered], resources: Sequence[ServerResource], projected: ProjectedFacts
 ) -> list[_Ordered]:
     """What goes beyond the spec is destructive where it is more than all that the spec names: is the spec whole?"""
     beyond = sum(change.taken.rights for _, change in possible if change.undeclared)
@@ -310,7 +312,7 @@ def _guarded(
     ]
 
 
-def _named(resources: Sequence[Resource], projected: ProjectedFacts) -> int:
+def _named(resources: Sequence[ServerResource], projected: ProjectedFacts) -> int:
     """Privileges that the lines of the spec name, on the server as it will be."""
     found = 0
     for resource in resources:
@@ -330,7 +332,7 @@ def _stuck(
             yield replace(drift, stuck=refused.get(drift.check.id, drift.stuck))
 
 
-def _order(spec: Spec, resource: Resource, change: Change) -> tuple[int, int, int]:
+def _order(spec: Spec, resource: ServerResource, change: Change) -> tuple[int, int, int]:
     """The wave of a change: server, then databases (templates and all in them first), then the rest."""
     if change.stage < Stage.DATABASE:
         return (change.stage, 0, 0)

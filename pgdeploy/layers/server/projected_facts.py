@@ -33,7 +33,8 @@ from pgdeploy.model.ownership import OwnershipSpec
 from pgdeploy.postgres.privilege import privileges
 
 if TYPE_CHECKING:
-    from pgdeploy.core.check import Check, Resource
+    from pgdeploy.core.check import Check
+    from pgdeploy.layers.server.resource import ServerResource
     from pgdeploy.model.spec import Spec
 
 Owners = Mapping[ObjectKey, str]
@@ -71,7 +72,7 @@ class ProjectedFacts(NamedTuple):
 
 
 def project(
-    spec: Spec, resources: Sequence[Resource], facts: Facts, given_up: Collection[str] = ()
+    spec: Spec, resources: Sequence[ServerResource], facts: Facts, given_up: Collection[str] = ()
 ) -> ProjectedFacts:
     """What each part of the plan will find. `given_up` are checks that it cannot mend, as whoever plans may not."""
     return _Projection(spec, resources, facts, given_up).projected()
@@ -79,7 +80,7 @@ def project(
 
 class _Projection:
     def __init__(
-        self, spec: Spec, resources: Sequence[Resource], facts: Facts, given_up: Collection[str]
+        self, spec: Spec, resources: Sequence[ServerResource], facts: Facts, given_up: Collection[str]
     ) -> None:
         self._spec = spec
         self._facts = facts
@@ -137,11 +138,11 @@ class _Projection:
         """Roles that the plan will drop."""
         return leaving(self._spec).names(self._facts)
 
-    def _moves(self, resource: Resource) -> bool:
+    def _moves(self, resource: ServerResource) -> bool:
         """Whether the plan gives it the owner that it shall have."""
         return self._mends(resource, lambda check: check.field in ("owner", exact.FIELD))
 
-    def _mends(self, resource: Resource, about: Callable[[Check], bool]) -> bool:
+    def _mends(self, resource: ServerResource, about: Callable[[Check], bool]) -> bool:
         return not self._given_up or not any(
             check.id in self._given_up for check in resource.checks() if about(check)
         )
@@ -228,7 +229,7 @@ class _Projection:
         kept = tuple(row for row in known_rows if not (row.kind == "schema" and row.name in gone))
         return {**rows, acl.ACLS.name: kept}
 
-    def _sweeps(self, resource: Resource) -> bool:
+    def _sweeps(self, resource: ServerResource) -> bool:
         """Whether the plan takes what no line says."""
         return self._mends(resource, lambda check: check.aspect == "undeclared")
 

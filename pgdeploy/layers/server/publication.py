@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.change import CREATE_FOR, OF_A_SUPERUSER
-from pgdeploy.core.check import Outcome, Resource
+from pgdeploy.core.check import Outcome
 from pgdeploy.core.facts import Facts
 from pgdeploy.layers.server import acl, named
+from pgdeploy.layers.server.change import CREATE_FOR, OF_A_SUPERUSER
 from pgdeploy.layers.server.membership import reach
 from pgdeploy.layers.server.named import Named, NamedFact
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import roles
 from pgdeploy.model.publication import PublicationSpec
 from pgdeploy.text.naming import quoted_name
@@ -51,5 +52,5 @@ def _tables(every: bool) -> str:
     return "for all tables" if every else "for some tables"
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     yield from named.entries(spec, "publications", Publication)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pgdeploy.core.change import grantee, ident
 from pgdeploy.core.facts import Facts
 from pgdeploy.layers.server import acl
 from pgdeploy.layers.server.acl import Entry, ObjectKey
+from pgdeploy.layers.server.change import grantee, ident
 from pgdeploy.layers.server.object import KEYWORD, clause, privilege_list
 
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pgdeploy.core.change import CREATE, CREATE_IN, OF_A_SUPERUSER, Change, Effect, Joined, ident, statements
+from pgdeploy.core.step import Effect
 from pgdeploy.layers.server import acl
+from pgdeploy.layers.server.change import CREATE, CREATE_IN, OF_A_SUPERUSER, Change, Joined, ident, statements
 from pgdeploy.layers.server.membership import memberships
 from pgdeploy.layers.server.rolefact import ADMIN_SINCE, DATABASE_OWNER, RoleFact, roles
 from pgdeploy.reach.server import MAINTENANCE

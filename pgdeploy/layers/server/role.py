@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from pgdeploy.core.change import MASK, Change, Stage, Statement, ident, literal, statements
-from pgdeploy.core.check import Check, Finding, Outcome, Resource
+from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts, Query
 from pgdeploy.errors import Unreadable
 from pgdeploy.layers.server import exact, library
+from pgdeploy.layers.server.change import MASK, Change, Stage, Statement, ident, literal, statements
 from pgdeploy.layers.server.external import ExternalRole
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.role_dropping import AbsentRole, UndeclaredRoles, leaving
@@ -336,7 +336,7 @@ def _special(major: int) -> tuple[str, ...]:
     return (*_SPECIAL, "createdb") if major >= ADMIN_SINCE else _SPECIAL
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     gone = leaving(spec)
     for role, body in spec.roles.items():
         if body.state == "external":

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.change import Change, Risk, Stage, TakenAway, ident, statements
 from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import COPIED, Facts
+from pgdeploy.core.step import Risk
 from pgdeploy.layers.server import exact
+from pgdeploy.layers.server.change import Change, Stage, TakenAway, ident, statements
 from pgdeploy.layers.server.leaving import take_back
 from pgdeploy.layers.server.provider import provided
 from pgdeploy.layers.server.resource import ServerResource

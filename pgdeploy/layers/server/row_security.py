@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from pgdeploy.core.change import Change, Stage, statements
-from pgdeploy.core.check import Check, Finding, Outcome, Resource
+from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts, Query
 from pgdeploy.layers.server import acl, database, schema
 from pgdeploy.layers.server.acl import ObjectKey
+from pgdeploy.layers.server.change import Change, Stage, statements
 from pgdeploy.layers.server.object import clause
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.routine import MAKE_FIRST
@@ -180,7 +180,7 @@ def tables_of(spec: Spec) -> list[tuple[str, str]]:
     return list(dict.fromkeys((line.on.schema_ or "", line.on.table or "") for line in lines))
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     for target in spec.databases:
         for line, keys in declared_in(spec, target).values():
             yield RowSecurity(target, line, keys)

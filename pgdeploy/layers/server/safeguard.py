@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pgdeploy.core.check import Outcome, Resource
+from pgdeploy.core.check import Outcome
 from pgdeploy.errors import Inapplicable
+from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.setting import Setting, settings
 from pgdeploy.postgres.parameter import parameters
 from pgdeploy.postgres.values import canonical
@@ -65,7 +66,7 @@ class Safeguard(Setting):
         return Setting._in_deploy(self, facts) if self.deployed else ""
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     written = {setting.lower() for setting in spec.settings}
     for setting, value in HELD.items():
         if setting not in written:
@@ -74,7 +75,7 @@ def resources(spec: Spec) -> Iterator[Resource]:
         yield from _protocol(spec)
 
 
-def _protocol(spec: Spec) -> Iterator[Resource]:
+def _protocol(spec: Spec) -> Iterator[ServerResource]:
     tls = spec.host.tls if spec.host is not None else None
     if tls is not None:
         better = UNBROKEN[UNBROKEN.index(tls.minimum) + 1 :]

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.change import CREATE, Change, Stage, ident, statements
-from pgdeploy.core.check import Check, Finding, Outcome, Resource
+from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts
 from pgdeploy.layers.server import acl, database, exact, extension, provider
+from pgdeploy.layers.server.change import CREATE, Change, Stage, ident, statements
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import DATABASE_OWNER, stays_superuser, superusers, usual_owner
 from pgdeploy.model.inheritance import inherited
@@ -150,7 +150,7 @@ def _keepers(spec: Spec, target: str, schema: str) -> frozenset[str]:
     return frozenset(filter(None, found))
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     policy, powerful = spec.undeclared.attributes, superusers(spec)
     for target in spec.databases:
         seen: set[str] = set()

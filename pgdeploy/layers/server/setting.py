@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from pgdeploy.core.change import Change, Effect, Stage, statements
-from pgdeploy.core.check import Check, Finding, Outcome, Resource
+from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts, Query
+from pgdeploy.core.step import Effect
 from pgdeploy.errors import Inapplicable, SecretError, Unreadable
 from pgdeploy.layers.server import contrib, library
+from pgdeploy.layers.server.change import Change, Stage, statements
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.settingvalue import assignment, clear, compared, offline, quoted, same, shown
 from pgdeploy.model.setting import PlainValue, SettingValue
@@ -474,7 +475,7 @@ class ConfigurationFiles(ServerResource):
         return same(line.setting, line.setting, parameter_of(facts, known.name))
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     known = prefixes(spec)
     for setting, value in spec.settings.items():
         foreign = "." in setting and setting.partition(".")[0] not in known

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from pgdeploy.core.change import Statement, ident, literal
 from pgdeploy.core.check import Outcome
+from pgdeploy.layers.server.change import Statement, ident, literal
 from pgdeploy.model.setting import PlainValue, SettingValue
 from pgdeploy.postgres.parameter import Parameter
 from pgdeploy.postgres.values import ValueProblem, canonical, conf_text, show, sql_elements

@@ -18,11 +18,12 @@ from pgdeploy.layers.server.membership import ours
 from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
-    from pgdeploy.core.check import Check, Resource
+    from pgdeploy.core.check import Check
     from pgdeploy.core.facts import Facts
+    from pgdeploy.layers.server.resource import ServerResource
 
 
-def with_shut(resources: Iterable[Resource], facts: Facts) -> Facts:
+def with_shut(resources: Iterable[ServerResource], facts: Facts) -> Facts:
     """The facts with what is known of the databases that could not be entered."""
     if not facts.refused:
         return facts

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.change import Change, Risk, Stage, TakenAway, ident, statements
-from pgdeploy.core.check import Check, Finding, Outcome, Resource
+from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts
+from pgdeploy.core.step import Risk
+from pgdeploy.layers.server.change import Change, Stage, TakenAway, ident, statements
 from pgdeploy.layers.server.membership import by_member, granted_by, memberships
 from pgdeploy.layers.server.provider import provided
 from pgdeploy.layers.server.resource import ServerResource
@@ -77,6 +78,6 @@ def _undeclared(facts: Facts, declared: frozenset[str]) -> list[tuple[str, ...]]
     return [way for role, way in ways.items() if role not in expected and known[role].oid != BOOTSTRAP]
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     named = (role for role, body in spec.roles.items() if body.state != "absent")
     yield Superusers(frozenset(named))

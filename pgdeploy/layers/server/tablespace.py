@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from posixpath import normpath
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from pgdeploy.core.change import Change, Stage, ident, statements
-from pgdeploy.core.check import Check, Finding, Outcome, Resource
+from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts, Query
+from pgdeploy.layers.server.change import Change, Stage, ident, statements
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.rolefact import names_by_oid
 from pgdeploy.model.tablespace import TablespaceSpec
@@ -119,6 +119,6 @@ def _owner(fact: TablespaceFact, facts: Facts) -> str:
     return facts.once(names_by_oid).get(fact.owner, str(fact.owner))
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     for tablespace, body in spec.tablespaces.items():
         yield Tablespace(tablespace, body)

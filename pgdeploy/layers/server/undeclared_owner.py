@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.check import Check, Outcome, Resource
+from pgdeploy.core.check import Check, Outcome
 from pgdeploy.layers.server import acl, database, exact
 from pgdeploy.layers.server.acl import table_of
 from pgdeploy.layers.server.grant_line import lines_of
@@ -99,7 +99,7 @@ def _makers(spec: Spec, target: str) -> FrozenMap[str, frozenset[str]]:
     return FrozenMap({place: frozenset(makers) for place, makers in found.items()})
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     policy = spec.undeclared.attributes
     if policy == "ignore":
         return

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from pgdeploy.core.change import Change, Stage, ident
+from pgdeploy.layers.server.change import Change, Stage, ident
 from pgdeploy.model.inheritance import inherited
 from pgdeploy.postgres.sql_line import sql_line
 

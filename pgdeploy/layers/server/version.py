@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.check import Check, Outcome, Resource
+from pgdeploy.core.check import Check, Outcome
 from pgdeploy.core.facts import Facts
 from pgdeploy.layers.server.resource import ServerResource
 
@@ -33,5 +33,5 @@ class Version(ServerResource):
         return Outcome(actual == self.major, str(self.major), str(actual), stuck=stuck)
 
 
-def resources(spec: Spec) -> Iterator[Resource]:
+def resources(spec: Spec) -> Iterator[ServerResource]:
     yield Version(spec.postgres)

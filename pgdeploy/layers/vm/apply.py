@@ -12,18 +12,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from pgdeploy.core.step import Effect, drift_line
 from pgdeploy.errors import TargetError
 from pgdeploy.layers.vm.deadline import Deadline
 from pgdeploy.layers.vm.fact import read_vm
 from pgdeploy.layers.vm.plan import plan_vm
 from pgdeploy.layers.vm.refuse import half_destroyed
+from pgdeploy.layers.vm.step import request_of
 from pgdeploy.layers.vm.task import await_task
 from pgdeploy.reach.proxmox import Passing, ProxmoxError, wait_for_task
 
 if TYPE_CHECKING:
+    from pgdeploy.core.step import Step, StepPlan
     from pgdeploy.layers.vm.declared import DeclaredVm
     from pgdeploy.layers.vm.fact import MachineFact, VmFact
-    from pgdeploy.layers.vm.step import Step, VmPlan
     from pgdeploy.reach.proxmox import Proxmox
 
 Note = Callable[[str], None]
@@ -43,8 +45,8 @@ def apply_vm(
     *,
     allow_restart: bool,
     note: Note,
-    approved: VmPlan | None = None,
-) -> VmPlan:
+    approved: StepPlan | None = None,
+) -> StepPlan:
     """Take the steps, and give what is left: what no step removes, and the restart that is not allowed.
 
     With `approved` nothing is cloned that this plan did not clone: a VM that went since has gone for a reason.
@@ -59,10 +61,10 @@ def apply_vm(
     last: ProxmoxError | None = None
     while True:
         plan = plan_vm(declared, when_unlocked(declared, proxmox, deadline, note))
-        step = next(iter(plan.allowed(restart=allow_restart)), None)
+        step = next((one for one in plan.steps if allow_restart or one.effect is not Effect.DOWNTIME), None)
         if step is None:
             return plan
-        if approved is not None and step.clones and not any(known.clones for known in approved.steps):
+        if approved is not None and _clones(step) and not any(map(_clones, approved.steps)):
             raise TargetError(
                 f"{declared.target}: the VM is gone since this plan was made; look, and run it again"
             )
@@ -73,7 +75,9 @@ def apply_vm(
                 )
             raise last
         if taken[step.text] >= TRIES:
-            raise TargetError(f"{declared.target}: could {step.text}, and it is as before: {_causes(step)}")
+            raise TargetError(
+                f"{declared.target}: could {step.text}, and it is as before: {_causes(plan, step)}"
+            )
         last = None
         try:
             _take(step, proxmox, deadline, note)
@@ -91,14 +95,19 @@ def _is_final(error: ProxmoxError, times: int) -> bool:
     return times >= (TRIES if isinstance(error, Passing) else 1)
 
 
+def _clones(step: Step) -> bool:
+    return request_of(step).clones
+
+
 def _take(step: Step, proxmox: Proxmox, deadline: Deadline, note: Note) -> None:
     note(step.text)
-    answer = getattr(proxmox, step.verb)(*step.path, **step.parameters)
+    request = request_of(step)
+    answer = getattr(proxmox, request.verb)(*request.path, **request.parameters)
     await_task(proxmox, answer, step.text, deadline, note)
 
 
-def _causes(step: Step) -> str:
-    return "; ".join(str(cause) for cause in step.causes)
+def _causes(plan: StepPlan, step: Step) -> str:
+    return "; ".join(map(drift_line, (plan.drifts[cause] for cause in step.causes)))
 
 
 # -- locks ---------------------------------------------------------------------------------------------
@@ -146,7 +155,7 @@ def _wait_for_what_runs(
 ) -> None:
     """It may be done although nobody heard so, and a restart that is asked for again may be done again."""
     with suppress(ProxmoxError):  # whoever reads the VM next says it better
-        task = _holder(declared, str(step.path[1]), proxmox)
+        task = _holder(declared, str(request_of(step).path[1]), proxmox)
         if task is not None:
             _wait(proxmox, task, step.text, deadline, note)
 

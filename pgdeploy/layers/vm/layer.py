@@ -6,9 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgdeploy.core.layer import Declared, Layer
+from pgdeploy.errors import TargetError
 
 if TYPE_CHECKING:
     from pgdeploy.core.check import Resource
+    from pgdeploy.core.layer import Site
+    from pgdeploy.core.step import StepPlan
+    from pgdeploy.layers.vm.declared import DeclaredVm
     from pgdeploy.model.spec import Spec
     from pgdeploy.reach.server import Server
     from pgdeploy.spec.problem import Problem
@@ -57,3 +61,59 @@ class VmLayer(Layer):
             return {}
         fact = read_vm(found.proxmox(), found.vm)
         return {"sections": {self.name: fact}, "down": fact.down}
+
+    plans: ClassVar[bool] = True
+
+    def heading(self, declared: Declared) -> str:
+        vm = _declared(declared).vm
+        return f"VM {vm.id} ({vm.name}) on {vm.node}"
+
+    def plan(self, site: Site, *, patient: bool = False) -> StepPlan:
+        from pgdeploy.layers.vm.apply import when_unlocked
+        from pgdeploy.layers.vm.deadline import Deadline
+        from pgdeploy.layers.vm.fact import read_vm
+        from pgdeploy.layers.vm.plan import plan_vm
+
+        declared = _declared(site.declared)
+        proxmox, deadline = declared.proxmox(), Deadline(declared.vm.within, site.note)
+        if patient:
+            return plan_vm(declared, when_unlocked(declared, proxmox, deadline, site.note))
+        return plan_vm(declared, read_vm(proxmox, declared.vm))
+
+    def apply(self, approved: StepPlan | None, site: Site, *, downtime: bool) -> StepPlan:
+        from pgdeploy.layers.vm.apply import apply_vm
+        from pgdeploy.layers.vm.arrive import arrive
+        from pgdeploy.layers.vm.deadline import Deadline
+
+        declared = _declared(site.declared)
+        proxmox, deadline = declared.proxmox(), Deadline(declared.vm.within, site.note)
+        left = apply_vm(
+            declared, proxmox, deadline, allow_restart=downtime, note=site.note, approved=approved
+        )
+        if not left.pending:
+            arrive(declared, proxmox, site.ssh, deadline, site.note)
+        return left
+
+    def reached(self, declared: Declared) -> str:
+        vm = _declared(declared).vm
+        return f"VM {vm.id} ({vm.name}) runs on {vm.node} and is reached at {vm.network.interface.ip}"
+
+    def step_data(self, payload: Any) -> Mapping[str, Any]:
+        path = "/" + "/".join(map(str, payload.path))
+        return {
+            "request": {
+                "method": payload.verb.upper(),
+                "path": path,
+                "parameters": dict(payload.parameters),
+            }
+        }
+
+
+def _declared(declared: Declared) -> DeclaredVm:
+    """Raises TargetError when the spec has no VM."""
+    from pgdeploy.layers.vm.declared import declared_vm
+
+    found = declared_vm(declared)
+    if found is None:
+        raise TargetError(f"{declared.target}: there is no VM: write `vm:`")
+    return found

@@ -6,13 +6,15 @@ step, reads again and plans again, so a plan is also how an apply that was cut o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING
 
 from pgdeploy.core.check import Verdict, evaluate
 from pgdeploy.core.facts import NOBODY, Facts
+from pgdeploy.core.layer import checks_of
+from pgdeploy.core.step import StepPlan
 from pgdeploy.errors import Unreadable
 from pgdeploy.layers.vm.config import Config, disks, join, shown, split, storage_of
 from pgdeploy.layers.vm.disk import disks_of
@@ -21,7 +23,7 @@ from pgdeploy.layers.vm.machine import said_pending
 from pgdeploy.layers.vm.made import made
 from pgdeploy.layers.vm.option import VmResource, set_property
 from pgdeploy.layers.vm.refuse import refuse, require_same_kind
-from pgdeploy.layers.vm.step import Difference, Step, VmPlan
+from pgdeploy.layers.vm.step import Difference, Request, VmStep, by_id
 from pgdeploy.model.host.amount import seconds_of
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ SETTLED = 60
 """Seconds after which a guest that boots has the address that cloud-init gives it."""
 
 
-def plan_vm(declared: DeclaredVm, fact: VmFact) -> VmPlan:
+def plan_vm(declared: DeclaredVm, fact: VmFact) -> StepPlan:
     """What is left to do.
 
     Raises:
@@ -52,7 +54,7 @@ def plan_vm(declared: DeclaredVm, fact: VmFact) -> VmPlan:
     refuse(declared, fact)
     if fact.machine is not None and fact.machine.running:
         return _of_running(declared, fact, fact.machine)
-    steps: list[Step] = []
+    steps: list[VmStep] = []
     machine = fact.machine
     if machine is None:
         clone, machine = _clone(declared, fact)
@@ -64,10 +66,10 @@ def plan_vm(declared: DeclaredVm, fact: VmFact) -> VmPlan:
         steps.append(_configure(declared, machine, machine.coming, wanted, causes))
     steps += [*_grow(declared, machine), _start(declared, machine)]
     stuck = (*_stuck(declared, machine, wanted), *_states(declared, fact))
-    return _left_to_ha(declared, machine, VmPlan(tuple(steps), stuck))
+    return _as_plan(declared, machine, steps, stuck)
 
 
-def _of_running(declared: DeclaredVm, fact: VmFact, machine: MachineFact) -> VmPlan:
+def _of_running(declared: DeclaredVm, fact: VmFact, machine: MachineFact) -> StepPlan:
     """Of a VM that runs: what it takes at once, what waits for a restart, and what is only set while it is down."""
     options = list(_options(declared))
     now, causes = _written([option for option in options if not option.at_boot], machine.coming)
@@ -86,26 +88,44 @@ def _of_running(declared: DeclaredVm, fact: VmFact, machine: MachineFact) -> VmP
     elif waiting:
         steps.append(_restart(declared, machine, waiting))
     stuck = (*_stuck(declared, machine, wanted), *_states(declared, fact))
-    return _left_to_ha(declared, machine, VmPlan(tuple(steps), stuck, tuple(waiting)))
+    return _as_plan(declared, machine, steps, stuck, waiting)
 
 
-def _left_to_ha(declared: DeclaredVm, machine: MachineFact, plan: VmPlan) -> VmPlan:
-    """The plan without what the cluster's HA does itself: it would take our request, and undo it."""
-    if not machine.managed:
-        return plan
-    power = [step for step in plan.steps if step.path[-1] in _POWER]
+def _as_plan(
+    declared: DeclaredVm,
+    machine: MachineFact,
+    steps: Sequence[VmStep],
+    stuck: Sequence[Difference],
+    waiting: Sequence[str] = (),
+) -> StepPlan:
+    checks = by_id(checks_of(vm_resources(declared)))
+    if machine.managed:
+        steps, stuck = _left_to_ha(declared, steps, stuck)
+    causes = [cause for step in steps for cause in step.causes]
+    return StepPlan(
+        tuple(step.step for step in steps),
+        tuple(left.finding(checks) for left in stuck),
+        drifts={cause.id: cause.finding(checks) for cause in causes},
+        pending=tuple(waiting),
+    )
+
+
+def _left_to_ha(
+    declared: DeclaredVm, steps: Sequence[VmStep], stuck: Sequence[Difference]
+) -> tuple[Sequence[VmStep], Sequence[Difference]]:
+    """Without what the cluster's HA does itself: it would take our request, and undo it."""
+    power = [step for step in steps if step.request.path[-1] in _POWER]
     remedy = (
         f"HA manages it: ha-manager set vm:{declared.vm.id} --state started, or stopped; then run it again"
     )
-    stuck = [cause._replace(remedy=remedy) for step in power for cause in step.causes]
-    steps = tuple(step for step in plan.steps if step not in power and not step.restart)
-    return VmPlan(steps, (*plan.stuck, *stuck), plan.pending)
+    left = [cause._replace(remedy=remedy) for step in power for cause in step.causes]
+    return [step for step in steps if step not in power and not step.restart], [*stuck, *left]
 
 
 # -- a VM from a template ------------------------------------------------------------------------------
 
 
-def _clone(declared: DeclaredVm, fact: VmFact) -> tuple[Step, MachineFact]:
+def _clone(declared: DeclaredVm, fact: VmFact) -> tuple[VmStep, MachineFact]:
     """The step, and the VM as it will be after it."""
     vm, template = declared.vm, fact.template
     assert template is not None  # noqa: S101 - refuse() said so
@@ -127,7 +147,8 @@ def _clone(declared: DeclaredVm, fact: VmFact) -> tuple[Step, MachineFact]:
     text = f"clone template {template.id} ({template.name} on {node}) in full as {vm.id} on {where}{on}"
     parent = made(declared)
     cause = Difference(parent.id, declared.claim, f"no VM {vm.id}")
-    step = Step(text, (cause,), "post", ("nodes", node, "qemu", template.id, "clone"), parameters)
+    path = ("nodes", node, "qemu", template.id, "clone")
+    step = VmStep(text, (cause,), Request("post", path, parameters))
     config = _on_storage(template.config, storage)
     if storage and boot.format:
         config = set_property(vm.boot_disk, "file", "format", boot.format)(config)
@@ -168,7 +189,7 @@ def _on_storage(config: Config, storage: str | None) -> Config:
     return moved
 
 
-def _migrate(declared: DeclaredVm, machine: MachineFact) -> Step:
+def _migrate(declared: DeclaredVm, machine: MachineFact) -> VmStep:
     vm = declared.vm
     storage = vm.disks[vm.boot_disk].storage
     # by the storage where it is; what the spec does not name goes where the boot disk goes
@@ -181,7 +202,8 @@ def _migrate(declared: DeclaredVm, machine: MachineFact) -> Step:
     moved = dict.fromkeys([storage, *to.values()])
     text = f"move it from {machine.node} to {vm.node}, its disks to {', '.join(moved)}"
     cause = Difference(f"{made(declared).address}.node", vm.node, machine.node)
-    return Step(text, (cause,), "post", (*_here(declared, machine.node), "migrate"), parameters)
+    path = (*_here(declared, machine.node), "migrate")
+    return VmStep(text, (cause,), Request("post", path, parameters))
 
 
 # -- configuration -------------------------------------------------------------------------------------
@@ -208,7 +230,7 @@ def _written(options: Iterable[Option], config: Config) -> tuple[Config, list[Di
 
 def _configure(
     declared: DeclaredVm, machine: MachineFact, before: Config, after: Config, causes: list[Difference]
-) -> Step:
+) -> VmStep:
     deleted = [option for option in before if option not in after]
     parameters = {
         **_changed(before, after),
@@ -216,13 +238,8 @@ def _configure(
         # refused when somebody else was faster
         **({"digest": machine.digest} if machine.digest else {}),
     }
-    return Step(
-        "configure it",
-        tuple(causes),
-        "post",
-        (*_here(declared, _place(declared, machine)), "config"),
-        parameters,
-    )
+    path = (*_here(declared, _place(declared, machine)), "config")
+    return VmStep("configure it", tuple(causes), Request("post", path, parameters))
 
 
 def _changed(config: Config, wanted: Config) -> dict[str, str]:
@@ -254,28 +271,24 @@ def _is_same(option: str, one: str | None, other: str | None) -> bool:
     return split(one, "file") == split(other, "file")
 
 
-def _grow(declared: DeclaredVm, machine: MachineFact) -> Iterator[Step]:
+def _grow(declared: DeclaredVm, machine: MachineFact) -> Iterator[VmStep]:
     for disk in disks_of(declared):
         actual, desired = disk.size(machine.coming), disk.desired_size
         if disk.disk in machine.coming and actual < desired:
             cause = Difference(f"vm_disk[{disk.disk}].size", shown(desired), shown(actual))
-            yield Step(
-                f"let {disk.disk} grow to {shown(desired)}",
-                (cause,),
-                "put",
-                (*_here(declared, _place(declared, machine)), "resize"),
-                {"disk": disk.disk, "size": f"{desired >> 30}G"},
-            )
+            path = (*_here(declared, _place(declared, machine)), "resize")
+            parameters = {"disk": disk.disk, "size": f"{desired >> 30}G"}
+            text = f"let {disk.disk} grow to {shown(desired)}"
+            yield VmStep(text, (cause,), Request("put", path, parameters))
 
 
 # -- running -------------------------------------------------------------------------------------------
 
 
-def _start(declared: DeclaredVm, machine: MachineFact) -> Step:
+def _start(declared: DeclaredVm, machine: MachineFact) -> VmStep:
     cause = Difference(f"{made(declared).address}.running", "running", "stopped")
-    return Step(
-        "start it", (cause,), "post", (*_here(declared, _place(declared, machine)), "status", "start"), {}
-    )
+    path = (*_here(declared, _place(declared, machine)), "status", "start")
+    return VmStep("start it", (cause,), Request("post", path, {}))
 
 
 def _waiting(declared: DeclaredVm, machine: MachineFact, wanted: Config) -> list[str]:
@@ -291,20 +304,20 @@ def _waiting(declared: DeclaredVm, machine: MachineFact, wanted: Config) -> list
     return waiting or _without_address(declared, machine)
 
 
-def _shut_down(declared: DeclaredVm, machine: MachineFact, late: list[Difference]) -> Step:
+def _shut_down(declared: DeclaredVm, machine: MachineFact, late: list[Difference]) -> VmStep:
     """An address that is set while the guest runs would be its own at some later boot, and Proxmox would not tell."""
     path = (*_here(declared, machine.node), "status", "shutdown")
     text = "shut it down, as its guest takes an address at boot"
-    return Step(text, tuple(late), "post", path, _patience(declared))
+    return VmStep(text, tuple(late), Request("post", path, _patience(declared)))
 
 
-def _restart(declared: DeclaredVm, machine: MachineFact, waiting: list[str]) -> Step:
+def _restart(declared: DeclaredVm, machine: MachineFact, waiting: list[str]) -> VmStep:
     cause = Difference(
         f"{made(declared).address}.pending", "nothing waits for a power cycle", f"({'; '.join(waiting)})"
     )
     path = (*_here(declared, machine.node), "status", "reboot")
     text = "restart it, which brings into effect what waits"
-    return Step(text, (cause,), "post", path, _patience(declared), restart=True)
+    return VmStep(text, (cause,), Request("post", path, _patience(declared)), restart=True)
 
 
 def _patience(declared: DeclaredVm) -> dict[str, int]:

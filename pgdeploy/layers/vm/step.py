@@ -1,14 +1,17 @@
-"""A step: one request to Proxmox that brings a VM nearer to the spec. A plan is the steps from here on, in order."""
+"""A step of a VM: one request to Proxmox that brings it nearer to the spec."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from pgdeploy.core.check import Check, Finding, Verdict
+from pgdeploy.core.step import Effect, Step
+
 
 class Difference(NamedTuple):
-    """A check that drifts, in words."""
+    """A check of the VM that drifts, in words, before it is known by its check."""
 
     id: str
     desired: str
@@ -18,17 +21,18 @@ class Difference(NamedTuple):
     def __str__(self) -> str:
         return f"{self.id}: {self.actual} -> {self.desired}"
 
+    def finding(self, checks: Mapping[str, Check]) -> Finding:
+        """The same as the gate would say it."""
+        return Finding(checks[self.id], Verdict.DRIFTS, self.desired, self.actual, stuck=self.remedy)
+
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One request. `restart`: it stops the VM for a moment, or only follows on that; done when it is allowed."""
+class Request:
+    """One request to Proxmox."""
 
-    text: str
-    causes: tuple[Difference, ...]
     verb: str
     path: tuple[Any, ...]
     parameters: Mapping[str, Any]
-    restart: bool = False
 
     @property
     def clones(self) -> bool:
@@ -37,14 +41,28 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class VmPlan:
-    """Steps in order, and what none of them removes."""
+class VmStep:
+    """A request and what it removes. `restart`: it stops the VM for a moment, or only follows on that."""
 
-    steps: tuple[Step, ...]
-    stuck: tuple[Difference, ...] = ()
-    pending: tuple[str, ...] = ()
-    """What a restart would bring into effect."""
+    text: str
+    causes: tuple[Difference, ...]
+    request: Request
+    restart: bool = False
 
-    def allowed(self, *, restart: bool) -> list[Step]:
-        """The steps that are done without further leave."""
-        return [step for step in self.steps if restart or not step.restart]
+    @property
+    def step(self) -> Step:
+        """The same in the form that all layers share."""
+        effect = Effect.DOWNTIME if self.restart else Effect.NONE
+        return Step(self.text, tuple(cause.id for cause in self.causes), effect, payload=self.request)
+
+
+def request_of(step: Step) -> Request:
+    """What a step of a VM asks of Proxmox."""
+    request = step.payload
+    assert isinstance(request, Request)  # noqa: S101 - a plan of this layer has no others
+    return request
+
+
+def by_id(checks: Iterable[Check]) -> dict[str, Check]:
+    """Checks by their ids."""
+    return {check.id: check for check in checks}

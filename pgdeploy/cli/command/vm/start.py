@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pgdeploy.cli.command.vm.make import deadline_of, declared_vm_of, ssh_config_of
+from pgdeploy.cli.command.vm.declared import deadline_of, declared_vm_of, ssh_config_of
 from pgdeploy.cli.options import Name, NoCommands, Specs, SshConfig
 from pgdeploy.cli.output import note, say
 from pgdeploy.cli.targets import load_one

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pgdeploy.cli.command.vm.make import deadline_of, declared_vm_of
+from pgdeploy.cli.command.vm.declared import deadline_of, declared_vm_of
 from pgdeploy.cli.options import Name, NoCommands, Specs
 from pgdeploy.cli.output import note, say
 from pgdeploy.cli.targets import load_one

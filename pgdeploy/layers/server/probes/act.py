@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 
-from pgdeploy.core.change import ident, literal
 from pgdeploy.layers.server.acl import ObjectKey
+from pgdeploy.layers.server.change import ident, literal
 from pgdeploy.layers.server.login.session import THROWAWAY
 from pgdeploy.layers.server.object import clause
 from pgdeploy.layers.server.probes.catalog_object import CatalogObject

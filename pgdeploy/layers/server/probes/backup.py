@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from pgdeploy.core.check import Check, Outcome, Resource
+from pgdeploy.core.check import Check, Outcome
 from pgdeploy.core.facts import Facts
 from pgdeploy.errors import Inapplicable
 from pgdeploy.layers.server.acl import ObjectKey
@@ -113,7 +113,7 @@ def _refused(connection: psycopg.Connection[Any], role: str, table: Relation) ->
         yield f"{table.shown} ({answer.refusal.words})"
 
 
-def probes(spec: Spec) -> Iterator[Resource]:
+def probes(spec: Spec) -> Iterator[ServerResource]:
     for role, body in spec.roles.items():
         if body.state == "present" and body.purpose == "backup":
             yield BackupProbe(role, tuple(spec.databases))

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.check import Check, Outcome, Resource
+from pgdeploy.core.check import Check, Outcome
 from pgdeploy.core.facts import Facts
 from pgdeploy.errors import Inapplicable
 from pgdeploy.layers.server import acl, database, schema
@@ -216,7 +216,7 @@ def _can_be_tried(facts: Facts, line: Line) -> bool:
     return _missing(facts, line) is None and (line.spec.on != "large_objects" or facts.about.major >= 18)
 
 
-def probes(spec: Spec) -> Iterator[Resource]:
+def probes(spec: Spec) -> Iterator[ServerResource]:
     inherits = {role: inherited(spec, role) for role, body in spec.roles.items() if body.state == "present"}
     for resource in catalogue(spec):
         if isinstance(resource, DefaultPrivileges):

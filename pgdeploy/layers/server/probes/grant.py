@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.check import Check, Outcome, Resource
+from pgdeploy.core.check import Check, Outcome
 from pgdeploy.core.facts import Facts
 from pgdeploy.errors import Inapplicable
 from pgdeploy.layers.server import database, schema
@@ -228,7 +228,7 @@ def _around(facts: Facts, probes: GrantProbes, line: Line) -> Iterator[tuple[Obj
         yield key, things[table_of(key)].owner
 
 
-def probes(spec: Spec) -> Iterator[Resource]:
+def probes(spec: Spec) -> Iterator[ServerResource]:
     unknown = externals(spec) | roles_with(spec, "grants") | roles_with(spec, "member_of")
     for target in (None, *spec.databases):
         left = left_alone(spec, target, "grants")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pgdeploy.core.check import Resource
+    from pgdeploy.layers.server.resource import ServerResource
     from pgdeploy.model.spec import Spec
 
 
-def probes(spec: Spec) -> tuple[Resource, ...]:
+def probes(spec: Spec) -> tuple[ServerResource, ...]:
     """Every probe that the spec gives rise to."""
     from pgdeploy.layers.server.probes import backup, default_privilege, grant, login
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgdeploy.core.check import Check, Outcome, Resource
+from pgdeploy.core.check import Check, Outcome
 from pgdeploy.core.facts import Facts
 from pgdeploy.errors import Inapplicable
 from pgdeploy.layers.server.login.attempt import Attempt
@@ -159,7 +159,7 @@ def _full(facts: Facts, role: str, database: str) -> bool:
         return row is not None and bool(row[0])
 
 
-def probes(spec: Spec) -> Iterator[Resource]:
+def probes(spec: Spec) -> Iterator[ServerResource]:
     known, inside = password_logins(spec), rooms(spec)
     for role, body in spec.roles.items():
         if body.state == "present" and body.login and role in known:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.core.change import ident, literal
+from pgdeploy.layers.server.change import ident, literal
 from pgdeploy.layers.server.probes.act import REFUSED, become, fresh
 from pgdeploy.layers.server.probes.script import Answer, Script, run
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from functools import lru_cache
 from re import DOTALL, escape, fullmatch
 from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
 
+from pgdeploy.core.step import Effect, Risk
 from pgdeploy.postgres.sql_line import sql_line
 
 if TYPE_CHECKING:
@@ -34,21 +35,6 @@ OF_A_SUPERUSER = "a superuser as its owner"
 
 CREATE_IN = "CREATE in schema "
 """What a change needs that puts something into a schema, whose name follows: the privilege, or its owner's rights."""
-
-
-class Effect(StrEnum):
-    """What the server must do before the change is in effect."""
-
-    NONE = "none"
-    RELOAD = "reload"
-    RESTART = "restart"
-
-
-class Risk(StrEnum):
-    """Destructive: something is lost that the spec cannot bring back."""
-
-    SAFE = "safe"
-    DESTRUCTIVE = "destructive"
 
 
 class Stage(IntEnum):

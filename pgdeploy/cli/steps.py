@@ -1,0 +1,80 @@
+"""Plan and apply of the layers that work step by step: the same for each of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pgdeploy.cli.output import DIFFERENT, ERROR, OK, confirmed, print_json, say
+
+if TYPE_CHECKING:
+    from pgdeploy.core.layer import Layer
+    from pgdeploy.core.step import StepPlan
+    from pgdeploy.gate.gate import Gate
+    from pgdeploy.report.saved_plan import SavedPlan
+
+
+def plan_steps(gate: Gate, layer: Layer, *, json: bool, out: Path | None = None) -> int:
+    """Print what would make a layer as declared, or save it; returns the exit code."""
+    from pgdeploy.local.new_file import write_file
+    from pgdeploy.report import saved_plan, steps
+    from pgdeploy.text.one_line import json_text
+
+    require_declared(gate, layer)
+    planned = layer.plan(gate)
+    if out is not None or json:
+        data = saved_plan.steps_as_data(planned, layer, gate)
+        if out is not None:
+            write_file(out, json_text(data))
+        if json:
+            print_json(data)
+    if not json:
+        say(*steps.lines(layer, gate.declared, planned))
+    return DIFFERENT if planned.steps or planned.stuck else OK
+
+
+def apply_steps(
+    gate: Gate,
+    layer: Layer,
+    *,
+    yes: bool,
+    downtime: bool,
+    approved: SavedPlan | None = None,
+    destructive: bool = False,
+) -> int:
+    """Show the steps, ask, take them, and say what is left; returns the exit code."""
+    from pgdeploy.core.step import Effect, Risk
+    from pgdeploy.report import steps
+
+    require_declared(gate, layer)
+    planned = layer.plan(gate, patient=True)
+    if approved is not None:
+        approved.require_same_steps(planned, layer, gate, destructive=destructive)
+    planned = planned.only(lambda step: destructive or step.risk is Risk.SAFE)
+    say(*steps.lines(layer, gate.declared, planned))
+    number = sum(downtime or step.effect is not Effect.DOWNTIME for step in planned.steps)
+    if number and not yes and not confirmed("Take", "step", number):
+        return ERROR
+    return _take(gate, layer, planned, downtime=downtime)
+
+
+def make(gate: Gate, layer: Layer, *, downtime: bool) -> int:
+    """Make a layer as declared without asking; returns the exit code."""
+    return _take(gate, layer, None, downtime=downtime)
+
+
+def _take(gate: Gate, layer: Layer, approved: StepPlan | None, *, downtime: bool) -> int:
+    from pgdeploy.report import steps
+
+    left = layer.apply(approved, gate, downtime=downtime)
+    say(*steps.outcome(layer, gate.declared, left))
+    return DIFFERENT if left.stuck or left.pending else OK
+
+
+def require_declared(gate: Gate, layer: Layer) -> None:
+    """Raises TargetError where the spec does not speak of this layer."""
+    from pgdeploy.errors import TargetError
+
+    if not layer.declared_in(gate.target.spec):
+        what = layer.title.removeprefix("the ")
+        raise TargetError(f"{gate.target.file}: there is no {what}: write `{layer.name}:`")

@@ -1,0 +1,44 @@
+"""The plan of a layer that works step by step, for people; as JSON it is a saved plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pgdeploy.core.step import Effect, drift_line
+from pgdeploy.text.counted import counted
+
+if TYPE_CHECKING:
+    from pgdeploy.core.layer import Declared, Layer
+    from pgdeploy.core.step import StepPlan
+
+
+def lines(layer: Layer, declared: Declared, plan: StepPlan) -> list[str]:
+    """Steps in order, each with what it removes, and what none of them removes."""
+    shown = [f"{declared.target}: {layer.heading(declared)}: {_count(plan)}"]
+    for number, step in enumerate(plan.steps, 1):
+        leave = " (only with --allow-restart)" if step.effect is Effect.DOWNTIME else ""
+        shown.append(f"{number:3}. {step.text}{leave}")
+        shown += [f"       {drift_line(plan.drifts[cause])}" for cause in step.causes]
+    if plan.stuck:
+        shown.append("no step of ours removes:")
+    for left in plan.stuck:
+        shown += [f"     {drift_line(left)}", f"       {left.stuck}"]
+    return shown
+
+
+def _count(plan: StepPlan) -> str:
+    if not plan.steps:
+        return "nothing to do" if not plan.stuck else "nothing that we can do"
+    return counted(len(plan.steps), "step")
+
+
+def outcome(layer: Layer, declared: Declared, left: StepPlan) -> Iterator[str]:
+    """What an apply came to: what is left, or what there is now."""
+    for finding in left.stuck:
+        yield from (f"drift remains: {drift_line(finding)}", f"  {finding.stuck}")
+    yield from (f"pending until a restart: {option}" for option in left.pending)
+    if left.pending:
+        yield "a restart brings it into effect: --allow-restart"
+    else:
+        yield f"{declared.target}: {layer.reached(declared)}"
