@@ -39,12 +39,19 @@ LARGEST = 64 * 1024 * 1024
 """Bytes that a plan may have; a thousand databases make less than a tenth."""
 
 _NOTHING_DONE = "nothing was done: plan again, look, and apply the new plan"
-_TEXTS, _LISTS = ("pgdeploy", "target", "layer", "spec", "digest"), ("changes", "stuck", "unreadable")
-_KEYS = {"schema", *_TEXTS, *_LISTS}
-_SQL_TEXTS, _SQL_LISTS = ("system", "hidden", "wanted_hba", "wanted_ident"), ("then",)
-_SQL_KEYS = {"takes_away", *_SQL_TEXTS, *_SQL_LISTS}
-_STEP_LISTS = ("drifts",)
-_STEP_KEYS = {"pending", *_STEP_LISTS}
+_TEXT, _NUMBER, _OBJECT, _OBJECTS, _LIST = "text", "number", "object", "list of objects", "list"
+_FORM = {
+    "schema": _NUMBER,
+    **dict.fromkeys(("pgdeploy", "target", "layer", "spec", "digest"), _TEXT),
+    **dict.fromkeys(("changes", "stuck", "unreadable"), _OBJECTS),
+}
+"""What stands in every plan."""
+_SQL_FORM = {
+    **dict.fromkeys(("system", "hidden", "wanted_hba", "wanted_ident"), _TEXT),
+    "takes_away": _OBJECT,
+    "then": _OBJECTS,
+}
+_STEP_FORM = {"drifts": _OBJECTS, "pending": _LIST}
 
 
 def as_data(plan: Plan, gate: Gate) -> dict[str, Any]:
@@ -225,26 +232,26 @@ def _no_constant(word: str) -> NoReturn:
 
 
 def _problems(data: Mapping[str, Any]) -> Iterator[str]:
-    if absent := sorted(_KEYS - data.keys()):
+    if absent := sorted(_FORM.keys() - data.keys()):
         yield f"it lacks {', '.join(absent)}"
         return
-    of_server = data["layer"] == SERVER.name
-    keys = _KEYS | (_SQL_KEYS if of_server else _STEP_KEYS)
-    texts = (*_TEXTS, *(_SQL_TEXTS if of_server else ()))
-    if absent := sorted(keys - data.keys()):
+    form = {**_FORM, **(_SQL_FORM if data["layer"] == SERVER.name else _STEP_FORM)}
+    if absent := sorted(form.keys() - data.keys()):
         yield f"it lacks {', '.join(absent)}"
-    if extra := sorted(data.keys() - keys):
+    if extra := sorted(data.keys() - form.keys()):
         yield f"it has {one_line(', '.join(extra), 200)}"
-    yield from (f"{key} is no text" for key in texts if not isinstance(data[key], str))
-    if of_server and not isinstance(data["takes_away"], dict):
-        yield "takes_away is no object"
-    if type(data["schema"]) is not int:
-        yield "schema is no number"
-    for key in (*_LISTS, *(_SQL_LISTS if of_server else _STEP_LISTS)):
-        if not isinstance(data[key], list) or not all(isinstance(item, dict) for item in data[key]):
-            yield f"{key} is no list of objects"
-    if not of_server and not isinstance(data["pending"], list):
-        yield "pending is no list"
+    yield from (f"{key} is no {kind}" for key, kind in form.items() if not _is(kind, data[key]))
+
+
+def _is(kind: str, value: Any) -> bool:
+    match kind:
+        case "text":
+            return isinstance(value, str)
+        case "number":
+            return type(value) is int
+        case "object":
+            return isinstance(value, dict)
+    return isinstance(value, list) and (kind == _LIST or all(isinstance(item, dict) for item in value))
 
 
 # -- what differs --------------------------------------------------------------------------------------
