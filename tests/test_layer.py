@@ -153,6 +153,11 @@ def test_it_is_planned_saved_and_applied_as_all_others(site: Path) -> None:
     assert "is not what the toy needs now" in again.stderr
     assert pgdeploy(site, "plan", "town", "--layer", "toy").returncode == 0
     assert pgdeploy(site, "plan", "town", "--layer", "attic").returncode == 1
+    spec.write_text(SPEC.replace("machine: {memory: 48GB}\n", ""))
+    for command in ("plan", "check"):
+        none = pgdeploy(site, command, "town", "--layer", "toy")
+        assert (none.returncode, none.stdout) == (1, "")
+        assert "there is no toy: write `toy:`" in none.stderr
 
 
 def test_its_problems_and_waivers_are_of_the_spec(site: Path) -> None:

@@ -22,6 +22,7 @@ from pgdeploy.cli.options import (
     Timeout,
 )
 from pgdeploy.cli.output import ERROR, OK, print_json, say
+from pgdeploy.cli.steps import require_declared
 from pgdeploy.cli.targets import load, open_gate, way_of
 from pgdeploy.reach.server import BUDGET
 
@@ -43,6 +44,7 @@ def check(
 ) -> None:
     """The gate without pytest: the same checks, the same ids. Exit 0: conforms; 2: drift; 1: error."""
     from pgdeploy.errors import PgdeployError
+    from pgdeploy.layers import layer_of
     from pgdeploy.report import findings as report
 
     code, found = OK, []
@@ -53,6 +55,7 @@ def check(
                 target, way_of(on, dsn, ssh_config, data_dir, bin_dir, timeout), probes=not no_probes
             ) as gate:
                 if layer is not None:
+                    require_declared(gate, layer_of(layer))
                     gate.ask_layer(layer)
                 findings = gate.ask()
                 code = worse(code, report.counts(findings))

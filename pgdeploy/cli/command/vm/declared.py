@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdeploy.cli.output import note
@@ -24,12 +23,6 @@ def declared_vm_of(target: Target) -> DeclaredVm:
     if found is None:
         raise TargetError(f"{target.file}: there is no VM: write `vm:`")
     return found
-
-
-def ssh_config_of(ssh_config: Path | None) -> Path | None:
-    from pgdeploy.gate.target import ssh_config_of_environment
-
-    return ssh_config or ssh_config_of_environment()
 
 
 def deadline_of(declared: DeclaredVm) -> Deadline:
