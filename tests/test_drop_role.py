@@ -162,9 +162,12 @@ def test_from_databases_that_are_made_as_copies_in_the_same_plan(site: Site) -> 
     assert site.plan(site.cluster, COPIES).changes == ()
 
 
-def test_what_others_than_the_owner_granted(site: Site) -> None:
-    """DROP OWNED passes that over."""
+@pytest.mark.parametrize("database", ["leaving_known", "sp ace"])
+def test_what_others_than_the_owner_granted(site: Site, database: str) -> None:
+    """DROP OWNED passes that over, in a database that the spec declares and in any other."""
     me = ident(ROLE)
+    if database != "leaving_known":
+        site.run(f"CREATE DATABASE {ident(database)}")
     site.run(f"CREATE ROLE {me}", "CREATE ROLE leaving_giver")
     site.run("GRANT CREATE ON DATABASE leaving_known TO leaving_giver WITH GRANT OPTION")
     site.run("SET ROLE leaving_giver", f"GRANT CREATE ON DATABASE leaving_known TO {me} WITH GRANT OPTION")
@@ -182,7 +185,7 @@ def test_what_others_than_the_owner_granted(site: Site) -> None:
         f"GRANT UPDATE (id) ON public.thing TO {me}",
         f"GRANT EXECUTE ON FUNCTION public.thing() TO {me}",
         f"GRANT USAGE ON LANGUAGE sql TO {me}",
-        database="leaving_known",
+        database=database,
     )
     apply(site.plan(site.cluster), site.cluster)
     assert site.roles() == ["leaving_giver", "leaving_heir"]

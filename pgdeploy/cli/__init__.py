@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
@@ -35,6 +36,9 @@ for command in (lint, plan, apply, check, up, schema):
     app.command()(command)
 app.add_typer(vm.app, name="vm")
 
+SELDOM = 100_000
+"""New objects between two searches for cycles: a command builds large trees, and ends soon."""
+
 INTERRUPTED = 130
 """What typer makes of KeyboardInterrupt."""
 
@@ -48,6 +52,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a name that the terminal's encoding lacks ends nothing
             stream.reconfigure(errors="backslashreplace")
+    gc.set_threshold(SELDOM)
     ending = Ending().install()
     take_environment()
     try:

@@ -7,7 +7,7 @@ gate, plugin, reports and the command line iterate over it; none of them knows a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pgdeploy.errors import Inapplicable, Unreadable
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a target declares: its name, its spec, and the digest of the spec with all that it extends."""
+    """What a target declares: its name, its spec, and what gives the digest of the spec with all that it extends."""
 
     target: str
     spec: Spec
-    digest: str = ""
+    digest: Callable[[], str] = field(default=str, compare=False)
 
 
 class Site(Protocol):

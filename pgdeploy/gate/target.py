@@ -60,7 +60,7 @@ class Target:
     @property
     def declared(self) -> Declared:
         """What its layers are asked with."""
-        return Declared(self.name, self.spec, self.loaded.digest)
+        return Declared(self.name, self.spec, lambda: self.loaded.digest)
 
     @cached_property
     def resources(self) -> tuple[ServerResource, ...]:

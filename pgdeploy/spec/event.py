@@ -14,7 +14,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.events import Event
+from ruamel.yaml.events import Event, ScalarEvent
 
 from pgdeploy.spec.place import Fault, Place
 from pgdeploy.spec.source import FaultError
@@ -41,14 +41,24 @@ def c_events(text: str) -> Iterator[Event] | None:
 
     Raises whatever the C parser raises. After any failure ask `pure_events`, which decides.
     """
-    if _C_PARSER is None or _DISPUTED.search(text):
+    if _C_PARSER is None or _DISPUTED.search(text) or _STAND_IN in text:
         return None
-    return _drain(_C_PARSER(text))
+    return _drain(_C_PARSER(_LEADING_COLONS.sub(_STAND_IN * 2, text)))
+
+
+_STAND_IN = "\ue000"
+"""Stands for a colon: a character of private use, which no spec has."""
+
+# `address: ::1/128` between braces: YAML 1.2 takes it for a text, and the C parser, which reads 1.1, refuses it.
+_LEADING_COLONS = re.compile(r"(?<=[ \[{,])::(?=[0-9A-Fa-f])")
 
 
 def _drain(parser: Any) -> Iterator[Event]:
     while parser.check_event():
-        yield parser.get_event()
+        event = parser.get_event()
+        if isinstance(event, ScalarEvent) and _STAND_IN in event.value:
+            event.value = event.value.replace(_STAND_IN, ":")
+        yield event
 
 
 def pure_events(text: str, file: str) -> Iterator[Event]:

@@ -31,16 +31,19 @@ MOST_HINTS = 20
 class Loaded(Generic[M]):
     """A spec that is in order.
 
-    `name` is the name of the target, `files` are the file and all that it extends, all below `root`;
-    `digest` stands for what they say together.
+    `name` is the name of the target, `files` are the file and all that it extends, all below `root`.
     """
 
     name: str
     value: M
     files: tuple[Path, ...]
     root: Path
-    digest: str
     _root: Node = field(repr=False)
+
+    @property
+    def digest(self) -> str:
+        """Stands for all that the files say together. Made when asked for: where something may be secret it is slow."""
+        return digest(data(self._root))
 
     def place(self, keys: Keys) -> Place:
         """Where the path is written; of what is not written, the nearest thing around it that is."""
@@ -71,12 +74,11 @@ def load(
     except FaultError as error:
         raise SpecError([str(error.fault)]) from None
     plain = data(tree.root)
-    known = digest(plain)
     result = validate(located(plain, tree.root, model), model, examine, also_allowed=[extends.KEY])
     faults = dict.fromkeys(tree.faults) | {_place(one, tree.root): one.problem for one in result.problems}
     if faults or result.value is None:
         raise SpecError(list(_said(faults)), len(faults))
-    return Loaded(file.stem, result.value, tree.files, root, known, tree.root)
+    return Loaded(file.stem, result.value, tree.files, root, tree.root)
 
 
 def _said(faults: Mapping[Fault, Problem | None]) -> Iterator[str]:

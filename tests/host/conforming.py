@@ -95,7 +95,7 @@ def _values(declared: DeclaredHost) -> dict[str, Any]:
         "start": "auto",
         "users": {user: [user] for user in asked["users"]},
         "record": {
-            "spec": declared.digest,
+            "spec": declared.digest(),
             "when": "2027-01-15T07:00:00Z",
             "by": "me",
             "first": {"when": "then", "seconds": 61.0},

@@ -59,12 +59,13 @@ def plan(
         if layer != SERVER.name:
             raise typer.Exit(plan_steps(gate, layer_of(layer), json=json, out=out))
         planned = gate.plan()
-        data = saved_plan.as_data(planned, gate)
-        if out is not None:
-            write_file(out, json_text(data))
-        if json:
-            print_json(data)
-        else:
+        if out is not None or json:
+            data = saved_plan.as_data(planned, gate)
+            if out is not None:
+                write_file(out, json_text(data))
+            if json:
+                print_json(data)
+        if not json:
             say(*render_plan.lines(planned, gate))
     if planned.unreadable:
         raise typer.Exit(ERROR)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pgdeploy.layers.host.layout import Layout
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredHost:
-    """The host of one target. `digest` is the spec's, with all that it extends."""
+    """The host of one target. `digest` gives the spec's, with all that it extends."""
 
     target: str
     spec: Spec
-    digest: str
+    digest: Callable[[], str] = field(default=str, compare=False)
 
     @property
     def layout(self) -> Layout:

@@ -51,7 +51,7 @@ class Deployment(HostResource):
         )
 
     def _spec(self, facts: Facts) -> Outcome:
-        desired, actual = f"the spec {self.declared.digest}", f"the spec {_said(facts, 'spec')}"
+        desired, actual = f"the spec {self.declared.digest()}", f"the spec {_said(facts, 'spec')}"
         origin = f"{RECORD}, {_said(facts, 'when')} by {_said(facts, 'by')}"
         return same(
             desired, actual, origin=origin, stuck=f"the spec has changed since; {self.declared.deploy}"

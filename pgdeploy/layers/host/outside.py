@@ -254,7 +254,7 @@ def _attempt(address: str, port: int, login: Login, sslmode: str) -> str:
 def probes(spec: Spec) -> Iterable[Resource]:
     if spec.host is None:
         return
-    declared = DeclaredHost("", spec, "")
+    declared = DeclaredHost("", spec)
     yield Port(declared, "postgres", socket.postgres(declared))
     exporter = socket.exporter(declared)
     if exporter is not None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pgdeploy.core.facts import COPIED, IDENTITY, Query, Rows, ServerFact
 from pgdeploy.errors import TargetError, TooOld, Unreadable
 from pgdeploy.layers.server import ident, library, row_security
-from pgdeploy.layers.server.acl import SYSTEM
+from pgdeploy.layers.server.acl import ACLS, SYSTEM
 from pgdeploy.layers.server.kinds import QUERIES
+from pgdeploy.layers.server.rolefact import HELD
 from pgdeploy.reach.server_message import as_target_error
 from pgdeploy.reach.session import CANCELED, deadline, decode_leniently
 from pgdeploy.reach.side_by_side import SIDE_BY_SIDE, closing, side_by_side
@@ -53,6 +54,14 @@ class Scope:
     """Libraries that it wants loaded."""
     tables: Collection[tuple[str, str]] = ()
     """Tables whose row level security it speaks of: schema and name."""
+    absent: Collection[str] = ()
+    """Roles that must not be there."""
+    only_declared: bool = False
+    """Whether no role but the declared ones may be there."""
+
+    def goes(self, role: str) -> bool:
+        """Whether a role that is not declared is dropped by a plan, as far as the spec alone says so."""
+        return self.only_declared or role in self.absent
 
     @property
     def parameters(self) -> dict[str, list[str | None]]:
@@ -80,7 +89,19 @@ def scope(spec: Spec) -> Scope:
     present = [role for role, body in spec.roles.items() if body.state == "present"]
     named, whole = _asked_of_the_system(spec)
     libraries, tables = library.in_spec(spec), row_security.tables_of(spec)
-    return Scope(list(spec.databases), present, named, whole, _extensions(spec), libraries, tables)
+    absent = [role for role, body in spec.roles.items() if body.state == "absent"]
+    only_declared = spec.undeclared.roles == "drift"
+    return Scope(
+        list(spec.databases),
+        present,
+        named,
+        whole,
+        _extensions(spec),
+        libraries,
+        tables,
+        absent,
+        only_declared,
+    )
 
 
 def _extensions(spec: Spec) -> list[tuple[str, str | None]]:
@@ -127,27 +148,30 @@ def read_sql(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Map
     known = [name for name in dict.fromkeys(scope.databases) if name in names]
     if len(known) < len(set(scope.databases)):
         known.append(COPIED)
+    held_in = [name for name in _held_in(rows_of_server, scope) if name in names and name not in known]
 
     refused: dict[str, str] = {}
 
     def read_one(name: str) -> Rows:
+        asked = [ACLS] if name in held_in else there
         if not names[name].connectable:
             refused[name] = f"database {name} allows no connections"
-            return _all_unreadable(there, refused[name])
+            return _all_unreadable(asked, refused[name])
         try:
             with as_target_error(server.address):
                 opened = server.open(name)
         except TargetError as error:
             refused[name] = str(error)
-            return _all_unreadable(there, refused[name])
+            return _all_unreadable(asked, refused[name])
         try:
             with as_target_error(server.address), closing(opened) as connection:
-                return _read_all(server, connection, there, about.major, scope)
+                return _read_all(server, connection, asked, about.major, scope)
         except TargetError as error:
-            return _all_unreadable(there, str(error))
+            return _all_unreadable(asked, str(error))
 
     with side_by_side(SIDE_BY_SIDE) as pool:
-        rows_of_databases = dict(zip(known, pool.map(read_one, known), strict=True))
+        read = [*known, *held_in]
+        rows_of_databases = dict(zip(read, pool.map(read_one, read), strict=True))
     closed = frozenset(name for name, known in names.items() if not known.connectable)
     return {
         "about": about,
@@ -156,6 +180,14 @@ def read_sql(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Map
         "closed": closed,
         "refused": refused,
     }
+
+
+def _held_in(rows: Rows, scope: Scope) -> list[str]:
+    """Databases in which roles that go hold something: what others granted them there must be taken back by name."""
+    held = rows.get(HELD.name, ())
+    if isinstance(held, Unreadable):
+        return []
+    return sorted({row.database for row in held if row.database and row.granted and scope.goes(row.role)})
 
 
 def _all_unreadable(queries: Iterable[Query[Any]], reason: str) -> Rows:
