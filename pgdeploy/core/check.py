@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pgdeploy.core.facts import Facts
 from pgdeploy.errors import Inapplicable, SecretError, Shut, Unreadable
@@ -67,7 +67,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the spec as a question. `keys` is its place in the spec; `id` names it everywhere."""
+    """One line of the spec as a question. `keys` is its place in the spec; `id` names it everywhere.
+
+    `subject` is what it is about, as its resource knows it, so that nobody looks that up by the id again.
+    """
 
     resource: Resource
     address: str
@@ -75,6 +78,7 @@ class Check:
     keys: Keys
     compare: Callable[[Facts], Outcome]
     aspect: str = ""
+    subject: Any = None
 
     @property
     def id(self) -> str:

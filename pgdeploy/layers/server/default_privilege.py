@@ -139,7 +139,7 @@ class DefaultPrivileges(ServerResource):
     def checks(self) -> Iterator[Check]:
         for line in self.lines:
             field = "granted" if line.spec.to is not None else "revoked"
-            yield Check(self, line.address, field, line.keys, partial(self._compare, line))
+            yield Check(self, line.address, field, line.keys, partial(self._compare, line), subject=line)
         keys = ("databases", self.database, "default_privileges")
         address = f"default_privilege[{quoted_name(self.database)}]"
         yield Check(self, address, "undeclared", keys, self._compare_undeclared, "undeclared")
@@ -147,7 +147,7 @@ class DefaultPrivileges(ServerResource):
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         if missing := database.absent(self.database, facts):
             return missing
-        line = facts.once(_by_address, self).get(check.address)
+        line = _line_of(check)
         if line is None:
             return None
         for role in (*line.spec.for_, *line.spec.roles):
@@ -156,7 +156,7 @@ class DefaultPrivileges(ServerResource):
         return schema.absent(self.database, line.spec.in_schema, facts) if line.spec.in_schema else None
 
     def roles_named(self, facts: Facts, check: Check) -> Sequence[str]:
-        line = facts.once(_by_address, self).get(check.address)
+        line = _line_of(check)
         return (*line.spec.for_, *line.spec.roles) if line is not None else ()
 
     # -- compare -----------------------------------------------------------------------------------
@@ -207,12 +207,11 @@ class DefaultPrivileges(ServerResource):
     # -- changes -----------------------------------------------------------------------------------
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        lines = facts.once(_by_address, self)
         grants: dict[tuple[Scope, str, tuple[str, ...], bool], tuple[list[str], list[str]]] = defaultdict(
             lambda: ([], [])
         )
         for drift in drifts:
-            line = lines.get(drift.check.address)
+            line = _line_of(drift.check)
             if line is None:
                 yield self._undo(facts, drift.check.id)
                 continue
@@ -280,8 +279,10 @@ def _statement(scope: Scope, text: str, roles: Iterable[str], *, option: bool) -
     return f"ALTER DEFAULT PRIVILEGES FOR ROLE {ident(scope.creator)}{where} {text} ON {plural} {who}{tail}"
 
 
-def _by_address(facts: Facts, resource: DefaultPrivileges) -> Mapping[str, Line]:
-    return {line.address: line for line in resource.lines}
+def _line_of(check: Check) -> Line | None:
+    """The line that a check is about; None of that which is about all that no line says."""
+    line: Line | None = check.subject
+    return line
 
 
 def _text(scope: Scope) -> str:

@@ -83,10 +83,10 @@ class Grants(ServerResource):
         for line in self.lines:
             if line.spec.to is not None:
                 compare = lambda facts, line=line: self._compare_granted(facts, line)  # noqa: E731
-                yield Check(self, line.address, "granted", line.keys, compare)
+                yield Check(self, line.address, "granted", line.keys, compare, subject=line)
             else:
                 compare = lambda facts, line=line: self._compare_revoked(facts, line)  # noqa: E731
-                yield Check(self, line.address, "revoked", line.keys, compare)
+                yield Check(self, line.address, "revoked", line.keys, compare, subject=line)
         where = scope_of(self.database)
         yield Check(
             self,
@@ -100,7 +100,7 @@ class Grants(ServerResource):
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         if self.database is not None and (missing := database.absent(self.database, facts)):
             return missing
-        line = facts.once(_by_keys, self).get((check.address, check.field))
+        line = line_of(check)
         if line is None:
             return None
         for role in line.spec.roles:
@@ -111,7 +111,7 @@ class Grants(ServerResource):
         return None
 
     def roles_named(self, facts: Facts, check: Check) -> Sequence[str]:
-        line = facts.once(_by_keys, self).get((check.address, check.field))
+        line = line_of(check)
         return line.spec.roles if line is not None else ()
 
     @property
@@ -218,10 +218,9 @@ class Grants(ServerResource):
     # -- changes -----------------------------------------------------------------------------------
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        lines = facts.once(_by_keys, self)
         to_grant: dict[_Clauses, _Batch] = {}
         for drift in drifts:
-            line = lines.get((drift.check.address, drift.check.field))
+            line = line_of(drift.check)
             if drift.stuck:
                 continue
             if line is None:
@@ -364,7 +363,7 @@ class Grants(ServerResource):
 
     def takes(self, facts: Facts, check: Check) -> Sequence[Taken]:
         """What is taken away to mend a check."""
-        line = facts.once(_by_keys, self).get((check.address, check.field))
+        line = line_of(check)
         if line is None:
             return facts.once(_undeclared, self)
         return self._unwanted(facts, line) if line.spec.to is None else ()
@@ -428,9 +427,10 @@ def _number(taken: Iterable[Taken]) -> int:
     return len({(key, role, word) for key, role, entry in taken for word in entry.privileges})
 
 
-def _by_keys(facts: Facts, grants: Grants) -> Mapping[tuple[str, str], Line]:
-    fields = {True: "granted", False: "revoked"}
-    return {(line.address, fields[line.spec.to is not None]): line for line in grants.lines}
+def line_of(check: Check) -> Line | None:
+    """The line that a check is about; None of that which is about all that no line says."""
+    line: Line | None = check.subject
+    return line
 
 
 def _all(entries: Iterable[Entry], *, grantable: bool) -> frozenset[str]:

@@ -13,7 +13,7 @@ from pgdeploy.core.check import Verdict, evaluate
 from pgdeploy.errors import Shut
 from pgdeploy.layers.server import exact
 from pgdeploy.layers.server.database import Database, databases
-from pgdeploy.layers.server.grant import Grants
+from pgdeploy.layers.server.grant import Grants, line_of
 from pgdeploy.layers.server.membership import ours
 from pgdeploy.text.naming import quoted_name
 
@@ -54,7 +54,7 @@ def _reasons(one: Database | Grants, facts: Facts) -> Iterator[Check]:
         fields = _fields(one.database, facts)
         yield from (check for check in one.checks() if check.field in fields)
     elif one.database not in facts.closed:
-        yield from (check for check in one.checks() if _gives_us_connect(one, check, facts))
+        yield from (check for check in one.checks() if _gives_us_connect(check, facts))
 
 
 def _fields(database: str, facts: Facts) -> tuple[str, ...]:
@@ -64,8 +64,6 @@ def _fields(database: str, facts: Facts) -> tuple[str, ...]:
     return ("connection_limit", exact.FIELD) if fact.connection_limit >= 0 else ()
 
 
-def _gives_us_connect(grants: Grants, check: Check, facts: Facts) -> bool:
-    roles = facts.once(ours)
-    return check.field == "granted" and any(
-        line.address == check.address and line.lets_in(roles, facts.about.major) for line in grants.lines
-    )
+def _gives_us_connect(check: Check, facts: Facts) -> bool:
+    line = line_of(check)
+    return line is not None and check.field == "granted" and line.lets_in(facts.once(ours), facts.about.major)

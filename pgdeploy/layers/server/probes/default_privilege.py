@@ -54,12 +54,12 @@ class DefaultPrivilegeProbes(ServerResource):
                 ("reaches", self._compare_reaches) if line.spec.to else ("refused", self._compare_refused)
             )
             run_it = lambda facts, line=line, compare=compare: compare(facts, line)  # noqa: E731
-            yield Check(self, line.address, field, line.keys, run_it, "probe")
+            yield Check(self, line.address, field, line.keys, run_it, "probe", line)
 
     def inapplicable(self, facts: Facts, check: Check) -> str | None:
         if facts.about.standby:
             return "this server is a standby: nothing can be made on it to try"
-        line = facts.once(_by_address, self)[check.address]
+        line: Line = check.subject
         if line.spec.on == "large_objects" and facts.about.major < 18:
             return (
                 f"PostgreSQL {facts.about.major} has no default privileges on large objects; 18 brought them"
@@ -70,7 +70,7 @@ class DefaultPrivilegeProbes(ServerResource):
         server_of(facts)
         if missing := database.absent(self.database, facts):
             return missing
-        return _missing(facts, facts.once(_by_address, self)[check.address])
+        return _missing(facts, check.subject)
 
     # -- compare -----------------------------------------------------------------------------------
 
@@ -147,10 +147,6 @@ def _how(line: Line) -> str:
     if line.spec.in_schema is None:
         return "one is made, asked about, used by the first grantee and rolled back"
     return "one is made, asked about and rolled back; not used, as its schema is another's"
-
-
-def _by_address(facts: Facts, probes: DefaultPrivilegeProbes) -> Mapping[str, Line]:
-    return {line.address: line for line in probes.lines}
 
 
 def _missing(facts: Facts, line: Line) -> str | None:

@@ -7,7 +7,7 @@ has_..._privilege; one object of each kind is also tried as the grantee (questio
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
@@ -58,12 +58,12 @@ class GrantProbes(ServerResource):
 
     def _check(self, line: Line, field: str, compare: object) -> Check:
         run = lambda facts: compare(facts, line)  # type: ignore[operator]  # noqa: E731
-        return Check(self, line.address, field, line.keys, run, "probe")
+        return Check(self, line.address, field, line.keys, run, "probe", line)
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         if self.database is not None and (missing := database.absent(self.database, facts)):
             return missing
-        line = facts.once(_by_address, self)[check.address]
+        line: Line = check.subject
         for role in line.spec.roles:
             if missing := absent(role, facts):
                 return missing
@@ -84,7 +84,7 @@ class GrantProbes(ServerResource):
         return f"{listing(missing)} does not exist" if missing else None
 
     def inapplicable(self, facts: Facts, check: Check) -> str | None:
-        line = facts.once(_by_address, self)[check.address]
+        line: Line = check.subject
         if not privileges(line.kind, facts.about.major):
             return f"PostgreSQL {facts.about.major} has no privileges on a {line.kind}"
         if not line.privileges(facts.about.major):
@@ -141,10 +141,6 @@ class GrantProbes(ServerResource):
         ]
         actual = f"allowed: {listing(_failures(allowed))}" if allowed else "refused"
         return Outcome(not allowed, f"{desired} ({answers.how(questions)})", actual, note=said)
-
-
-def _by_address(facts: Facts, probes: GrantProbes) -> Mapping[str, Line]:
-    return {line.address: line for line in probes.lines}
 
 
 def _failures(failing: Iterable[tuple[str, ObjectKey, str, str]]) -> list[str]:
