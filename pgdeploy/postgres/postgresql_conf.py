@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from pgdeploy.postgres.identifier import PART, START
 from pgdeploy.text.character import refuse
 from pgdeploy.text.problem import ValueProblem
 
-_IDENTIFIER = r"[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*"
+_IDENTIFIER = f"{START}{PART}*"
 _NAME = re.compile(rf"{_IDENTIFIER}(\.{_IDENTIFIER})?")
 """SQL knows more names: PostgreSQL 18 writes a.b.c into postgresql.auto.conf, and does not start any more."""
 

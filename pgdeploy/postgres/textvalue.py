@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from pgdeploy.postgres.identifier import START
 from pgdeploy.postgres.parameter import Parameter
 from pgdeploy.postgres.spelling import encoding_name, locale_name
 from pgdeploy.postgres.wordlist import split_names, split_paths
@@ -120,7 +121,7 @@ def _date_style(text: str) -> Text:
 
 
 _STANDBYS = re.compile(r"\s*(?:(first|any)\s+)?([0-9]{1,9})\s*\((.*)\)\s*", re.IGNORECASE | re.DOTALL)
-_STANDBY = r'\s*("(?:[^"]|"")+"|\*|[A-Za-z_\x80-\U0010ffff][\w$]*|[0-9]+)\s*'
+_STANDBY = rf'\s*("(?:[^"]|"")+"|\*|{START}[\w$]*|[0-9]+)\s*'
 _STANDBY_LIST = re.compile(f"{_STANDBY}(?:,{_STANDBY})*")
 
 

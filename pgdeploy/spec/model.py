@@ -31,6 +31,7 @@ class Model(BaseModel):
         hide_input_in_errors=True,
         populate_by_name=True,
         allow_inf_nan=False,
+        defer_build=True,
     )
 
     @classmethod

@@ -23,6 +23,7 @@ from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.settingvalue import assignment, clear, compared, offline, quoted, same, shown
 from pgdeploy.model.setting import PlainValue, SettingValue
 from pgdeploy.postgres import postgresql_conf
+from pgdeploy.postgres.identifier import PART_OR_DOLLAR, START
 from pgdeploy.postgres.parameter import Parameter, parameters, suggest
 from pgdeploy.postgres.values import (
     AUTO,
@@ -582,7 +583,7 @@ def _value_problem(setting: str, value: SettingValue, parameter: Parameter, keys
         yield Problem((*keys, setting), f"{setting}: {scrub(str(error))}")
 
 
-_IDENTIFIER = r"[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*"
+_IDENTIFIER = f"{START}{PART_OR_DOLLAR}*"
 _FOREIGN = re.compile(rf"{_IDENTIFIER}(\.{_IDENTIFIER})+")
 """How the server lets extensions name their settings: identifiers with dots between."""
 

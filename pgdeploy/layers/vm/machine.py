@@ -151,12 +151,13 @@ class Machine(VmResource):
         return self._option("tags", lambda: ordered(desired), read, write)
 
     def _record(self) -> Option:
-        record = self.declared.record
+        declared = self.declared
+
+        def write(config: Config) -> Config:
+            return {**config, "description": with_record(config.get("description", ""), declared.record)}
+
         return self._option(
-            "record",
-            lambda: str(record),
-            lambda config: str(record_of(config) or "none"),
-            lambda config: {**config, "description": with_record(config.get("description", ""), record)},
+            "record", lambda: str(declared.record), lambda config: str(record_of(config) or "none"), write
         )
 
     # -- states ----------------------------------------------------------------------------------------
