@@ -28,6 +28,7 @@ AIMS = {
     "host": ("our gate of the host and its server", "one bare gather and one SQL read", 1.5),
     "unchanged": ("pg01.py with nothing to do", "pyinfra with as many trivial operations", 2.0),
     "help": ("pgdeploy --help", "its CLI library", 1.5),
+    "small spec": ("pgdeploy lint of a small spec", "its libraries alone", 3.0),
 }
 """By group: the benchmark, its baseline, and the ratio that we aim at."""
 

@@ -1,4 +1,4 @@
-"""What it costs to start: one check as a pytest item, and `pgdeploy --help`."""
+"""What it costs to start: one check as a pytest item, `pgdeploy --help`, and a whole command with a small spec."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 
 from pgdeploy.gate.target import load_target
 from pgdeploy.reach.embedded import Cluster
+
+ROOT = Path(__file__).parent.parent
 
 TRIVIAL = """
 import pytest
@@ -52,3 +54,20 @@ class TestHelp:
         benchmark.name = "pgdeploy --help"
         out = benchmark.pedantic(lambda: run("-m", "pgdeploy", "--help", cwd=tmp_path), rounds=10)
         assert "lint" in out
+
+
+@pytest.mark.benchmark(group="small spec")
+class TestSmallSpec:
+    def test_libraries(self, benchmark: Any, tmp_path: Path) -> None:
+        benchmark.name = "its libraries alone"
+        benchmark.pedantic(lambda: run("-c", "import psycopg, pydantic", cwd=tmp_path), rounds=10)
+
+    def test_lint(self, benchmark: Any) -> None:
+        """Import, load, all checks and all rules: what every command does before it asks a server."""
+        benchmark.name = "pgdeploy lint of a small spec"
+        command = [sys.executable, "-m", "pgdeploy", "lint", "prod-pg01"]
+
+        def lint() -> str:
+            return subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT).stdout
+
+        assert "PGD" in benchmark.pedantic(lint, rounds=10)
