@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from pgdeploy.cli.output import DIFFERENT, ERROR, OK, confirmed, print_json, say
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ def plan_steps(gate: Gate, layer: Layer, *, json: bool, out: Path | None = None)
     from pgdeploy.report import saved_plan, steps
     from pgdeploy.text.one_line import json_text
 
-    require_declared(gate, layer)
+    _require_live(gate, layer)
     planned = layer.plan(gate)
     if out is not None or json:
         data = saved_plan.steps_as_data(planned, layer, gate)
@@ -46,7 +48,7 @@ def apply_steps(
     from pgdeploy.core.step import Effect, Risk
     from pgdeploy.report import steps
 
-    require_declared(gate, layer)
+    _require_live(gate, layer)
     planned = layer.plan(gate, patient=True)
     if approved is not None:
         approved.require_same_steps(planned, layer, gate, destructive=destructive)
@@ -69,6 +71,18 @@ def _take(gate: Gate, layer: Layer, approved: StepPlan | None, *, downtime: bool
     left = layer.apply(approved, gate, downtime=downtime)
     say(*steps.outcome(layer, gate.declared, left))
     return DIFFERENT if left.stuck or left.pending else OK
+
+
+def _require_live(gate: Gate, layer: Layer) -> None:
+    """A throw-away server, or one known by its DSN alone, has no other layers: what is changed would be the live one.
+
+    Raises:
+        BadParameter: that is where the options lead.
+        TargetError: the spec does not speak of this layer.
+    """
+    if gate.way.on != "live" or gate.way.dsn is not None:
+        raise typer.BadParameter(f"--layer {layer.name} is of the live target: leave out --on and --dsn")
+    require_declared(gate, layer)
 
 
 def require_declared(gate: Gate, layer: Layer) -> None:

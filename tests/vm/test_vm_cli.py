@@ -167,6 +167,14 @@ def test_a_saved_plan_binds_the_apply(led: Site) -> None:
         (("plan", "--layer", "host"), "--layer host: write one of vm, server"),
         (("apply", "--layer", "moon"), "--layer moon: write one of vm, server"),
         (("check", "--layer", "moon"), "--layer moon: write one of vm, server, host"),
+        (
+            ("apply", "--layer", "vm", "--yes", "--on", "embedded"),
+            "--layer vm is of the live target: leave out --on and --dsn",
+        ),
+        (
+            ("plan", "--layer", "vm", "--dsn", "host=x"),
+            "--layer vm is of the live target: leave out --on and --dsn",
+        ),
         (("apply", "--allow-restart"), "--allow-restart is for a machine: it goes with --layer vm"),
     ],
 )
