@@ -232,9 +232,11 @@ def test_an_interrupt(loud: bool, canary: Site) -> None:
 
 
 _SHOWN = """
-from pgdeploy.cli.targets import load_one
-from pgdeploy.cli.command.vm.make import make
-make(load_one(sys.argv[3]), allow_restart=False, ssh_config=None)
+from pgdeploy.cli.steps import make
+from pgdeploy.cli.targets import live, open_gate
+from pgdeploy.layers import layer_of
+with open_gate(sys.argv[3], live()) as gate:
+    make(gate, layer_of("vm"), downtime=False)
 """
 
 
