@@ -41,13 +41,20 @@ def c_events(text: str) -> Iterator[Event] | None:
 
     Raises whatever the C parser raises. After any failure ask `pure_events`, which decides.
     """
-    if _C_PARSER is None or _DISPUTED.search(text) or _STAND_IN in text:
+    if _C_PARSER is None or _DISPUTED.search(text):
         return None
-    return _drain(_C_PARSER(_LEADING_COLONS.sub(_STAND_IN * 2, text)))
+    if not _LEADING_COLONS.search(text):
+        return _drain(_C_PARSER(text))
+    if _STAND_IN in text or _ESCAPED.search(text):
+        return None
+    return map(_with_colons, _drain(_C_PARSER(_LEADING_COLONS.sub(_STAND_IN * 2, text))))
 
 
 _STAND_IN = "\ue000"
-"""Stands for a colon: a character of private use, which no spec has."""
+"""Stands for a colon while the C parser reads: a character of private use."""
+
+_ESCAPED = re.compile(r"\\[uU]")
+"""An escape can name any character, the stand-in too."""
 
 # `address: ::1/128` between braces: YAML 1.2 takes it for a text, and the C parser, which reads 1.1, refuses it.
 _LEADING_COLONS = re.compile(r"(?<=[ \[{,])::(?=[0-9A-Fa-f])")
@@ -55,10 +62,13 @@ _LEADING_COLONS = re.compile(r"(?<=[ \[{,])::(?=[0-9A-Fa-f])")
 
 def _drain(parser: Any) -> Iterator[Event]:
     while parser.check_event():
-        event = parser.get_event()
-        if isinstance(event, ScalarEvent) and _STAND_IN in event.value:
-            event.value = event.value.replace(_STAND_IN, ":")
-        yield event
+        yield parser.get_event()
+
+
+def _with_colons(event: Event) -> Event:
+    if isinstance(event, ScalarEvent):
+        event.value = event.value.replace(_STAND_IN, ":")
+    return event
 
 
 def pure_events(text: str, file: str) -> Iterator[Event]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pgdeploy.spec import event
@@ -147,7 +147,7 @@ _PIECES = st.sampled_from(
     ["a", "b", "1", ": ", ":", "- ", "\n", "\n  ", "\n    ", " ", "{", "}", "[", "]", ", ", ",", "'", '"', "\\",
      "#", " # c", "|", "|\n  ", ">-\n  ", "?", "? ", "&x ", "*x", "!", "!!str ", "<<", "---", "...", "%", "@",
      "\t", "\r", "\r\n", "é", "\U0001f600", "null", "~", "0x1", "key: value\n", "\n- ", "\\n", "\\x41", "''", "+2",
-     "::", " ::1/128", "::A", "\ue000"]
+     "::", " ::1/128", "::A", "\ue000", '"\\ue000"', "\\uE000"]
 )  # fmt: skip
 
 
@@ -160,6 +160,9 @@ def outcome(text: str) -> object:
 
 
 @needs_c
+@example(r'{a: "\ue000"}')
+@example(r'{a: "\ue000", b: ::1/128}')
+@example("{a: \ue000, b: ::1/128, c: 'a ::b', d: fe80::1}")
 @given(st.lists(_PIECES, max_size=25).map("".join))
 def test_both_parsers_read_the_same(text: str) -> None:
     with_c = outcome(text)
