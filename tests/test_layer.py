@@ -60,6 +60,8 @@ class ToyLayer(Layer):
     def plan(self, site, *, patient=False):
         memory, actual = str(site.declared.spec.machine.memory), self.read(None, None)["sections"]["toy"]
         (check,) = Memory(memory).checks()
+        if actual == "?":
+            return StepPlan(unreadable=(Finding(check, Verdict.UNREADABLE, reason="nobody says"),))
         if actual == memory:
             return StepPlan()
         drift = Finding(check, Verdict.DRIFTS, memory, actual)
@@ -153,6 +155,15 @@ def test_it_is_planned_saved_and_applied_as_all_others(site: Path) -> None:
     assert "is not what the toy needs now" in again.stderr
     assert pgdeploy(site, "plan", "town", "--layer", "toy").returncode == 0
     assert pgdeploy(site, "plan", "town", "--layer", "attic").returncode == 1
+    (site / "shop.txt").write_text("?")
+    unread = pgdeploy(site, "plan", "town", "--layer", "toy")
+    assert (unread.returncode, "could not be read: toy[memory].size: nobody says" in unread.stdout) == (
+        1,
+        True,
+    )
+    refused = pgdeploy(site, "apply", "town", "--layer", "toy", "--yes")
+    assert refused.returncode == 1
+    assert "the plan would rest on what could not be read" in refused.stderr
     spec.write_text(SPEC.replace("machine: {memory: 48GB}\n", ""))
     for command in ("plan", "check"):
         none = pgdeploy(site, command, "town", "--layer", "toy")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pgdeploy.core.layer import Layer
     from pgdeploy.core.step import StepPlan
     from pgdeploy.gate.gate import Gate
+    from pgdeploy.gate.target import Target
     from pgdeploy.report.saved_plan import SavedPlan
 
 
@@ -32,6 +33,8 @@ def plan_steps(gate: Gate, layer: Layer, *, json: bool, out: Path | None = None)
             print_json(data)
     if not json:
         say(*steps.lines(layer, gate.declared, planned))
+    if planned.unreadable:
+        return ERROR
     return DIFFERENT if planned.steps or planned.stuck else OK
 
 
@@ -47,13 +50,15 @@ def apply_steps(
     """Show the steps, ask, take them, and say what is left; returns the exit code."""
     from pgdeploy.core.step import Effect, Risk
     from pgdeploy.report import steps
+    from pgdeploy.report.plan import require_readable
 
     _require_live(gate, layer)
     planned = layer.plan(gate, patient=True)
     if approved is not None:
         approved.require_same_steps(planned, layer, gate, destructive=destructive)
-    planned = planned.only(lambda step: destructive or step.risk is Risk.SAFE)
     say(*steps.lines(layer, gate.declared, planned))
+    require_readable(planned.unreadable, "fix that, and run it again")
+    planned = planned.only(lambda step: destructive or step.risk is Risk.SAFE)
     number = sum(downtime or step.effect is not Effect.DOWNTIME for step in planned.steps)
     if number and not yes and not confirmed("Take", "step", number):
         return ERROR
@@ -82,13 +87,13 @@ def _require_live(gate: Gate, layer: Layer) -> None:
     """
     if gate.way.on != "live" or gate.way.dsn is not None:
         raise typer.BadParameter(f"--layer {layer.name} is of the live target: leave out --on and --dsn")
-    require_declared(gate, layer)
+    require_declared(gate.target, layer)
 
 
-def require_declared(gate: Gate, layer: Layer) -> None:
+def require_declared(target: Target, layer: Layer) -> None:
     """Raises TargetError where the spec does not speak of this layer."""
     from pgdeploy.errors import TargetError
 
-    if not layer.declared_in(gate.target.spec):
+    if not layer.declared_in(target.spec):
         what = layer.title.removeprefix("the ")
-        raise TargetError(f"{gate.target.file}: there is no {what}: write `{layer.name}:`")
+        raise TargetError(f"{target.file}: there is no {what}: write `{layer.name}:`")

@@ -173,17 +173,22 @@ def permitted(plan: Plan, *, destructive: bool, unreadable: bool) -> Plan:
     Raises:
         PlanError: something could not be read and the user did not say to go on without it.
     """
-    if plan.unreadable and not unreadable:
-        listed = [f"  {finding.check.id}: {finding.reason}" for finding in plan.unreadable[:10]]
-        more = [f"  and {len(plan.unreadable) - 10} more"] if len(plan.unreadable) > 10 else []
-        hint = "fix that, or pass --skip-unreadable to go on without them"
-        raise PlanError("the plan would rest on what could not be read:", *listed, *more, hint)
+    if not unreadable:
+        require_readable(plan.unreadable, "fix that, or pass --skip-unreadable to go on without them")
     if destructive:
         return plan
     kept = plan.only(lambda change: change.risk is Risk.SAFE)
     refused = {cause for change in plan.changes if change.risk is Risk.DESTRUCTIVE for cause in change.causes}
     stuck = tuple(_refused(plan.drifts[cause], plan) for cause in plan.drifts if cause in refused)
     return replace(kept, stuck=(*plan.stuck, *stuck))
+
+
+def require_readable(unreadable: Sequence[Finding], hint: str) -> None:
+    """Raises PlanError where there is anything that could not be read; `hint` says what to do."""
+    if unreadable:
+        listed = [f"  {finding.check.id}: {finding.reason}" for finding in unreadable[:10]]
+        more = [f"  and {len(unreadable) - 10} more"] if len(unreadable) > 10 else []
+        raise PlanError("the plan would rest on what could not be read:", *listed, *more, hint)
 
 
 def _refused(finding: Finding, plan: Plan) -> Finding:

@@ -5,26 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pgdeploy.core.step import Effect, drift_line
+from pgdeploy.core.step import Effect, Risk, drift_line
 from pgdeploy.text.counted import counted
 
 if TYPE_CHECKING:
     from pgdeploy.core.layer import Declared, Layer
-    from pgdeploy.core.step import StepPlan
+    from pgdeploy.core.step import Step, StepPlan
 
 
 def lines(layer: Layer, declared: Declared, plan: StepPlan) -> list[str]:
     """Steps in order, each with what it removes, and what none of them removes."""
     shown = [f"{declared.target}: {layer.heading(declared)}: {_count(plan)}"]
     for number, step in enumerate(plan.steps, 1):
-        leave = " (only with --allow-restart)" if step.effect is Effect.DOWNTIME else ""
-        shown.append(f"{number:3}. {step.text}{leave}")
+        shown.append(f"{number:3}. {step.text}{_leave(step)}")
         shown += [f"       {drift_line(plan.drifts[cause])}" for cause in step.causes]
     if plan.stuck:
         shown.append("no step of ours removes:")
     for left in plan.stuck:
         shown += [f"     {drift_line(left)}", f"       {left.stuck}"]
+    shown += [f"could not be read: {finding.check.id}: {finding.reason}" for finding in plan.unreadable]
     return shown
+
+
+def _leave(step: Step) -> str:
+    """What it takes beside a yes."""
+    if step.risk is Risk.DESTRUCTIVE:
+        return f" (loses {step.lost}; only with --allow-destructive)"
+    return " (only with --allow-restart)" if step.effect is Effect.DOWNTIME else ""
 
 
 def _count(plan: StepPlan) -> str:

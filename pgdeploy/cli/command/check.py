@@ -55,7 +55,7 @@ def check(
                 target, way_of(on, dsn, ssh_config, data_dir, bin_dir, timeout), probes=not no_probes
             ) as gate:
                 if layer is not None:
-                    require_declared(gate, layer_of(layer))
+                    require_declared(target, layer_of(layer))
                     gate.ask_layer(layer)
                 findings = gate.ask()
                 code = worse(code, report.counts(findings))

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgdeploy.core.layer import Declared, Layer
-from pgdeploy.errors import TargetError
 
 if TYPE_CHECKING:
     from pgdeploy.core.check import Resource
@@ -110,10 +109,8 @@ class VmLayer(Layer):
 
 
 def _declared(declared: Declared) -> DeclaredVm:
-    """Raises TargetError when the spec has no VM."""
     from pgdeploy.layers.vm.declared import declared_vm
 
     found = declared_vm(declared)
-    if found is None:
-        raise TargetError(f"{declared.target}: there is no VM: write `vm:`")
+    assert found is not None  # noqa: S101 - nobody plans a layer that the spec does not speak of
     return found

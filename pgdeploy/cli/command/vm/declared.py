@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pgdeploy.cli.output import note
+from pgdeploy.cli.steps import require_declared
 
 if TYPE_CHECKING:
     from pgdeploy.gate.target import Target
@@ -14,14 +15,14 @@ if TYPE_CHECKING:
 
 def declared_vm_of(target: Target) -> DeclaredVm:
     """Raises TargetError when the spec has no VM, SpecError when `--no-commands` refuses it."""
-    from pgdeploy.errors import TargetError
     from pgdeploy.gate.confine import confine
+    from pgdeploy.layers import layer_of
     from pgdeploy.layers.vm.declared import declared_vm
 
     confine(target, "live")
+    require_declared(target, layer_of("vm"))
     found = declared_vm(target.declared)
-    if found is None:
-        raise TargetError(f"{target.file}: there is no VM: write `vm:`")
+    assert found is not None  # noqa: S101 - as was just required
     return found
 
 
