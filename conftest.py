@@ -9,9 +9,8 @@ from __future__ import annotations
 import gc
 from importlib.util import find_spec
 
-gc.set_threshold(
-    100_000
-)  # among thousands of tests that are collected each search takes long, and finds little
+# among thousands of tests that are collected each search takes long, and finds little
+gc.set_threshold(100_000)
 
 if find_spec("hypothesis") is not None:  # the gate on the specs needs none
     from hypothesis import settings

@@ -147,7 +147,7 @@ class DefaultPrivileges(ServerResource):
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         if missing := database.absent(self.database, facts):
             return missing
-        line = _line_of(check)
+        line: Line | None = check.subject
         if line is None:
             return None
         for role in (*line.spec.for_, *line.spec.roles):
@@ -156,7 +156,7 @@ class DefaultPrivileges(ServerResource):
         return schema.absent(self.database, line.spec.in_schema, facts) if line.spec.in_schema else None
 
     def roles_named(self, facts: Facts, check: Check) -> Sequence[str]:
-        line = _line_of(check)
+        line: Line | None = check.subject
         return (*line.spec.for_, *line.spec.roles) if line is not None else ()
 
     # -- compare -----------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ class DefaultPrivileges(ServerResource):
             lambda: ([], [])
         )
         for drift in drifts:
-            line = _line_of(drift.check)
+            line: Line | None = drift.check.subject
             if line is None:
                 yield self._undo(facts, drift.check.id)
                 continue
@@ -277,12 +277,6 @@ def _statement(scope: Scope, text: str, roles: Iterable[str], *, option: bool) -
     who = f"{'TO' if text.startswith('GRANT') else 'FROM'} {', '.join(map(grantee, roles))}"
     tail = " WITH GRANT OPTION" if option else ""
     return f"ALTER DEFAULT PRIVILEGES FOR ROLE {ident(scope.creator)}{where} {text} ON {plural} {who}{tail}"
-
-
-def _line_of(check: Check) -> Line | None:
-    """The line that a check is about; None of that which is about all that no line says."""
-    line: Line | None = check.subject
-    return line
 
 
 def _text(scope: Scope) -> str:

@@ -100,7 +100,7 @@ class Grants(ServerResource):
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
         if self.database is not None and (missing := database.absent(self.database, facts)):
             return missing
-        line = line_of(check)
+        line: Line | None = check.subject
         if line is None:
             return None
         for role in line.spec.roles:
@@ -111,7 +111,7 @@ class Grants(ServerResource):
         return None
 
     def roles_named(self, facts: Facts, check: Check) -> Sequence[str]:
-        line = line_of(check)
+        line: Line | None = check.subject
         return line.spec.roles if line is not None else ()
 
     @property
@@ -220,7 +220,7 @@ class Grants(ServerResource):
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         to_grant: dict[_Clauses, _Batch] = {}
         for drift in drifts:
-            line = line_of(drift.check)
+            line: Line | None = drift.check.subject
             if drift.stuck:
                 continue
             if line is None:
@@ -363,7 +363,7 @@ class Grants(ServerResource):
 
     def takes(self, facts: Facts, check: Check) -> Sequence[Taken]:
         """What is taken away to mend a check."""
-        line = line_of(check)
+        line: Line | None = check.subject
         if line is None:
             return facts.once(_undeclared, self)
         return self._unwanted(facts, line) if line.spec.to is None else ()
@@ -425,12 +425,6 @@ def _may_pass_on(facts: Facts, source: str | None, key: ObjectKey, owner: str) -
 def _number(taken: Iterable[Taken]) -> int:
     """Privileges, each for one grantee; what several gave is one."""
     return len({(key, role, word) for key, role, entry in taken for word in entry.privileges})
-
-
-def line_of(check: Check) -> Line | None:
-    """The line that a check is about; None of that which is about all that no line says."""
-    line: Line | None = check.subject
-    return line
 
 
 def _all(entries: Iterable[Entry], *, grantable: bool) -> frozenset[str]:

@@ -387,7 +387,7 @@ class UndeclaredMemberships(ServerResource):
             text = (
                 f"REVOKE {ident(row.role)} FROM {ident(row.member)}{granted_by(row.grantor, facts)} CASCADE"
             )
-            awaits = tuple(self._in_its_place(row, facts))
+            awaits = self._in_its_place(row, facts)
             yield Change(
                 Stage.MEMBERSHIP,
                 statements(text),
@@ -400,15 +400,15 @@ class UndeclaredMemberships(ServerResource):
                 awaits=awaits,
             )
 
-    def _in_its_place(self, row: Joined, facts: Facts) -> list[Joined]:
+    def _in_its_place(self, row: Joined, facts: Facts) -> tuple[Joined, ...]:
         """The grant that the spec declares with another grantor, if it is still to be made: without either the role
         would lose what the spec gives it."""
         declared = self.declared.get((row.role, row.member))
         if declared is None or declared.grantor is None:
-            return []
+            return ()
         grants = facts.once(_by_pair)[row.role, row.member]
         there = any(other.grantor == declared.grantor for other in grants)
-        return [] if there else [row._replace(grantor=declared.grantor)]
+        return () if there else (row._replace(grantor=declared.grantor),)
 
 
 def _shown(rows: Iterable[Joined]) -> str:

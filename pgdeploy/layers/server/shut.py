@@ -13,13 +13,14 @@ from pgdeploy.core.check import Verdict, evaluate
 from pgdeploy.errors import Shut
 from pgdeploy.layers.server import exact
 from pgdeploy.layers.server.database import Database, databases
-from pgdeploy.layers.server.grant import Grants, line_of
+from pgdeploy.layers.server.grant import Grants
 from pgdeploy.layers.server.membership import ours
 from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.core.check import Check
     from pgdeploy.core.facts import Facts
+    from pgdeploy.layers.server.grant_line import Line
     from pgdeploy.layers.server.resource import ServerResource
 
 
@@ -65,5 +66,5 @@ def _fields(database: str, facts: Facts) -> tuple[str, ...]:
 
 
 def _gives_us_connect(check: Check, facts: Facts) -> bool:
-    line = line_of(check)
+    line: Line | None = check.subject
     return line is not None and check.field == "granted" and line.lets_in(facts.once(ours), facts.about.major)

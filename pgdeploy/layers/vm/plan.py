@@ -23,7 +23,7 @@ from pgdeploy.layers.vm.machine import said_pending
 from pgdeploy.layers.vm.made import made
 from pgdeploy.layers.vm.option import VmResource, set_property
 from pgdeploy.layers.vm.refuse import refuse, require_same_kind
-from pgdeploy.layers.vm.step import Difference, Request, VmStep, by_id
+from pgdeploy.layers.vm.step import Difference, Request, VmStep
 from pgdeploy.model.host.amount import seconds_of
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _as_plan(
     stuck: Sequence[Difference],
     waiting: Sequence[str] = (),
 ) -> StepPlan:
-    checks = by_id(checks_of(vm_resources(declared)))
+    checks = {check.id: check for check in checks_of(vm_resources(declared))}
     if machine.managed:
         steps, stuck = _left_to_ha(declared, steps, stuck)
     causes = [cause for step in steps for cause in step.causes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -61,8 +61,3 @@ def request_of(step: Step) -> Request:
     request = step.payload
     assert isinstance(request, Request)  # noqa: S101 - a plan of this layer has no others
     return request
-
-
-def by_id(checks: Iterable[Check]) -> dict[str, Check]:
-    """Checks by their ids."""
-    return {check.id: check for check in checks}
