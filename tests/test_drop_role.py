@@ -187,6 +187,15 @@ def test_what_others_than_the_owner_granted(site: Site, database: str) -> None:
         f"GRANT USAGE ON LANGUAGE sql TO {me}",
         database=database,
     )
-    apply(site.plan(site.cluster), site.cluster)
+    made = site.plan(site.cluster)
+    places = [
+        change.database
+        for change in made.changes
+        for statement in change.statements
+        if 'ON DATABASE "leaving_known"' in statement.text
+    ]
+    assert len(places) > 1
+    assert set(places) == {"leaving_known"}, "two transactions that change one ACL side by side fail"
+    apply(made, site.cluster)
     assert site.roles() == ["leaving_giver", "leaving_heir"]
     assert site.plan(site.cluster).changes == ()

@@ -24,28 +24,36 @@ def take_back(
 
     Of those that go, too, nothing is to be taken back: it goes with their own.
     """
-    for database in (None, *sorted(facts.rows_of_databases)):
+    texts: dict[str | None, list[str]] = defaultdict(list)
+    actors: dict[str | None, list[str]] = defaultdict(list)
+    for source in (None, *sorted(facts.rows_of_databases)):
         with suppress(Unreadable):
-            texts: list[str] = []
-            actors: list[str] = []
-            for key, entry in facts.once(_by_others, database).get(role, ()):
+            for key, entry in facts.once(_by_others, source).get(role, ()):
                 if entry.grantor not in going:
-                    theirs, statements_of_it = in_the_name_of(
-                        facts, database, key, entry.grantor, revoke(key, role, entry)
-                    )
-                    texts += statements_of_it
-                    actors += theirs
-            if texts:
-                yield Change(
-                    Stage.SCHEMA,
-                    statements(*texts),
-                    (cause,),
-                    database=database,
-                    risk=Risk.DESTRUCTIVE,
-                    lost=lost,
-                    acts_as=tuple(dict.fromkeys(actors)),
-                    needs=needs,
-                )
+                    place = source if key.kind != "database" else _inside(facts, key.name)
+                    statement = revoke(key, role, entry)
+                    theirs, named = in_the_name_of(facts, source, key, entry.grantor, statement)
+                    texts[place] += named
+                    actors[place] += theirs
+    for place, made in texts.items():
+        yield Change(
+            Stage.SCHEMA,
+            statements(*made),
+            (cause,),
+            database=place,
+            risk=Risk.DESTRUCTIVE,
+            lost=lost,
+            acts_as=tuple(dict.fromkeys(actors[place])),
+            needs=needs,
+        )
+
+
+def _inside(facts: Facts, database: str) -> str | None:
+    """The database itself, if it was entered: its other grants are changed there at the same time, and two transactions
+    that change one ACL fail ("tuple concurrently updated").
+    """
+    entered = database in facts.rows_of_databases and database not in facts.refused
+    return database if entered else None
 
 
 def _by_others(facts: Facts, database: str | None) -> dict[str, list[tuple[ObjectKey, Entry]]]:
