@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pgdeploy.errors import Inapplicable, Unreadable
 
 if TYPE_CHECKING:
+    from pgdeploy.core.capture import Captured
     from pgdeploy.core.check import Check, Finding, Resource
     from pgdeploy.core.facts import Facts
     from pgdeploy.core.step import StepPlan
@@ -141,6 +142,17 @@ class Layer:
     def remedy(self, finding: Finding, site: Site) -> str:
         """What of ours removes a drift that says nothing of it itself."""
         return ""
+
+    captures: ClassVar[bool] = False
+    """Whether its sections of a spec can be written from what is there: then it has the function below."""
+
+    def capture(self, server: Server) -> Captured:
+        """Its sections, as a spec would have them; nothing is changed.
+
+        Raises:
+            TargetError, Unreadable: it cannot be asked, or does not show the half of it.
+        """
+        raise NotImplementedError
 
 
 def checks_of(resources: tuple[Resource, ...]) -> tuple[Check, ...]:

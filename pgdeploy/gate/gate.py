@@ -51,6 +51,8 @@ class ConnectionOptions:
 class Gate:
     """The checks of one target and the one server that they are asked of. Close it when done.
 
+    `server` is one that is reached already; without it the target says how.
+
     Raises:
         SpecError: with `--no-commands`, the spec would run a command here or read files beyond its folder.
     """
@@ -62,6 +64,7 @@ class Gate:
         *,
         probes: bool = True,
         note: Callable[[str], None] = lambda _: None,
+        server: Server | None = None,
     ) -> None:
         confine(target, way.on, way_given=way.dsn is not None or way.ssh_config is not None)
         self.target = target
@@ -70,7 +73,7 @@ class Gate:
         self.note = note
         self._waivers = check_waivers(target.spec)
         self._today = date.today()  # noqa: DTZ011
-        self._server: Server | None = None
+        self._server = server
         self._facts: Facts | None = None
         self._server_alone = False
 

@@ -447,6 +447,16 @@ def start_embedded(
     return server
 
 
+def major_of(home: Path) -> int:
+    """Of which major version the cluster in this folder is.
+
+    Raises:
+        TargetError: there is no cluster.
+    """
+    _require_cluster(home)
+    return int((home / DATA / "PG_VERSION").read_text(encoding="ascii"))
+
+
 def _require_cluster(home: Path) -> None:
     """Nobody learns from a new, empty cluster what a misspelt folder holds. Raises TargetError."""
     if os.path.lexists(home / DATA / "PG_VERSION"):

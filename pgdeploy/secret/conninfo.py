@@ -85,6 +85,27 @@ def mask(text: str) -> str:
     return text
 
 
+def without_secrets(text: str) -> str:
+    """The string as it is where it holds no secret, else its other options as `keyword=value`.
+
+    Raises:
+        ConninfoError: as `options`.
+    """
+    found = options(text)
+    if not SECRETS.intersection(found):
+        return text
+    return " ".join(
+        f"{keyword}={_quoted(value)}" for keyword, value in found.items() if keyword not in SECRETS
+    )
+
+
+def _quoted(value: str) -> str:
+    if value and not set(value) & set(" \t\n\r\f\v'\\"):
+        return value
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
 def read(text: str) -> tuple[Option, ...]:
     """The options in order, each with its place.
 

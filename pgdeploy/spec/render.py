@@ -45,7 +45,7 @@ def _block(data: Any, indent: str) -> Iterator[str]:
 
 
 def _entry(key: str, item: Data, indent: str) -> Iterator[str]:
-    name = key if _WORD.fullmatch(key) else _text(key)
+    name = scalar_text(key, is_key=True)
     if len(name) > _LONGEST_KEY:
         yield f"{indent}? {name}"
         name, key_line = "", f"{indent}:"
@@ -79,6 +79,13 @@ def _flow(data: Any) -> str:
     return _text(data) if isinstance(data, str) else _scalar(data)
 
 
+def scalar_text(value: Scalar, *, is_key: bool = False) -> str:
+    """A scalar that comes back as it is, in block and in flow style; text is quoted where it must be."""
+    if not isinstance(value, str):
+        return _scalar(value)
+    return value if is_key and _WORD.fullmatch(value) else _text(value)
+
+
 def _scalar(value: Scalar) -> str:
     if value is None:
         return "null"
@@ -88,6 +95,8 @@ def _scalar(value: Scalar) -> str:
 def _text(text: str) -> str:
     if _PLAIN.match(text) and not _NOT_TEXT_ELSEWHERE.match(text) and _stays_text(text):
         return text
+    if text.isprintable():
+        return "'" + text.replace("'", "''") + "'"
     return '"' + "".join(_escape(char) for char in text) + '"'
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pgdeploy.spec.place import Keys
 
 _LETTER = {"r": "table", "S": "sequence", "f": "function", "T": "type", "n": "schema", "L": "large_object"}
-_PLURAL = {kind: plural for plural, kind in KIND.items()}
+PLURAL = {kind: plural for plural, kind in KIND.items()}
 _BUILTIN = {"function": frozenset({"EXECUTE"}), "type": frozenset({"USAGE"})}
 """What PUBLIC gets on new objects without anybody's doing."""
 _NOTHING: frozenset[str] = frozenset()
@@ -100,7 +100,7 @@ def _given(known: Entries, scope: Scope, role: str, major: int) -> Given:
     """What a grantee gets: as written, or built in while nothing is written for everywhere."""
     if scope in known:
         return known[scope].get(role, Given(_NOTHING, _NOTHING))
-    return Given(_usual(scope, major).get(role, _NOTHING), _NOTHING)
+    return Given(usual(scope, major).get(role, _NOTHING), _NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +273,7 @@ class DefaultPrivileges(ServerResource):
 def _statement(scope: Scope, text: str, roles: Iterable[str], *, option: bool) -> str:
     """One ALTER DEFAULT PRIVILEGES; `text` is the verb with its privileges."""
     where = f" IN SCHEMA {ident(scope.schema)}" if scope.schema is not None else ""
-    plural = "LARGE OBJECTS" if scope.kind == "large_object" else _PLURAL[scope.kind].upper()
+    plural = "LARGE OBJECTS" if scope.kind == "large_object" else PLURAL[scope.kind].upper()
     who = f"{'TO' if text.startswith('GRANT') else 'FROM'} {', '.join(map(grantee, roles))}"
     tail = " WITH GRANT OPTION" if option else ""
     return f"ALTER DEFAULT PRIVILEGES FOR ROLE {ident(scope.creator)}{where} {text} ON {plural} {who}{tail}"
@@ -281,7 +281,7 @@ def _statement(scope: Scope, text: str, roles: Iterable[str], *, option: bool) -
 
 def _text(scope: Scope) -> str:
     where = f" in schema {quoted_name(scope.schema)}" if scope.schema is not None else ""
-    return f"{quoted_name(scope.creator)}{where} on {_PLURAL[scope.kind]}"
+    return f"{quoted_name(scope.creator)}{where} on {PLURAL[scope.kind]}"
 
 
 def _undeclared(
@@ -296,11 +296,11 @@ def _undeclared(
                 continue
             declared = granted.get((scope, role), Given(_NOTHING, _NOTHING))
             extra += [(scope, role, more) for more in _beyond(scope, role, given, declared, revoked)]
-        for role, usual in _usual(scope, facts.about.major).items():
+        for role, built_in in usual(scope, facts.about.major).items():
             present = grantees.get(role, Given(_NOTHING, _NOTHING)).privileges
             if resource.left.covers(scope.schema, scope.creator, role):
                 continue
-            if taken := usual - present - revoked.get((scope, role), _NOTHING):
+            if taken := built_in - present - revoked.get((scope, role), _NOTHING):
                 lost.append((scope, role, taken))
     return extra, lost
 
@@ -324,7 +324,7 @@ def _beyond(
         yield Given(passing_on, passing_on)
 
 
-def _usual(scope: Scope, major: int) -> Mapping[str, frozenset[str]]:
+def usual(scope: Scope, major: int) -> Mapping[str, frozenset[str]]:
     """What a global entry holds unless somebody takes it away."""
     if scope.schema is not None:
         return {}

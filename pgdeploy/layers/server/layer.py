@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pgdeploy.core.layer import Declared, Layer
 
 if TYPE_CHECKING:
+    from pgdeploy.core.capture import Captured
     from pgdeploy.core.check import Finding
     from pgdeploy.core.facts import Facts
     from pgdeploy.core.layer import Site
@@ -80,3 +81,10 @@ class ServerLayer(Layer):
         from pgdeploy.layers.server.remedy import remedy
 
         return remedy(finding, site.facts)
+
+    captures: ClassVar[bool] = True
+
+    def capture(self, server: Server) -> Captured:
+        from pgdeploy.layers.server.capture.section import capture
+
+        return capture(server)

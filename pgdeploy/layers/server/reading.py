@@ -58,6 +58,8 @@ class Scope:
     """Roles that must not be there."""
     only_declared: bool = False
     """Whether no role but the declared ones may be there."""
+    whole_server: bool = False
+    """Whether every database is read, whatever is declared; template0 lets nobody in."""
 
     def goes(self, role: str) -> bool:
         """Whether a role that is not declared is dropped by a plan, as far as the spec alone says so."""
@@ -146,7 +148,9 @@ def read_sql(server: Server, queries: Sequence[Query[Any]], scope: Scope) -> Map
         names = {name.name: name for name in map(DatabaseName._make, connection.execute(_NAMES).fetchall())}
     there = [query for query in queries if query.in_database and query.since <= about.major]
     known = [name for name in dict.fromkeys(scope.databases) if name in names]
-    if len(known) < len(set(scope.databases)):
+    if scope.whole_server:
+        known = [name for name in sorted(names) if name != "template0"]
+    elif len(known) < len(set(scope.databases)):
         known.append(COPIED)
     held_in = [name for name in _held_in(rows_of_server, scope) if name in names and name not in known]
 

@@ -69,7 +69,12 @@ _SPECIAL = ("superuser", "replication", "bypassrls")
 """Attributes that CREATEROLE alone may not give, or take away; from 16 CREATEDB, too."""
 
 
-def _passwords(facts: Facts) -> Mapping[str, str]:
+def passwords(facts: Facts) -> Mapping[str, str]:
+    """Verifiers by role.
+
+    Raises:
+        Unreadable: we are no superuser, or the server shows them to nobody.
+    """
     return {row.name: row.stored for row in facts.rows(PASSWORDS)}
 
 
@@ -171,7 +176,7 @@ class Role(ServerResource):
         desired = f"the secret in {reference.describe()}, as SCRAM-SHA-256"
         secret, fact = reference.read(), self._fact(facts)
         try:
-            actual = facts.once(_passwords).get(self.role) if fact else None
+            actual = facts.once(passwords).get(self.role) if fact else None
         except Unreadable as unread:
             return self._shown_by_login(facts, reference, desired, unread)
         if actual is None:

@@ -46,10 +46,10 @@ if TYPE_CHECKING:
 
 
 # PostgreSQL takes these from postgresql.conf or the command line only.
-_NOT_BY_SQL = {"data_directory", "config_file", "hba_file", "ident_file", "allow_alter_system"}
+NOT_BY_SQL = {"data_directory", "config_file", "hba_file", "ident_file", "allow_alter_system"}
 
 # Where pg_settings found a value that holds for our own session only.
-_OWN_SESSION = {"client", "user", "database", "database user", "session"}
+OWN_SESSION = {"client", "user", "database", "database user", "session"}
 
 _FILE = "configuration file"
 
@@ -290,7 +290,7 @@ class Setting(ServerResource):
 
     def _compare_row(self, facts: Facts, row: SettingFact, parameter: Parameter, desired: str) -> Outcome:
         automatic = self._is_automatic(row, parameter) and row.source != _FILE
-        if row.source in _OWN_SESSION or row.name.lower() in NOT_SHOWN or automatic:
+        if row.source in OWN_SESSION or row.name.lower() in NOT_SHOWN or automatic:
             return self._compare_file(facts, row, parameter, desired)
         actual = _text_of(row, parameter)
         origin = f"{row.sourcefile}:{row.sourceline}" if row.sourcefile else row.source
@@ -351,7 +351,7 @@ class Setting(ServerResource):
         return found.setting if found else row.boot_val
 
     def _stuck(self, facts: Facts, row: SettingFact, waiting: bool) -> str:
-        if row.context == "internal" or row.name in _NOT_BY_SQL:
+        if row.context == "internal" or row.name in NOT_BY_SQL:
             return "PostgreSQL does not let SQL set it; set it in postgresql.conf"
         if elsewhere := self._empty_beaten_by(facts, row):
             return f"ALTER SYSTEM cannot write an empty list; take the line out of {elsewhere}"

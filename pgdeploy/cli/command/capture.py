@@ -1,0 +1,160 @@
+"""`pgdeploy capture`: a spec from a running server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from pgdeploy.cli.options import BinDir, DataDir, Dsn, On, Specs, SshConfig, Timeout
+from pgdeploy.cli.output import DIFFERENT, OK, note, say
+from pgdeploy.reach.server import BUDGET
+
+if TYPE_CHECKING:
+    from pgdeploy.lifecycle.capture import Draft
+    from pgdeploy.reach.server import Server
+    from pgdeploy.spec.writing import Remark, Written
+
+    Head: TypeAlias = Mapping[str | Remark, Written]
+
+
+def capture(
+    name: Annotated[str, typer.Argument(help="what the target is to be called", show_default=False)],
+    dsn: Dsn = None,
+    ssh: Annotated[
+        str | None,
+        typer.Option("--ssh", metavar="[USER@]HOST", help="the server's host, asked on its own socket"),
+    ] = None,
+    ssh_config: SshConfig = None,
+    data_dir: DataDir = None,
+    bin_dir: BinDir = None,
+    timeout: Timeout = BUDGET,
+    specs: Specs = None,
+    stdout: Annotated[bool, typer.Option("--stdout", help="print the spec, and write no file")] = False,
+    force: Annotated[bool, typer.Option("--force", help="replace a spec of this name")] = False,
+) -> None:
+    """Write the spec of a server that is there already: one that plans no change, and that the gate finds green.
+
+    The server is read and not changed. Without --dsn, --ssh or --data-dir a spec of this name says how it is reached.
+    Exit 0: written; 2: it would not say what the server is, so it is not written; 1: error.
+    """
+    from pgdeploy.lifecycle.capture import draft, proved
+
+    file, example = _files(name)
+    if not stdout and not force:
+        _require_new(file)
+    server, head = _reach(name, dsn, ssh, ssh_config, data_dir, bin_dir)
+    server.budget = timeout
+    try:
+        made = proved(draft(server, head, _first_line(file.parent)), name, server)
+    finally:
+        server.close()
+    for line in made.unseen:
+        note(f"not seen: {line}")
+    if stdout:
+        typer.echo(made.text, nl=False)
+    if made.problems:
+        say(
+            f"{name}: the spec would not say what the server is, so it is not written:",
+            *made.problems,
+            err=True,
+        )
+        raise typer.Exit(DIFFERENT)
+    if not stdout:
+        _write(file, example, made)
+    raise typer.Exit(OK)
+
+
+def _files(name: str) -> tuple[Path, Path]:
+    """Where the spec is to stand, and the list of its secrets."""
+    from pgdeploy.errors import TargetError
+    from pgdeploy.gate.target import specs_folder
+
+    if Path(name).name != name or name.startswith(("_", ".")) or not name.isprintable():
+        raise TargetError(f"{name}: a target's name is one of a file, without its folder and .yaml")
+    folder = specs_folder()
+    return folder / f"{name}.yaml", folder / f"{name}.env.example"
+
+
+def _require_new(file: Path) -> None:
+    from pgdeploy.errors import TargetError
+
+    if file.exists() or file.is_symlink():
+        raise TargetError(f"{file} exists; pass --force to replace it, or --stdout to compare")
+
+
+def _first_line(folder: Path) -> str:
+    schema = "spec.schema.json"
+    return f"# yaml-language-server: $schema={schema}\n" if (folder / schema).exists() else ""
+
+
+def _reach(
+    name: str,
+    dsn: str | None,
+    ssh: str | None,
+    ssh_config: Path | None,
+    data_dir: Path | None,
+    bin_dir: Path | None,
+) -> tuple[Server, Head]:
+    """The server, and what the spec is to say of how it is reached."""
+    given = [way for way in (dsn, ssh, data_dir) if way is not None]
+    if len(given) > 1:
+        raise typer.BadParameter("--dsn, --ssh and --data-dir exclude each other")
+    if dsn is not None:
+        from pgdeploy.reach.dsn import DsnServer
+        from pgdeploy.secret.conninfo import without_secrets
+
+        return DsnServer(dsn), {"connect": {"dsn": without_secrets(dsn)}}
+    if ssh is not None:
+        return _by_ssh(ssh, ssh_config)
+    if data_dir is not None:
+        return _embedded(data_dir, bin_dir), {}
+    return _as_its_spec_says(name, ssh_config)
+
+
+def _by_ssh(where: str, ssh_config: Path | None) -> tuple[Server, Head]:
+    from pgdeploy.model.spec import Ssh
+    from pgdeploy.reach.ssh import SshServer, ssh_options
+
+    user, _, host = where.rpartition("@")
+    try:
+        way = Ssh(host=host, user=user or None)
+    except ValueError:
+        raise typer.BadParameter(f"--ssh {where}: write HOST or USER@HOST") from None
+    options = ssh_options(config=str(ssh_config)) if ssh_config is not None else ssh_options(**way.options)
+    connect: dict[str, str] = {"host": host, **({"user": user} if user else {})}
+    return SshServer(host, options, "/var/run/postgresql/.s.PGSQL.5432"), {"connect": {"ssh": connect}}
+
+
+def _embedded(data_dir: Path, bin_dir: Path | None) -> Server:
+    from pgdeploy.reach.embedded import major_of, start_embedded
+
+    return start_embedded(major_of(data_dir), data_dir, bin_dir, make=False)
+
+
+def _as_its_spec_says(name: str, ssh_config: Path | None) -> tuple[Server, Head]:
+    from pgdeploy.cli.targets import load_one, way_of
+    from pgdeploy.gate.gate import Gate
+
+    target = load_one(name)
+    gate = Gate(target, way_of(On.LIVE, None, ssh_config, None, None, BUDGET), probes=False, note=note)
+    written = target.spec.connect
+    head = written.model_dump(mode="json", exclude_unset=True) if written is not None else None
+    return gate.server, {"connect": head} if head is not None else {}
+
+
+def _write(file: Path, example: Path, made: Draft) -> None:
+    from pgdeploy.local.new_file import write_file
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_file(file, made.text)
+    say(f"{file}: {len(made.text.splitlines())} lines, plans no change, and the gate is green")
+    if made.secrets:
+        write_file(example, made.example)
+        say(
+            f"{example}: the secrets that it refers to; they were not read, and are to be set where it is used"
+        )
+    if made.unproved:
+        say(f"not proved, as its secret is not set here: {', '.join(made.unproved)}")

@@ -1,0 +1,102 @@
+"""A spec written from a running server, and the proof that it says what the server is."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pgdeploy.core.check import Finding, Verdict
+from pgdeploy.errors import SpecError
+from pgdeploy.gate.gate import ConnectionOptions, Gate
+from pgdeploy.gate.target import load_target
+from pgdeploy.layers import LAYERS
+from pgdeploy.spec.writing import Remark, Written, write
+
+if TYPE_CHECKING:
+    from pgdeploy.reach.server import Server
+
+_FINE = (Verdict.CONFORMS, Verdict.INAPPLICABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A spec that was written from a server, before it is kept."""
+
+    text: str
+    secrets: Mapping[str, str]
+    """Environment variables that it refers to, and what each is for."""
+    unseen: tuple[str, ...]
+    """What could not be read, and so is not in it."""
+    problems: tuple[str, ...] = ()
+    """Where it does not say what the server is."""
+    unproved: tuple[str, ...] = ()
+    """Checks that need a secret which is not set here."""
+
+    @property
+    def example(self) -> str:
+        """A file that names the secrets, for people to fill in elsewhere."""
+        return "".join(f"# {purpose}\n{name}=\n" for name, purpose in self.secrets.items())
+
+
+def draft(server: Server, head: Mapping[str | Remark, Written], first_line: str = "") -> Draft:
+    """What the layers of this server say, in one spec that begins with `head`.
+
+    Raises:
+        TargetError, Unreadable: the server cannot be read.
+    """
+    sections: dict[str | Remark, Written] = {}
+    secrets: dict[str, str] = {}
+    unseen: list[str] = []
+    for layer in LAYERS:
+        if not layer.captures or layer.inapplicable(server):
+            continue
+        found = layer.capture(server)
+        sections |= found.sections
+        secrets |= found.secrets
+        unseen += found.unseen
+    spec: dict[str | Remark, Written] = (
+        {"postgres": sections.pop("postgres")} if "postgres" in sections else {}
+    )
+    spec |= head
+    spec |= sections
+    return Draft(first_line + write(spec), secrets, tuple(unseen))
+
+
+def proved(made: Draft, name: str, server: Server) -> Draft:
+    """The same, with what the gate and the plan say of it: nothing, where it says all that the server is.
+
+    Raises:
+        TargetError: the server was lost.
+    """
+    with tempfile.TemporaryDirectory(prefix="pgdeploy-capture-") as folder:
+        file = Path(folder) / f"{name}.yaml"
+        file.write_text(made.text, encoding="utf-8")
+        try:
+            target = load_target(file, Path(folder))
+        except SpecError as error:
+            return replace(
+                made, problems=tuple(line.replace(f"{folder}{os.sep}", "") for line in error.problems)
+            )
+        gate = Gate(target, ConnectionOptions(), probes=False, server=server)
+        findings = [finding for finding in gate.ask() if finding.verdict not in _FINE]
+        planned = gate.plan()
+    waiting = [finding for finding in findings if _waits_for_secret(finding, made.secrets)]
+    problems = [_said(finding) for finding in findings if finding not in waiting]
+    problems += [
+        f"would be changed: {statement.text}" for change in planned.changes for statement in change.statements
+    ]
+    return replace(made, problems=tuple(problems), unproved=tuple(finding.check.id for finding in waiting))
+
+
+def _waits_for_secret(finding: Finding, secrets: Mapping[str, str]) -> bool:
+    missing = [name for name in secrets if name not in os.environ]
+    return finding.verdict is Verdict.UNREADABLE and any(f"env {name}" in finding.reason for name in missing)
+
+
+def _said(finding: Finding) -> str:
+    why = finding.reason or f"the spec says {finding.desired}, and the server is {finding.actual}"
+    return f"{finding.check.id}: {why}"
