@@ -17,6 +17,9 @@ PYTEST := $(BIN)/pytest -q
 PARALLEL := -n auto --maxprocesses $(WORKERS) --dist worksteal --durations=15 --durations-min=1
 CODE := pgdeploy plugin pyinfra_deploys conftest.py inventory.py scripts specs tests benchmarks
 
+# Three thousand processes start here: without their bytecode each would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test fuzz test-long test-host test-vm test-qemu test-lowest bench lint format lock licences release clean
 .DEFAULT_GOAL := help
 

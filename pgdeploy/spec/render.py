@@ -45,7 +45,7 @@ def _block(data: Any, indent: str) -> Iterator[str]:
 
 
 def _entry(key: str, item: Data, indent: str) -> Iterator[str]:
-    name = scalar_text(key, is_key=True)
+    name = key if _WORD.fullmatch(key) else _text(key)
     if len(name) > _LONGEST_KEY:
         yield f"{indent}? {name}"
         name, key_line = "", f"{indent}:"
@@ -79,11 +79,15 @@ def _flow(data: Any) -> str:
     return _text(data) if isinstance(data, str) else _scalar(data)
 
 
-def scalar_text(value: Scalar, *, is_key: bool = False) -> str:
-    """A scalar that comes back as it is, in block and in flow style; text is quoted where it must be."""
+def scalar_text(value: Scalar) -> str:
+    """A scalar that comes back as it is, in block and in flow style; in single quotes where they are enough."""
     if not isinstance(value, str):
         return _scalar(value)
-    return value if is_key and _WORD.fullmatch(value) else _text(value)
+    text = _text(value)
+    if text == value or not value.isprintable():
+        return text
+    doubled = value.replace("'", "''")
+    return f"'{doubled}'"
 
 
 def _scalar(value: Scalar) -> str:
@@ -95,8 +99,6 @@ def _scalar(value: Scalar) -> str:
 def _text(text: str) -> str:
     if _PLAIN.match(text) and not _NOT_TEXT_ELSEWHERE.match(text) and _stays_text(text):
         return text
-    if text.isprintable():
-        return "'" + text.replace("'", "''") + "'"
     return '"' + "".join(_escape(char) for char in text) + '"'
 
 

@@ -158,7 +158,7 @@ def _apart(value: Written) -> tuple[Written, str]:
 
 
 def _key(key: str) -> str:
-    return scalar_text(key, is_key=True)
+    return key if key == "on" else scalar_text(key)
 
 
 def _behind(note: str) -> str:

@@ -1,0 +1,210 @@
+"""`pgdeploy capture`: what it writes, and what it refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pgdeploy.layers.server.capture.section import capture
+from pgdeploy.lifecycle.capture import Draft, draft, proved
+from pgdeploy.reach.dsn import DsnServer
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.spec.writing import write
+from tests.conftest import cluster
+
+ROLES = """
+CREATE ROLE owner; CREATE ROLE migrator; CREATE ROLE reader LOGIN; CREATE ROLE writer LOGIN; CREATE ROLE auditor;
+CREATE ROLE old_admin LOGIN SUPERUSER; CREATE ROLE "yes"; CREATE ROLE "1.0"; CREATE ROLE "null" NOINHERIT;
+GRANT reader TO writer; GRANT owner TO "null" WITH ADMIN OPTION;
+SET password_encryption = md5; ALTER ROLE writer PASSWORD 'of the writer'; RESET password_encryption;
+ALTER ROLE reader PASSWORD 'of the reader' VALID UNTIL '2031-05-01 UTC' CONNECTION LIMIT 3;
+ALTER ROLE reader SET work_mem = '16MB'; ALTER ROLE reader SET search_path = app, public;
+"""
+SHOP = """
+CREATE SCHEMA app AUTHORIZATION owner; SET ROLE owner;
+CREATE TABLE app.orders (id int, total int, note text); CREATE TABLE app.items (id int); CREATE TABLE app.secrets (id int);
+CREATE FUNCTION app.total() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION app.price(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION app.price(text) RETURNS int LANGUAGE sql AS 'SELECT 1';
+RESET ROLE;
+GRANT USAGE ON SCHEMA app TO reader, writer;
+GRANT SELECT ON ALL TABLES IN SCHEMA app TO reader, writer;
+GRANT ALL ON app.orders TO writer;
+GRANT UPDATE (total, note) ON app.orders TO auditor; GRANT UPDATE (total, note) ON app.orders TO reader;
+GRANT SELECT ON app.items TO PUBLIC;
+REVOKE EXECUTE ON FUNCTION app.total() FROM PUBLIC; GRANT EXECUTE ON FUNCTION app.price(text) TO auditor;
+ALTER DEFAULT PRIVILEGES FOR ROLE owner IN SCHEMA app GRANT SELECT ON TABLES TO reader;
+ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA app GRANT SELECT ON TABLES TO reader;
+ALTER DEFAULT PRIVILEGES FOR ROLE owner REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+"""
+SQL = (
+    ROLES,
+    "CREATE DATABASE base IS_TEMPLATE true",
+    "CREATE DATABASE shop OWNER owner CONNECTION LIMIT 50",
+    "REVOKE CONNECT ON DATABASE shop FROM PUBLIC; GRANT CONNECT ON DATABASE shop TO reader, writer",
+    "ALTER DATABASE shop SET statement_timeout = '30s'",
+    "ALTER SYSTEM SET work_mem = '8MB'",
+)
+
+
+def run(server: Cluster, *texts: str, database: str = "postgres") -> None:
+    with server.open(database) as connection:
+        for text in texts:
+            connection.execute(text.encode())
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[Cluster]:
+    """A server that somebody made by hand."""
+    for server in cluster(16):
+        run(server, *SQL)
+        run(server, "CREATE SCHEMA shared; GRANT USAGE ON SCHEMA shared TO reader", database="base")
+        run(server, "CREATE DATABASE copied TEMPLATE base")
+        run(server, SHOP, database="shop")
+        run(server, "SELECT pg_reload_conf()")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def found(made: Cluster) -> Draft:
+    return proved(draft(made, {}), "shop", made)
+
+
+def test_it_says_what_the_server_is(found: Draft) -> None:
+    assert found.problems == ()
+    assert sorted(found.unproved) == ["role[reader].password", "role[writer].password"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  work_mem: 8MB  # ALTER SYSTEM",
+        "  old_admin: {login: true, superuser: true}  # a superuser: does it have to be one?",
+        "  'yes': {}",
+        "  '1.0': {}",
+        "  'null': {inherit: false, member_of: [{role: owner, admin: true}]}",
+        "    valid_until: 2031-05-01",
+        "    settings: {work_mem: 16MB, search_path: [app, public]}",
+        "    password: {env: READER_PASSWORD}",
+        "    password: {env: WRITER_PASSWORD}  # stored as md5, which is no longer safe; an apply stores it as SCRAM",
+        "    member_of: [reader]",
+        "    settings: {statement_timeout: 30s}",
+        "    schemas: {app: {owner: owner}}",
+        "      - {on: {schema: app, all: tables}, owner: owner}",
+        "      - {grant: [CONNECT], on: database, to: [reader, writer]}",
+        "      - {revoke: [CONNECT], on: database, from: [PUBLIC]}",
+        "      - {grant: [SELECT], on: {schema: app, all: tables}, to: [reader, writer]}",
+        "      - {grant: [SELECT], on: {schema: app, table: items}, to: [PUBLIC]}  # everybody who can connect",
+        "      - {grant: [UPDATE], on: {schema: app, table: orders, columns: [note, total]}, to: [auditor, reader]}",
+        "      - {revoke: [EXECUTE], on: {schema: app, function: total}, from: [PUBLIC]}",
+        "      - {grant: [EXECUTE], on: {schema: app, function: price, arguments: [text]}, to: [auditor]}",
+        "      - {for: [migrator, owner], in_schema: app, grant: [SELECT], on: tables, to: [reader]}",
+        "      - {for: owner, revoke: [EXECUTE], on: functions, from: [PUBLIC]}",
+        "  copied: {from_template: base}",
+    ],
+)
+def test_each_thing_is_one_short_line(found: Draft, line: str) -> None:
+    assert line in found.text.splitlines()
+
+
+def test_what_initdb_made_is_left_out(found: Draft) -> None:
+    words = ("template0", "template1", "plpgsql", "pg_monitor", "lc_messages", "TimeZone", "data_directory")
+    assert [word for word in words if word in found.text] == []
+    assert "\n  postgres:" in found.text.partition("roles:")[2].partition("databases:")[0]
+    assert "\n  postgres:" not in found.text.partition("databases:")[2]
+
+
+def test_no_secret_is_written(found: Draft) -> None:
+    said = found.text + found.example + str(found.unproved)
+    assert [
+        word for word in ("SCRAM-SHA-256$", "md5", "of the reader") if word in said.replace("as md5,", "")
+    ] == []
+    assert found.example == (
+        "# the password of role reader\nREADER_PASSWORD=\n# the password of role writer\nWRITER_PASSWORD=\n"
+    )
+
+
+def test_a_login_that_is_no_superuser_says_what_it_does_not_see(made: Cluster) -> None:
+    run(made, "CREATE ROLE looker LOGIN PASSWORD 'canary-looker'; GRANT CONNECT ON DATABASE shop TO looker")
+    try:
+        server = DsnServer(f"{made.dsn} user=looker password=canary-looker")
+        found = capture(server)
+        assert any(line.startswith("passwords: ") for line in found.unseen)
+        assert any(line.startswith("hba: ") for line in found.unseen)
+        text = write(found.sections)
+        assert "# hba: left out, as it could not be read: " in text
+        assert "canary" not in text
+    finally:
+        run(made, "REVOKE CONNECT ON DATABASE shop FROM looker; DROP ROLE looker")
+
+
+# -- the command ---------------------------------------------------------------------------------------
+
+
+def pgdeploy(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pgdeploy", *words], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_command_writes_a_spec_that_plans_nothing(made: Cluster, tmp_path: Path) -> None:
+    done = pgdeploy(tmp_path, "capture", "shop", "--dsn", f"{made.dsn} password=canary-dsn")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "specs/shop.yaml: " in done.stdout
+    assert "specs/shop.env.example: " in done.stdout
+    assert "role[reader].password" in done.stdout
+    text = (tmp_path / "specs/shop.yaml").read_text()
+    assert "canary" not in text
+    assert f"  dsn: '{made.dsn.replace('  ', ' ')}'" in text
+    again = pgdeploy(tmp_path, "capture", "shop", "--dsn", made.dsn)
+    assert again.returncode == 1
+    assert "specs/shop.yaml exists; pass --force to replace it, or --stdout to compare" in again.stderr
+    same = pgdeploy(tmp_path, "capture", "shop", "--stdout")
+    assert (same.returncode, same.stdout) == (0, text)
+    assert pgdeploy(tmp_path, "capture", "shop", "--force").returncode == 0
+    assert (tmp_path / "specs/shop.yaml").read_text() == text
+
+
+def test_a_spec_that_would_be_wrong_is_not_written(made: Cluster, tmp_path: Path) -> None:
+    """The file says what the running server has not taken yet: either word of the spec would be wrong."""
+    file = made.data / "postgresql.conf"
+    before = file.read_text()
+    file.write_text(f"{before}max_wal_size = 2GB\n")
+    try:
+        done = pgdeploy(tmp_path, "capture", "shop", "--dsn", made.dsn)
+    finally:
+        file.write_text(before)
+    assert done.returncode == 2
+    assert "shop: the spec would not say what the server is, so it is not written:" in done.stderr
+    assert "setting[max_wal_size].value: the spec says 2GB, and the server is 1GB" in done.stderr
+    assert not (tmp_path / "specs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["a/b", "--dsn", "host=/nowhere"],
+            "a/b: a target's name is one of a file, without its folder and .yaml",
+        ),
+        (["_base", "--dsn", "host=/nowhere"], "_base: a target's name is one of a file"),
+        (["shop"], "no target shop"),
+        (
+            ["shop", "--dsn", "host=/nowhere", "--ssh", "pg01"],
+            "--dsn, --ssh and --data-dir exclude each other",
+        ),
+        (["shop", "--ssh", "-oProxyCommand=x"], "--ssh -oProxyCommand=x: write HOST or USER@HOST"),
+        (["shop", "--dsn", "host=/nowhere"], "/nowhere"),
+        (["shop", "--data-dir", "nothing"], "nothing: this folder does not exist"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path: Path, words: list[str], said: str) -> None:
+    done = pgdeploy(tmp_path, "capture", *words)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "specs").exists()
