@@ -26,7 +26,8 @@ ALTER ROLE reader SET work_mem = '16MB'; ALTER ROLE reader SET search_path = app
 """
 SHOP = """
 CREATE SCHEMA app AUTHORIZATION owner; SET ROLE owner;
-CREATE TABLE app.orders (id int, total int, note text); CREATE TABLE app.items (id int); CREATE TABLE app.secrets (id int);
+CREATE TABLE app.orders (id int, total int, note text);
+CREATE TABLE app.items (id int); CREATE TABLE app.secrets (id int);
 CREATE FUNCTION app.total() RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION app.price(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION app.price(text) RETURNS int LANGUAGE sql AS 'SELECT 1';

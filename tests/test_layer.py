@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -14,12 +15,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from pgdeploy import layers
+from pgdeploy.core.capture import Captured
 from pgdeploy.core.check import Check, Finding, Outcome, Resource, Verdict
 from pgdeploy.core.layer import Layer
 from pgdeploy.core.step import Step, StepPlan
+from pgdeploy.errors import Unreadable
+from pgdeploy.spec.model import Model
 from pgdeploy.spec.problem import Problem
 
 SHOP = Path("shop.txt")
+
+class ToySpec(Model):
+    \"""A toy.\"""
+    memory: str
 
 @dataclass(frozen=True)
 class Memory(Resource):
@@ -28,26 +36,34 @@ class Memory(Resource):
     desired: str
 
     def checks(self):
-        yield Check(self, "toy[memory]", "size", ("machine", "memory"), self._compare)
+        yield Check(self, "toy[memory]", "size", ("toy", "memory"), self._compare)
+        yield Check(self, "toy[memory]", "speed", ("toy", "memory"), self._time, tools=("benchmark",))
 
     def _compare(self, facts):
         actual = facts.section("toy")
         return Outcome(actual == self.desired, self.desired, actual, stuck="buy some")
 
+    def _time(self, facts, benchmark=None):
+        actual = facts.section("toy")
+        if actual == "?":
+            raise Unreadable("nobody says")
+        read = benchmark(str, actual) if benchmark is not None else "without pytest"
+        return Outcome(actual != "slow", "quick", read)
+
 class ToyLayer(Layer):
     name, title, description = "toy", "the toy", "checks of the toy"
     markers = {"toy": "toys"}
+    section = ToySpec
 
     def declared_in(self, spec):
-        return spec.machine.memory is not None
+        return spec.toy is not None
 
     def resources(self, declared):
-        memory = declared.spec.machine.memory
-        return (Memory(str(memory)),) if memory is not None else ()
+        return (Memory(declared.spec.toy.memory),) if declared.spec.toy is not None else ()
 
     def problems(self, spec):
-        if str(spec.machine.memory) == "13MB":
-            yield Problem(("machine", "memory"), "13 is no number for a toy")
+        if spec.toy is not None and spec.toy.memory == "13MB":
+            yield Problem(("toy", "memory"), "13 is no number for a toy")
 
     def read(self, declared, server):
         return {"sections": {"toy": SHOP.read_text() if SHOP.exists() else "48GB"}}
@@ -58,8 +74,8 @@ class ToyLayer(Layer):
         return "a toy"
 
     def plan(self, site, *, patient=False):
-        memory, actual = str(site.declared.spec.machine.memory), self.read(None, None)["sections"]["toy"]
-        (check,) = Memory(memory).checks()
+        memory, actual = site.declared.spec.toy.memory, self.read(None, None)["sections"]["toy"]
+        check, _ = Memory(memory).checks()
         if actual == "?":
             return StepPlan(unreadable=(Finding(check, Verdict.UNREADABLE, reason="nobody says"),))
         if actual == memory:
@@ -78,10 +94,15 @@ class ToyLayer(Layer):
     def step_data(self, payload):
         return {"memory": payload}
 
+    captures = True
+
+    def capture(self, server):
+        return Captured({"toy": {"memory": self.read(None, None)["sections"]["toy"]}})
+
 layers.LAYERS = (*layers.LAYERS, ToyLayer())
 """
 
-SPEC = "postgres: 16\nmachine: {memory: 48GB}\nroles: {postgres: {superuser: true, login: true}}\n"
+SPEC = "postgres: 16\ntoy: {memory: 48GB}\nroles: {postgres: {superuser: true, login: true}}\n"
 
 
 @pytest.fixture
@@ -120,7 +141,7 @@ def test_it_is_collected_and_has_its_markers(site: Path) -> None:
 
 def test_its_checks_are_asked_and_reported(site: Path) -> None:
     green = gate(site, "--target=town", "--on", "embedded", "-m", "toy")
-    assert "1 passed" in green.stdout, green.stdout
+    assert "2 passed" in green.stdout, green.stdout
     (site / "specs/town.yaml").write_text(SPEC.replace("48GB", "64GB"))
     red = pgdeploy(site, "check", "town", "--on", "embedded", "--no-probes", "--json")
     assert red.returncode == 2
@@ -133,7 +154,7 @@ def test_its_checks_are_asked_and_reported(site: Path) -> None:
 def test_a_plan_of_sql_does_not_ask_it_and_says_so(site: Path) -> None:
     applied = pgdeploy(site, "apply", "town", "--on", "embedded", "--yes", "--no-gate")
     assert applied.returncode == 0, applied.stderr
-    assert "checks of the toy: 1" in applied.stdout
+    assert "checks of the toy: 2" in applied.stdout
 
 
 def test_it_is_planned_saved_and_applied_as_all_others(site: Path) -> None:
@@ -164,7 +185,7 @@ def test_it_is_planned_saved_and_applied_as_all_others(site: Path) -> None:
     refused = pgdeploy(site, "apply", "town", "--layer", "toy", "--yes")
     assert refused.returncode == 1
     assert "the plan would rest on what could not be read" in refused.stderr
-    spec.write_text(SPEC.replace("machine: {memory: 48GB}\n", ""))
+    spec.write_text(SPEC.replace("toy: {memory: 48GB}\n", ""))
     for command in ("plan", "check"):
         none = pgdeploy(site, command, "town", "--layer", "toy")
         assert (none.returncode, none.stdout) == (1, "")
@@ -175,9 +196,48 @@ def test_its_problems_and_waivers_are_of_the_spec(site: Path) -> None:
     file = site / "specs/town.yaml"
     file.write_text(SPEC.replace("48GB", "13MB"))
     refused = pgdeploy(site, "lint", "town")
-    assert (refused.returncode, "machine.memory: 13 is no number for a toy" in refused.stderr) == (1, True)
+    assert (refused.returncode, "toy.memory: 13 is no number for a toy" in refused.stderr) == (1, True)
     waived = "waivers: [{check: 'toy[memory].size', reason: it is small, until: 2999-01-01}]\n"
     file.write_text(SPEC + waived)
     assert "there is no check" not in pgdeploy(site, "lint", "town").stdout
     file.write_text(SPEC + waived.replace("size", "sise"))
     assert "there is no check toy[memory].sise" in pgdeploy(site, "lint", "town").stdout
+
+
+def test_its_section_is_in_the_schema_and_checked_as_all_others(site: Path) -> None:
+    schema = json.loads(pgdeploy(site, "schema").stdout)
+    assert "memory" in str(schema["properties"]["toy"]) + str(schema["$defs"]["ToySpec"])
+    (site / "specs/town.yaml").write_text(SPEC.replace("memory", "memry"))
+    assert "specs/town.yaml:2:7: toy.memry: unknown key" in pgdeploy(site, "lint", "town").stderr
+
+
+def test_a_check_that_uses_a_fixture_of_pytest_runs_as_a_test(site: Path) -> None:
+    """Timed by pytest-benchmark; drift is a failure, and what has no answer an error, in JUnit's XML, too."""
+    options = ("--target=town", "--on", "embedded", "-k", "speed")
+    green = gate(site, *options, "--benchmark-json=times.json")
+    assert "1 passed" in green.stdout, green.stdout
+    (timed,) = json.loads((site / "times.json").read_text())["benchmarks"]
+    assert (timed["name"], timed["stats"]["rounds"] > 0) == ("toy[memory].speed", True)
+    (site / "shop.txt").write_text("slow")
+    red = gate(site, *options, "--junitxml=report.xml")
+    assert "1 failed" in red.stdout
+    assert 'failures="1"' in (site / "report.xml").read_text()
+    assert "toy[memory].speed drifts" in red.stdout
+    (site / "shop.txt").write_text("?")
+    unread = gate(site, *options, "--junitxml=report.xml")
+    assert "1 error" in unread.stdout
+    assert "failed" not in unread.stdout
+    assert 'errors="1" failures="0"' in (site / "report.xml").read_text()
+    (site / "shop.txt").write_text("48GB")
+    assert pgdeploy(site, "check", "town", "--on", "embedded", "--no-probes").returncode == 0
+
+
+def test_its_section_is_captured(site: Path) -> None:
+    with TemporaryDirectory(prefix="pgdeploy-toy-") as folder:
+        Path(folder).chmod(0o755)  # the embedded server runs as another user when we are root
+        home = f"{folder}/home"
+        made = pgdeploy(site, "apply", "town", "--on", "embedded", "--data-dir", home, "--yes")
+        assert made.returncode == 0, made.stderr
+        captured = pgdeploy(site, "capture", "copy", "--data-dir", home)
+        assert captured.returncode == 0, captured.stderr
+    assert "\ntoy:\n  memory: 48GB\n" in (site / "specs/copy.yaml").read_text()

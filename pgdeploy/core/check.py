@@ -8,9 +8,10 @@ this kind of server cannot have is inapplicable, one whose facts could not be re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pgdeploy.core.facts import Facts
@@ -76,9 +77,14 @@ class Check:
     address: str
     field: str
     keys: Keys
-    compare: Callable[[Facts], Outcome]
+    compare: Callable[..., Outcome]
+    """Called with the facts, and in pytest with what `tools` names."""
     aspect: str = ""
     subject: Any = None
+    tools: tuple[str, ...] = ()
+    """Fixtures of pytest that it can use, such as `benchmark`: it is then evaluated where tests run. Without pytest
+    it does without them.
+    """
 
     @property
     def id(self) -> str:
@@ -116,6 +122,9 @@ LONGEST = 1_000_000
 """As many characters of a text a finding keeps; reports have them all, people are shown fewer."""
 
 
+NO_TOOLS: Mapping[str, object] = MappingProxyType({})
+
+
 class Resource:
     """One thing that a layer speaks of: what its checks are, and what stands in their way."""
 
@@ -142,10 +151,13 @@ class Resource:
         return None
 
 
-def evaluate(check: Check, facts: Facts, *, parents: bool = True) -> Finding:
+def evaluate(
+    check: Check, facts: Facts, *, parents: bool = True, tools: Mapping[str, object] = NO_TOOLS
+) -> Finding:
     """Ask one question.
 
-    With `parents=False` an absent parent does not block: the plan asks so, because it will make it.
+    With `parents=False` an absent parent does not block: the plan asks so, because it will make it. `tools` are those
+    that the check names, by their names.
     """
     reason = check.resource.unasked(facts)
     if reason is not None:
@@ -157,7 +169,7 @@ def evaluate(check: Check, facts: Facts, *, parents: bool = True) -> Finding:
         reason = check.resource.blocked_by(facts, check) if parents else None
         if reason is not None:
             return Finding(check, Verdict.BLOCKED, reason=reason)
-        found = check.compare(facts)
+        found = check.compare(facts, **tools)
     except Inapplicable as error:
         return Finding(check, Verdict.INAPPLICABLE, reason=str(error))
     except (Unreadable, SecretError) as error:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
     from pgdeploy.reach.login import SshWay
     from pgdeploy.reach.server import Server
+    from pgdeploy.spec.model import Model
     from pgdeploy.spec.problem import Problem
 
 
@@ -69,6 +70,9 @@ class Layer:
     """Layers that are read first: where one of them is down, this one cannot be asked."""
     by: ClassVar[str] = ""
     """What answers for it, where that is not reached through the server: "Proxmox"."""
+
+    section: ClassVar[type[Model] | None] = None
+    """The model of its section, which stands in a spec under the layer's name; None where `Spec` has a field for it."""
 
     def declared_in(self, spec: Spec) -> bool:
         """Whether a spec says anything of this layer."""

@@ -6,13 +6,13 @@ the first check is asked, and read once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgdeploy.core.check import Finding, Verdict, evaluate
+from pgdeploy.core.check import NO_TOOLS, Finding, Verdict, evaluate
 from pgdeploy.errors import PlanError, TargetError
 from pgdeploy.gate.confine import confine
 from pgdeploy.gate.connect import connect, ssh_way
@@ -182,10 +182,10 @@ class Gate:
             )
         self.apply(planned)
 
-    def evaluate(self, check: Check) -> Finding:
-        """What a check finds, and what the spec's waivers make of it."""
+    def evaluate(self, check: Check, tools: Mapping[str, object] = NO_TOOLS) -> Finding:
+        """What a check finds, with the tools that it names, and what the spec's waivers make of it."""
         facts = self.facts if _is_of_the_server(check) else self.whole_facts
-        return weigh(evaluate(check, facts), self._waivers, self._today)
+        return weigh(evaluate(check, facts, tools=tools), self._waivers, self._today)
 
     def ask(self) -> list[Finding]:
         """All checks asked: what `check`, `up` and `apply` prove."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pgdeploy.gate import problem
 from pgdeploy.layers import LAYERS
 from pgdeploy.model.spec import Spec
 from pgdeploy.spec.loader import Loaded, load
+from pgdeploy.spec.model import Model
 
 if TYPE_CHECKING:
     from pgdeploy.spec.problem import Problem
@@ -21,7 +23,25 @@ def load_spec(file: Path, root: Path | None = None) -> Loaded[Spec]:
     Raises:
         SpecError: with every problem of the file and the files that it extends.
     """
-    return load(file, Spec, _problems, root)
+    return load(file, spec_model(), _problems, root)
+
+
+def spec_model() -> type[Spec]:
+    """The model of a spec, with the section of each layer that brings one."""
+    return _with_sections(tuple((layer.name, layer.section) for layer in LAYERS if layer.section is not None))
+
+
+@cache
+def _with_sections(sections: tuple[tuple[str, type[Model]], ...]) -> type[Spec]:
+    if not sections:
+        return Spec
+    from pydantic import Field, create_model
+
+    fields: dict[str, Any] = {
+        name: (section | None, Field(None, description=(section.__doc__ or "").partition("\n")[0]))
+        for name, section in sections
+    }
+    return create_model("Spec", __base__=Spec, __doc__=Spec.__doc__, **fields)
 
 
 def _problems(spec: Spec) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ import pytest
 
 from pgdeploy.errors import SpecError
 from pgdeploy.local.trust import no_commands
-from pytest_pgdeploy.item import CheckItem
+from pytest_pgdeploy.item import CheckItem, item_of
 from pytest_pgdeploy.node_id import file_id, text_id
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class SpecFile(pytest.File):
     def collect(self) -> Iterator[CheckItem]:
         for check in self.visit.gate.checks:
             nodeid = text_id(self, check.id)
-            yield CheckItem.from_parent(self, name=check.id, nodeid=nodeid, check=check, visit=self.visit)
+            yield item_of(check, self.visit, self, nodeid)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
         """What is wrong with a spec stands in the spec: no traceback."""

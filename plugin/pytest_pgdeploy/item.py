@@ -1,19 +1,20 @@
 """A check as a pytest item, and how its verdict becomes pytest's.
 
 conforms passes, drifts fails; blocked and inapplicable are skipped; unreadable is an error; what is waived is an
-expected failure, and with `--runxfail` a failure. The check is evaluated in the setup, because only what goes wrong
-there is an error and no failure.
+expected failure, and with `--runxfail` a failure. A check is evaluated in the setup, because only what goes wrong
+there is an error and no failure; one that uses fixtures is evaluated where a test runs, and its report says the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pgdeploy.core.check import Check, Verdict
+from pgdeploy.core.check import NO_TOOLS, Check, Verdict
 from pgdeploy.errors import Inapplicable, PgdeployError
 from pgdeploy.report import findings as words
 from pgdeploy.spec.place import Place
@@ -53,8 +54,12 @@ class CheckItem(pytest.Item):
         return self.config.invocation_params.dir / escape(place.file), place.line - 1, self.name
 
     def setup(self) -> None:
+        self._answer()
+
+    def _answer(self, tools: Mapping[str, object] = NO_TOOLS) -> None:
+        """Evaluate the check; returns where it conforms, drifts or is waived."""
         try:
-            finding = self.visit.evaluate(self.check)
+            finding = self.visit.evaluate(self.check, tools)
         except PgdeployError as error:
             self.text = f"target {self.visit.name} could not be used: {error}"
             raise Unanswered(self.text.split("\n")[0]) from None
@@ -73,6 +78,39 @@ class CheckItem(pytest.Item):
             pytest.xfail(one_line(self.data["reason"]))  # with --runxfail it does nothing
         if self.data["verdict"] != Verdict.CONFORMS:
             raise Drift(_short(self.data))
+
+
+class ToolItem(CheckItem, pytest.Function):
+    """One check that uses fixtures of pytest: they are set up as for a test, and it is evaluated in the call."""
+
+    def setup(self) -> None:
+        pytest.Function.setup(self)
+
+    def runtest(self) -> None:
+        self._answer({name: self.funcargs[name] for name in self.check.tools})
+        super().runtest()
+
+
+def item_of(check: Check, visit: TargetSession, parent: pytest.Collector, nodeid: str) -> CheckItem:
+    """The item of a check."""
+    if not check.tools:
+        return CheckItem.from_parent(parent, name=check.id, nodeid=nodeid, check=check, visit=visit)
+    item: ToolItem = ToolItem.from_parent(
+        parent, name=check.id, callobj=_asking(check.tools), check=check, visit=visit
+    )
+    item._nodeid = nodeid  # type: ignore[attr-defined]  # pytest's functions make their own, which would be cut at brackets
+    return item
+
+
+def _asking(tools: tuple[str, ...]) -> Callable[..., None]:
+    """What pytest reads the names of the fixtures from, as from a test's parameters."""
+
+    def ask(**_: object) -> None:
+        """Never called: the item asks the check."""
+
+    parameters = [Parameter(name, Parameter.KEYWORD_ONLY) for name in tools]
+    ask.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return ask
 
 
 def _short(data: dict[str, Any]) -> str:
@@ -101,6 +139,8 @@ class Reporting:
         if isinstance(item, CheckItem) and (report.when == "call" or not report.passed):
             error = call.excinfo.value if call.excinfo is not None else None
             crash = _crash(item, error)
+            if report.when == "call" and isinstance(error, Unanswered):
+                report.when = "setup"  # an error, as of all other checks, and no failure
             if crash is not None:
                 report.longrepr = Failure(item.text, crash)  # type: ignore[assignment]
             elif isinstance(error, pytest.skip.Exception):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pgdeploy.core.check import NO_TOOLS
 from pgdeploy.errors import SpecError
 from pgdeploy.gate.gate import Gate
 from pgdeploy.gate.target import load_target
@@ -14,6 +15,7 @@ from pgdeploy.local.signals import finishing
 from pgdeploy.report import findings as report
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pgdeploy.core.check import Check, Finding
@@ -74,8 +76,8 @@ class TargetSession:
         if self._failed:
             pytest.skip(f"target {self.name} could not be used: see its first error")
 
-    def evaluate(self, check: Check) -> Finding:
-        return self.reach().evaluate(check)
+    def evaluate(self, check: Check, tools: Mapping[str, object] = NO_TOOLS) -> Finding:
+        return self.reach().evaluate(check, tools)
 
     def introduce(self) -> dict[str, Any]:
         """What a report says of the target itself; given once, then nothing."""

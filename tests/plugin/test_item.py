@@ -130,7 +130,7 @@ def test_the_location_is_the_line_of_the_spec_even_in_a_base(site: Site) -> None
 def test_a_defect_of_ours_shows_a_traceback_without_locals(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         password = CANARY  # noqa: F841
         raise ZeroDivisionError("a defect")
 

@@ -101,7 +101,7 @@ def test_a_connection_lost_on_the_way_is_one_error_a_check(
 ) -> None:
     from pgdeploy.errors import TargetError
 
-    def lost(*_: object) -> None:
+    def lost(*_: object, **__: object) -> None:
         raise TargetError("the connection was lost")
 
     monkeypatch.setattr("pgdeploy.gate.gate.evaluate", lost)

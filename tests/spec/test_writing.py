@@ -58,8 +58,8 @@ def test_a_long_list_is_broken_into_lines(texts: list[str]) -> None:
 
 
 def test_it_reads_well() -> None:
-    line = {"grant": ["SELECT"], "on": {"schema": "app", "all": "tables"}, "to": ["reader", "a b"]}
-    written = {
+    line: Any = {"grant": ["SELECT"], "on": {"schema": "app", "all": "tables"}, "to": ["reader", "a b"]}
+    written: Any = {
         "postgres": 16,
         "settings": {"jit": Noted(Word("off"), "ALTER SYSTEM"), "work_mem": "8MB"},
         "roles": {"app": {"login": True, "member_of": ["reader"]}, "yes": {}},

@@ -220,7 +220,7 @@ class Role(ServerResource):
                 self.address,
                 field,
                 ("roles", self.role, *where, setting),
-                lambda facts, d=database, s=setting: self._compare_setting(facts, d, s),  # type: ignore[misc]
+                lambda facts, d=database, s=setting: self._compare_setting(facts, d, s),
             )
 
     def _desired(self, database: str | None) -> Mapping[str, SettingValue]:

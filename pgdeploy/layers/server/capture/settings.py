@@ -50,7 +50,7 @@ def _captured(facts: Facts, secrets: Secrets) -> Iterator[tuple[str, Written]]:
     files = _in_files(facts)
     for row in facts.once(settings).values():
         name = row.name.lower()
-        if row.context == "internal" or name in _PLACES or _is_lacking(facts, name):
+        if row.context == "internal" or name in _PLACES or _is_lacking(facts, row):
             continue
         found = files.get(name)
         text, place = _said(row, found)
@@ -76,9 +76,9 @@ def _in_files(facts: Facts) -> Mapping[str, FileSetting]:
         return {}  # the running values are there, without who asks
 
 
-def _is_lacking(facts: Facts, name: str) -> bool:
+def _is_lacking(facts: Facts, row: SettingFact) -> bool:
     """Whether a server that is reached in this way cannot have it."""
-    return facts.server is not None and facts.server.inapplicable("setting", name, "") is not None
+    return facts.server is not None and facts.server.inapplicable("setting", row.name, row.setting) is not None
 
 
 def _said(row: SettingFact, found: FileSetting | None) -> tuple[str | None, str]:
