@@ -78,7 +78,9 @@ def _in_files(facts: Facts) -> Mapping[str, FileSetting]:
 
 def _is_lacking(facts: Facts, row: SettingFact) -> bool:
     """Whether a server that is reached in this way cannot have it."""
-    return facts.server is not None and facts.server.inapplicable("setting", row.name, row.setting) is not None
+    return (
+        facts.server is not None and facts.server.inapplicable("setting", row.name, row.setting) is not None
+    )
 
 
 def _said(row: SettingFact, found: FileSetting | None) -> tuple[str | None, str]:
