@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pgdeploy.layers.server.resource import ServerResource
     from pgdeploy.reach.server import Server
     from pgdeploy.spec.loader import Loaded
-    from pgdeploy.spec.place import Place
+    from pgdeploy.spec.place import Keys, Place
 
 SPECS = "PGDEPLOY_SPECS"
 """Environment variable that names the folder of specs; default `specs`."""
@@ -91,7 +91,11 @@ class Target:
 
     def place(self, check: Check) -> Place:
         """Where the spec says it."""
-        return self.loaded.place(check.keys)
+        return self.place_of(check.keys)
+
+    def place_of(self, keys: Keys) -> Place:
+        """Where this part of the spec is written; of what is not, the nearest thing around it that is."""
+        return self.loaded.place(keys)
 
     def read(self, server: Server, layers: Sequence[Layer] = LAYERS) -> Facts:
         """The facts that the checks of these layers rest on.

@@ -17,6 +17,7 @@ from pgdeploy.layers import LAYERS
 from pgdeploy.spec.writing import Remark, Written, write
 
 if TYPE_CHECKING:
+    from pgdeploy.gate.target import Target
     from pgdeploy.reach.server import Server
 
 _FINE = (Verdict.CONFORMS, Verdict.INAPPLICABLE)
@@ -72,24 +73,34 @@ def proved(made: Draft, name: str, server: Server) -> Draft:
     Raises:
         TargetError: the server was lost.
     """
-    with tempfile.TemporaryDirectory(prefix="pgdeploy-capture-") as folder:
-        file = Path(folder) / f"{name}.yaml"
-        file.write_text(made.text, encoding="utf-8")
-        try:
-            target = load_target(file, Path(folder))
-        except SpecError as error:
-            return replace(
-                made, problems=tuple(line.replace(f"{folder}{os.sep}", "") for line in error.problems)
-            )
-        gate = Gate(target, ConnectionOptions(), probes=False, server=server)
-        findings = [finding for finding in gate.ask() if finding.verdict not in _FINE]
-        planned = gate.plan()
+    try:
+        target = loaded(made, name)
+    except SpecError as error:
+        return replace(made, problems=tuple(error.problems))
+    gate = Gate(target, ConnectionOptions(), probes=False, server=server)
+    findings = [finding for finding in gate.ask() if finding.verdict not in _FINE]
+    planned = gate.plan()
     waiting = [finding for finding in findings if _waits_for_secret(finding, made.secrets)]
     problems = [_said(finding) for finding in findings if finding not in waiting]
     problems += [
         f"would be changed: {statement.text}" for change in planned.changes for statement in change.statements
     ]
     return replace(made, problems=tuple(problems), unproved=tuple(finding.check.id for finding in waiting))
+
+
+def loaded(made: Draft, name: str) -> Target:
+    """The draft as a target, whose file does not stay.
+
+    Raises:
+        SpecError: it is no spec that this version of PostgreSQL allows.
+    """
+    with tempfile.TemporaryDirectory(prefix="pgdeploy-capture-") as folder:
+        file = Path(folder) / f"{name}.yaml"
+        file.write_text(made.text, encoding="utf-8")
+        try:
+            return load_target(file, Path(folder))
+        except SpecError as error:
+            raise SpecError([line.replace(f"{folder}{os.sep}", "") for line in error.problems]) from None
 
 
 def _waits_for_secret(finding: Finding, secrets: Mapping[str, str]) -> bool:
