@@ -40,6 +40,18 @@ def test_whole_specs_in_documents_load(document: Path, tmp_path: Path) -> None:
             assert load_target(file).checks
 
 
+def test_what_environments_share_is_said_once(tmp_path: Path) -> None:
+    base, staging = (
+        next(block for block in blocks(ROOT / "docs/spec.md", "yaml") if block.startswith(f"# {name}"))
+        for name in ("_base.yaml", "staging.yaml")
+    )
+    (tmp_path / "_base.yaml").write_text(f"postgres: 16\n{base}")
+    (tmp_path / "staging.yaml").write_text(staging)
+    spec = load_target(tmp_path / "staging.yaml", tmp_path).spec
+    assert spec.roles["shop_staging"].connection_limit == 5
+    assert [line.words for line in spec.databases["shop_staging"].grants] == [("CONNECT",), ("CONNECT",)]
+
+
 def test_the_readme_has_a_whole_spec() -> None:
     assert any("postgres: 16" in block for block in blocks(ROOT / "README.md", "yaml"))
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from pgdeploy.spec import append, variables
 from pgdeploy.spec.compose import MAX_DEPTH, compose
 from pgdeploy.spec.merge import merge
 from pgdeploy.spec.node import Node, mapping
@@ -19,6 +20,7 @@ from pgdeploy.spec.place import Fault, Place
 from pgdeploy.spec.problem import show
 from pgdeploy.spec.source import FaultError, is_file, read_text
 from pgdeploy.spec.suggest import advise
+from pgdeploy.spec.variables import Variables, without
 
 KEY = "extends"
 
@@ -41,12 +43,20 @@ def read_tree(file: Path, root: Path) -> Tree:
     """The tree of a file; what it extends is below `root`. Raises FaultError where it cannot be read at all."""
     reader = _Reader(root)
     merged = reader.read(file, ())
-    return Tree(merged, tuple(reader.files), tuple(reader.faults))
+    if reader.uses_variables:
+        # which are known when all files were read; names must be filled in before the files are merged
+        known = Variables.of(merged)
+        reader = _Reader(root, known)
+        merged = without(reader.read(file, ()))
+        reader.faults.extend(known.faults)
+    return Tree(merged, tuple(reader.files), tuple(dict.fromkeys(reader.faults)))
 
 
 class _Reader:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, variables: Variables | None = None) -> None:
         self.root = root
+        self.variables = variables
+        self.uses_variables = False
         self.files: list[Path] = []
         self.faults: list[Fault] = []
         # A base that several files share is read once, or a small ladder of files takes forever.
@@ -59,15 +69,26 @@ class _Reader:
         return self.roots[identity]
 
     def _read(self, file: Path, chain: tuple[Path, ...]) -> Node:
-        document = compose(read_text(file), str(file))
+        text = read_text(file)
+        document = compose(text, str(file))
         self.files.append(file)
         self.faults.extend(document.faults)
         own, bases = _without_extends(document.root)
+        own, more = append.apart(self._filled(own, text))
         merged: Node | None = None
         for name in bases:
             base = self._base(name, file, (*chain, file))
             merged = base if merged is None else merge(merged, base)
-        return own if merged is None else merge(merged, own)
+        merged = own if merged is None else merge(merged, own)
+        return merged if more is None else append.appended(merged, more.node, self.faults)
+
+    def _filled(self, own: Node, text: str) -> Node:
+        """What the file itself says, with its variables where they are known by now."""
+        if self.variables is not None:
+            return self.variables.filled(own)
+        said = isinstance(own.content, Mapping) and variables.KEY in own.content
+        self.uses_variables = self.uses_variables or said or variables.MARK in text
+        return own
 
     def _base(self, name: Node, file: Path, chain: tuple[Path, ...]) -> Node:
         base = _find(name, file, self.root)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from pgdeploy.errors import SpecError
-from pgdeploy.spec import extends
+from pgdeploy.spec import append, extends, variables
 from pgdeploy.spec.digest import digest
 from pgdeploy.spec.local import located
 from pgdeploy.spec.model import Model
@@ -20,6 +20,9 @@ from pgdeploy.spec.translate import Translated
 from pgdeploy.spec.validate import validate
 
 M = TypeVar("M", bound=Model)
+
+OUR_KEYS = (extends.KEY, variables.KEY, append.KEY)
+"""Keys of a file that are about files, and no part of any model."""
 
 MOST_SHOWN = 200
 """So many problems are shown one by one: nobody mends more at a time."""
@@ -74,7 +77,7 @@ def load(
     except FaultError as error:
         raise SpecError([str(error.fault)]) from None
     plain = data(tree.root)
-    result = validate(located(plain, tree.root, model), model, examine, also_allowed=[extends.KEY])
+    result = validate(located(plain, tree.root, model), model, examine, also_allowed=OUR_KEYS)
     faults = dict.fromkeys(tree.faults) | {_place(one, tree.root): one.problem for one in result.problems}
     if faults or result.value is None:
         raise SpecError(list(_said(faults)), len(faults))

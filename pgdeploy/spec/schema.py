@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from pgdeploy.spec import append, variables
 from pgdeploy.spec.extends import KEY
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -25,13 +26,33 @@ _EXTENDS: JsonSchemaValue = {
     "description": "A file beside this one that this one changes (.yaml may be left out), or a list of them.",
     "anyOf": [_FILE, {"type": "array", "items": _FILE}],
 }
+_VALUE: JsonSchemaValue = {"type": ["string", "number", "boolean"]}
+_VARIABLES: JsonSchemaValue = {
+    "title": "Vars",
+    "description": "Variables by name; {{ name }} in values and keys, here and in the files that this one extends, is "
+    "their value.",
+    "type": "object",
+    "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+    "additionalProperties": {"anyOf": [_VALUE, {"type": "array", "items": _VALUE}]},
+}
+_APPEND: JsonSchemaValue = {
+    "title": "Append",
+    "description": "Lists, as deep as they stand in a spec: their lines come behind those of the files that this one "
+    "extends.",
+    "type": "object",
+}
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The schema (draft 2020-12) of files that hold this model; the same model gives the same schema."""
     schema = model.model_json_schema(schema_generator=_Generator)
     root = _root(schema)
-    root["properties"] = {KEY: _EXTENDS, **root.get("properties", {})}
+    root["properties"] = {
+        KEY: _EXTENDS,
+        variables.KEY: _VARIABLES,
+        append.KEY: _APPEND,
+        **root.get("properties", {}),
+    }
     _excuse_extending(root)
     _let_null_take_away(schema)
     return {"$schema": DIALECT, **schema}

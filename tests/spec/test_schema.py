@@ -13,7 +13,7 @@ def test_the_schema_of_a_spec() -> None:
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema["additionalProperties"] is False
     assert schema["description"] == "An example of a spec."
-    assert list(schema["properties"]) == ["extends", "roles", "grants", "window", "notes"]
+    assert list(schema["properties"]) == ["extends", "vars", "append", "roles", "grants", "window", "notes"]
     role = schema["$defs"]["Role"]
     assert role["additionalProperties"] is False
     assert role["properties"]["login"]["description"] == "Whether the role may log in."

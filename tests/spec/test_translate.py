@@ -18,7 +18,7 @@ from tests.spec.example import Example, load_text, problems
 CASES = [
     (
         "roels: {}",
-        "1:1: roels: unknown key; did you mean roles?; allowed: extends, grants, notes, roles, window",
+        "1:1: roels: unknown key; did you mean roles?; allowed: append, extends, grants, notes, roles, vars, window",
     ),
     (
         "roles:\n  app:\n    logn: true",
