@@ -117,15 +117,15 @@ def test_a_mistake_is_one_fault_at_its_place(tmp_path: Path, top: str, said: str
 
 
 def test_without_a_use_nothing_is_read_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pgdeploy.spec import extends
+    read: list[str] = []
 
-    composed: list[str] = []
-    compose = extends.compose
-    monkeypatch.setattr(
-        extends, "compose", lambda text, file: (composed.append(file), compose(text, file))[1]
-    )
+    def counted(file: Path) -> str:
+        read.append(file.name)
+        return file.read_text()
+
+    monkeypatch.setattr("pgdeploy.spec.extends.read_text", counted)
     tree(tmp_path, base="a: '{'\n", top="extends: base\nb: 1\n")
-    assert len(composed) == 2
+    assert read == ["top.yaml", "base.yaml"]
 
 
 # -- append --------------------------------------------------------------------------------------------
