@@ -18,6 +18,7 @@ from pgdeploy.cli.command.check import check
 from pgdeploy.cli.command.compare import compare
 from pgdeploy.cli.command.lint import lint
 from pgdeploy.cli.command.plan import plan
+from pgdeploy.cli.command.render import render
 from pgdeploy.cli.command.schema import schema
 from pgdeploy.cli.command.up import up
 from pgdeploy.cli.output import ERROR, say
@@ -34,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # help is plain text: rich alone would take longer to import than all the rest
 )
 
-for command in (lint, plan, apply, check, up, capture, compare, schema):
+for command in (lint, plan, apply, check, up, capture, compare, render, schema):
     app.command()(command)
 app.add_typer(vm.app, name="vm")
 

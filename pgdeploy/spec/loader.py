@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pgdeploy.errors import SpecError
 from pgdeploy.spec import append, extends, variables
@@ -18,6 +18,9 @@ from pgdeploy.spec.problem import Problem
 from pgdeploy.spec.source import FaultError
 from pgdeploy.spec.translate import Translated
 from pgdeploy.spec.validate import validate
+
+if TYPE_CHECKING:
+    from pgdeploy.spec.writing import Remark, Written
 
 M = TypeVar("M", bound=Model)
 
@@ -47,6 +50,13 @@ class Loaded(Generic[M]):
     def digest(self) -> str:
         """Stands for all that the files say together. Made when asked for: where something may be secret it is slow."""
         return digest(data(self._root))
+
+    @property
+    def with_origins(self) -> Mapping[str | Remark, Written]:
+        """What the files say together, with where each line comes from, for `write`."""
+        from pgdeploy.spec.origin import with_origins  # few commands need it
+
+        return with_origins(self._root)
 
     def place(self, keys: Keys) -> Place:
         """Where the path is written; of what is not written, the nearest thing around it that is."""
