@@ -16,6 +16,7 @@ from pgdeploy.cli.command.apply import apply
 from pgdeploy.cli.command.capture import capture
 from pgdeploy.cli.command.check import check
 from pgdeploy.cli.command.compare import compare
+from pgdeploy.cli.command.init import init
 from pgdeploy.cli.command.lint import lint
 from pgdeploy.cli.command.plan import plan
 from pgdeploy.cli.command.render import render
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # help is plain text: rich alone would take longer to import than all the rest
 )
 
-for command in (lint, plan, apply, check, up, capture, compare, render, schema):
+for command in (lint, plan, apply, check, up, init, capture, compare, render, schema):
     app.command()(command)
 app.add_typer(vm.app, name="vm")
 
