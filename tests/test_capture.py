@@ -185,6 +185,28 @@ def test_a_spec_that_would_be_wrong_is_not_written(made: Cluster, tmp_path: Path
     assert not (tmp_path / "specs").exists()
 
 
+BEYOND = """
+CREATE TABLE public.closed (id int); REVOKE ALL ON public.closed FROM postgres;
+SELECT lo_create(4711); GRANT SELECT ON LARGE OBJECT 4711 TO reader; ALTER ROLE ALL SET work_mem = '9MB';
+"""
+
+
+def test_what_a_spec_cannot_say_is_told_and_written_on_demand_alone(made: Cluster, tmp_path: Path) -> None:
+    run(made, BEYOND)
+    try:
+        words = ("capture", "shop", "--dsn", made.dsn)
+        refused = pgdeploy(tmp_path, *words)
+        assert (refused.returncode, (tmp_path / "specs").exists()) == (2, False)
+        assert "SELECT on large object 4711 for reader" in refused.stderr
+        written = pgdeploy(tmp_path, *words, "--anyway")
+        assert (written.returncode, ", not what the server is" in written.stdout) == (2, True)
+        text = (tmp_path / "specs/shop.yaml").read_text()
+        assert "  # a spec has no word for: ALTER ROLE ALL SET work_mem = 9MB\n" in text
+        assert "{revoke: [ALL], on: {schema: public, table: closed}, from: [postgres]}" in text
+    finally:
+        run(made, "DROP TABLE public.closed; SELECT lo_unlink(4711); ALTER ROLE ALL RESET work_mem")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -33,12 +33,15 @@ def capture(
     timeout: Timeout = BUDGET,
     specs: Specs = None,
     stdout: Annotated[bool, typer.Option("--stdout", help="print the spec, and write no file")] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="write the spec even where it would not say what the server is")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="replace a spec of this name")] = False,
 ) -> None:
     """Write the spec of a server that is there already: one that plans no change, and that the gate finds green.
 
     The server is read and not changed. Without --dsn, --ssh or --data-dir a spec of this name says how it is reached.
-    Exit 0: written; 2: it would not say what the server is, so it is not written; 1: error.
+    Exit 0: written; 2: it would not say what the server is, so it is not written (unless --anyway); 1: error.
     """
     from pgdeploy.lifecycle.capture import draft, proved
 
@@ -56,15 +59,11 @@ def capture(
     if stdout:
         typer.echo(made.text, nl=False)
     if made.problems:
-        say(
-            f"{name}: the spec would not say what the server is, so it is not written:",
-            *made.problems,
-            err=True,
-        )
-        raise typer.Exit(DIFFERENT)
-    if not stdout:
+        kept = "" if anyway or stdout else ", so it is not written"
+        say(f"{name}: the spec would not say what the server is{kept}:", *made.problems, err=True)
+    if not stdout and (anyway or not made.problems):
         _write(file, example, made)
-    raise typer.Exit(OK)
+    raise typer.Exit(DIFFERENT if made.problems else OK)
 
 
 def _files(name: str) -> tuple[Path, Path]:
@@ -150,7 +149,8 @@ def _write(file: Path, example: Path, made: Draft) -> None:
 
     file.parent.mkdir(parents=True, exist_ok=True)
     write_file(file, made.text)
-    say(f"{file}: {len(made.text.splitlines())} lines, plans no change, and the gate is green")
+    proof = "not what the server is" if made.problems else "plans no change, and the gate is green"
+    say(f"{file}: {len(made.text.splitlines())} lines, {proof}")
     if made.secrets:
         write_file(example, made.example)
         say(

@@ -76,7 +76,7 @@ def _found(facts: Facts, database: str | None, keys: Iterable[ObjectKey] | None)
 def _of(
     key: ObjectKey, entries: Mapping[str, Sequence[Entry]], owner: str, facts: Facts, database: str | None
 ) -> Iterator[Privilege]:
-    for role in {*entries, PUBLIC}:
+    for role in {*entries, PUBLIC, *([owner] if key.kind != "column" else [])}:
         given = frozenset(word for entry in entries.get(role, ()) for word in entry.privileges)
         option = frozenset(word for entry in entries.get(role, ()) for word in entry.grantable)
         usual = acl.builtin(facts, database, key, role)

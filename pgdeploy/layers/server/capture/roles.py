@@ -9,6 +9,7 @@ from pgdeploy.errors import Unreadable
 from pgdeploy.layers.server.capture.value import written_settings
 from pgdeploy.layers.server.change import Joined
 from pgdeploy.layers.server.membership import OPTIONS_SINCE, by_member
+from pgdeploy.layers.server.provider import provided
 from pgdeploy.layers.server.role import DANGEROUS, passwords
 from pgdeploy.layers.server.rolefact import BOOTSTRAP, RoleFact, bootstrap, roles
 from pgdeploy.layers.server.setting import stored
@@ -25,8 +26,11 @@ _MIDNIGHT = " 00:00:00+00:00"
 
 
 def captured(facts: Facts, secrets: Secrets) -> Mapping[str, Written]:
-    """Every role that is not PostgreSQL's own, by name; the superuser of initdb first."""
-    known = [role for role in facts.once(roles).values() if not role.name.startswith("pg_")]
+    """Every role that is neither PostgreSQL's own nor a provider's, by name; the superuser of initdb first."""
+    theirs = facts.once(provided)
+    known = [
+        role for name, role in facts.once(roles).items() if not name.startswith("pg_") and name not in theirs
+    ]
     ordered = sorted(known, key=lambda role: (role.oid != BOOTSTRAP, role.name))
     return {role.name: _noted(role, _role(role, facts, secrets)) for role in ordered}
 
@@ -99,7 +103,7 @@ def _memberships(role: RoleFact, joined: Sequence[Joined], facts: Facts) -> Iter
     for group in sorted(by_group):
         rows = by_group[group]
         if len(rows) > 1:
-            yield Remark(f"{group} was granted by {', '.join(str(row.grantor) for row in rows)}")
+            yield Remark(f"{group} was granted by {', '.join(sorted(str(row.grantor) for row in rows))}")
         yield _membership(role, rows, facts)
 
 

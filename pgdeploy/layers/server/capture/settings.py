@@ -15,9 +15,11 @@ from pgdeploy.layers.server.setting import (
     in_files,
     parameter_of,
     settings,
+    stored,
 )
 from pgdeploy.postgres.values import NOT_SHOWN
-from pgdeploy.spec.writing import Noted, Written
+from pgdeploy.secret.place import shown_setting
+from pgdeploy.spec.writing import Noted, Remark, Written
 
 if TYPE_CHECKING:
     from pgdeploy.core.capture import Secrets
@@ -41,9 +43,13 @@ _PLACES = NOT_BY_SQL | {"external_pid_file", "cluster_name"}
 """Where a package puts things: of the host, and not of what the server must be."""
 
 
-def captured(facts: Facts, secrets: Secrets) -> Mapping[str, Written]:
+def captured(facts: Facts, secrets: Secrets) -> Mapping[str | Remark, Written]:
     """The settings that differ from PostgreSQL's defaults, by name."""
-    return dict(sorted(_captured(facts, secrets)))
+    found: dict[str | Remark, Written] = dict(sorted(_captured(facts, secrets)))
+    for row in facts.once(stored).get((None, None), {}).values():
+        value = shown_setting(row.name, row.value)
+        found[Remark(f"a spec has no word for: ALTER ROLE ALL SET {row.name} = {value}")] = None
+    return found
 
 
 def _captured(facts: Facts, secrets: Secrets) -> Iterator[tuple[str, Written]]:
