@@ -120,7 +120,7 @@ def test_what_initdb_made_is_left_out(found: Draft) -> None:
 
 
 def test_no_secret_is_written(found: Draft) -> None:
-    said = found.text + found.example + str(found.unproved)
+    said = found.text + found.example
     assert [
         word for word in ("SCRAM-SHA-256$", "md5", "of the reader") if word in said.replace("as md5,", "")
     ] == []
@@ -134,6 +134,9 @@ def test_a_login_that_is_no_superuser_says_what_it_does_not_see(made: Cluster) -
     try:
         server = DsnServer(f"{made.dsn} user=looker password=canary-looker")
         found = capture(server)
+        made_of_it = proved(draft(server, {}), "shop", server)
+        assert made_of_it.problems == ()
+        assert "permission denied" in made_of_it.unproved["setting[files].loaded"]
         assert any(line.startswith("passwords: ") for line in found.unseen)
         assert any(line.startswith("hba: ") for line in found.unseen)
         text = write(found.sections)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,8 +34,8 @@ class Draft:
     """What could not be read, and so is not in it."""
     problems: tuple[str, ...] = ()
     """Where it does not say what the server is."""
-    unproved: tuple[str, ...] = ()
-    """Checks that need a secret which is not set here."""
+    unproved: Mapping[str, str] = field(default_factory=dict)
+    """Checks that could not be asked, such as those that need a secret which is not set here, and why."""
 
     @property
     def example(self) -> str:
@@ -80,12 +80,12 @@ def proved(made: Draft, name: str, server: Server) -> Draft:
     gate = Gate(target, ConnectionOptions(), probes=False, server=server)
     findings = [finding for finding in gate.ask() if finding.verdict not in _FINE]
     planned = gate.plan()
-    waiting = [finding for finding in findings if _waits_for_secret(finding, made.secrets)]
-    problems = [_said(finding) for finding in findings if finding not in waiting]
+    unproved = {one.check.id: one.reason for one in findings if one.verdict is Verdict.UNREADABLE}
+    problems = [_said(one) for one in findings if one.verdict is not Verdict.UNREADABLE]
     problems += [
         f"would be changed: {statement.text}" for change in planned.changes for statement in change.statements
     ]
-    return replace(made, problems=tuple(problems), unproved=tuple(finding.check.id for finding in waiting))
+    return replace(made, problems=tuple(problems), unproved=unproved)
 
 
 def loaded(made: Draft, name: str) -> Target:
@@ -101,11 +101,6 @@ def loaded(made: Draft, name: str) -> Target:
             return load_target(file, Path(folder))
         except SpecError as error:
             raise SpecError([line.replace(f"{folder}{os.sep}", "") for line in error.problems]) from None
-
-
-def _waits_for_secret(finding: Finding, secrets: Mapping[str, str]) -> bool:
-    missing = [name for name in secrets if name not in os.environ]
-    return finding.verdict is Verdict.UNREADABLE and any(f"env {name}" in finding.reason for name in missing)
 
 
 def _said(finding: Finding) -> str:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     Head: TypeAlias = Mapping[str | Remark, Written]
 
 
+_PROVED = "plans no change, and the gate is green"
+
+
 def capture(
     name: Annotated[str, typer.Argument(help="what the target is to be called", show_default=False)],
     dsn: Dsn = None,
@@ -149,12 +152,13 @@ def _write(file: Path, example: Path, made: Draft) -> None:
 
     file.parent.mkdir(parents=True, exist_ok=True)
     write_file(file, made.text)
-    proof = "not what the server is" if made.problems else "plans no change, and the gate is green"
+    proof = "plans no change, and all that could be asked conforms" if made.unproved else _PROVED
+    proof = "not what the server is" if made.problems else proof
     say(f"{file}: {len(made.text.splitlines())} lines, {proof}")
     if made.secrets:
         write_file(example, made.example)
         say(
             f"{example}: the secrets that it refers to; they were not read, and are to be set where it is used"
         )
-    if made.unproved:
-        say(f"not proved, as its secret is not set here: {', '.join(made.unproved)}")
+    for check, reason in made.unproved.items():
+        say(f"not proved: {check}: {reason}")

@@ -15,7 +15,7 @@ from pgdeploy.layers.server.capture.value import written_settings
 from pgdeploy.layers.server.database import DatabaseFact
 from pgdeploy.layers.server.extension import extensions
 from pgdeploy.layers.server.named import present
-from pgdeploy.layers.server.rolefact import DATABASE_OWNER, names_by_oid, usual_owner
+from pgdeploy.layers.server.rolefact import DATABASE_OWNER, bootstrap, names_by_oid
 from pgdeploy.layers.server.row_security import RowSecurityFact
 from pgdeploy.layers.server.setting import stored
 from pgdeploy.model.inheritance import TEMPLATES
@@ -68,7 +68,7 @@ def _database(fact: DatabaseFact, facts: Facts, secrets: Secrets) -> Iterator[tu
 def _attributes(fact: DatabaseFact, facts: Facts) -> Iterator[tuple[str, Written]]:
     """What is not as CREATE DATABASE makes it without a word."""
     owner = facts.once(names_by_oid).get(fact.owner, "")
-    if owner != usual_owner(facts):
+    if owner != facts.once(bootstrap):
         yield "owner", owner
     yield from _locale(fact, facts.once(database.databases).get("template0"))
     if fact.tablespace != "pg_default":
@@ -111,7 +111,7 @@ def _inside(name: str, facts: Facts) -> Iterator[tuple[str, Written]]:
 
 def _schemas(name: str, facts: Facts) -> Iterator[tuple[str, Written]]:
     free = facts.once(acl.free_standing, name)
-    usual = (usual_owner(facts), *((DATABASE_OWNER,) if facts.about.major >= 15 else ()))
+    usual = (facts.once(bootstrap), *((DATABASE_OWNER,) if facts.about.major >= 15 else ()))
     for key, owner in sorted(facts.once(acl.owners, name).items()):
         if key.kind != "schema" or key.name in SYSTEM or key not in free:
             continue
@@ -119,7 +119,7 @@ def _schemas(name: str, facts: Facts) -> Iterator[tuple[str, Written]]:
             if owner not in usual:
                 yield key.name, {"owner": owner}
         else:
-            yield key.name, {} if owner == usual_owner(facts) else {"owner": owner}
+            yield key.name, {} if owner == facts.once(bootstrap) else {"owner": owner}
 
 
 def _extensions(name: str, facts: Facts) -> Iterator[tuple[str, Written]]:
@@ -139,7 +139,7 @@ def _row_security(name: str, facts: Facts) -> Iterator[Written]:
 
 
 def _named(name: str, facts: Facts) -> Iterator[tuple[str, Written]]:
-    owners, usual = facts.once(names_by_oid), usual_owner(facts)
+    owners, usual = facts.once(names_by_oid), facts.once(bootstrap)
     kinds: dict[str, dict[str, Written]] = {"publications": {}, "event_triggers": {}, "foreign_servers": {}}
     for (kind, thing), fact in sorted(facts.once(present, name).items()):
         owner = owners.get(fact.owner, "")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pgdeploy.layers.server import acl
 from pgdeploy.layers.server.acl import SYSTEM, ObjectKey, shown
 from pgdeploy.layers.server.capture.privileges import on, overloads
-from pgdeploy.layers.server.rolefact import usual_owner
+from pgdeploy.layers.server.rolefact import bootstrap
 from pgdeploy.model.object import ALL
 from pgdeploy.spec.writing import Written
 
@@ -22,7 +22,7 @@ _ALONE = ("foreign_server", "foreign_data_wrapper")
 def captured(facts: Facts, database: str) -> list[Written]:
     """A line about all of a kind in a schema where they have one owner, else one about each."""
     owners, free = facts.once(acl.owners, database), facts.once(acl.free_standing, database)
-    usual, counts = usual_owner(facts), overloads(facts, database)
+    usual, counts = facts.once(bootstrap), overloads(facts, database)
     groups: dict[tuple[str, str], list[ObjectKey]] = defaultdict(list)
     for key in owners:
         if key in free and key.kind in (*_PLURAL, *_ALONE) and key.schema not in SYSTEM:

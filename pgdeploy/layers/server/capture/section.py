@@ -15,7 +15,7 @@ from pgdeploy.layers.server.capture import databases, hba, privileges, roles, se
 from pgdeploy.layers.server.kinds import QUERIES
 from pgdeploy.layers.server.reading import Scope, read_sql
 from pgdeploy.layers.server.role import passwords
-from pgdeploy.layers.server.rolefact import names_by_oid, usual_owner
+from pgdeploy.layers.server.rolefact import bootstrap, names_by_oid
 from pgdeploy.spec.writing import Remark, Written
 from pgdeploy.text.naming import listing, quoted_name
 
@@ -63,7 +63,7 @@ def _tablespaces(facts: Facts) -> Iterator[tuple[str, Written]]:
         if name in tablespace.BY_INITDB:
             continue
         owner = facts.once(names_by_oid).get(fact.owner, "")
-        body: dict[str, Written] = {} if owner == usual_owner(facts) else {"owner": owner}
+        body: dict[str, Written] = {} if owner == facts.once(bootstrap) else {"owner": owner}
         # what has no place of its own stands in the data directory
         yield name, body | ({"location": fact.location} if fact.location.startswith("/") else {})
 

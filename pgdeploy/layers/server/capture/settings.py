@@ -39,6 +39,9 @@ _BY_INITDB = frozenset(
 )
 """What initdb writes into postgresql.conf from the machine it runs on."""
 
+_WRITTEN_BY_INITDB = ("postgresql.conf", "a configuration file")
+"""Where that stands; the second where the login may not see which file it is."""
+
 _PLACES = NOT_BY_SQL | {"external_pid_file", "cluster_name"}
 """Where a package puts things: of the host, and not of what the server must be."""
 
@@ -60,7 +63,7 @@ def _captured(facts: Facts, secrets: Secrets) -> Iterator[tuple[str, Written]]:
             continue
         found = files.get(name)
         text, place = _said(row, found)
-        if text is None or (name in _BY_INITDB and place.startswith("postgresql.conf")):
+        if text is None or (name in _BY_INITDB and place.startswith(_WRITTEN_BY_INITDB)):
             continue
         value = written(row.name, text, parameter_of(facts, name), secrets)
         if row.boot_val is None or value != written(
