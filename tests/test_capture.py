@@ -173,6 +173,19 @@ def test_the_command_writes_a_spec_that_plans_nothing(made: Cluster, tmp_path: P
     assert (tmp_path / "specs/shop.yaml").read_text() == text
 
 
+def test_advice_can_be_waived_for_a_while(made: Cluster, tmp_path: Path) -> None:
+    words = ("capture", "shop", "--dsn", made.dsn)
+    assert pgdeploy(tmp_path, *words).returncode == 0
+    advised = pgdeploy(tmp_path, "lint", "shop")
+    assert (advised.returncode, "PGD" in advised.stdout) == (2, True)
+    done = pgdeploy(tmp_path, *words, "--force", "--waive")
+    assert done.returncode == 0, done.stderr
+    quiet = pgdeploy(tmp_path, "lint", "shop")
+    assert (quiet.returncode, quiet.stdout) == (0, "no advice\n")
+    text = (tmp_path / "specs/shop.yaml").read_text()
+    assert text.count("rule: PGD") == len(advised.stdout.splitlines())
+
+
 def test_a_spec_that_would_be_wrong_is_not_written(made: Cluster, tmp_path: Path) -> None:
     """The file says what the running server has not taken yet: either word of the spec would be wrong."""
     file = made.data / "postgresql.conf"

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,15 @@ from pgdeploy.errors import SpecError
 from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import load_target
 from pgdeploy.layers import LAYERS
-from pgdeploy.spec.writing import Remark, Written, write
+from pgdeploy.lint import lint
+from pgdeploy.spec.writing import Remark, Word, Written, write
 
 if TYPE_CHECKING:
     from pgdeploy.gate.target import Target
     from pgdeploy.reach.server import Server
+
+WAIVED_FOR = 90
+"""Days that the waivers of a captured spec hold."""
 
 _FINE = (Verdict.CONFORMS, Verdict.INAPPLICABLE)
 
@@ -65,6 +70,22 @@ def draft(server: Server, head: Mapping[str | Remark, Written], first_line: str 
     spec |= head
     spec |= sections
     return Draft(first_line + write(spec), secrets, tuple(unseen))
+
+
+def waived(made: Draft, name: str, today: date) -> Draft:
+    """The same with a waiver for each advice of lint about it, which holds for a while: time to decide.
+
+    Raises:
+        SpecError: it is no spec.
+    """
+    advices = lint(loaded(made, name).spec, today)
+    until = Word((today + timedelta(days=WAIVED_FOR)).isoformat())
+    lines: list[Written] = [
+        {"rule": one.rule.id, "on": one.address, "reason": f"as captured: {one.rule.title}", "until": until}
+        for one in advices
+    ]
+    more = write({"waivers": lines})
+    return replace(made, text=f"{made.text}\n{more}") if lines else made
 
 
 def proved(made: Draft, name: str, server: Server) -> Draft:

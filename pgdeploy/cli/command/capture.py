@@ -36,6 +36,9 @@ def capture(
     timeout: Timeout = BUDGET,
     specs: Specs = None,
     stdout: Annotated[bool, typer.Option("--stdout", help="print the spec, and write no file")] = False,
+    waive: Annotated[
+        bool, typer.Option("--waive", help="with a waiver of 90 days for each advice that lint has about it")
+    ] = False,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="write the spec even where it would not say what the server is")
     ] = False,
@@ -46,7 +49,9 @@ def capture(
     The server is read and not changed. Without --dsn, --ssh or --data-dir a spec of this name says how it is reached.
     Exit 0: written; 2: it would not say what the server is, so it is not written (unless --anyway); 1: error.
     """
-    from pgdeploy.lifecycle.capture import draft, proved
+    from datetime import date
+
+    from pgdeploy.lifecycle.capture import draft, proved, waived
 
     file, example = _files(name)
     if not stdout and not force:
@@ -54,7 +59,9 @@ def capture(
     server, head = _reach(name, dsn, ssh, ssh_config, data_dir, bin_dir)
     server.budget = timeout
     try:
-        made = proved(draft(server, head, _first_line(file.parent)), name, server)
+        made = draft(server, head, _first_line(file.parent))
+        made = waived(made, name, date.today()) if waive else made  # noqa: DTZ011
+        made = proved(made, name, server)
     finally:
         server.close()
     for line in made.unseen:
