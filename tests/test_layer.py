@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -115,8 +116,15 @@ def site(tmp_path: Path) -> Path:
 
 def run(site: Path, code: str, *words: str) -> subprocess.CompletedProcess[str]:
     program = f"import sys; sys.argv = {['x', *words]!r}; sys.path.insert(0, '.'); import toy; {code}"
+    # pytest-benchmark times nothing in a worker of xdist, which a run that one starts is not
+    environment = {name: value for name, value in os.environ.items() if "XDIST" not in name}
     return subprocess.run(
-        [sys.executable, "-c", program], cwd=site, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        cwd=site,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

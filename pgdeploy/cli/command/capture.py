@@ -67,7 +67,7 @@ def capture(
     for line in made.unseen:
         note(f"not seen: {line}")
     if stdout:
-        typer.echo(made.text, nl=False)
+        say(*made.text.splitlines())
     if made.problems:
         kept = "" if anyway or stdout else ", so it is not written"
         say(f"{name}: the spec would not say what the server is{kept}:", *made.problems, err=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import typer
-
 from pgdeploy.cli.options import Name, NoCommands, Specs
+from pgdeploy.cli.output import say
 from pgdeploy.cli.targets import load_one
 
 
@@ -12,4 +11,4 @@ def render(target: Name, specs: Specs = None, no_commands: NoCommands = False) -
     """Print a spec with all that it extends merged and its variables filled in, and where each line comes from."""
     from pgdeploy.spec.writing import write
 
-    typer.echo(write(load_one(target).loaded.with_origins), nl=False)
+    say(*write(load_one(target).loaded.with_origins).splitlines())
