@@ -163,7 +163,7 @@ def test_the_command_writes_a_spec_that_plans_nothing(made: Cluster, tmp_path: P
     assert "role[reader].password" in done.stdout
     text = (tmp_path / "specs/shop.yaml").read_text()
     assert "canary" not in text
-    assert f"  dsn: '{made.dsn.replace('  ', ' ')}'" in text
+    assert f"connect: {{dsn: '{made.dsn.replace('  ', ' ')}'}}" in text
     again = pgdeploy(tmp_path, "capture", "shop", "--dsn", made.dsn)
     assert again.returncode == 1
     assert "specs/shop.yaml exists; pass --force to replace it, or --stdout to compare" in again.stderr

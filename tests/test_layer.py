@@ -248,4 +248,4 @@ def test_its_section_is_captured(site: Path) -> None:
         assert made.returncode == 0, made.stderr
         captured = pgdeploy(site, "capture", "copy", "--data-dir", home)
         assert captured.returncode == 0, captured.stderr
-    assert "\ntoy:\n  memory: 48GB\n" in (site / "specs/copy.yaml").read_text()
+    assert "\ntoy: {memory: 48GB}\n" in (site / "specs/copy.yaml").read_text()

@@ -21,6 +21,7 @@ from pgdeploy.cli.command.lint import lint
 from pgdeploy.cli.command.plan import plan
 from pgdeploy.cli.command.render import render
 from pgdeploy.cli.command.schema import schema
+from pgdeploy.cli.command.split import split
 from pgdeploy.cli.command.up import up
 from pgdeploy.cli.output import ERROR, say
 from pgdeploy.cli.wording import misspelt
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # help is plain text: rich alone would take longer to import than all the rest
 )
 
-for command in (lint, plan, apply, check, up, init, capture, compare, render, schema):
+for command in (lint, plan, apply, check, up, init, capture, compare, render, split, schema):
     app.command()(command)
 app.add_typer(vm.app, name="vm")
 

@@ -68,7 +68,7 @@ def draft(server: Server, head: Mapping[str | Remark, Written], first_line: str 
         {"postgres": sections.pop("postgres")} if "postgres" in sections else {}
     )
     spec |= head
-    spec |= sections
+    spec |= {word: part for word, part in sections.items() if part not in ({}, []) or word == "hba"}
     return Draft(first_line + write(spec), secrets, tuple(unseen))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pgdeploy.errors import SpecError
 from pgdeploy.spec import append, extends, variables
@@ -50,6 +50,12 @@ class Loaded(Generic[M]):
     def digest(self) -> str:
         """Stands for all that the files say together. Made when asked for: where something may be secret it is slow."""
         return digest(data(self._root))
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """All that the files say together, as plain data; every call makes new lists and dicts."""
+        found = data(self._root)
+        return found if isinstance(found, dict) else {}
 
     @property
     def with_origins(self) -> Mapping[str | Remark, Written]:

@@ -19,6 +19,13 @@ _MOST = 6
 """Entries of a mapping that may share a line."""
 
 
+_SHORT = 50
+"""Characters of a mapping that may stand in a list on the same line."""
+
+_FEW = 3
+"""Plain values of a whole section that may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Remark:
     """A comment on a line of its own: an item of a list, or a key of a mapping (whose value counts for nothing)."""
@@ -47,20 +54,22 @@ Written: TypeAlias = (
 
 
 def write(spec: Mapping[str | Remark, Written]) -> str:
-    """The text of a file; sections that are empty are left out, and a blank line stands before each large one."""
+    """The text of a file; a blank line stands before each large section."""
     lines: list[str] = []
     for key, value in spec.items():
-        if isinstance(key, str) and _is_empty(value):
-            continue
-        section = list(_entry(key, value, "", top=True))
+        section = list(_entry(key, value, "", top=not _is_small(value)))
         if lines and len(section) > 1:
             lines.append("")
         lines += section
     return "\n".join(lines) + "\n"
 
 
-def _is_empty(value: Written) -> bool:
-    return isinstance(value, (Mapping, list, tuple)) and not value
+def _is_small(value: Written) -> bool:
+    """A section of a few plain values reads well on one line."""
+    if not isinstance(value, Mapping):
+        return False
+    plain = all(isinstance(item, (str, int, float)) for item in value.values())
+    return plain and len(value) <= _FEW and not any(isinstance(key, Remark) for key in value)
 
 
 def _entry(key: str | Remark, value: Written, indent: str, *, top: bool = False) -> Iterator[str]:
@@ -142,11 +151,11 @@ def _flow(value: Written) -> str | None:
 
 
 def _is_long(value: Written) -> bool:
-    """A list of mappings reads well with a line for each."""
+    """A list of mappings reads well with a line for each, unless it is one short mapping."""
     if not isinstance(value, (list, tuple)):
         return False
     lines = [item for item in value if isinstance(item, Mapping)]
-    return bool(lines) and (len(value) > 1 or any(_has_collections(list(line.values())) for line in lines))
+    return bool(lines) and (len(value) > 1 or len(_flow(lines[0]) or "") > _SHORT)
 
 
 def _has_collections(value: Sequence[Written]) -> bool:

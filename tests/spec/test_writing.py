@@ -39,7 +39,6 @@ def test_hostile_text(text: str) -> None:
 
 @given(EXAMPLES)
 def test_any_spec_comes_back(value: Example) -> None:
-    # an empty section is left out, and means the same
     assert reload(plain(value)) == value
 
 
@@ -63,7 +62,6 @@ def test_it_reads_well() -> None:
         "postgres": 16,
         "settings": {"jit": Noted(Word("off"), "ALTER SYSTEM"), "work_mem": "8MB"},
         "roles": {"app": {"login": True, "member_of": ["reader"]}, "yes": {}},
-        "hba": [],
         "databases": {
             "shop": {"owner": "app", "schemas": {"app": {}}, "grants": [line, Noted(line, "why?")]},
             "other": {Remark("not seen"): None},

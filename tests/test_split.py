@@ -1,0 +1,129 @@
+"""`pgdeploy split`: what environments share is said once, and each says what it said."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+from pgdeploy.gate.target import load_target
+from pgdeploy.lifecycle.compare import differences
+from pgdeploy.lifecycle.split import environment_words, says_the_same, split
+from pgdeploy.model.spec import Spec
+from pgdeploy.spec.compose import compose
+from pgdeploy.spec.node import data
+from pgdeploy.spec.render import render
+from tests.properties.law import MAJOR
+from tests.properties.strategy import pairs
+
+SPEC = """\
+# a comment
+postgres: 16
+connect: {{dsn: host={env}.example.org user=postgres}}
+settings: {{work_mem: {limit}MB, jit: off}}
+hba:
+  - {{type: local, database: all, user: all, method: peer}}
+  - {{type: host, database: shop_{env}, user: app_{env}, address: 10.{limit}.0.0/16, method: scram-sha-256}}
+roles:
+  postgres: {{superuser: true, login: true}}
+  app_{env}: {{login: true, password: {{env: APP_{ENV}_PASSWORD}}, connection_limit: {limit}}}
+  reader: {{login: true}}
+databases:
+  shop_{env}:
+    owner: app_{env}
+    grants:
+      - {{revoke: [CONNECT], on: database, from: [PUBLIC]}}
+      - {{grant: [CONNECT], on: database, to: [app_{env}, reader]}}
+"""
+TESTERS = "      - {grant: [TEMP], on: database, to: [reader]}\n"
+LIMITS = {"dev": 5, "staging": 10, "production": 50}
+
+
+@pytest.fixture
+def specs(tmp_path: Path) -> Path:
+    folder = tmp_path / "specs"
+    folder.mkdir()
+    for env, limit in LIMITS.items():
+        text = SPEC.format(env=env, ENV=env.upper(), limit=limit) + (TESTERS if env == "dev" else "")
+        (folder / f"{env}.yaml").write_text(text)
+    return folder
+
+
+def pgdeploy(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pgdeploy", *words], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_each_says_what_it_said(specs: Path) -> None:
+    before = {env: load_target(specs / f"{env}.yaml") for env in LIMITS}
+    done = pgdeploy(specs.parent, "split", *LIMITS, "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    for env, target in before.items():
+        after = load_target(specs / f"{env}.yaml")
+        assert differences(target, after) == []
+        assert after.spec == target.spec.model_copy(update={"hba": after.spec.hba})
+        assert after.spec.hba == target.spec.hba
+    assert (specs / "staging.yaml").read_text() == (
+        "extends: _base\n"
+        "vars: {env: staging, ENV: STAGING}\n"
+        "settings: {work_mem: 10MB}\n"
+        "\n"
+        "roles:\n"
+        "  'app_{{ env }}': {connection_limit: 10}\n"
+        "\n"
+        "append:\n"
+        "  hba:\n"
+        "    - {type: host, database: 'shop_{{ env }}', user: 'app_{{ env }}', address: 10.10.0.0/16, method: "
+        "scram-sha-256}\n"
+    )
+
+
+def test_what_stands_in_all_stands_once(specs: Path) -> None:
+    assert pgdeploy(specs.parent, "split", *LIMITS, "--yes").returncode == 0
+    texts = [set((specs / f"{env}.yaml").read_text().splitlines()) for env in LIMITS]
+    again = [line for line in set.intersection(*texts) if line and not line.endswith(":")]
+    assert again == ["extends: _base"]
+
+
+def test_nothing_is_written_without_a_yes_or_over_a_file(specs: Path) -> None:
+    texts = {file: file.read_text() for file in specs.iterdir()}
+    asked = pgdeploy(specs.parent, "split", *LIMITS)
+    assert (asked.returncode, "pass --yes" in asked.stderr) == (1, True)
+    (specs / "_base.yaml").write_text("postgres: 16\n")
+    there = pgdeploy(specs.parent, "split", *LIMITS, "--yes")
+    assert (there.returncode, "write the name of a new file that begins with _" in there.stderr) == (1, True)
+    alone = pgdeploy(specs.parent, "split", "dev", "--base", "_other", "--yes")
+    assert (alone.returncode, "name two specs or more" in alone.stderr) == (1, True)
+    (specs / "dev.yaml").write_text(SPEC.format(env="dev", ENV="DEV", limit=1) + "description: 'a {{ b'\n")
+    marked = pgdeploy(specs.parent, "split", *LIMITS, "--base", "_other", "--yes")
+    assert (marked.returncode, "would be taken for a variable" in marked.stderr) == (1, True)
+    assert {file: file.read_text() for file in texts if file.stem != "dev"} == {
+        file: text for file, text in texts.items() if file.stem != "dev"
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ((["shop_dev"], ["shop_prod"]), ("dev", "prod")),
+        ((["dev_shop"], ["prod_shop"]), ("dev", "prod")),
+        ((["a_dev_b", "x"], ["a_prod_b", "x"]), ("dev", "prod")),
+        ((["staging"], ["starting"]), ("staging", "starting")),
+        ((["x"], ["x"]), ()),
+        ((["x_1", "y"], ["x_2"]), ()),
+    ],
+)
+def test_the_word_of_an_environment(names: tuple[list[str], ...], words: tuple[str, ...]) -> None:
+    assert environment_words([{"roles": {key: {} for key in some}} for some in names]) == words
+
+
+@given(pairs(MAJOR))
+def test_any_two_specs_say_what_they_said(specs: tuple[Spec, Spec]) -> None:
+    trees = {f"s{at}": data(compose(render(spec), "spec").root) for at, spec in enumerate(specs)}
+    made = split(trees, "_base")  # type: ignore[arg-type]
+    for name, tree in trees.items():
+        assert says_the_same(tree, made.base, made.specs[name])  # type: ignore[arg-type]
