@@ -130,7 +130,7 @@ def test_no_secret_is_written(found: Draft) -> None:
 
 
 def test_a_login_that_is_no_superuser_says_what_it_does_not_see(made: Cluster) -> None:
-    run(made, "CREATE ROLE looker LOGIN PASSWORD 'canary-looker'; GRANT CONNECT ON DATABASE shop TO looker")
+    run(made, "CREATE ROLE looker LOGIN PASSWORD 'canary-looker'")
     try:
         server = DsnServer(f"{made.dsn} user=looker password=canary-looker")
         found = capture(server)
@@ -142,8 +142,11 @@ def test_a_login_that_is_no_superuser_says_what_it_does_not_see(made: Cluster) -
         text = write(found.sections)
         assert "# hba: left out, as it could not be read: " in text
         assert "canary" not in text
+        assert "    # what is in it could not be read\n" in text
+        assert any(line.startswith("database shop: ") for line in found.unseen)
+        assert {"grant[shop].undeclared", "default_privilege[shop].undeclared"} <= {*made_of_it.unproved}
     finally:
-        run(made, "REVOKE CONNECT ON DATABASE shop FROM looker; DROP ROLE looker")
+        run(made, "DROP ROLE looker")
 
 
 # -- the command ---------------------------------------------------------------------------------------

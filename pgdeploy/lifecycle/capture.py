@@ -101,8 +101,8 @@ def proved(made: Draft, name: str, server: Server) -> Draft:
     gate = Gate(target, ConnectionOptions(), probes=False, server=server)
     findings = [finding for finding in gate.ask() if finding.verdict not in _FINE]
     planned = gate.plan()
-    unproved = {one.check.id: one.reason for one in findings if one.verdict is Verdict.UNREADABLE}
-    problems = [_said(one) for one in findings if one.verdict is not Verdict.UNREADABLE]
+    unproved = {one.check.id: one.reason for one in findings if one.verdict is not Verdict.DRIFTS}
+    problems = [_said(one) for one in findings if one.verdict is Verdict.DRIFTS]
     problems += [
         f"would be changed: {statement.text}" for change in planned.changes for statement in change.statements
     ]
@@ -125,5 +125,4 @@ def loaded(made: Draft, name: str) -> Target:
 
 
 def _said(finding: Finding) -> str:
-    why = finding.reason or f"the spec says {finding.desired}, and the server is {finding.actual}"
-    return f"{finding.check.id}: {why}"
+    return f"{finding.check.id}: the spec says {finding.desired}, and the server is {finding.actual}"

@@ -40,7 +40,7 @@ def makes_the_same(server: Cluster, spec: Spec, folder: Path) -> None:
     assert captured(server).text == first.text
 
 
-@law(40)
+@law(25)
 @given(spec=specs(MAJOR))
 def test_what_is_captured_makes_the_same(
     server: Cluster, spec: Spec, tmp_path_factory: pytest.TempPathFactory
@@ -56,7 +56,7 @@ def test_what_is_captured_makes_the_same_on_15(
     makes_the_same(server15, spec, tmp_path_factory.mktemp("captured"))
 
 
-@law(20)
+@law(12)
 @given(spec=specs(MAJOR), data=st.data())
 def test_objects_are_captured_with_their_owners_and_privileges(
     server: Cluster, spec: Spec, data: st.DataObject
@@ -69,7 +69,7 @@ def test_objects_are_captured_with_their_owners_and_privileges(
     captured(server)
 
 
-@long_law(100)
+@long_law(40)
 @given(spec=specs(MAJOR))
 def test_what_is_captured_makes_the_same_often(
     server: Cluster, spec: Spec, tmp_path_factory: pytest.TempPathFactory

@@ -56,8 +56,8 @@ def _database(fact: DatabaseFact, facts: Facts, secrets: Secrets) -> Iterator[tu
         own = [line for line in own if line != _TAKEN_BY_INITDB]
     try:
         inside: Body = dict(_inside(fact.name, facts))
-    except Unreadable as error:
-        inside = {Remark(f"what is in it could not be read: {error}"): None}
+    except Unreadable:
+        inside = {Remark("what is in it could not be read"): None}
     there = inside.get("grants", [])
     inside["grants"] = [*own, *(there if isinstance(there, list) else [])]
     first = [word for word in _FIRST if inside.get(word)]
