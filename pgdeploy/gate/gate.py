@@ -135,15 +135,16 @@ class Gate:
         self._facts = read_rest(self.facts, self.target.declared, self.server)
         return self._facts
 
-    def plan(self) -> Plan:
-        """What would bring the server to the spec, from facts read now; no other layer is asked.
+    def plan(self, *, anew: bool = True) -> Plan:
+        """What would bring the server to the spec, from facts read now, or those there are; no other layer is asked.
 
         Raises:
             TargetError: the server cannot be reached.
         """
         from pgdeploy.layers.server.plan import plan
 
-        self._facts = self.target.read(self.server, [SERVER])
+        if anew or self._facts is None:
+            self._facts = self.target.read(self.server, [SERVER])
         if self._facts.lost:
             raise TargetError(self._facts.lost)
         return plan(self.target.spec, self.target.resources, self._facts)

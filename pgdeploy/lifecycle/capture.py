@@ -100,7 +100,7 @@ def proved(made: Draft, name: str, server: Server) -> Draft:
         return replace(made, problems=tuple(error.problems))
     gate = Gate(target, ConnectionOptions(), probes=False, server=server)
     findings = [finding for finding in gate.ask() if finding.verdict not in _FINE]
-    planned = gate.plan()
+    planned = gate.plan(anew=False)
     unproved = {one.check.id: one.reason for one in findings if one.verdict is not Verdict.DRIFTS}
     problems = [_said(one) for one in findings if one.verdict is Verdict.DRIFTS]
     problems += [
