@@ -205,7 +205,7 @@ def test_a_spec_that_would_be_wrong_is_not_written(made: Cluster, tmp_path: Path
 
 
 BEYOND = """
-CREATE TABLE public.closed (id int); REVOKE ALL ON public.closed FROM postgres;
+REVOKE ALL ON SCHEMA public FROM PUBLIC; CREATE TABLE public.closed (id int); REVOKE ALL ON public.closed FROM postgres;
 SELECT lo_create(4711); GRANT SELECT ON LARGE OBJECT 4711 TO reader; ALTER ROLE ALL SET work_mem = '9MB';
 """
 
@@ -222,8 +222,13 @@ def test_what_a_spec_cannot_say_is_told_and_written_on_demand_alone(made: Cluste
         text = (tmp_path / "specs/shop.yaml").read_text()
         assert "  # a spec has no word for: ALTER ROLE ALL SET work_mem = 9MB\n" in text
         assert "{revoke: [ALL], on: {schema: public, table: closed}, from: [postgres]}" in text
+        assert "{revoke: [USAGE], on: {schema: public}, from: [PUBLIC]}" in text
     finally:
-        run(made, "DROP TABLE public.closed; SELECT lo_unlink(4711); ALTER ROLE ALL RESET work_mem")
+        run(
+            made,
+            "GRANT USAGE ON SCHEMA public TO PUBLIC; DROP TABLE public.closed; SELECT lo_unlink(4711)",
+            "ALTER ROLE ALL RESET work_mem",
+        )
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pgdeploy.gate.target import load_target
 from pgdeploy.lifecycle.capture import Draft, draft, proved
 from pgdeploy.model.spec import Spec
 from pgdeploy.reach.embedded import Cluster
+from tests.conftest import require_programs
 from tests.properties.law import MAJOR, law, long_law
 from tests.properties.making import make_objects
 from tests.properties.server import clean, load, make
@@ -25,11 +29,14 @@ def captured(server: Cluster) -> Draft:
     return made
 
 
-def makes_the_same(server: Cluster, spec: Spec, folder: Path) -> None:
-    """What was captured makes an empty server so that the same is captured of it, byte for byte."""
+def makes_the_same(
+    server: Cluster, spec: Spec, folder: Path, look: Callable[[], None] = lambda: None
+) -> None:
+    """What was captured makes an empty server so that the same is captured of it, byte for byte; `look` at both."""
     clean(server)
     make(load(spec), server)
     first = captured(server)
+    look()
     file = folder / "captured.yaml"
     file.write_text(first.text)
     clean(server)
@@ -38,6 +45,7 @@ def makes_the_same(server: Cluster, spec: Spec, folder: Path) -> None:
             patch.setenv(name, "a secret that somebody filled in")
         make(load_target(file), server)
     assert captured(server).text == first.text
+    look()
 
 
 @law(25)
@@ -54,6 +62,32 @@ def test_what_is_captured_makes_the_same_on_15(
     server15: Cluster, spec: Spec, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     makes_the_same(server15, spec, tmp_path_factory.mktemp("captured"))
+
+
+_SPELLED = re.compile(r"( SET \S+ TO ).*")
+"""A value may be stored as 65536kB, and be captured as 64MB."""
+
+
+def dumped(server: Cluster) -> list[str]:
+    """What PostgreSQL's own dump says of the whole server, but for passwords and the spelling of settings."""
+    program = require_programs(15) / "pg_dumpall"
+    words = [str(program), "--schema-only", "--no-role-passwords", "--dbname", server.dsn]
+    done = subprocess.run(words, capture_output=True, text=True, errors="backslashreplace", check=False)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    return sorted(_SPELLED.sub(r"\1", line) for line in lines if line and not line.startswith(("--", "\\")))
+
+
+@law(8)
+@given(spec=specs(15))
+def test_the_dumps_of_both_servers_agree(
+    server15: Cluster, spec: Spec, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    # pg_dumpall refuses such a name
+    assume(not any(set(name) & {"\n", "\r"} for name in (*spec.databases, *spec.roles)))
+    dumps: list[list[str]] = []
+    makes_the_same(server15, spec, tmp_path_factory.mktemp("dumped"), lambda: dumps.append(dumped(server15)))
+    assert dumps[0] == dumps[1]
 
 
 @law(12)

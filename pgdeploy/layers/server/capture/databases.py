@@ -111,12 +111,12 @@ def _inside(name: str, facts: Facts) -> Iterator[tuple[str, Written]]:
 
 def _schemas(name: str, facts: Facts) -> Iterator[tuple[str, Written]]:
     free = facts.once(acl.free_standing, name)
-    usual = (facts.once(bootstrap), *((DATABASE_OWNER,) if facts.about.major >= 15 else ()))
+    usual = DATABASE_OWNER if facts.about.major >= 15 else facts.once(bootstrap)
     for key, owner in sorted(facts.once(acl.owners, name).items()):
         if key.kind != "schema" or key.name in SYSTEM or key not in free:
             continue
         if key.name == "public":
-            if owner not in usual:
+            if owner != usual:
                 yield key.name, {"owner": owner}
         else:
             yield key.name, {} if owner == facts.once(bootstrap) else {"owner": owner}

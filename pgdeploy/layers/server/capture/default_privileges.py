@@ -44,8 +44,6 @@ def _of(scope: Scope, facts: Facts, database: str) -> Iterator[tuple[str, str, f
         given = known[role].privileges if role in known else frozenset()
         option = known[role].grantable if role in known else frozenset()
         before = built_in.get(role, frozenset())
-        if role == scope.creator and scope.schema is None:
-            option = frozenset()
         for how, words in ((PASSED_ON, option), (GIVEN, given - before - option), (TAKEN, before - given)):
             if words:
                 yield role, how, words

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
 
 PUBLIC = "PUBLIC"
+_PUBLIC_SCHEMA = ObjectKey("schema", None, "public")
 _PLURAL = {kind: plural for plural, kind in ALL.items()}
 _KINDS = ("database", "tablespace", "parameter", "schema", *_PLURAL, "column", *ALONE)
 """Kinds in the order in which lines about them stand."""
@@ -79,13 +80,23 @@ def _of(
     for role in {*entries, PUBLIC, *([owner] if key.kind != "column" else [])}:
         given = frozenset(word for entry in entries.get(role, ()) for word in entry.privileges)
         option = frozenset(word for entry in entries.get(role, ()) for word in entry.grantable)
-        usual = acl.builtin(facts, database, key, role)
+        usual = _usual(key, role, facts, database)
         if role == owner and key.kind != "column":
-            usual, option = privileges(key.kind, facts.about.major), frozenset()
+            usual = privileges(key.kind, facts.about.major)
         yield from (Privilege(word, role, PASSED_ON) for word in option)
         yield from (Privilege(word, role, GIVEN) for word in given - usual - option)
         if _is_whole(key):
             yield from (Privilege(word, role, TAKEN) for word in usual - given)
+
+
+def _usual(key: ObjectKey, role: str, facts: Facts, database: str | None) -> frozenset[str]:
+    """What a role has without anybody's doing; on the schema public also where somebody took all of it."""
+    built_in = acl.builtin(facts, database, key, role)
+    if key == _PUBLIC_SCHEMA and role == PUBLIC:
+        return built_in | (
+            frozenset({"USAGE"}) if facts.about.major >= 15 else frozenset({"USAGE", "CREATE"})
+        )
+    return built_in
 
 
 def _is_whole(key: ObjectKey) -> bool:

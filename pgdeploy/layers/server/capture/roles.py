@@ -13,7 +13,6 @@ from pgdeploy.layers.server.provider import provided
 from pgdeploy.layers.server.role import DANGEROUS, passwords
 from pgdeploy.layers.server.rolefact import BOOTSTRAP, RoleFact, bootstrap, roles
 from pgdeploy.layers.server.setting import stored
-from pgdeploy.postgres.moment import NEVER_ENDS
 from pgdeploy.secret.scram import is_md5
 from pgdeploy.spec.writing import Noted, Remark, Word, Written
 
@@ -52,7 +51,7 @@ def _role(role: RoleFact, facts: Facts, secrets: Secrets) -> Mapping[str | Remar
         body["inherit"] = False
     if role.connection_limit != -1:
         body["connection_limit"] = role.connection_limit
-    if (end := role.end) is not None and end != NEVER_ENDS:
+    if (end := role.end) is not None:
         date = str(end).removesuffix(_MIDNIGHT)
         body["valid_until"] = Word(date) if date.replace("-", "").isdigit() else date
     body |= _password(role, facts, secrets)
