@@ -199,8 +199,8 @@ def test_a_spec_that_would_be_wrong_is_not_written(made: Cluster, tmp_path: Path
     finally:
         file.write_text(before)
     assert done.returncode == 2
-    assert "shop: the spec would not say what the server is, so it is not written:" in done.stderr
-    assert "setting[max_wal_size].value: the spec says 2GB, and the server is 1GB" in done.stderr
+    assert "shop: the spec does not match the server and was not written:" in done.stderr
+    assert "setting[max_wal_size].value: desired 2GB, actual 1GB" in done.stderr
     assert not (tmp_path / "specs").exists()
 
 
@@ -218,9 +218,9 @@ def test_what_a_spec_cannot_say_is_told_and_written_on_demand_alone(made: Cluste
         assert (refused.returncode, (tmp_path / "specs").exists()) == (2, False)
         assert "SELECT on large object 4711 for reader" in refused.stderr
         written = pgdeploy(tmp_path, *words, "--anyway")
-        assert (written.returncode, ", not what the server is" in written.stdout) == (2, True)
+        assert (written.returncode, ", does not match the server" in written.stdout) == (2, True)
         text = (tmp_path / "specs/shop.yaml").read_text()
-        assert "  # a spec has no word for: ALTER ROLE ALL SET work_mem = 9MB\n" in text
+        assert "  # a spec cannot say: ALTER ROLE ALL SET work_mem = 9MB\n" in text
         assert "{revoke: [ALL], on: {schema: public, table: closed}, from: [postgres]}" in text
         assert "{revoke: [USAGE], on: {schema: public}, from: [PUBLIC]}" in text
     finally:
@@ -236,9 +236,9 @@ def test_what_a_spec_cannot_say_is_told_and_written_on_demand_alone(made: Cluste
     [
         (
             ["a/b", "--dsn", "host=/nowhere"],
-            "a/b: a target's name is one of a file, without its folder and .yaml",
+            "a/b: a target's name is a file name without folder and .yaml",
         ),
-        (["_base", "--dsn", "host=/nowhere"], "_base: a target's name is one of a file"),
+        (["_base", "--dsn", "host=/nowhere"], "_base: a target's name is a file name"),
         (["shop"], "no target shop"),
         (
             ["shop", "--dsn", "host=/nowhere", "--ssh", "pg01"],

@@ -208,7 +208,7 @@ def test_two_servers_without_what_their_specs_declare_to_differ(
         "staging (live) and prod (live) differ: 1 difference\n"
         "role:\n"
         "  role[forgotten].exists\n"
-        "    staging (live): not said\n"
+        "    staging (live): absent\n"
         "    prod (live): present\n"
     )
     with two[1].open() as connection:

@@ -95,7 +95,10 @@ def test_nothing_is_written_without_a_yes_or_over_a_file(specs: Path) -> None:
     assert (asked.returncode, "pass --yes" in asked.stderr) == (1, True)
     (specs / "_base.yaml").write_text("postgres: 16\n")
     there = pgdeploy(specs.parent, "split", *LIMITS, "--yes")
-    assert (there.returncode, "write the name of a new file that begins with _" in there.stderr) == (1, True)
+    assert (there.returncode, "--base must be the name of a new file that begins with _" in there.stderr) == (
+        1,
+        True,
+    )
     alone = pgdeploy(specs.parent, "split", "dev", "--base", "_other", "--yes")
     assert (alone.returncode, "name two specs or more" in alone.stderr) == (1, True)
     (specs / "dev.yaml").write_text(SPEC.format(env="dev", ENV="DEV", limit=1) + "description: 'a {{ b'\n")

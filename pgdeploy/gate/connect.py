@@ -105,8 +105,13 @@ def require_ssh_name(target: Target) -> str:
     return target.name
 
 
+_USUAL_FOLDER = "/var/run/postgresql"
+USUAL_SOCKET = f"{_USUAL_FOLDER}/.s.PGSQL.5432"
+"""Where Debian puts the server's socket on its host."""
+
+
 def _socket(spec: Spec) -> str:
     """The server's own socket on its host, where the spec or else Debian puts it."""
-    folder = spec.settings.get("unix_socket_directories", "/var/run/postgresql")
+    folder = spec.settings.get("unix_socket_directories", _USUAL_FOLDER)
     first = folder[0] if isinstance(folder, tuple) else str(folder).split(",")[0].strip()
     return f"{first}/.s.PGSQL.{spec.settings.get('port', 5432)}"

@@ -38,7 +38,7 @@ class Draft:
     unseen: tuple[str, ...]
     """What could not be read, and so is not in it."""
     problems: tuple[str, ...] = ()
-    """Where it does not say what the server is."""
+    """Where it does not match the server."""
     unproved: Mapping[str, str] = field(default_factory=dict)
     """Checks that could not be asked, such as those that need a secret which is not set here, and why."""
 
@@ -104,7 +104,9 @@ def proved(made: Draft, name: str, server: Server) -> Draft:
     unproved = {one.check.id: one.reason for one in findings if one.verdict is not Verdict.DRIFTS}
     problems = [_said(one) for one in findings if one.verdict is Verdict.DRIFTS]
     problems += [
-        f"would be changed: {statement.text}" for change in planned.changes for statement in change.statements
+        f"the plan would change: {statement.text}"
+        for change in planned.changes
+        for statement in change.statements
     ]
     return replace(made, problems=tuple(problems), unproved=unproved)
 
@@ -125,4 +127,4 @@ def loaded(made: Draft, name: str) -> Target:
 
 
 def _said(finding: Finding) -> str:
-    return f"{finding.check.id}: the spec says {finding.desired}, and the server is {finding.actual}"
+    return f"{finding.check.id}: desired {finding.desired}, actual {finding.actual}"

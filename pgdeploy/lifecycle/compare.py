@@ -11,7 +11,7 @@ from pgdeploy.lifecycle.statements import Said, Statement, Statements, statement
 if TYPE_CHECKING:
     from pgdeploy.gate.target import Target
 
-NOTHING = "not said"
+NOTHING = "absent"
 
 
 class Difference(NamedTuple):

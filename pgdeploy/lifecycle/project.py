@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.resources import files
 from pathlib import Path
 
 _SPEC, _TEST = "specs/{}.yaml", "specs/test_own.py"
@@ -77,4 +76,6 @@ class Project:
 
 
 def _text(name: str) -> str:
+    from importlib.resources import files  # the command line imports this room for its help
+
     return (files("pgdeploy.lifecycle") / "project" / name).read_text(encoding="utf-8")

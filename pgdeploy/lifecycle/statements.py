@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import BaseModel
 
+from pgdeploy.layers.server.acl import meant
+from pgdeploy.layers.server.settingvalue import shown
 from pgdeploy.model.hba import HbaRuleSpec
 from pgdeploy.model.inheritance import TEMPLATES, inherited
 from pgdeploy.model.role import MembershipSpec
 from pgdeploy.postgres.moment import NEVER_ENDS, timestamp
 from pgdeploy.postgres.parameter import parameters
-from pgdeploy.postgres.privilege import expand, privileges
-from pgdeploy.postgres.values import ValueProblem, canonical, show
-from pgdeploy.secret.place import shown_option, shown_setting
+from pgdeploy.secret.place import shown_option
 from pgdeploy.secret.reference import SecretRef
 from pgdeploy.text.naming import quoted_name
 
@@ -114,14 +114,7 @@ def _settings(settings: Mapping[str, SettingValue], major: int) -> Iterator[tupl
 def _value(name: str, value: SettingValue, major: int) -> str:
     if isinstance(value, SecretRef):
         return "a secret"
-    parameter = parameters(major).get(name.lower())
-    if parameter is not None:
-        try:
-            return shown_setting(name, show(canonical(value, parameter), parameter))
-        except ValueProblem:
-            pass
-    text = ", ".join(value) if isinstance(value, tuple) else str(value)
-    return shown_setting(name, {"True": "on", "False": "off"}.get(text, text))
+    return shown(name, value, parameters(major).get(name.lower()))
 
 
 def _hba(spec: Spec) -> Iterator[tuple[Statement, Said]]:
@@ -226,7 +219,7 @@ def _grants(
     where: str, lines: Iterable[tuple[int, GrantSpec]], keys: Keys, major: int
 ) -> Iterator[tuple[Statement, Said]]:
     for at, line in lines:
-        for word in sorted(expand(line.words, line.on.kind, 18) & privileges(line.on.kind, major)):
+        for word in sorted(meant(line.words, line.on.kind, major)):
             for role in line.roles:
                 thing = f"{where}: {word} on {line.on.text} for {quoted_name(role)}"
                 yield Statement("grant", thing), Said(_given(line), (*keys, at))
@@ -236,7 +229,7 @@ def _defaults(
     where: str, line: DefaultPrivilegeSpec, keys: Keys, major: int
 ) -> Iterator[tuple[Statement, Said]]:
     place = f" in schema {quoted_name(line.in_schema)}" if line.in_schema else ""
-    for word in sorted(expand(line.words, line.kind, 18) & privileges(line.kind, major)):
+    for word in sorted(meant(line.words, line.kind, major)):
         for creator in line.for_:
             for role in line.roles:
                 thing = f"{where}: {quoted_name(creator)}{place}: {word} on {line.on} for {quoted_name(role)}"

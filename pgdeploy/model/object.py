@@ -34,6 +34,9 @@ ALL = {
 }
 """What `all:` may say, and the kind of object it means."""
 
+PLURAL = {kind: plural for plural, kind in ALL.items()}
+"""What `all:` says for a kind of object."""
+
 IN_SCHEMA = ("table", "sequence", "function", "procedure", "type")
 ALONE = ("language", "foreign_server", "foreign_data_wrapper")
 

@@ -94,16 +94,9 @@ def without_secrets(text: str) -> str:
     found = options(text)
     if not SECRETS.intersection(found):
         return text
-    return " ".join(
-        f"{keyword}={_quoted(value)}" for keyword, value in found.items() if keyword not in SECRETS
-    )
+    from psycopg.conninfo import make_conninfo
 
-
-def _quoted(value: str) -> str:
-    if value and not set(value) & set(" \t\n\r\f\v'\\"):
-        return value
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    return make_conninfo(**{keyword: value for keyword, value in found.items() if keyword not in SECRETS})
 
 
 def read(text: str) -> tuple[Option, ...]:

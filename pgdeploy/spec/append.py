@@ -28,7 +28,7 @@ def appended(base: Node, more: Node, faults: list[Fault], keys: Keys = ()) -> No
         faults.append(
             Fault(
                 more.place,
-                f"{where}: takes lists, as deep as they stand in the spec; what is no list is replaced",
+                f"{where}: must be a list at the same place as in the spec; write other values without `append:`",
             )
         )
         return base

@@ -12,15 +12,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from pgdeploy.spec import append, variables
-from pgdeploy.spec.compose import MAX_DEPTH, compose
+from pgdeploy.spec import append
+from pgdeploy.spec.compose import MAX_DEPTH, Document, compose
 from pgdeploy.spec.merge import merge
 from pgdeploy.spec.node import Node, mapping
 from pgdeploy.spec.place import Fault, Place
 from pgdeploy.spec.problem import show
 from pgdeploy.spec.source import FaultError, is_file, read_text
 from pgdeploy.spec.suggest import advise
-from pgdeploy.spec.variables import Variables, without
+from pgdeploy.spec.variables import MARK, Variables, without
 
 KEY = "extends"
 
@@ -43,19 +43,23 @@ def read_tree(file: Path, root: Path) -> Tree:
     """The tree of a file; what it extends is below `root`. Raises FaultError where it cannot be read at all."""
     reader = _Reader(root)
     merged = reader.read(file, ())
+    known = Variables.of(merged)
     if reader.uses_variables:
-        # which are known when all files were read; names must be filled in before the files are merged
-        known = Variables.of(merged)
-        reader = _Reader(root, known)
-        merged = without(reader.read(file, ()))
-        reader.faults.extend(known.faults)
-    return Tree(merged, tuple(reader.files), tuple(dict.fromkeys(reader.faults)))
+        # they are known now that all files were merged, and must be filled in before the files are merged
+        reader = _Reader(root, known, reader.documents)
+        merged = reader.read(file, ())
+    faults = (*reader.faults, *known.faults)
+    return Tree(without(merged), tuple(reader.files), tuple(dict.fromkeys(faults)))
 
 
 class _Reader:
-    def __init__(self, root: Path, variables: Variables | None = None) -> None:
+    def __init__(
+        self, root: Path, variables: Variables | None = None, documents: dict[Path, Document] | None = None
+    ) -> None:
         self.root = root
         self.variables = variables
+        self.documents: dict[Path, Document] = {} if documents is None else documents
+        """The parsed files: with variables they are merged twice."""
         self.uses_variables = False
         self.files: list[Path] = []
         self.faults: list[Fault] = []
@@ -69,12 +73,11 @@ class _Reader:
         return self.roots[identity]
 
     def _read(self, file: Path, chain: tuple[Path, ...]) -> Node:
-        text = read_text(file)
-        document = compose(text, str(file))
+        document = self._document(file)
         self.files.append(file)
         self.faults.extend(document.faults)
         own, bases = _without_extends(document.root)
-        own, more = append.apart(self._filled(own, text))
+        own, more = append.apart(own if self.variables is None else self.variables.filled(own))
         merged: Node | None = None
         for name in bases:
             base = self._base(name, file, (*chain, file))
@@ -82,13 +85,12 @@ class _Reader:
         merged = own if merged is None else merge(merged, own)
         return merged if more is None else append.appended(merged, more.node, self.faults)
 
-    def _filled(self, own: Node, text: str) -> Node:
-        """What the file itself says, with its variables where they are known by now."""
-        if self.variables is not None:
-            return self.variables.filled(own)
-        said = isinstance(own.content, Mapping) and variables.KEY in own.content
-        self.uses_variables = self.uses_variables or said or variables.MARK in text
-        return own
+    def _document(self, file: Path) -> Document:
+        if file not in self.documents:
+            text = read_text(file)
+            self.uses_variables = self.uses_variables or MARK in text
+            self.documents[file] = compose(text, str(file))
+        return self.documents[file]
 
     def _base(self, name: Node, file: Path, chain: tuple[Path, ...]) -> Node:
         base = _find(name, file, self.root)

@@ -35,15 +35,17 @@ class Variables:
         found = root.content.get(KEY) if isinstance(root.content, Mapping) else None
         if found is None or found.node.content is None:
             return cls()
-        made = cls({}, [])
-        if not isinstance(found.node.content, Mapping):
-            made.faults.append(Fault(found.node.place, f"{KEY}: takes names with their values"))
-            return made
-        known = dict(found.node.content)
-        for name, entry in known.items():
-            if fault := _fault_of(name, entry.node):
-                made.faults.append(Fault(entry.place, f"{KEY}.{name}: {fault}"))
-        return cls({name: entry.node for name, entry in known.items()}, made.faults)
+        said = found.node.content
+        if not isinstance(said, Mapping):
+            return cls(
+                {}, [Fault(found.node.place, f"{KEY}: must be names with their values, such as {{env: dev}}")]
+            )
+        faults = [
+            Fault(entry.place, f"{KEY}.{name}: {fault}")
+            for name, entry in said.items()
+            if (fault := _fault_of(name, entry.node))
+        ]
+        return cls({name: entry.node for name, entry in said.items()}, faults)
 
     def filled(self, node: Node) -> Node:
         """The node with the variables filled in, each part at its own place; the same where it uses none."""
@@ -63,7 +65,7 @@ class Variables:
     def _enter(self, entries: dict[str, Entry], key: str, entry: Entry) -> None:
         if key in entries:
             self.faults.append(
-                Fault(entry.place, f"{key} stands here twice, once its variables are filled in")
+                Fault(entry.place, f"duplicate key {key} after its variables are filled in; remove one")
             )
         entries[key] = entry
 
@@ -85,14 +87,16 @@ class Variables:
         if known is None:
             return use[0]
         if isinstance(known.content, (tuple, Mapping)) or known.content is None:
-            self.faults.append(Fault(place, f"{use[0]} is a list, which cannot stand in text"))
+            self.faults.append(
+                Fault(place, f"{use[0]} is a list and cannot be part of a text; use it as the whole value")
+            )
             return use[0]
         return str(known.content).lower() if isinstance(known.content, bool) else str(known.content)
 
     def _value(self, name: str, place: Place) -> Node | None:
         if name not in self.known:
-            near = advise(name, self.known) if self.known else f"; write it in `{KEY}:`"
-            self.faults.append(Fault(place, f"there is no variable {name}{near}"))
+            near = advise(name, self.known) if self.known else f"; define it in `{KEY}:`"
+            self.faults.append(Fault(place, f"variable {name} does not exist{near}"))
         return self.known.get(name)
 
 
@@ -107,7 +111,7 @@ def _fault_of(name: str, node: Node) -> str:
     if any(isinstance(item.content, (tuple, Mapping)) or item.content is None for item in items):
         return "allowed: a text, a number, a boolean, or a list of them"
     if any(isinstance(item.content, str) and _USE.search(item.content) for item in items):
-        return "a variable does not use others"
+        return "the value of a variable cannot use other variables"
     return ""
 
 

@@ -89,24 +89,30 @@ def test_a_value_is_never_read_again(tmp_path_factory: pytest.TempPathFactory, t
 @pytest.mark.parametrize(
     ("top", "said"),
     [
-        ("x: '{{ app }}'", "top.yaml:1:4: there is no variable app; write it in `vars:`"),
+        ("x: '{{ app }}'", "top.yaml:1:4: variable app does not exist; define it in `vars:`"),
         (
             "vars: {owner: 1}\nx: '{{ ovner }}'",
-            "top.yaml:2:4: there is no variable ovner; did you mean owner?",
+            "top.yaml:2:4: variable ovner does not exist; did you mean owner?",
         ),
-        ("vars: {a: 1}\n'{{ b }}': 1", "top.yaml:2:1: there is no variable b; allowed: a"),
-        ("vars: [a]", "top.yaml:1:7: vars: takes names with their values"),
+        ("vars: {a: 1}\n'{{ b }}': 1", "top.yaml:2:1: variable b does not exist; allowed: a"),
+        ("vars: [a]", "top.yaml:1:7: vars: must be names with their values, such as {env: dev}"),
         ("vars: {1a: 1}", "top.yaml:1:8: vars.1a: allowed: a name of letters, digits and _"),
         (
             "vars: {a: {b: 1}}",
             "top.yaml:1:8: vars.a: allowed: a text, a number, a boolean, or a list of them",
         ),
         ("vars: {a: null}", "top.yaml:1:8: vars.a: allowed: a text, a number, a boolean, or a list of them"),
-        ("vars: {a: '{{ b }}', b: 1}", "top.yaml:1:8: vars.a: a variable does not use others"),
-        ("vars: {a: [1]}\nx: 'y{{ a }}'", "top.yaml:2:4: {{ a }} is a list, which cannot stand in text"),
+        (
+            "vars: {a: '{{ b }}', b: 1}",
+            "top.yaml:1:8: vars.a: the value of a variable cannot use other variables",
+        ),
+        (
+            "vars: {a: [1]}\nx: 'y{{ a }}'",
+            "top.yaml:2:4: {{ a }} is a list and cannot be part of a text; use it as the whole value",
+        ),
         (
             "vars: {a: x}\n'{{ a }}': 1\nx: 2",
-            "top.yaml:3:1: x stands here twice, once its variables are filled in",
+            "top.yaml:3:1: duplicate key x after its variables are filled in; remove one",
         ),
     ],
 )
@@ -126,6 +132,18 @@ def test_without_a_use_nothing_is_read_twice(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("pgdeploy.spec.extends.read_text", counted)
     tree(tmp_path, base="a: '{'\n", top="extends: base\nb: 1\n")
     assert read == ["top.yaml", "base.yaml"]
+
+
+def test_with_variables_each_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def counted(file: Path) -> str:
+        read.append(file.name)
+        return file.read_text()
+
+    monkeypatch.setattr("pgdeploy.spec.extends.read_text", counted)
+    found, _ = tree(tmp_path, base="a: '{{ b }}'\n", top="extends: base\nvars: {b: 1}\n")
+    assert (found, read) == ({"a": 1}, ["top.yaml", "base.yaml"])
 
 
 # -- append --------------------------------------------------------------------------------------------
@@ -161,9 +179,9 @@ def test_append_takes_variables(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("append", "said"),
     [
-        ("{owner: x}", "top.yaml:2:17: append.owner: takes lists"),
-        ("{x: {a: 1}}", "top.yaml:2:13: append.x: takes lists"),
-        ("[1]", "top.yaml:2:9: append: takes lists"),
+        ("{owner: x}", "top.yaml:2:17: append.owner: must be a list at the same place as in the spec"),
+        ("{x: {a: 1}}", "top.yaml:2:13: append.x: must be a list at the same place as in the spec"),
+        ("[1]", "top.yaml:2:9: append: must be a list at the same place as in the spec"),
     ],
 )
 def test_what_is_no_list_is_refused(tmp_path: Path, append: str, said: str) -> None:

@@ -37,17 +37,17 @@ def capture(
     specs: Specs = None,
     stdout: Annotated[bool, typer.Option("--stdout", help="print the spec, and write no file")] = False,
     waive: Annotated[
-        bool, typer.Option("--waive", help="with a waiver of 90 days for each advice that lint has about it")
+        bool, typer.Option("--waive", help="add a waiver of 90 days for each advice of lint")
     ] = False,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="write the spec even where it would not say what the server is")
+        bool, typer.Option("--anyway", help="write the spec even where it does not match the server")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="replace a spec of this name")] = False,
 ) -> None:
-    """Write the spec of a server that is there already: one that plans no change, and that the gate finds green.
+    """Write the spec of an existing server, after proving that it plans no change and that no check is red.
 
-    The server is read and not changed. Without --dsn, --ssh or --data-dir a spec of this name says how it is reached.
-    Exit 0: written; 2: it would not say what the server is, so it is not written (unless --anyway); 1: error.
+    The server is read and not changed. Without --dsn, --ssh or --data-dir, the spec of this name says how to reach it.
+    Exit 0: written; 2: the spec does not match the server and was not written (unless --anyway); 1: error.
     """
     from datetime import date
 
@@ -65,12 +65,12 @@ def capture(
     finally:
         server.close()
     for line in made.unseen:
-        note(f"not seen: {line}")
+        note(f"could not be read: {line}")
     if stdout:
         say(*made.text.splitlines())
     if made.problems:
-        kept = "" if anyway or stdout else ", so it is not written"
-        say(f"{name}: the spec would not say what the server is{kept}:", *made.problems, err=True)
+        kept = "" if anyway or stdout else " and was not written"
+        say(f"{name}: the spec does not match the server{kept}:", *made.problems, err=True)
     if not stdout and (anyway or not made.problems):
         _write(file, example, made)
     raise typer.Exit(DIFFERENT if made.problems else OK)
@@ -82,7 +82,7 @@ def _files(name: str) -> tuple[Path, Path]:
     from pgdeploy.gate.target import specs_folder
 
     if Path(name).name != name or name.startswith(("_", ".")) or not name.isprintable():
-        raise TargetError(f"{name}: a target's name is one of a file, without its folder and .yaml")
+        raise TargetError(f"{name}: a target's name is a file name without folder and .yaml")
     folder = specs_folder()
     return folder / f"{name}.yaml", folder / f"{name}.env.example"
 
@@ -124,6 +124,7 @@ def _reach(
 
 
 def _by_ssh(where: str, ssh_config: Path | None) -> tuple[Server, Head]:
+    from pgdeploy.gate.connect import USUAL_SOCKET
     from pgdeploy.model.spec import Ssh
     from pgdeploy.reach.ssh import SshServer, ssh_options
 
@@ -134,7 +135,7 @@ def _by_ssh(where: str, ssh_config: Path | None) -> tuple[Server, Head]:
         raise typer.BadParameter(f"--ssh {where}: write HOST or USER@HOST") from None
     options = ssh_options(config=str(ssh_config)) if ssh_config is not None else ssh_options(**way.options)
     connect: dict[str, str] = {"host": host, **({"user": user} if user else {})}
-    return SshServer(host, options, "/var/run/postgresql/.s.PGSQL.5432"), {"connect": {"ssh": connect}}
+    return SshServer(host, options, USUAL_SOCKET), {"connect": {"ssh": connect}}
 
 
 def _embedded(data_dir: Path, bin_dir: Path | None) -> Server:
@@ -160,12 +161,12 @@ def _write(file: Path, example: Path, made: Draft) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     write_file(file, made.text)
     proof = "plans no change, and all that could be asked conforms" if made.unproved else _PROVED
-    proof = "not what the server is" if made.problems else proof
+    proof = "does not match the server" if made.problems else proof
     say(f"{file}: {len(made.text.splitlines())} lines, {proof}")
     if made.secrets:
         write_file(example, made.example)
         say(
-            f"{example}: the secrets that it refers to; they were not read, and are to be set where it is used"
+            f"{example}: the secrets that the spec needs; set them where pgdeploy runs (no value was captured)"
         )
     for check, reason in made.unproved.items():
         say(f"not proved: {check}: {reason}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pgdeploy.cli.options import Json, NoCommands, Specs, SshConfig, Timeout
+from pgdeploy.cli.options import Json, Name, NoCommands, Specs, SshConfig, Timeout
 from pgdeploy.cli.output import DIFFERENT, OK, note, print_json, say
 from pgdeploy.reach.server import BUDGET
 from pgdeploy.text.counted import counted
@@ -14,14 +14,10 @@ from pgdeploy.text.counted import counted
 if TYPE_CHECKING:
     from pgdeploy.gate.target import Target
 
-_Target = Annotated[
-    str, typer.Argument(help="a target: the name of a file in specs/, or a path", show_default=False)
-]
-
 
 def compare(
-    first: _Target,
-    second: _Target,
+    first: Name,
+    second: Name,
     live: Annotated[
         bool,
         typer.Option("--live", help="compare their servers; what their specs declare to differ is left out"),
@@ -74,5 +70,5 @@ def _captured(target: Target, ssh_config: SshConfig, timeout: float) -> Target:
     with open_gate(target, way_of(On.LIVE, None, ssh_config, None, None, timeout)) as gate:
         made = draft(gate.server, {})
     for line in made.unseen:
-        note(f"{target.name}: not seen: {line}")
+        note(f"{target.name}: could not be read: {line}")
     return loaded(made, f"{target.name} (live)")

@@ -32,15 +32,13 @@ def split(
         raise PgdeployError("name two specs or more, of one folder")
     place = loaded[0].file.with_name(f"{base.removesuffix('.yaml')}.yaml")
     if place.exists() or not place.name.startswith("_"):
-        raise PgdeployError(
-            f"{place}: write the name of a new file that begins with _, as those that are extended"
-        )
+        raise PgdeployError(f"{place}: --base must be the name of a new file that begins with _")
     trees = {target.name: target.loaded.data for target in loaded}
     made = splitting.split(trees, place.stem)
     if wrong := [
         name for name in trees if not splitting.says_the_same(trees[name], made.base, made.specs[name])
     ]:
-        raise PgdeployError(f"{', '.join(wrong)}: would not say the same as before; nothing was written")
+        raise PgdeployError(f"{', '.join(wrong)}: the result would differ from the spec; nothing was written")
     for target in loaded:
         before, after = (
             len(target.file.read_text("utf-8").splitlines()),

@@ -51,7 +51,7 @@ def _database(fact: DatabaseFact, facts: Facts, secrets: Secrets) -> Iterator[tu
     yield from _attributes(fact, facts)
     if rows := facts.once(stored).get((fact.name, None)):
         yield "settings", written_settings(rows.values(), facts, secrets)
-    own = privileges.captured(facts, None, [ObjectKey("database", None, fact.name)])
+    own = privileges.captured_shared(facts, [ObjectKey("database", None, fact.name)])
     if fact.name in TEMPLATES:
         own = [line for line in own if line != _TAKEN_BY_INITDB]
     try:

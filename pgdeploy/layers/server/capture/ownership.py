@@ -9,13 +9,12 @@ from pgdeploy.layers.server import acl
 from pgdeploy.layers.server.acl import SYSTEM, ObjectKey, shown
 from pgdeploy.layers.server.capture.privileges import on, overloads
 from pgdeploy.layers.server.rolefact import bootstrap
-from pgdeploy.model.object import ALL
+from pgdeploy.model.object import PLURAL
 from pgdeploy.spec.writing import Written
 
 if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
 
-_PLURAL = {kind: plural for plural, kind in ALL.items()}
 _ALONE = ("foreign_server", "foreign_data_wrapper")
 
 
@@ -25,7 +24,7 @@ def captured(facts: Facts, database: str) -> list[Written]:
     usual, counts = facts.once(bootstrap), overloads(facts, database)
     groups: dict[tuple[str, str], list[ObjectKey]] = defaultdict(list)
     for key in owners:
-        if key in free and key.kind in (*_PLURAL, *_ALONE) and key.schema not in SYSTEM:
+        if key in free and key.kind in (*PLURAL, *_ALONE) and key.schema not in SYSTEM:
             groups[key.schema or "", key.kind].append(key)
     lines: list[Written] = []
     for (schema, kind), keys in sorted(groups.items()):
@@ -33,7 +32,7 @@ def captured(facts: Facts, database: str) -> list[Written]:
         if theirs == {usual}:
             continue
         if schema and len(theirs) == 1 and len(keys) > 1:
-            lines.append({"on": {"schema": schema, "all": _PLURAL[kind]}, "owner": theirs.pop()})
+            lines.append({"on": {"schema": schema, "all": PLURAL[kind]}, "owner": theirs.pop()})
             continue
         lines += [
             {"on": on(key, counts.get(key[:3], 1)), "owner": owners[key]}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pgdeploy.layers.server import acl
 from pgdeploy.layers.server.acl import SYSTEM, Entry, ObjectKey, table_of
 from pgdeploy.layers.server.capture.value import privilege_words
-from pgdeploy.model.object import ALL, ALONE
+from pgdeploy.model.object import ALONE, PLURAL
 from pgdeploy.model.routine import KINDS as ROUTINES
 from pgdeploy.postgres.privilege import PRIVILEGES, privileges
 from pgdeploy.postgres.signature import split_arguments
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 PUBLIC = "PUBLIC"
 _PUBLIC_SCHEMA = ObjectKey("schema", None, "public")
-_PLURAL = {kind: plural for plural, kind in ALL.items()}
-_KINDS = ("database", "tablespace", "parameter", "schema", *_PLURAL, "column", *ALONE)
+_KINDS = ("database", "tablespace", "parameter", "schema", *PLURAL, "column", *ALONE)
 """Kinds in the order in which lines about them stand."""
 
 
@@ -37,6 +36,8 @@ class Privilege(NamedTuple):
 GIVEN, PASSED_ON, TAKEN = "given", "passed on", "taken"
 
 Found = dict[ObjectKey, set[Privilege]]
+Overloads = Mapping[tuple[str, "str | None", str], int]
+"""How many routines have the same name, by kind, schema and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +52,29 @@ class Line:
     columns: tuple[str, ...] = ()
 
 
-def captured(facts: Facts, database: str | None, keys: Iterable[ObjectKey] | None = None) -> list[Written]:
-    """The lines about a database and what is in it (None: about what all databases share, of these objects)."""
-    found = _found(facts, database, keys)
-    lines = [*_of_all(found, facts, database)] if database is not None and keys is None else []
-    lines += _of_each(found)
-    counts = overloads(facts, database) if database is not None and keys is None else {}
+def captured(facts: Facts, database: str) -> list[Written]:
+    """The lines about what is in a database."""
+    found = _found(facts, database, facts.once(acl.acls, database))
+    lines = [*_of_all(found, facts, database), *_of_each(found)]
+    return _texts(lines, facts, overloads(facts, database))
+
+
+def captured_shared(facts: Facts, keys: Iterable[ObjectKey]) -> list[Written]:
+    """The lines about these objects, which all databases share."""
+    return _texts(_of_each(_found(facts, None, keys)), facts, {})
+
+
+def _texts(lines: Iterable[Line], facts: Facts, counts: Overloads) -> list[Written]:
     return [_written(line, facts.about.major, counts) for line in sorted(lines, key=_order)]
 
 
 # -- what is there -------------------------------------------------------------------------------------
 
 
-def _found(facts: Facts, database: str | None, keys: Iterable[ObjectKey] | None) -> Found:
+def _found(facts: Facts, database: str | None, keys: Iterable[ObjectKey]) -> Found:
     known, owners = facts.once(acl.acls, database), facts.once(acl.owners, database)
     found: Found = {}
-    for key in known if keys is None else keys:
+    for key in keys:
         if key.kind in _KINDS and (
             there := set(_of(key, known[key], owners.get(table_of(key), ""), facts, database))
         ):
@@ -111,7 +119,7 @@ def _of_all(found: Found, facts: Facts, database: str) -> Iterator[Line]:
     """What holds for all objects of a kind in a schema; it is taken out of what was found."""
     held = facts.once(acl.acls, database)
     for (kind, schema), keys in facts.once(acl.in_schema, database).items():
-        if kind not in _PLURAL or schema in SYSTEM or len(keys) < 2:
+        if kind not in PLURAL or schema in SYSTEM or len(keys) < 2:
             continue
         counts: dict[Privilege, int] = defaultdict(int)
         for key in keys:
@@ -176,7 +184,7 @@ def _order(line: Line) -> tuple[object, ...]:
     return (*where, (GIVEN, PASSED_ON, TAKEN).index(line.how), words, line.roles)
 
 
-def _written(line: Line, major: int, overloads: Mapping[tuple[str, str | None, str], int]) -> Written:
+def _written(line: Line, major: int, overloads: Overloads) -> Written:
     words, on = privilege_words(line.words, line.key.kind, major), _on(line, overloads)
     if line.how == TAKEN:
         return {"revoke": words, "on": on, "from": list(line.roles)}
@@ -186,12 +194,12 @@ def _written(line: Line, major: int, overloads: Mapping[tuple[str, str | None, s
     return Noted(said, "everybody who can connect") if PUBLIC in line.roles else said
 
 
-def _on(line: Line, overloads: Mapping[tuple[str, str | None, str], int]) -> Written:
+def _on(line: Line, overloads: Overloads) -> Written:
     key = line.key
     if key.kind == "database":
         return "database"
     if line.all:
-        return {"schema": key.schema, "all": _PLURAL[key.kind]}
+        return {"schema": key.schema, "all": PLURAL[key.kind]}
     if line.columns:
         return {"schema": key.schema, "table": key.name, "columns": list(line.columns)}
     return on(key, overloads.get(key[:3], 1))
@@ -207,7 +215,7 @@ def on(key: ObjectKey, overloads: int = 1) -> Mapping[str, Written]:
     return said
 
 
-def overloads(facts: Facts, database: str) -> Mapping[tuple[str, str | None, str], int]:
+def overloads(facts: Facts, database: str) -> Overloads:
     """How many routines have the same name, by kind, schema and name."""
     counts: dict[tuple[str, str | None, str], int] = defaultdict(int)
     for key in facts.once(acl.acls, database):

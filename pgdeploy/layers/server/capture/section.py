@@ -10,7 +10,6 @@ from pgdeploy.core.capture import Captured, Secrets
 from pgdeploy.core.facts import NOBODY, Facts
 from pgdeploy.errors import Unreadable
 from pgdeploy.layers.server import acl, tablespace
-from pgdeploy.layers.server.acl import ObjectKey
 from pgdeploy.layers.server.capture import databases, hba, privileges, roles, settings
 from pgdeploy.layers.server.kinds import QUERIES
 from pgdeploy.layers.server.reading import Scope, read_sql
@@ -69,8 +68,8 @@ def _tablespaces(facts: Facts) -> Iterator[tuple[str, Written]]:
 
 
 def _shared_grants(facts: Facts) -> list[Written]:
-    shared: list[ObjectKey] = [key for key in facts.once(acl.acls, None) if key.kind != "database"]
-    return privileges.captured(facts, None, shared)
+    shared = [key for key in facts.once(acl.acls, None) if key.kind != "database"]
+    return privileges.captured_shared(facts, shared)
 
 
 def _unseen(facts: Facts) -> Iterator[str]:

@@ -51,7 +51,7 @@ def captured(facts: Facts, secrets: Secrets) -> Mapping[str | Remark, Written]:
     found: dict[str | Remark, Written] = dict(sorted(_captured(facts, secrets)))
     for row in facts.once(stored).get((None, None), {}).values():
         value = shown_setting(row.name, row.value)
-        found[Remark(f"a spec has no word for: ALTER ROLE ALL SET {row.name} = {value}")] = None
+        found[Remark(f"a spec cannot say: ALTER ROLE ALL SET {row.name} = {value}")] = None
     return found
 
 
