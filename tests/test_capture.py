@@ -112,6 +112,21 @@ def test_each_thing_is_one_short_line(found: Draft, line: str) -> None:
     assert line in found.text.splitlines()
 
 
+def test_what_somebody_should_decide_is_marked(made: Cluster) -> None:
+    run(made, "CREATE ROLE ada LOGIN", "CREATE DATABASE hers OWNER ada", "CREATE DATABASE idle")
+    try:
+        lines = draft(made, {}).text.splitlines()
+    finally:
+        run(made, "DROP DATABASE hers", "DROP DATABASE idle", "DROP ROLE ada")
+    marked = [line.strip() for line in lines if line.endswith("?") or "a person" in line]
+    assert marked == [
+        "ada: {login: true}  # owns things and logs in: if it is a person, they should belong to a role that stays",
+        "old_admin: {login: true, superuser: true}  # a superuser: does it have to be one?",
+        "hers:  # nothing is granted in it: is it used?",
+        "idle: {}  # nothing is granted in it: is it used?",
+    ]
+
+
 def test_what_initdb_made_is_left_out(found: Draft) -> None:
     words = ("template0", "template1", "plpgsql", "pg_monitor", "lc_messages", "TimeZone", "data_directory")
     assert [word for word in words if word in found.text] == []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,7 +16,11 @@ from pgdeploy.errors import SpecError
 from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import load_target
 from pgdeploy.layers import LAYERS
+from pgdeploy.lifecycle import update
+from pgdeploy.lifecycle.update import chosen
 from pgdeploy.lint import lint
+from pgdeploy.spec.own import rewritten
+from pgdeploy.spec.source import read_text
 from pgdeploy.spec.writing import Remark, Word, Written, write
 
 if TYPE_CHECKING:
@@ -24,6 +29,9 @@ if TYPE_CHECKING:
 
 WAIVED_FOR = 90
 """Days that the waivers of a captured spec hold."""
+
+_MOST_ROUNDS = 4
+"""So often an updated spec is compared anew."""
 
 _FINE = (Verdict.CONFORMS, Verdict.INAPPLICABLE)
 
@@ -41,6 +49,8 @@ class Draft:
     """Where it does not match the server."""
     unproved: Mapping[str, str] = field(default_factory=dict)
     """Checks that could not be asked, such as those that need a secret which is not set here, and why."""
+    content: Mapping[str | Remark, Written] = field(default_factory=dict)
+    """What the text says."""
 
     @property
     def example(self) -> str:
@@ -48,8 +58,13 @@ class Draft:
         return "".join(f"# {purpose}\n{name}=\n" for name, purpose in self.secrets.items())
 
 
-def draft(server: Server, head: Mapping[str | Remark, Written], first_line: str = "") -> Draft:
-    """What the layers of this server say, in one spec that begins with `head`.
+def draft(
+    server: Server,
+    head: Mapping[str | Remark, Written],
+    first_line: str = "",
+    only: Collection[str] = (),
+) -> Draft:
+    """What the layers of this server say, in one spec that begins with `head`; `only` these sections of it, if any.
 
     Raises:
         TargetError, Unreadable: the server cannot be read.
@@ -69,7 +84,10 @@ def draft(server: Server, head: Mapping[str | Remark, Written], first_line: str 
     )
     spec |= head
     spec |= {word: part for word, part in sections.items() if part not in ({}, []) or word == "hba"}
-    return Draft(first_line + write(spec), secrets, tuple(unseen))
+    content = chosen(spec, only, head)
+    text = write(content)
+    secrets = {name: purpose for name, purpose in secrets.items() if not only or f"env: {name}}}" in text}
+    return Draft(first_line + text, secrets, tuple(unseen), content=content)
 
 
 def waived(made: Draft, name: str, today: date) -> Draft:
@@ -88,40 +106,92 @@ def waived(made: Draft, name: str, today: date) -> Draft:
     return replace(made, text=f"{made.text}\n{more}") if lines else made
 
 
-def proved(made: Draft, name: str, server: Server) -> Draft:
+def updated(old: Target, server: Server, only: Collection[str] = ()) -> Draft:
+    """The text of an existing spec with what drifts as it is on the server; `only` in these sections, if any.
+
+    Raises:
+        SpecError: the file cannot be edited in place, or the server is of another version.
+        TargetError, Unreadable: the server cannot be read.
+    """
+    fresh = draft(server, {})
+    captured = loaded(fresh, old.name)
+    bases = [read_text(file) for file in old.loaded.files[1:]]
+    before = text = read_text(old.file)
+    now = old
+    # what could not be compared until something else was put right shows in the next round
+    for _ in range(_MOST_ROUNDS):
+        gate = Gate(now, ConnectionOptions(), probes=False, server=server)
+        parts = update.stale(now, gate.facts, gate.ask())
+        parts = [keys for keys in parts if not only or update.section_of(keys) in only]
+        content = update.brought_up(now, captured, fresh.content, parts)
+        last, text = text, rewritten(text, bases, now.loaded.data, content)
+        made = replace(fresh, text=text, secrets=_new_secrets(fresh, before, text))
+        if text == last:
+            break
+        now = loaded(made, old.name, old)
+    return made
+
+
+def _new_secrets(fresh: Draft, before: str, text: str) -> Mapping[str, str]:
+    """The secrets to which the text refers, and did not refer before."""
+    return {
+        name: purpose
+        for name, purpose in fresh.secrets.items()
+        if (used := f"env: {name}}}") in text and used not in before
+    }
+
+
+def proved(
+    made: Draft, name: str, server: Server, *, beside: Target | None = None, only: Collection[str] = ()
+) -> Draft:
     """The same, with what the gate and the plan say of it: nothing, where it says all that the server is.
+
+    `beside` is the target whose other files it extends; `only`: what checks of other sections say does not count.
 
     Raises:
         TargetError: the server was lost.
     """
     try:
-        target = loaded(made, name)
+        target = loaded(made, name, beside)
     except SpecError as error:
         return replace(made, problems=tuple(error.problems))
     gate = Gate(target, ConnectionOptions(), probes=False, server=server)
-    findings = [finding for finding in gate.ask() if finding.verdict not in _FINE]
+    findings = [
+        finding
+        for finding in gate.ask()
+        if finding.verdict not in _FINE
+        and (not only or update.section_of(update.place(finding.check)) in only)
+    ]
     planned = gate.plan(anew=False)
     unproved = {one.check.id: one.reason for one in findings if one.verdict is not Verdict.DRIFTS}
     problems = [_said(one) for one in findings if one.verdict is Verdict.DRIFTS]
+    asked = {finding.check.id for finding in findings}
     problems += [
         f"the plan would change: {statement.text}"
         for change in planned.changes
+        if not only or asked.intersection(change.causes)
         for statement in change.statements
     ]
     return replace(made, problems=tuple(problems), unproved=unproved)
 
 
-def loaded(made: Draft, name: str) -> Target:
-    """The draft as a target, whose file does not stay.
+def loaded(made: Draft, name: str, beside: Target | None = None) -> Target:
+    """The draft as a target, whose file does not stay; `beside` has the files that it extends.
 
     Raises:
         SpecError: it is no spec that this version of PostgreSQL allows.
     """
     with tempfile.TemporaryDirectory(prefix="pgdeploy-capture-") as folder:
-        file = Path(folder) / f"{name}.yaml"
-        file.write_text(made.text, encoding="utf-8")
+        root, file = Path(folder), Path(f"{name}.yaml")
+        if beside is not None:
+            file = Path(os.path.relpath(beside.file, beside.loaded.root))
+            for other in beside.loaded.files:
+                copy = root / os.path.relpath(other, beside.loaded.root)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(other, copy)
+        (root / file).write_text(made.text, encoding="utf-8")
         try:
-            return load_target(file, Path(folder))
+            return load_target(root / file, root)
         except SpecError as error:
             raise SpecError([line.replace(f"{folder}{os.sep}", "") for line in error.problems]) from None
 

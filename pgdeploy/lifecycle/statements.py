@@ -46,10 +46,11 @@ class Statement(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What is said of it, and where."""
+    """What is said of it, and where; of a privilege, whose it is."""
 
     value: str
     keys: Keys
+    who: str = ""
 
 
 Statements = Mapping[Statement, Said]
@@ -222,7 +223,7 @@ def _grants(
         for word in sorted(meant(line.words, line.on.kind, major)):
             for role in line.roles:
                 thing = f"{where}: {word} on {line.on.text} for {quoted_name(role)}"
-                yield Statement("grant", thing), Said(_given(line), (*keys, at))
+                yield Statement("grant", thing), Said(_given(line), (*keys, at), role)
 
 
 def _defaults(
@@ -233,7 +234,7 @@ def _defaults(
         for creator in line.for_:
             for role in line.roles:
                 thing = f"{where}: {quoted_name(creator)}{place}: {word} on {line.on} for {quoted_name(role)}"
-                yield Statement("default_privilege", thing), Said(_given(line), keys)
+                yield Statement("default_privilege", thing), Said(_given(line), keys, role)
 
 
 def _given(line: GrantSpec | DefaultPrivilegeSpec) -> str:

@@ -57,7 +57,7 @@ def write(spec: Mapping[str | Remark, Written]) -> str:
     """The text of a file; a blank line stands before each large section."""
     lines: list[str] = []
     for key, value in spec.items():
-        section = list(_entry(key, value, "", top=not _is_small(value)))
+        section = list(entry_lines(key, value, "", top=not _is_small(value)))
         if lines and len(section) > 1:
             lines.append("")
         lines += section
@@ -72,15 +72,30 @@ def _is_small(value: Written) -> bool:
     return plain and len(value) <= _FEW and not any(isinstance(key, Remark) for key in value)
 
 
-def _entry(key: str | Remark, value: Written, indent: str, *, top: bool = False) -> Iterator[str]:
+def plain(value: Written) -> Any:
+    """The data without comments, as it is when the text is read again."""
+    if isinstance(value, Noted):
+        return plain(value.value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items() if not isinstance(key, Remark)}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value if not isinstance(item, Remark)]
+    return str(value) if isinstance(value, Word) else value
+
+
+def entry_lines(
+    key: str | Remark, value: Written, indent: str, *, top: bool = False, word: str = ""
+) -> Iterator[str]:
+    """The lines of an entry of a mapping; `top`: its value stands below the key; `word`: the key as it is spelled."""
     if isinstance(key, Remark):
         yield f"{indent}{_comment(key.text)}"
         return
     value, note = _apart(value)
-    yield from _after(f"{indent}{_key(key)}:", value, note, indent, block=top)
+    yield from _after(f"{indent}{word or _key(key)}:", value, note, indent, block=top)
 
 
-def _item(value: Written, indent: str) -> Iterator[str]:
+def item_lines(value: Written, indent: str) -> Iterator[str]:
+    """The lines of an item of a list."""
     value, note = _apart(value)
     if isinstance(value, Remark):
         yield f"{indent}{_comment(value.text)}"
@@ -112,10 +127,10 @@ def _after(head: str, value: Written, note: str, indent: str, *, block: bool) ->
 def _block(value: Written, indent: str) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _entry(key, item, indent)
+            yield from entry_lines(key, item, indent)
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from _item(item, indent)
+            yield from item_lines(item, indent)
 
 
 def _broken(head: str, value: Sequence[Written], note: str, indent: str) -> Iterator[str]:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from pgdeploy.cli.options import BinDir, DataDir, Dsn, On, Specs, SshConfig, Timeout
-from pgdeploy.cli.output import DIFFERENT, OK, note, say
+from pgdeploy.cli.options import BinDir, DataDir, Dsn, On, Specs, SshConfig, Timeout, Yes
+from pgdeploy.cli.output import DIFFERENT, ERROR, OK, confirmed, note, say
 from pgdeploy.reach.server import BUDGET
 
 if TYPE_CHECKING:
+    from pgdeploy.gate.target import Target
     from pgdeploy.lifecycle.capture import Draft
     from pgdeploy.reach.server import Server
     from pgdeploy.spec.writing import Remark, Written
@@ -43,25 +44,37 @@ def capture(
         bool, typer.Option("--anyway", help="write the spec even where it does not match the server")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="replace a spec of this name")] = False,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update", help="bring the spec of this name up to date, and leave the rest as written"
+        ),
+    ] = False,
+    only: Annotated[
+        str, typer.Option("--only", metavar="SECTIONS", help="only these sections, such as roles,grants")
+    ] = "",
+    yes: Yes = False,
 ) -> None:
     """Write the spec of an existing server, after proving that it plans no change and that no check is red.
 
     The server is read and not changed. Without --dsn, --ssh or --data-dir, the spec of this name says how to reach it.
     Exit 0: written; 2: the spec does not match the server and was not written (unless --anyway); 1: error.
     """
-    from datetime import date
-
-    from pgdeploy.lifecycle.capture import draft, proved, waived
-
-    file, example = _files(name)
-    if not stdout and not force:
+    if update and (waive or force):
+        raise typer.BadParameter("--update goes neither with --waive nor with --force")
+    sections = _sections(only)
+    old = _loaded(name) if update else None
+    file = _file(name) if old is None else old.file
+    if not stdout and not force and not update:
         _require_new(file)
     server, head = _reach(name, dsn, ssh, ssh_config, data_dir, bin_dir)
     server.budget = timeout
     try:
-        made = draft(server, head, _first_line(file.parent))
-        made = waived(made, name, date.today()) if waive else made  # noqa: DTZ011
-        made = proved(made, name, server)
+        made = (
+            _made(name, server, head, file, sections, waive)
+            if old is None
+            else _updated(old, server, sections)
+        )
     finally:
         server.close()
     for line in made.unseen:
@@ -71,20 +84,69 @@ def capture(
     if made.problems:
         kept = "" if anyway or stdout else " and was not written"
         say(f"{name}: the spec does not match the server{kept}:", *made.problems, err=True)
-    if not stdout and (anyway or not made.problems):
-        _write(file, example, made)
+    if not stdout and (anyway or not made.problems) and (not update or _agreed(file, made, yes=yes)):
+        _write(file, made, more=update)
     raise typer.Exit(DIFFERENT if made.problems else OK)
 
 
-def _files(name: str) -> tuple[Path, Path]:
-    """Where the spec is to stand, and the list of its secrets."""
+def _sections(only: str) -> frozenset[str]:
+    """The words of --only."""
+    from pgdeploy.lifecycle.update import SECTIONS
+    from pgdeploy.spec.suggest import advise
+
+    words = [word.strip() for word in only.split(",") if word.strip()]
+    for word in words:
+        if word not in SECTIONS:
+            near = advise(word, SECTIONS) or f"; allowed: {', '.join(SECTIONS)}"
+            raise typer.BadParameter(f"--only {word}: a spec has no such section{near}")
+    return frozenset(words)
+
+
+def _made(name: str, server: Server, head: Head, file: Path, sections: frozenset[str], waive: bool) -> Draft:
+    from datetime import date
+
+    from pgdeploy.lifecycle.capture import draft, proved, waived
+
+    made = draft(server, head, _first_line(file.parent), sections)
+    made = waived(made, name, date.today()) if waive else made  # noqa: DTZ011
+    return proved(made, name, server, only=sections)
+
+
+def _loaded(name: str) -> Target:
+    from pgdeploy.cli.targets import load_one
+
+    return load_one(name)
+
+
+def _updated(old: Target, server: Server, sections: frozenset[str]) -> Draft:
+    from pgdeploy.lifecycle.capture import proved, updated
+
+    return proved(updated(old, server, sections), old.name, server, beside=old, only=sections)
+
+
+def _agreed(file: Path, made: Draft, *, yes: bool) -> bool:
+    """Shows what would change in the file, and asks."""
+    from difflib import unified_diff
+
+    before = file.read_text("utf-8")
+    if before == made.text:
+        say(f"{file}: up to date")
+        return False
+    after = f"{file} (updated)"
+    say(*unified_diff(before.splitlines(), made.text.splitlines(), str(file), after, lineterm=""))
+    if not yes and not confirmed("Write", "file", 1):
+        raise typer.Exit(ERROR)
+    return True
+
+
+def _file(name: str) -> Path:
+    """Where the spec is to stand."""
     from pgdeploy.errors import TargetError
     from pgdeploy.gate.target import specs_folder
 
     if Path(name).name != name or name.startswith(("_", ".")) or not name.isprintable():
         raise TargetError(f"{name}: a target's name is a file name without folder and .yaml")
-    folder = specs_folder()
-    return folder / f"{name}.yaml", folder / f"{name}.env.example"
+    return specs_folder() / f"{name}.yaml"
 
 
 def _require_new(file: Path) -> None:
@@ -155,7 +217,8 @@ def _as_its_spec_says(name: str, ssh_config: Path | None) -> tuple[Server, Head]
     return gate.server, {"connect": head} if head is not None else {}
 
 
-def _write(file: Path, example: Path, made: Draft) -> None:
+def _write(file: Path, made: Draft, *, more: bool) -> None:
+    """`more`: the secrets come to those that are listed already."""
     from pgdeploy.local.new_file import write_file
 
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +227,9 @@ def _write(file: Path, example: Path, made: Draft) -> None:
     proof = "does not match the server" if made.problems else proof
     say(f"{file}: {len(made.text.splitlines())} lines, {proof}")
     if made.secrets:
-        write_file(example, made.example)
+        example = file.with_name(f"{file.stem}.env.example")
+        known = example.read_text("utf-8") if more and example.exists() else ""
+        write_file(example, known + made.example)
         say(
             f"{example}: the secrets that the spec needs; set them where pgdeploy runs (no value was captured)"
         )

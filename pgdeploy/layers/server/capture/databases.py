@@ -19,7 +19,7 @@ from pgdeploy.layers.server.rolefact import DATABASE_OWNER, bootstrap, names_by_
 from pgdeploy.layers.server.row_security import RowSecurityFact
 from pgdeploy.layers.server.setting import stored
 from pgdeploy.model.inheritance import TEMPLATES
-from pgdeploy.spec.writing import Remark, Written
+from pgdeploy.spec.writing import Noted, Remark, Written
 
 if TYPE_CHECKING:
     from pgdeploy.core.capture import Secrets
@@ -29,6 +29,7 @@ TABLES = Query("row_security_all", RowSecurityFact._make, in_database=True)
 """Every table with row level security or policies; what a spec asks for is read of the tables that it names."""
 
 _FIRST = ("schemas", "extensions", "ownership", "grants")
+_GIVES = ("grants", "default_privileges", "from_template")
 _BY_INITDB = ("postgres", "template1")
 _TAKEN_BY_INITDB = {"revoke": ["TEMPORARY"], "on": "database", "from": [privileges.PUBLIC]}
 _PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin"}
@@ -44,7 +45,17 @@ def captured(facts: Facts, secrets: Secrets) -> Mapping[str, Written]:
         if body or name not in (*_BY_INITDB, "template0"):
             found[name] = body
     templates = [name for name in found if known[name].is_template and name not in TEMPLATES]
-    return {name: as_copy(name, body, found, templates, known) for name, body in found.items()}
+    copies = {name: as_copy(name, body, found, templates, known) for name, body in found.items()}
+    return {name: _noted(name, body, facts) for name, body in copies.items()}
+
+
+def _noted(name: str, body: Written, facts: Facts) -> Written:
+    """With the question whether anybody uses it, where nobody but its owner was given anything."""
+    given = isinstance(body, Mapping) and any(word in body for word in _GIVES)
+    fact = facts.once(database.databases)[name]
+    if given or fact.is_template or name in facts.refused:
+        return body
+    return Noted(body, "nothing is granted in it: is it used?")
 
 
 def _database(fact: DatabaseFact, facts: Facts, secrets: Secrets) -> Iterator[tuple[str | Remark, Written]]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pgdeploy.errors import Unreadable
+from pgdeploy.layers.server import acl
 from pgdeploy.layers.server.capture.value import written_settings
 from pgdeploy.layers.server.change import Joined
+from pgdeploy.layers.server.database import databases
 from pgdeploy.layers.server.membership import OPTIONS_SINCE, by_member
 from pgdeploy.layers.server.provider import provided
 from pgdeploy.layers.server.role import DANGEROUS, passwords
-from pgdeploy.layers.server.rolefact import BOOTSTRAP, RoleFact, bootstrap, roles
+from pgdeploy.layers.server.rolefact import BOOTSTRAP, RoleFact, bootstrap, names_by_oid, roles
 from pgdeploy.layers.server.setting import stored
 from pgdeploy.secret.scram import is_md5
 from pgdeploy.spec.writing import Noted, Remark, Word, Written
@@ -31,15 +34,30 @@ def captured(facts: Facts, secrets: Secrets) -> Mapping[str, Written]:
         role for name, role in facts.once(roles).items() if not name.startswith("pg_") and name not in theirs
     ]
     ordered = sorted(known, key=lambda role: (role.oid != BOOTSTRAP, role.name))
-    return {role.name: _noted(role, _role(role, facts, secrets)) for role in ordered}
+    owners = set(_owners(facts))
+    return {role.name: _noted(role, _role(role, facts, secrets), owners) for role in ordered}
 
 
-def _noted(role: RoleFact, body: Mapping[str | Remark, Written]) -> Written:
-    return (
-        Noted(body, "a superuser: does it have to be one?")
-        if role.superuser and role.oid != BOOTSTRAP
-        else body
-    )
+def _owners(facts: Facts) -> Iterator[str]:
+    """Who owns a database, or something in one that could be read."""
+    names = facts.once(names_by_oid)
+    for name, fact in facts.once(databases).items():
+        yield names.get(fact.owner, "")
+        with suppress(Unreadable):
+            yield from facts.once(acl.owners, name).values()
+
+
+def _noted(role: RoleFact, body: Mapping[str | Remark, Written], owners: Collection[str]) -> Written:
+    """With what somebody should decide about it."""
+    if role.oid == BOOTSTRAP:
+        return body
+    if role.superuser:
+        return Noted(body, "a superuser: does it have to be one?")
+    if role.login and role.name in owners:
+        return Noted(
+            body, "owns things and logs in: if it is a person, they should belong to a role that stays"
+        )
+    return body
 
 
 def _role(role: RoleFact, facts: Facts, secrets: Secrets) -> Mapping[str | Remark, Written]:
