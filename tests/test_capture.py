@@ -122,7 +122,7 @@ def test_what_somebody_should_decide_is_marked(made: Cluster) -> None:
     assert marked == [
         "ada: {login: true}  # owns things and logs in: if it is a person, they should belong to a role that stays",
         "old_admin: {login: true, superuser: true}  # a superuser: does it have to be one?",
-        "hers:  # nothing is granted in it: is it used?",
+        "hers: {owner: ada}  # nothing is granted in it: is it used?",
         "idle: {}  # nothing is granted in it: is it used?",
     ]
 
