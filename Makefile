@@ -20,7 +20,7 @@ CODE := pgdeploy plugin pyinfra_deploys conftest.py inventory.py scripts specs t
 # Three thousand processes start here: without their bytecode each would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test fuzz test-long test-host test-vm test-qemu test-lowest bench lint format lock licences release clean
+.PHONY: help demo test fuzz test-long test-host test-threshold test-vm test-qemu test-lowest bench lint format lock licences release clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -36,10 +36,13 @@ fuzz: $(STAMP) ## the property tests with new examples, for ten minutes; `make f
 	$(BIN)/python -m scripts.fuzz $(MINUTES)
 
 test-long: $(STAMP) ## the long tests
-	$(PYTEST) -m "long and not docker" tests
+	$(PYTEST) $(PARALLEL) -m "long and not docker" tests
 
 test-host: $(STAMP) ## the tests with real hosts: systemd, sshd and apt in containers; needs Docker
-	$(PYTEST) -n 2 --dist loadfile -m docker tests
+	$(PYTEST) -n 3 --dist loadfile -m docker tests
+
+test-threshold: $(STAMP) ## the tests of thresholds, each crossed on a real server
+	$(PYTEST) $(PARALLEL) tests/thresholds
 
 test-vm: $(STAMP) ## the tests of virtual machines: a simulated Proxmox VE; its guests need Docker
 	$(PYTEST) -n 2 --dist loadfile tests/simulators/proxmox tests/simulators/proxmox_guest tests/vm tests/host/test_disk.py tests/host/test_guest.py

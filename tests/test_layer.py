@@ -54,7 +54,9 @@ class Memory(Resource):
 class ToyLayer(Layer):
     name, title, description = "toy", "the toy", "checks of the toy"
     markers = {"toy": "toys"}
-    section = ToySpec
+
+    def section(self):
+        return ToySpec
 
     def declared_in(self, spec):
         return spec.toy is not None

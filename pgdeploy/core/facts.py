@@ -1,8 +1,8 @@
 """Facts: the actual state of a server, read in bulk, once.
 
-A `Query` is one bulk catalogue read: a file in layers/server/sql and the row it gives; `Facts` keeps the rows, and the
-sections of the other layers. What could not be read raises `Unreadable` when somebody asks for it, never before, and is
-never mistaken for absent.
+A `Query` is one bulk catalogue read: a file in the folder `sql` of a layer, and the row it gives; `Facts` keeps the
+rows, and the sections of the other layers. What could not be read raises `Unreadable` when somebody asks for it, never
+before, and is never mistaken for absent.
 """
 
 from __future__ import annotations
@@ -42,15 +42,17 @@ class Query(Generic[T]):
     since: int = 0
     scoped: bool = False
     superuser: bool = False
+    layer: str = "server"
+    """Whose folder has the file."""
 
     def text(self, major: int) -> str:
         fitting = [variant for variant in self.variants if variant <= major]
-        return _sql(f"{self.name}@{max(fitting)}" if fitting else self.name)
+        return _sql(self.layer, f"{self.name}@{max(fitting)}" if fitting else self.name)
 
 
 @cache
-def _sql(name: str) -> str:
-    return (files("pgdeploy.layers.server") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+def _sql(layer: str, name: str) -> str:
+    return (files(f"pgdeploy.layers.{layer}") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 class ServerFact(NamedTuple):

@@ -71,8 +71,16 @@ class Layer:
     by: ClassVar[str] = ""
     """What answers for it, where that is not reached through the server: "Proxmox"."""
 
-    section: ClassVar[type[Model] | None] = None
-    """The model of its section, which stands in a spec under the layer's name; None where `Spec` has a field for it."""
+    word: ClassVar[str] = ""
+    """The key of its section in a spec; empty: the layer's name."""
+
+    def section(self) -> type[Model] | None:
+        """The model of its section; None where `Spec` has a field for it. Nobody asks before a spec is loaded."""
+        return None
+
+    def of(self, spec: Spec) -> Any:
+        """Its section of a spec, as `section` says; None where the spec has none."""
+        return getattr(spec, self.word or self.name)
 
     def declared_in(self, spec: Spec) -> bool:
         """Whether a spec says anything of this layer."""

@@ -28,7 +28,8 @@ def load_spec(file: Path, root: Path | None = None) -> Loaded[Spec]:
 
 def spec_model() -> type[Spec]:
     """The model of a spec, with the section of each layer that brings one."""
-    return _with_sections(tuple((layer.name, layer.section) for layer in LAYERS if layer.section is not None))
+    sections = ((layer.word or layer.name, layer.section()) for layer in LAYERS)
+    return _with_sections(tuple((word, section) for word, section in sections if section is not None))
 
 
 @cache

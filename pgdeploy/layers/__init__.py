@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pgdeploy.layers.host.layer import HostLayer
 from pgdeploy.layers.server.layer import ServerLayer
+from pgdeploy.layers.threshold.layer import ThresholdLayer
 from pgdeploy.layers.vm.layer import VmLayer
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 SERVER = ServerLayer()
 """What a plan of SQL is of."""
 
-LAYERS: tuple[Layer, ...] = (VmLayer(), SERVER, HostLayer())
+LAYERS: tuple[Layer, ...] = (VmLayer(), SERVER, HostLayer(), ThresholdLayer())
 
 
 def layer_of(name: str) -> Layer:

@@ -1,0 +1,1 @@
+"""Thresholds: what the running server may use, wait for and lag behind, measured."""
