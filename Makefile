@@ -41,8 +41,8 @@ test-long: $(STAMP) ## the long tests
 test-host: $(STAMP) ## the tests with real hosts: systemd, sshd and apt in containers; needs Docker
 	$(PYTEST) -n 3 --dist loadfile -m docker tests
 
-test-threshold: $(STAMP) ## the tests of thresholds, each crossed on a real server
-	$(PYTEST) $(PARALLEL) tests/thresholds
+test-threshold: $(STAMP) ## the tests of thresholds and workloads, each broken on a real server
+	$(PYTEST) $(PARALLEL) tests/thresholds tests/workloads
 
 test-vm: $(STAMP) ## the tests of virtual machines: a simulated Proxmox VE; its guests need Docker
 	$(PYTEST) -n 2 --dist loadfile tests/simulators/proxmox tests/simulators/proxmox_guest tests/vm tests/host/test_disk.py tests/host/test_guest.py

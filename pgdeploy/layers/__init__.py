@@ -8,6 +8,7 @@ from pgdeploy.layers.host.layer import HostLayer
 from pgdeploy.layers.server.layer import ServerLayer
 from pgdeploy.layers.threshold.layer import ThresholdLayer
 from pgdeploy.layers.vm.layer import VmLayer
+from pgdeploy.layers.workload.layer import WorkloadLayer
 
 if TYPE_CHECKING:
     from pgdeploy.core.layer import Layer
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 SERVER = ServerLayer()
 """What a plan of SQL is of."""
 
-LAYERS: tuple[Layer, ...] = (VmLayer(), SERVER, HostLayer(), ThresholdLayer())
+LAYERS: tuple[Layer, ...] = (VmLayer(), SERVER, HostLayer(), ThresholdLayer(), WorkloadLayer())
 
 
 def layer_of(name: str) -> Layer:

@@ -1,0 +1,1 @@
+"""Workloads: statements that are run, with their plans and times."""

@@ -1,0 +1,44 @@
+"""Workloads: `workloads:`, statements whose speed and plan the server promises."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pgdeploy.model.host.amount import Size, Span
+from pgdeploy.spec.frozenmap import FrozenMap
+from pgdeploy.spec.model import Identifier, Model
+
+
+class StatementSpec(Model):
+    """One statement, run as the role that uses it, in a read-only transaction."""
+
+    database: Identifier = Field(description="where it runs")
+    role: Identifier = Field(description="a declared role, no superuser: it logs in as the application does")
+    sql: Annotated[str, Field(min_length=1, description="one statement; parameters stand as %(name)s")]
+    parameters: FrozenMap[str, str | int | float | bool | None] = Field(
+        default_factory=FrozenMap, description="values of its parameters, by name"
+    )
+    rounds: Annotated[int, Field(ge=1, le=10_000)] = Field(10, description="so often it is timed")
+    warmup: Annotated[int, Field(ge=0, le=1000)] = Field(1, description="so often it runs before that")
+    timeout: Span = Field("10s", description="a run that takes longer is canceled, and fails")
+    median: Span | None = Field(None, description="the middle one of all rounds may take so long")
+    p95: Span | None = Field(None, description="95 of 100 rounds may take so long")
+    p99: Span | None = Field(None, description="99 of 100 rounds may take so long")
+    rows: Annotated[int, Field(ge=0)] | None = Field(None, description="rows that it gives, exactly")
+    buffers: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="blocks of shared buffers that it may touch, found there or read"
+    )
+    temp: Size | None = Field(None, description="it may write so much to temporary files")
+    plan: tuple[str, ...] = Field(
+        (), description="nodes that its plan must have, as EXPLAIN names them: `Index Scan using orders_day`"
+    )
+    plan_without: tuple[str, ...] = Field((), description="nodes that its plan must not have")
+
+
+class WorkloadsSpec(Model):
+    """Statements whose speed and plan the server promises."""
+
+    budget: Span = Field("2min", description="all of them together may take so long; the rest is not run")
+    statements: FrozenMap[str, StatementSpec] = Field(default_factory=FrozenMap, description="by name")

@@ -1,0 +1,281 @@
+"""Workloads on a real server: each promise is broken by hand, and exactly its check turns red."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import LiteralString
+
+import pytest
+
+from pgdeploy.core.check import Finding, Verdict
+from pgdeploy.errors import SpecError
+from pgdeploy.gate.gate import ConnectionOptions, Gate
+from pgdeploy.gate.target import load_target
+from pgdeploy.reach.embedded import Cluster
+from tests.conftest import cluster
+
+PASSWORD = "a canary of the application"
+SPEC = """\
+postgres: 16
+roles:
+  postgres: {superuser: true, login: true}
+  app: {login: true, password: {env: WORKLOAD_PASSWORD}}
+  group: {}
+databases:
+  shop: {schemas: {app: {owner: app}}}
+workloads:
+"""
+ONE = """\
+  statements:
+    order:
+      database: shop
+      role: app
+      sql: SELECT * FROM app.orders WHERE id = %(id)s
+      parameters: {id: 4711}
+      rounds: 5
+      median: 1s
+      p99: 2s
+      rows: 1
+      buffers: 10
+      temp: 0B
+      plan: [Index Scan using orders_pkey]
+      plan_without: [Seq Scan]
+"""
+FIELDS = ("runs", "rows", "buffers", "temp", "plan", "plan_without", "time")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Cluster]:
+    for made in cluster(16):
+        run(made, "postgres", f"CREATE ROLE app LOGIN PASSWORD '{PASSWORD}'", "CREATE DATABASE shop")
+        run(made, "shop", "CREATE SCHEMA app AUTHORIZATION app")
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def shop(server: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("WORKLOAD_PASSWORD", PASSWORD)
+    run(
+        server,
+        "shop",
+        "CREATE TABLE app.orders AS SELECT g AS id, repeat('x', 100) AS note FROM generate_series(1, 20000) g",
+        "ALTER TABLE app.orders ADD PRIMARY KEY (id), OWNER TO app",
+        "VACUUM ANALYZE app.orders",
+    )
+    yield
+    run(server, "shop", "DROP TABLE app.orders")
+
+
+def run(server: Cluster, database: str, *texts: LiteralString) -> None:
+    with server.open(database, configured=False) as connection:
+        for text in texts:
+            connection.execute(text)
+
+
+def findings(server: Cluster, workloads: str, folder: Path) -> Mapping[str, Finding]:
+    """What the checks find, by workload and field."""
+    file = folder / "town.yaml"
+    file.write_text(SPEC + workloads)
+    gate = Gate(load_target(file), ConnectionOptions(), probes=False, server=server)
+    gate.ask_layer("workload")
+    return {finding.check.id.removeprefix("workload"): finding for finding in gate.ask()}
+
+
+def red(found: Mapping[str, Finding]) -> list[str]:
+    return [name for name, finding in found.items() if finding.verdict is Verdict.DRIFTS]
+
+
+def statement(sql: str, more: str = "") -> str:
+    return f"  statements:\n    it: {{database: shop, role: app, sql: {json.dumps(sql)}, rounds: 3{more}}}\n"
+
+
+def test_what_holds_is_green(server: Cluster, tmp_path: Path) -> None:
+    found = findings(server, ONE, tmp_path)
+    assert list(found) == [f"[order].{field}" for field in FIELDS]
+    assert {finding.verdict for finding in found.values()} == {Verdict.CONFORMS}
+    measured = found["[order].time"].measured
+    assert measured is not None
+    assert 0 < measured.value < 1 == measured.at_most
+
+
+def test_an_index_that_is_gone(server: Cluster, tmp_path: Path) -> None:
+    """Buffers and the plan say it, although the time is good all the same."""
+    run(server, "shop", "ALTER TABLE app.orders DROP CONSTRAINT orders_pkey")
+    found = findings(server, ONE, tmp_path)
+    assert red(found) == ["[order].buffers", "[order].plan", "[order].plan_without"]
+    assert found["[order].buffers"].origin == "Seq Scan on orders (estimated 1 rows, actual 1)"
+    assert found["[order].plan"].actual == "without Index Scan using orders_pkey"
+    assert found["[order].plan_without"].actual == "with Seq Scan"
+
+
+def test_rows_that_are_gone(server: Cluster, tmp_path: Path) -> None:
+    run(server, "shop", "DELETE FROM app.orders WHERE id = 4711")
+    found = findings(server, ONE, tmp_path)
+    assert red(found) == ["[order].rows"]
+    assert (found["[order].rows"].desired, found["[order].rows"].actual) == ("1", "0")
+
+
+def test_a_right_that_is_gone_blocks_the_rest(server: Cluster, tmp_path: Path) -> None:
+    run(server, "shop", "ALTER TABLE app.orders OWNER TO postgres")
+    found = findings(server, ONE, tmp_path)
+    assert red(found) == ["[order].runs"]
+    assert found["[order].runs"].actual == "fails: permission denied for table orders"
+    assert {finding.verdict for finding in found.values()} == {Verdict.DRIFTS, Verdict.BLOCKED}
+
+
+def test_temporary_files(server: Cluster, tmp_path: Path) -> None:
+    sort = statement("SELECT note, id FROM app.orders ORDER BY note, id DESC", ", temp: 0B")
+    assert red(findings(server, sort, tmp_path)) == []
+    run(server, "postgres", "ALTER ROLE app SET work_mem = '64kB'")
+    try:
+        found = findings(server, sort, tmp_path)
+    finally:
+        run(server, "postgres", "ALTER ROLE app RESET work_mem")
+    assert red(found) == ["[it].temp"]
+    assert found["[it].temp"].measured is not None
+    assert found["[it].temp"].measured.unit == "B"
+
+
+def test_what_is_slow(server: Cluster, tmp_path: Path) -> None:
+    found = findings(server, statement("SELECT pg_sleep(0.03)", ", median: 10ms, p95: 1s"), tmp_path)
+    assert red(found) == ["[it].time"]
+    finding = found["[it].time"]
+    assert finding.desired == "median at most 10ms, p95 at most 1s"
+    assert finding.actual.startswith("median 3")
+    assert finding.origin == "Result (estimated 1 rows, actual 1)"
+
+
+def test_what_takes_too_long_is_canceled(server: Cluster, tmp_path: Path) -> None:
+    run(server, "postgres", "ALTER ROLE app SET statement_timeout = 0")
+    found = findings(server, statement("SELECT pg_sleep(60)", ", timeout: 200ms"), tmp_path)
+    assert red(found) == ["[it].runs"]
+    assert found["[it].runs"].actual == "fails: canceling statement due to statement timeout"
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("DELETE FROM app.orders", "fails: cannot execute DELETE in a read-only transaction"),
+        (
+            "SELECT 1; COMMIT; DELETE FROM app.orders",
+            "fails: cannot insert multiple commands into a prepared statement",
+        ),
+        (
+            "COMMIT; DELETE FROM app.orders",
+            "fails: cannot insert multiple commands into a prepared statement",
+        ),
+        (
+            "SELECT set_config('transaction_read_only', 'off', false)",
+            "fails: transaction read-write mode must be set before any query",
+        ),
+        ("SELECT * FROM pg_authid", "fails: permission denied for table pg_authid"),
+        ("SELEC 1", 'fails: syntax error at or near "SELEC"'),
+    ],
+)
+def test_nothing_is_written_and_nothing_done_that_the_role_may_not(
+    sql: str, said: str, server: Cluster, tmp_path: Path
+) -> None:
+    found = findings(server, statement(sql), tmp_path)
+    assert red(found) == ["[it].runs"]
+    assert found["[it].runs"].actual.startswith(said)
+    with server.open("shop") as connection:
+        assert connection.execute("SELECT count(*) FROM app.orders").fetchone() == (20000,)
+
+
+def test_without_its_password_nothing_is_green(
+    server: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKLOAD_PASSWORD", "another canary")
+    found = findings(server, ONE, tmp_path)
+    first, *others = found.values()
+    assert first.verdict is Verdict.UNREADABLE
+    assert first.reason.startswith("cannot log in as app: ")
+    assert "canary" not in str([(finding.reason, finding.actual) for finding in found.values()])
+    assert {finding.reason for finding in others} == {"workload[order].runs could not be asked"}
+    monkeypatch.delenv("WORKLOAD_PASSWORD")
+    assert (
+        findings(server, ONE, tmp_path)["[order].runs"].reason == "secret env WORKLOAD_PASSWORD: is not set"
+    )
+
+
+def test_the_budget_is_kept(server: Cluster, tmp_path: Path) -> None:
+    two = "  budget: 100ms\n" + statement("SELECT pg_sleep(0.2)") + ONE.replace("  statements:\n", "")
+    found = findings(server, two, tmp_path)
+    assert found["[it].runs"].verdict is Verdict.CONFORMS
+    assert found["[order].runs"].reason == "not run: the budget of 100ms for all workloads was used up"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "role: app",
+            "role: ap",
+            "role: role ap is not declared; declare it under roles:; did you mean app?",
+        ),
+        ("role: app", "role: group", "role: role group cannot log in; name a role with login: true"),
+        (
+            "role: app",
+            "role: postgres",
+            "role: role postgres is a superuser; a workload runs what others put",
+        ),
+        ("database: shop", "database: shp", "database: database shp is not declared; did you mean shop?"),
+        ("{id: 4711}", "{ID: 4711}", "sql: %(id)s has no value"),
+        ("{id: 4711}", "{id: 1, b: 2}", "parameters.b: the statement has no %(b)s"),
+        ("id = %(id)s", "id = %(id)s OR note LIKE 'a%'", "sql: with parameters, write %% for a percent sign"),
+        ("rounds: 5", "rounds: 0", "rounds: read 0; allowed:"),
+        ("median: 1s", "median: 1", "median: read 1; allowed: "),
+    ],
+)
+def test_what_is_wrong_in_a_spec_is_one_clear_error(old: str, new: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "town.yaml"
+    file.write_text(SPEC + ONE.replace(old, new))
+    with pytest.raises(SpecError) as raised:
+        load_target(file)
+    assert said in raised.value.problems[0]
+    assert "workloads.statements.order." in raised.value.problems[0]
+
+
+def test_pytest_benchmark_times_saves_and_compares(server: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs/town.yaml").write_text(SPEC + ONE)
+    environment = {name: value for name, value in os.environ.items() if "XDIST" not in name}
+
+    def gate(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--target=town",
+            "--dsn",
+            server.dsn,
+            "-q",
+            "-p",
+            "no:cacheprovider",
+        ]
+        return subprocess.run(
+            [*command, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    saved = gate("-m", "benchmark", "--benchmark-autosave")
+    assert "1 passed" in saved.stdout, saved.stdout + saved.stderr
+    (file,) = tmp_path.glob(".benchmarks/*/*.json")
+    (timed,) = json.loads(file.read_text())["benchmarks"]
+    assert (timed["name"], timed["stats"]["rounds"]) == ("workload[order].time", 5)
+    assert timed["extra_info"]["rows"] == 1
+    assert timed["extra_info"]["nodes"] == [
+        "Index Scan using orders_pkey on orders (estimated 1 rows, actual 1)"
+    ]
+    same = gate("-m", "benchmark", "--benchmark-compare", "--benchmark-compare-fail=median:10000%")
+    assert "1 passed" in same.stdout, same.stdout + same.stderr
+    assert "workload[order].time (NOW)" in same.stdout
+    worse = gate("-m", "benchmark", "--benchmark-compare", "--benchmark-compare-fail=median:-99%")
+    assert worse.returncode != 0
+    everything = gate("-m", "workload")
+    assert "7 passed" in everything.stdout
+    assert PASSWORD not in saved.stdout + file.read_text() + everything.stdout
