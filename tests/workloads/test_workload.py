@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import LiteralString
 
 import pytest
 
@@ -17,19 +16,8 @@ from pgdeploy.errors import SpecError
 from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import load_target
 from pgdeploy.reach.embedded import Cluster
-from tests.conftest import cluster
+from tests.workloads.shop import ORDERS, PASSWORD, SPEC, run, shop
 
-PASSWORD = "a canary of the application"
-SPEC = """\
-postgres: 16
-roles:
-  postgres: {superuser: true, login: true}
-  app: {login: true, password: {env: WORKLOAD_PASSWORD}}
-  group: {}
-databases:
-  shop: {schemas: {app: {owner: app}}}
-workloads:
-"""
 ONE = """\
   statements:
     order:
@@ -51,30 +39,15 @@ FIELDS = ("runs", "rows", "buffers", "temp", "plan", "plan_without", "time")
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Cluster]:
-    for made in cluster(16):
-        run(made, "postgres", f"CREATE ROLE app LOGIN PASSWORD '{PASSWORD}'", "CREATE DATABASE shop")
-        run(made, "shop", "CREATE SCHEMA app AUTHORIZATION app")
-        yield made
+    yield from shop()
 
 
 @pytest.fixture(autouse=True)
-def shop(server: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _orders(server: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("WORKLOAD_PASSWORD", PASSWORD)
-    run(
-        server,
-        "shop",
-        "CREATE TABLE app.orders AS SELECT g AS id, repeat('x', 100) AS note FROM generate_series(1, 20000) g",
-        "ALTER TABLE app.orders ADD PRIMARY KEY (id), OWNER TO app",
-        "VACUUM ANALYZE app.orders",
-    )
+    run(server, "shop", *ORDERS)
     yield
     run(server, "shop", "DROP TABLE app.orders")
-
-
-def run(server: Cluster, database: str, *texts: LiteralString) -> None:
-    with server.open(database, configured=False) as connection:
-        for text in texts:
-            connection.execute(text)
 
 
 def findings(server: Cluster, workloads: str, folder: Path) -> Mapping[str, Finding]:

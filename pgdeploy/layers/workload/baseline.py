@@ -1,0 +1,249 @@
+"""Baselines: what the statements of a target cost at one time, to compare with later.
+
+Times are noisy, so none is compared as it is. Each round of a statement runs right behind a calibration, which is the
+same work on any server, and their ratio is kept: a machine that is busy slows both. Rounds of different statements
+alternate. What repeats (buffers, temporary files) decides before any time does.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from math import comb
+from statistics import median
+from typing import TYPE_CHECKING
+
+from pgdeploy.errors import TargetError, Unreadable
+from pgdeploy.layers.workload.explain import Explained
+from pgdeploy.layers.workload.run import Failed, execute, explained_all, session
+from pgdeploy.model.host.amount import seconds_of
+
+if TYPE_CHECKING:
+    from pgdeploy.layers.workload.run import Cursor
+    from pgdeploy.model.spec import Spec
+    from pgdeploy.model.workload import StatementSpec, WorkloadsSpec
+    from pgdeploy.reach.server import Server
+
+VERSION = 1
+CALIBRATION = b"SELECT sum(g) FROM pg_catalog.generate_series(1, 50000) g"
+LEAST_ROUNDS = 15
+"""Fewer say too little about a median."""
+CONFIDENCE = 0.99
+TOLERANCE = 1.25
+"""Times that differ less are the same."""
+_OTHER_MACHINE = 3.0
+"""A machine on which the calibration takes so much longer, or shorter, is another one."""
+_BUFFERS_SPARED = 2
+"""Blocks that come and go with the first row of a page, or the height of an index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one statement costs."""
+
+    statement: str
+    """A digest of the text and its parameters."""
+    rows: int
+    buffers: int
+    temp: int
+    nodes: tuple[str, ...]
+    ratios: tuple[float, ...]
+    """Of each round: its time, by that of the calibration before it."""
+    seconds: float
+    """The median, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The costs of a target's statements, and where they were measured."""
+
+    target: str
+    major: int
+    machine: str
+    """Architecture of the server's machine."""
+    calibration: float
+    """Seconds, the median."""
+    statements: Mapping[str, Cost]
+
+    def as_text(self) -> str:
+        return json.dumps({"version": VERSION, **asdict(self)}, indent=2) + "\n"
+
+    @classmethod
+    def read(cls, text: str) -> Baseline:
+        """The same from its text. Raises ValueError when it is none."""
+        try:
+            data = json.loads(text)
+            if data.pop("version") != VERSION:
+                raise ValueError("written by another version of pgdeploy; save it again")
+            costs = {
+                name: Cost(**{**cost, "nodes": tuple(cost["nodes"]), "ratios": tuple(cost["ratios"])})
+                for name, cost in data.pop("statements").items()
+            }
+            return cls(**data, statements=costs)
+        except (TypeError, KeyError, AttributeError, json.JSONDecodeError):
+            raise ValueError("no baseline of pgdeploy") from None
+
+
+def measure(target: str, spec: Spec, section: WorkloadsSpec, server: Server) -> Baseline:
+    """What the statements cost now.
+
+    Raises:
+        TargetError, SecretError: a statement does not run; nothing is half measured.
+    """
+    import psycopg
+
+    runs = explained_all(spec, section, server)
+    for name, run in runs.items():
+        if isinstance(run, (Failed, Unreadable)):
+            raise TargetError(f"workload {name} does not run: {run}")
+    with ExitStack() as stack:
+        cursors = {
+            name: stack.enter_context(session(spec, one, server)) for name, one in section.statements.items()
+        }
+        try:
+            timed = _rounds(section, cursors)
+        except psycopg.Error as error:
+            raise TargetError(
+                f"a workload failed: {error.diag.message_primary or 'the connection was lost'}"
+            ) from None
+    costs = {
+        name: _cost(one, runs[name], timed[name])  # type: ignore[arg-type]
+        for name, one in section.statements.items()
+    }
+    calibration = median(second for rounds in timed.values() for second, _ in rounds)
+    return Baseline(target, spec.postgres, _machine(server), calibration, costs)
+
+
+def _rounds(section: WorkloadsSpec, cursors: Mapping[str, Cursor]) -> dict[str, list[tuple[float, float]]]:
+    """Seconds of the calibration and of the statement, round by round; the statements take turns."""
+    statements, end = section.statements, time.monotonic() + seconds_of(section.budget)
+    timed: dict[str, list[tuple[float, float]]] = {name: [] for name in statements}
+    most = max(max(one.rounds, LEAST_ROUNDS) + one.warmup for one in statements.values())
+    for number in range(most):
+        for name, one in statements.items():
+            if number >= max(one.rounds, LEAST_ROUNDS) + one.warmup:
+                continue
+            if time.monotonic() > end:
+                raise TargetError(
+                    f"the workloads took longer than their budget of {section.budget}; allow more, or less rounds"
+                )
+            pair = _once(cursors[name], one)
+            if number >= one.warmup:
+                timed[name].append(pair)
+    return timed
+
+
+def _once(cursor: Cursor, one: StatementSpec) -> tuple[float, float]:
+    started = time.perf_counter()
+    cursor.execute(CALIBRATION)
+    cursor.fetchall()
+    between = time.perf_counter()
+    execute(cursor, one)
+    if cursor.description is not None:
+        cursor.fetchall()
+    return between - started, time.perf_counter() - between
+
+
+def _cost(one: StatementSpec, run: Explained, timed: Sequence[tuple[float, float]]) -> Cost:
+    text = json.dumps([one.sql, dict(one.parameters), one.database, one.role], sort_keys=True)
+    ratios = tuple(seconds / calibration for calibration, seconds in timed)
+    names = tuple(line.partition(" (")[0] for line in run.nodes)
+    seconds = median(seconds for _, seconds in timed)
+    return Cost(
+        sha256(text.encode()).hexdigest()[:16], run.rows, run.buffers, run.temp, names, ratios, seconds
+    )
+
+
+def _machine(server: Server) -> str:
+    from pgdeploy.reach.side_by_side import closing
+
+    with closing(server.open()) as connection:
+        row = connection.execute("SELECT version()").fetchone()
+    return str(row[0]).partition(" on ")[2].partition(",")[0] if row is not None else ""
+
+
+# -- comparing -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a statement: `same`, `slower`, `faster`, `cannot tell`, `new` or `changed`; and why."""
+
+    name: str
+    word: str
+    reason: str
+
+
+def refused(old: Baseline, new: Baseline) -> str | None:
+    """Why the two cannot be compared."""
+    if old.major != new.major:
+        return f"it was measured on PostgreSQL {old.major}, and this is {new.major}"
+    if old.machine != new.machine:
+        return f"it was measured on {old.machine}, and this is {new.machine}"
+    ratio = new.calibration / old.calibration
+    if not 1 / _OTHER_MACHINE < ratio < _OTHER_MACHINE:
+        return (
+            f"it was measured on another kind of machine: the calibration took {old.calibration * 1000:.3g}ms there, "
+            f"and takes {new.calibration * 1000:.3g}ms here"
+        )
+    return None
+
+
+def verdicts(old: Baseline, new: Baseline) -> Iterator[Verdict]:
+    """What became of each statement, in the order of the spec."""
+    for name, cost in new.statements.items():
+        before = old.statements.get(name)
+        if before is None:
+            yield Verdict(name, "new", "not in the baseline")
+        elif before.statement != cost.statement:
+            yield Verdict(
+                name, "changed", "its text, parameters, database or role are not those of the baseline"
+            )
+        else:
+            yield Verdict(name, *_compared(before, cost))
+
+
+def _compared(old: Cost, new: Cost) -> tuple[str, str]:
+    plan = _plan(old, new)
+    if new.buffers > old.buffers * TOLERANCE + _BUFFERS_SPARED:
+        return "slower", f"{new.buffers} blocks of shared buffers, {old.buffers} before{plan}"
+    if new.temp > old.temp * TOLERANCE:
+        return "slower", f"{new.temp}B of temporary files, {old.temp}B before{plan}"
+    (low, high), (old_low, old_high) = interval(new.ratios), interval(old.ratios)
+    least, most = low / old_high, high / old_low
+    times = f"{new.seconds * 1000:.3g}ms, {old.seconds * 1000:.3g}ms before"
+    reason = f"{least:.2f} to {most:.2f} times as long, {times}{plan}"
+    if least > TOLERANCE:
+        return "slower", reason
+    if most < 1 / TOLERANCE:
+        return "faster", reason
+    return ("same" if least >= 1 / TOLERANCE and most <= TOLERANCE else "cannot tell"), reason
+
+
+def _plan(old: Cost, new: Cost) -> str:
+    """Which nodes of the plan are others now."""
+    if old.nodes == new.nodes:
+        return ""
+    gone = [line.strip() for line in old.nodes if line not in new.nodes]
+    come = [line.strip() for line in new.nodes if line not in old.nodes]
+    return f"; the plan has {', '.join(come) or 'nothing'} in place of {', '.join(gone) or 'nothing'}"
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Between which two of these values the median of all that could be measured is, with CONFIDENCE.
+
+    By order statistics: as many values are below the median as coins show heads. How they scatter does not count.
+    """
+    ordered, number = sorted(values), len(values)
+    missed, rank = 0.0, 0
+    while rank < number // 2:
+        missed += comb(number, rank) / 2**number
+        if 2 * missed > 1 - CONFIDENCE:
+            break
+        rank += 1
+    first = max(rank - 1, 0)
+    return ordered[first], ordered[number - 1 - first]
