@@ -23,6 +23,7 @@ FAST = ("-c fsync=off", "-c max_connections=60")
 
 AIMS = {
     "read": ("our read and diff", "raw read of everything", 2.0),
+    "thresholds": ("all thresholds of the server", "a connection to each database", 3.0),
     "apply": ("our plan and apply", "raw statements", 1.3),
     "item": ("gate of 10,000 checks", "10,000 trivial items", 1.5),
     "host": ("our gate of the host and its server", "one bare gather and one SQL read", 1.5),

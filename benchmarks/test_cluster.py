@@ -12,6 +12,8 @@ from benchmarks.conftest import SIZE, build, new_cluster, raw_apply, side_by_sid
 from pgdeploy.gate.target import Target, load_target
 from pgdeploy.layers.server.apply import apply
 from pgdeploy.layers.server.plan import plan
+from pgdeploy.layers.threshold.reading import measured
+from pgdeploy.model.threshold import HOST, ThresholdsSpec
 from pgdeploy.reach.embedded import Cluster
 from tests.conftest import not_conforming
 from tests.diff import diff
@@ -66,6 +68,28 @@ class TestRead:
         findings = benchmark(lambda: diff(checks, target.read(full)))
         assert findings
         assert not_conforming(findings) == []
+
+
+@pytest.mark.benchmark(group="thresholds")
+class TestThresholds:
+    """What it costs to ask a server how it does, beside entering its databases."""
+
+    def test_raw(self, benchmark: Any, full: Cluster) -> None:
+        benchmark.name = "a connection to each database"
+
+        def enter(database: int) -> int:
+            with full.open(f"db_{database:02}") as connection:
+                return len(connection.execute("SELECT count(*) FROM pg_class").fetchall())
+
+        assert benchmark(lambda: sum(side_by_side(enter))) == SIZE.databases
+
+    def test_ours(self, benchmark: Any, full: Cluster) -> None:
+        benchmark.name = "all thresholds of the server"
+        ignored = {thing: {"used": "ignore"} for thing in HOST} | {"temp_files": {"written": "ignore"}}
+        section = ThresholdsSpec.model_validate({"preset": "standard", **ignored})
+        found = benchmark(lambda: measured(section, full))
+        assert len(found) == len(section.limits)
+        assert not any(isinstance(quantity, Exception) for quantity in found.values())
 
 
 @pytest.mark.benchmark(group="apply")

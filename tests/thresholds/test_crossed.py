@@ -288,6 +288,42 @@ def test_an_index_that_nobody_uses(server: Cluster, tmp_path: Path) -> None:
         run(server, "DROP TABLE public.unused")
 
 
+def test_indexes_of_expressions_and_parts(server: Cluster, tmp_path: Path) -> None:
+    run(
+        server,
+        "CREATE TABLE public.parts (a int, b int)",
+        "CREATE INDEX small ON public.parts (lower(a::text)) WHERE b > 1",
+        "CREATE INDEX other ON public.parts (lower(a::text)) WHERE b > 2",
+        "CREATE INDEX descending ON public.parts (a DESC)",
+        "CREATE INDEX ascending ON public.parts (a)",
+    )
+    try:
+        limits = "indexes: {duplicate: 0}, memory: {used: 99%}"
+        assert red(findings(server, f"{{{ALL}, {limits}}}", tmp_path)) == []
+        run(server, "CREATE INDEX again ON public.parts  ( lower( (a)::text ))   WHERE b > 1")
+        found = one(server, tmp_path, limits, "threshold[indexes].duplicate")
+        assert found.origin == "public.again as public.small in database postgres"
+    finally:
+        run(server, "DROP TABLE public.parts")
+
+
+def test_a_table_that_is_locked_is_not_waited_for(server: Cluster, tmp_path: Path) -> None:
+    """What is to show who holds a lock must not wait for it."""
+    run(
+        server,
+        "CREATE TABLE public.locked (a bigserial, b int)",
+        "CREATE INDEX first ON public.locked (abs(b)) WHERE b > 1",
+        "CREATE INDEX second ON public.locked (abs(b)) WHERE b > 1",
+    )
+    with sessions(server, 1) as (holder,):
+        holder.execute("BEGIN; LOCK TABLE public.locked; REINDEX INDEX public.first")
+        started = time.monotonic()
+        found = findings(server, f"{{{ALL}}}", tmp_path)
+        assert time.monotonic() - started < 10
+    run(server, "DROP TABLE public.locked")
+    assert {finding.verdict for finding in found.values()} == {Verdict.CONFORMS, Verdict.INAPPLICABLE}
+
+
 def test_sequences_and_the_columns_that_they_fill(server: Cluster, tmp_path: Path) -> None:
     run(server, "CREATE SEQUENCE public.short MAXVALUE 100", "SELECT setval('public.short', 90)")
     found = one(server, tmp_path, "memory: {used: 99%}", "threshold[sequences].used")
