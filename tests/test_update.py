@@ -132,6 +132,28 @@ def test_a_line_of_the_base_that_is_wrong_is_replaced_with_its_list(server: Clus
     ]
 
 
+def test_what_cannot_be_seen_stays(server: Cluster, shop: Path) -> None:
+    """Of a database that refuses this login nothing in it is captured, which is not to say that there is nothing."""
+    run(server, "CREATE ROLE looker LOGIN PASSWORD 'l'; GRANT pg_monitor TO looker")
+    run(server, "REVOKE CONNECT ON DATABASE shop_prod FROM PUBLIC")
+    try:
+        done = update(shop, server, "--yes", "--dsn", f"{server.dsn} user=looker password=l")
+        assert done.returncode == 0, done.stderr
+        assert "could not be read: database shop_prod: " in done.stderr
+        text = (shop / "specs/prod.yaml").read_text()
+        assert [line for line in OWN.splitlines() if line not in text.splitlines()] == []
+    finally:
+        run(server, "DROP ROLE looker")
+
+
+def test_what_the_capture_leaves_out_stays(server: Cluster, shop: Path) -> None:
+    """A capture does not speak of what initdb makes, and of templates, where nobody changed them."""
+    more = "databases:\n  postgres: {}   # ours\n  template1: {schemas: {}}\n"
+    (shop / "specs/prod.yaml").write_text(OWN + more)
+    done = update(shop, server)
+    assert (done.returncode, done.stdout) == (0, "specs/prod.yaml: up to date\n")
+
+
 def test_only_some_sections(server: Cluster, shop: Path) -> None:
     run(server, "ALTER ROLE writer CONNECTION LIMIT 3")
     run(server, "REVOKE USAGE ON SCHEMA app FROM writer", database="shop_prod")

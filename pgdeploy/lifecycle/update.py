@@ -140,6 +140,7 @@ class _Held:
 
     def __init__(self, target: Target, captured: Target) -> None:
         self._target = target
+        self._open = {*_open(target.spec)}
         self._before = statements(target.spec)
         self._after = statements(captured.spec)
 
@@ -153,12 +154,15 @@ class _Held:
                 made[key] = value
             elif key in new:
                 made[key] = self._value(value, new[key], below, (*keys, key))
-        for word, written in new.items():
-            if isinstance(word, str) and word not in old:
-                named = () in parts and _is_missing(keys, written)
-                if named or _below(parts, word):
-                    made[word] = written
-        return made
+            elif all((*keys, key, *part) in self._open for part in below):
+                made[key] = value  # the capture says nothing of it, as of a database that lets nobody in
+        return made | {
+            word: written
+            for word, written in new.items()
+            if isinstance(word, str)
+            and word not in old
+            and (_below(parts, word) or (() in parts and _is_missing(keys, written)))
+        }
 
     def _value(self, old: Any, new: Written, parts: Sequence[Keys], keys: Keys) -> Written:
         inner = new.value if isinstance(new, Noted) else new
