@@ -37,8 +37,28 @@ class StatementSpec(Model):
     plan_without: tuple[str, ...] = Field((), description="nodes that its plan must not have")
 
 
+class ScriptSpec(Model):
+    """One script of pgbench, run by several clients at once."""
+
+    database: Identifier = Field(description="where it runs")
+    role: Identifier = Field(description="a declared role, no superuser: it logs in as the application does")
+    script: Annotated[str, Field(min_length=1, description="as pgbench --file reads it: one transaction")]
+    clients: Annotated[int, Field(ge=1, le=1000)] = Field(1, description="sessions at once")
+    duration: Span = Field("5s", description="so long it runs, in whole seconds")
+    timeout: Span = Field("10s", description="a statement that takes longer is canceled, and fails")
+    throughput: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="at least so many transactions a second"
+    )
+    median: Span | None = Field(None, description="the middle one of all transactions may take so long")
+    p95: Span | None = Field(None, description="95 of 100 transactions may take so long")
+    p99: Span | None = Field(None, description="99 of 100 transactions may take so long")
+
+
 class WorkloadsSpec(Model):
     """Statements whose speed and plan the server promises."""
 
     budget: Span = Field("2min", description="all of them together may take so long; the rest is not run")
     statements: FrozenMap[str, StatementSpec] = Field(default_factory=FrozenMap, description="by name")
+    scripts: FrozenMap[str, ScriptSpec] = Field(
+        default_factory=FrozenMap, description="scripts of pgbench, by name"
+    )

@@ -44,6 +44,6 @@ class WorkloadLayer(Layer):
         return problems(spec, self.of(spec))
 
     def read(self, declared: Declared, server: Server) -> Mapping[str, Any]:
-        from pgdeploy.layers.workload.run import explained_all
+        from pgdeploy.layers.workload.reading import run_all
 
-        return {"sections": {self.name: explained_all(declared.spec, self.of(declared.spec), server)}}
+        return {"sections": {self.name: run_all(declared.spec, self.of(declared.spec), server)}}

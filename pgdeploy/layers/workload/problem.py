@@ -11,7 +11,7 @@ from pgdeploy.spec.suggest import advise
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
-    from pgdeploy.model.workload import StatementSpec, WorkloadsSpec
+    from pgdeploy.model.workload import ScriptSpec, StatementSpec, WorkloadsSpec
     from pgdeploy.spec.place import Keys
 
 _PARAMETER = re.compile(r"%(?:\(([^)]*)\)s|(.)?)", re.DOTALL)
@@ -19,16 +19,27 @@ _PARAMETER = re.compile(r"%(?:\(([^)]*)\)s|(.)?)", re.DOTALL)
 
 def problems(spec: Spec, workloads: WorkloadsSpec | None) -> Iterator[Problem]:
     """Roles and databases that are not declared, and parameters that do not match."""
-    for name, one in workloads.statements.items() if workloads is not None else ():
+    if workloads is None:
+        return
+    for name, one in workloads.statements.items():
         keys: Keys = ("workloads", "statements", name)
-        yield from _role(spec, one, keys)
-        if one.database not in spec.databases:
-            near = advise(one.database, spec.databases)
-            yield Problem((*keys, "database"), f"database {one.database} is not declared{near}")
+        yield from _where(spec, one, keys)
         yield from _parameters(one, keys)
+    for name, script in workloads.scripts.items():
+        keys = ("workloads", "scripts", name)
+        yield from _where(spec, script, keys)
+        if name in workloads.statements:
+            yield Problem(keys, "a statement has this name, too; name them differently")
 
 
-def _role(spec: Spec, one: StatementSpec, keys: Keys) -> Iterator[Problem]:
+def _where(spec: Spec, one: StatementSpec | ScriptSpec, keys: Keys) -> Iterator[Problem]:
+    yield from _role(spec, one, keys)
+    if one.database not in spec.databases:
+        near = advise(one.database, spec.databases)
+        yield Problem((*keys, "database"), f"database {one.database} is not declared{near}")
+
+
+def _role(spec: Spec, one: StatementSpec | ScriptSpec, keys: Keys) -> Iterator[Problem]:
     role = spec.roles.get(one.role)
     if role is None or role.state == "absent":
         near = advise(one.role, spec.roles)

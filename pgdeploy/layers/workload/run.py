@@ -6,12 +6,11 @@ plans. It has that role's rights and no others, whatever code of the database it
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from pgdeploy.errors import PgdeployError, TargetError, Unreadable
+from pgdeploy.errors import TargetError
 from pgdeploy.layers.workload.explain import Explained, explained
 from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.reach.as_role import open_as
@@ -21,8 +20,9 @@ if TYPE_CHECKING:
     import psycopg
 
     from pgdeploy.model.spec import Spec
-    from pgdeploy.model.workload import StatementSpec, WorkloadsSpec
+    from pgdeploy.model.workload import StatementSpec
     from pgdeploy.reach.server import Server
+    from pgdeploy.secret.reference import Secret
 
     Cursor = psycopg.Cursor[tuple[Any, ...]]
 
@@ -35,27 +35,12 @@ class Failed(str):
     __slots__ = ()
 
 
-Run: TypeAlias = "Explained | Failed | Unreadable"
+def run_once(spec: Spec, one: StatementSpec, server: Server) -> Explained | Failed:
+    """One run with its plan.
 
-
-def explained_all(spec: Spec, workloads: WorkloadsSpec, server: Server) -> Mapping[str, Run]:
-    """Each statement run once with its plan; what the budget leaves no time for is unreadable."""
-    found: dict[str, Run] = {}
-    end = time.monotonic() + seconds_of(workloads.budget)
-    for name, one in workloads.statements.items():
-        if time.monotonic() > end:
-            found[name] = Unreadable(
-                f"not run: the budget of {workloads.budget} for all workloads was used up"
-            )
-            continue
-        try:
-            found[name] = _explained(spec, one, server)
-        except PgdeployError as error:
-            found[name] = Unreadable(str(error))
-    return found
-
-
-def _explained(spec: Spec, one: StatementSpec, server: Server) -> Run:
+    Raises:
+        TargetError, SecretError: as `session` does.
+    """
     import psycopg
 
     with session(spec, one, server) as cursor:
@@ -81,10 +66,7 @@ def session(spec: Spec, one: StatementSpec, server: Server) -> Iterator[Cursor]:
     """
     role = spec.roles[one.role]
     password = role.password.read() if role.password is not None else None
-    try:
-        connection = open_as(server, one.role, password, one.database, application_name=APPLICATION)
-    except TargetError as error:
-        raise TargetError(f"cannot log in as {quoted_name(one.role)}: {error}") from None
+    connection = log_in(one.role, password, one.database, server)
     try:
         cursor = connection.cursor()
         limit = round(seconds_of(one.timeout) * 1000)
@@ -94,6 +76,16 @@ def session(spec: Spec, one: StatementSpec, server: Server) -> Iterator[Cursor]:
         yield cursor
     finally:
         connection.close()
+
+
+def log_in(
+    role: str, password: Secret | None, database: str, server: Server
+) -> psycopg.Connection[tuple[object, ...]]:
+    """A session as the application's. Raises TargetError, which names the role."""
+    try:
+        return open_as(server, role, password, database, application_name=APPLICATION)
+    except TargetError as error:
+        raise TargetError(f"cannot log in as {quoted_name(role)}: {error}") from None
 
 
 def execute(cursor: Cursor, one: StatementSpec, before: str = "") -> None:

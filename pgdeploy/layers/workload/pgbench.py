@@ -1,0 +1,119 @@
+"""Scripts of pgbench, run by the real one: many clients at once, as the role that uses the statements.
+
+A script cannot be put into a read-only transaction; its sessions begin as read-only instead, with a limit for each
+statement.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pgdeploy.errors import TargetError, Unreadable
+from pgdeploy.layers.workload.run import APPLICATION, Failed, log_in
+from pgdeploy.model.host.amount import seconds_of
+from pgdeploy.reach.libpq import environment_of_children
+
+if TYPE_CHECKING:
+    from pgdeploy.model.spec import Spec
+    from pgdeploy.model.workload import ScriptSpec
+    from pgdeploy.reach.server import Server
+    from pgdeploy.secret.reference import Secret
+
+PATIENCE = 30
+"""Seconds that pgbench gets beside what it is told to run."""
+_DEBIAN = Path("/usr/lib/postgresql")
+_TAKEN = ("host", "hostaddr", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "gssencmode")
+"""Options of the connection that a pgbench of any version understands."""
+
+
+class Benched(NamedTuple):
+    """How long each transaction took, in seconds, and how many there were in one."""
+
+    latencies: tuple[float, ...]
+    throughput: float
+
+
+def benched(spec: Spec, one: ScriptSpec, server: Server) -> Benched | Failed:
+    """Run a script for its time.
+
+    Raises:
+        TargetError: the role cannot log in, or there is no pgbench.
+        SecretError: its password cannot be read.
+    """
+    program = _program()
+    password = spec.roles[one.role].password
+    secret = password.read() if password is not None else None
+    with closing(log_in(one.role, secret, one.database, server)) as connection:
+        known = connection.info.get_parameters()
+        way = {word: known[word] for word in _TAKEN if known.get(word)}
+        way |= {"host": connection.info.host, "port": str(connection.info.port)}
+    with tempfile.TemporaryDirectory(prefix="pgdeploy-pgbench-") as folder:
+        (Path(folder) / "script").write_text(one.script, encoding="utf-8")
+        return _run(
+            program, one, _conninfo({**way, "user": one.role, "dbname": one.database}), secret, folder
+        )
+
+
+def _program() -> str:
+    known = sorted(_DEBIAN.glob("*/bin/pgbench"), key=lambda path: path.parts[4].zfill(3))
+    if found := shutil.which("pgbench"):
+        return found
+    if known:
+        return str(known[-1])
+    raise TargetError("pgbench is not installed here; it comes with PostgreSQL's programs")
+
+
+def _conninfo(way: Mapping[str, str]) -> str:
+    from psycopg.conninfo import make_conninfo
+
+    return make_conninfo("", **way)
+
+
+def _run(program: str, one: ScriptSpec, way: str, secret: Secret | None, folder: str) -> Benched | Failed:
+    seconds, limit = max(1, round(seconds_of(one.duration))), round(seconds_of(one.timeout) * 1000)
+    command = [program, "--no-vacuum", "--file=script", f"--client={one.clients}", f"--time={seconds}"]
+    command += [f"--jobs={min(one.clients, os.cpu_count() or 1)}", "--log", "--log-prefix=log", way]
+    presets = f"-c default_transaction_read_only=on -c statement_timeout={limit} -c lock_timeout={limit}"
+    environment = environment_of_children() | {"PGOPTIONS": presets, "PGAPPNAME": APPLICATION}
+    environment |= {"PGPASSWORD": secret.reveal()} if secret is not None else {}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="backslashreplace",
+            timeout=seconds + PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Failed(f"pgbench had not ended {PATIENCE} s after its time")
+    if done.returncode != 0:
+        return Failed(_why(done.stderr) or f"pgbench ended with {done.returncode}")
+    latencies = tuple(_latencies(Path(folder)))
+    if not latencies:
+        raise Unreadable("pgbench finished no transaction in its time; make duration longer")
+    return Benched(latencies, len(latencies) / seconds)
+
+
+def _why(said: str) -> str:
+    """The first error of the server, or of the script."""
+    lines = [line for line in said.splitlines() if "error:" in line.lower()]
+    return lines[0].partition("error:")[2].strip() if lines else ""
+
+
+def _latencies(folder: Path) -> Iterator[float]:
+    """Seconds of each transaction: the third column of pgbench's log has microseconds."""
+    for file in folder.glob("log.*"):
+        for line in file.read_text("utf-8").splitlines():
+            if (word := line.split()[2]).isdecimal():
+                yield int(word) / 1_000_000

@@ -1,0 +1,130 @@
+"""Statements: what repeats of a run, and how long it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pgdeploy.core.check import Check, Measured, Outcome, Resource, within
+from pgdeploy.errors import Unreadable
+from pgdeploy.layers.workload.explain import Explained
+from pgdeploy.layers.workload.run import execute, session
+from pgdeploy.layers.workload.timing import rounds
+from pgdeploy.layers.workload.workload import LOOK, Workload
+from pgdeploy.model.host.amount import bytes_of
+
+if TYPE_CHECKING:
+    from pgdeploy.core.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Statement(Workload):
+    """One statement: that it runs, and what repeats of it."""
+
+    section: ClassVar[str] = "statements"
+
+    def checks(self) -> Iterator[Check]:
+        yield self.runs
+        limited: tuple[tuple[str, Callable[..., Outcome]], ...] = (
+            ("rows", self._rows),
+            ("buffers", self._buffers),
+            ("temp", self._temp),
+            ("plan", self._plan),
+            ("plan_without", self._plan_without),
+        )
+        for field, compare in limited:
+            if getattr(self.one, field) not in (None, ()):
+                yield self.check(field, compare, spelled=True)
+
+    def explained(self, facts: Facts) -> Explained:
+        """What repeats of its run, which did not fail."""
+        found: Explained = self.run(facts)
+        return found
+
+    def _rows(self, facts: Facts) -> Outcome:
+        found, desired = self.explained(facts), self.one.rows or 0
+        measured = Measured(found.rows, "", at_least=desired, at_most=desired)
+        return within(measured, str(desired), str(found.rows), stuck="the data, or the promise, has changed")
+
+    def _buffers(self, facts: Facts) -> Outcome:
+        found, most = self.explained(facts), self.one.buffers or 0
+        measured = Measured(found.buffers, "", at_most=most)
+        return within(
+            measured, f"at most {most} blocks", str(found.buffers), origin=_shown(found), stuck=LOOK
+        )
+
+    def _temp(self, facts: Facts) -> Outcome:
+        found, most = self.explained(facts), self.one.temp or "0B"
+        measured = Measured(found.temp, "B", at_most=bytes_of(most))
+        return within(measured, f"at most {most}", f"{found.temp}B", origin=_shown(found), stuck=LOOK)
+
+    def _plan(self, facts: Facts) -> Outcome:
+        found = self.explained(facts)
+        missing = [node for node in self.one.plan if not _has(found, node)]
+        return _nodes(found, self.one.plan, "without " + ", ".join(missing) if missing else "", "with")
+
+    def _plan_without(self, facts: Facts) -> Outcome:
+        found = self.explained(facts)
+        there = [node for node in self.one.plan_without if _has(found, node)]
+        return _nodes(found, self.one.plan_without, "with " + ", ".join(there) if there else "", "without")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing(Resource):
+    """How long the statement takes."""
+
+    kind: ClassVar[str] = "timing"
+    layer: ClassVar[str] = "workload"
+    workload: Statement
+
+    def checks(self) -> Iterator[Check]:
+        name = self.workload.name
+        keys = ("workloads", "statements", name)
+        address = f"workload[{name}]"
+        yield Check(self, address, "time", keys, self._timed, subject=name, tools=("benchmark",))
+
+    def unasked(self, facts: Facts) -> str | None:
+        return self.workload.unasked(facts)
+
+    def blocked_by(self, facts: Facts, check: Check) -> str | None:
+        return self.workload.held_up(facts)
+
+    def _timed(self, facts: Facts, benchmark: Any = None) -> Outcome:
+        import psycopg
+
+        one, server = self.workload.one, facts.server
+        if server is None:
+            raise Unreadable("saved facts have no server to run it on")
+        with session(self.workload.spec, one, server) as cursor:
+
+            def run() -> None:
+                execute(cursor, one)
+                if cursor.description is not None:
+                    cursor.fetchall()
+
+            try:
+                taken = rounds(run, one.rounds, one.warmup, benchmark)
+            except psycopg.Error as error:
+                text = error.diag.message_primary or "the connection was lost"
+                return Outcome(False, f"runs {one.rounds} times", f"fails: {text}", stuck=LOOK)
+        found = self.workload.explained(facts)
+        if benchmark is not None:
+            benchmark.extra_info |= (
+                found._asdict()
+            )  # what repeats stands beside the times in pytest-benchmark's files
+        return self.workload.times(taken, _shown(found))
+
+
+def _has(found: Explained, node: str) -> bool:
+    """Whether a node of the plan has this name, or one that begins with it."""
+    return any(f"{line.strip().partition(' (')[0]} ".startswith(f"{node} ") for line in found.nodes)
+
+
+def _nodes(found: Explained, nodes: Iterable[str], wrong: str, word: str) -> Outcome:
+    desired = f"{word} {', '.join(nodes)}"
+    return Outcome(not wrong, desired, wrong or desired, origin=_shown(found), stuck=LOOK)
+
+
+def _shown(found: Explained) -> str:
+    return " / ".join(line.strip() for line in found.nodes)
