@@ -11,6 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from pgdeploy.gate.spec_file import spec_model
 from pgdeploy.model.spec import Spec
 
 PASSWORDS = {"LAW_PASSWORD": "plain enough", "LAW_HARD_PASSWORD": "'; DROP \\ \"ü\u00a0ﬀ %s{}"}
@@ -176,7 +177,7 @@ class _Maker:
             made[database] = self.database(made)
         if made:
             data["databases"] = made
-        return Spec.model_validate(data)
+        return spec_model().model_validate(data)
 
     # -- settings ----------------------------------------------------------------------------------
 
