@@ -183,6 +183,22 @@ def test_the_budget_is_kept(server: Cluster, tmp_path: Path) -> None:
     assert found["[order].runs"].reason == "not run: the budget of 100ms for all workloads was used up"
 
 
+def test_nothing_runs_on_a_server_that_is_beyond_a_threshold(server: Cluster, tmp_path: Path) -> None:
+    calm = ONE + "thresholds: {connections: {used: 15%}, indexes: {invalid: 0}}\n"
+    assert red(findings(server, calm, tmp_path)) == []
+    busy = [server.open() for _ in range(12)]
+    try:
+        found = findings(server, calm, tmp_path)
+    finally:
+        for connection in busy:
+            connection.close()
+    assert found["[order].runs"].verdict is Verdict.UNREADABLE
+    assert found["[order].runs"].reason.startswith(
+        "not run, to spare the server: threshold[connections].used drifts: 2"
+    )
+    assert {finding.verdict for finding in found.values()} == {Verdict.UNREADABLE, Verdict.BLOCKED}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

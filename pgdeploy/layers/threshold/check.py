@@ -57,7 +57,14 @@ class Threshold(Resource):
         return facts.down or None
 
     def _compare(self, facts: Facts) -> Outcome:
-        found: Quantity = facts.section(self.layer)[self.metric.id]
+        return self.compared(facts.section(self.layer)[self.metric.id])
+
+    def compared(self, found: Quantity) -> Outcome:
+        """What was measured against the limits.
+
+        Raises:
+            Unreadable, Inapplicable: it was not measured.
+        """
         if isinstance(found, (Unreadable, Inapplicable)):
             raise found
         worst = next(iter(found), None)

@@ -52,7 +52,7 @@ def measured(spec: Any, server: Server) -> Mapping[str, Quantity]:
     before = time.monotonic()
     read = read_sql(server, [*extra, *queries], _EVERYWHERE)
     found: dict[str, Quantity] = {
-        metric.id: _of_server(metric, read) for metric in metrics if (metric.thing, metric.field) in QUERIES
+        metric.id: of_server(metric, read) for metric in metrics if (metric.thing, metric.field) in QUERIES
     }
     window = seconds_of(spec.window)
     tasks: list[Callable[[], Mapping[str, Quantity]]] = []
@@ -67,7 +67,8 @@ def measured(spec: Any, server: Server) -> Mapping[str, Quantity]:
     return found
 
 
-def _of_server(metric: Metric, read: Mapping[str, Any]) -> Quantity:
+def of_server(metric: Metric, read: Mapping[str, Any]) -> Quantity:
+    """What was measured of one of them, of what was read."""
     query = QUERIES[metric.thing, metric.field]
     if metric.thing in SESSIONS:
         who = read["rows_of_server"][WHO.name]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pgdeploy.errors import TargetError, Unreadable
-from pgdeploy.layers.workload.run import APPLICATION, Failed, log_in
+from pgdeploy.layers.workload.run import APPLICATION, Failed, log_in, require_calm
 from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.reach.libpq import environment_of_children
 
@@ -44,10 +44,11 @@ def benched(spec: Spec, one: ScriptSpec, server: Server) -> Benched | Failed:
     """Run a script for its time.
 
     Raises:
-        TargetError: the role cannot log in, or there is no pgbench.
+        TargetError: the role cannot log in, there is no pgbench, or the server is busy.
         SecretError: its password cannot be read.
     """
     program = _program()
+    require_calm(spec, server)
     password = spec.roles[one.role].password
     secret = password.read() if password is not None else None
     with closing(log_in(one.role, secret, one.database, server)) as connection:

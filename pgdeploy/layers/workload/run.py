@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.errors import TargetError
+from pgdeploy.layers.threshold.live import crossed
 from pgdeploy.layers.workload.explain import Explained, explained
 from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.reach.as_role import open_as
@@ -61,9 +62,10 @@ def session(spec: Spec, one: StatementSpec, server: Server) -> Iterator[Cursor]:
     """A session of its role within a transaction that changes nothing and ends with the block.
 
     Raises:
-        TargetError: the login is refused.
+        TargetError: the login is refused, or the server is busy.
         SecretError: its password cannot be read.
     """
+    require_calm(spec, server)
     role = spec.roles[one.role]
     password = role.password.read() if role.password is not None else None
     connection = log_in(one.role, password, one.database, server)
@@ -76,6 +78,13 @@ def session(spec: Spec, one: StatementSpec, server: Server) -> Iterator[Cursor]:
         yield cursor
     finally:
         connection.close()
+
+
+def require_calm(spec: Spec, server: Server) -> None:
+    """Nothing runs on a server that is beyond a threshold of its spec already. Raises TargetError, which names it."""
+    section = getattr(spec, "thresholds", None)
+    if section is not None and (why := crossed(section, server)):
+        raise TargetError(f"not run, to spare the server: {why}")
 
 
 def log_in(

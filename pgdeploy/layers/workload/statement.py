@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgdeploy.core.check import Check, Measured, Outcome, Resource, within
-from pgdeploy.errors import Unreadable
+from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.layers.workload.explain import Explained
 from pgdeploy.layers.workload.run import execute, session
 from pgdeploy.layers.workload.timing import rounds
@@ -16,6 +16,7 @@ from pgdeploy.model.host.amount import bytes_of
 
 if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
+    from pgdeploy.reach.server import Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,22 @@ class Timing(Resource):
         one, server = self.workload.one, facts.server
         if server is None:
             raise Unreadable("saved facts have no server to run it on")
+        try:
+            taken = self._rounds(server, benchmark)
+        except psycopg.Error as error:
+            text = error.diag.message_primary or "the connection was lost"
+            return Outcome(False, f"runs {one.rounds} times", f"fails: {text}", stuck=LOOK)
+        except TargetError as error:
+            raise Unreadable(str(error)) from None
+        found = self.workload.explained(facts)
+        if benchmark is not None:
+            benchmark.extra_info |= (
+                found._asdict()
+            )  # what repeats stands beside the times in pytest-benchmark's files
+        return self.workload.times(taken, _shown(found))
+
+    def _rounds(self, server: Server, benchmark: Any) -> list[float]:
+        one = self.workload.one
         with session(self.workload.spec, one, server) as cursor:
 
             def run() -> None:
@@ -103,17 +120,7 @@ class Timing(Resource):
                 if cursor.description is not None:
                     cursor.fetchall()
 
-            try:
-                taken = rounds(run, one.rounds, one.warmup, benchmark)
-            except psycopg.Error as error:
-                text = error.diag.message_primary or "the connection was lost"
-                return Outcome(False, f"runs {one.rounds} times", f"fails: {text}", stuck=LOOK)
-        found = self.workload.explained(facts)
-        if benchmark is not None:
-            benchmark.extra_info |= (
-                found._asdict()
-            )  # what repeats stands beside the times in pytest-benchmark's files
-        return self.workload.times(taken, _shown(found))
+            return rounds(run, one.rounds, one.warmup, benchmark)
 
 
 def _has(found: Explained, node: str) -> bool:
