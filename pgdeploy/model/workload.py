@@ -11,14 +11,20 @@ from pgdeploy.spec.frozenmap import FrozenMap
 from pgdeploy.spec.model import Identifier, Model
 
 
+class QuerySpec(Model):
+    """A value that the database has."""
+
+    query: Annotated[str, Field(min_length=1, description="gives one row with one column, as the same role")]
+
+
 class StatementSpec(Model):
     """One statement, run as the role that uses it, in a read-only transaction."""
 
     database: Identifier = Field(description="where it runs")
     role: Identifier = Field(description="a declared role, no superuser: it logs in as the application does")
     sql: Annotated[str, Field(min_length=1, description="one statement; parameters stand as %(name)s")]
-    parameters: FrozenMap[str, str | int | float | bool | None] = Field(
-        default_factory=FrozenMap, description="values of its parameters, by name"
+    parameters: FrozenMap[str, str | int | float | bool | QuerySpec | None] = Field(
+        default_factory=FrozenMap, description="values of its parameters, by name, or `{query: SELECT ...}`"
     )
     rounds: Annotated[int, Field(ge=1, le=10_000)] = Field(10, description="so often it is timed")
     warmup: Annotated[int, Field(ge=0, le=1000)] = Field(1, description="so often it runs before that")

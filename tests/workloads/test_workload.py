@@ -183,6 +183,30 @@ def test_the_budget_is_kept(server: Cluster, tmp_path: Path) -> None:
     assert found["[order].runs"].reason == "not run: the budget of 100ms for all workloads was used up"
 
 
+def test_a_parameter_that_the_database_has(server: Cluster, tmp_path: Path) -> None:
+    asked = ONE.replace("{id: 4711}", "{id: {query: SELECT max(id) FROM app.orders}}")
+    assert red(findings(server, asked, tmp_path)) == []
+    run(server, "shop", "DELETE FROM app.orders WHERE id > 100")
+    assert red(findings(server, asked, tmp_path)) == []
+    for query, verdict, said in (
+        ("SELECT 1, 2", Verdict.UNREADABLE, "the query for parameter id must give one row with one column"),
+        (
+            "SELECT g FROM generate_series(1, 3) g",
+            Verdict.UNREADABLE,
+            "the query for parameter id must give one row",
+        ),
+        (
+            "DELETE FROM app.orders RETURNING 1",
+            Verdict.DRIFTS,
+            "cannot execute DELETE in a read-only transaction",
+        ),
+        ("COMMIT; SELECT 1", Verdict.DRIFTS, "cannot insert multiple commands into a prepared statement"),
+    ):
+        found = findings(server, asked.replace("SELECT max(id) FROM app.orders", f"'{query}'"), tmp_path)
+        assert found["[order].runs"].verdict is verdict
+        assert said in found["[order].runs"].reason + found["[order].runs"].actual
+
+
 def test_nothing_runs_on_a_server_that_is_beyond_a_threshold(server: Cluster, tmp_path: Path) -> None:
     calm = ONE + "thresholds: {connections: {used: 15%}, indexes: {invalid: 0}}\n"
     assert red(findings(server, calm, tmp_path)) == []

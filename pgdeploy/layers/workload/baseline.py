@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from pgdeploy.errors import TargetError
 from pgdeploy.layers.workload.explain import Explained
-from pgdeploy.layers.workload.run import Failed, execute, run_once, session
+from pgdeploy.layers.workload.run import Failed, execute, run_once, session, statement
 from pgdeploy.model.host.amount import seconds_of
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def measure(target: str, spec: Spec, section: WorkloadsSpec, server: Server) -> 
             name: stack.enter_context(session(spec, one, server)) for name, one in section.statements.items()
         }
         try:
-            timed = _rounds(section, cursors)
+            texts = {name: statement(cursors[name], one) for name, one in section.statements.items()}
+            timed = _rounds(section, cursors, texts)
         except psycopg.Error as error:
             raise TargetError(
                 f"a workload failed: {error.diag.message_primary or 'the connection was lost'}"
@@ -118,7 +119,9 @@ def measure(target: str, spec: Spec, section: WorkloadsSpec, server: Server) -> 
     return Baseline(target, spec.postgres, _machine(server), calibration, costs)
 
 
-def _rounds(section: WorkloadsSpec, cursors: Mapping[str, Cursor]) -> dict[str, list[tuple[float, float]]]:
+def _rounds(
+    section: WorkloadsSpec, cursors: Mapping[str, Cursor], texts: Mapping[str, str]
+) -> dict[str, list[tuple[float, float]]]:
     """Seconds of the calibration and of the statement, round by round; the statements take turns."""
     statements, end = section.statements, time.monotonic() + seconds_of(section.budget)
     timed: dict[str, list[tuple[float, float]]] = {name: [] for name in statements}
@@ -131,25 +134,27 @@ def _rounds(section: WorkloadsSpec, cursors: Mapping[str, Cursor]) -> dict[str, 
                 raise TargetError(
                     f"the workloads took longer than their budget of {section.budget}; allow more, or less rounds"
                 )
-            pair = _once(cursors[name], one)
+            pair = _once(cursors[name], texts[name])
             if number >= one.warmup:
                 timed[name].append(pair)
     return timed
 
 
-def _once(cursor: Cursor, one: StatementSpec) -> tuple[float, float]:
+def _once(cursor: Cursor, text: str) -> tuple[float, float]:
     started = time.perf_counter()
     cursor.execute(CALIBRATION)
     cursor.fetchall()
     between = time.perf_counter()
-    execute(cursor, one)
+    execute(cursor, text)
     if cursor.description is not None:
         cursor.fetchall()
     return between - started, time.perf_counter() - between
 
 
 def _cost(one: StatementSpec, run: Explained, timed: Sequence[tuple[float, float]]) -> Cost:
-    text = json.dumps([one.sql, dict(one.parameters), one.database, one.role], sort_keys=True)
+    text = json.dumps(
+        [one.sql, one.model_dump()["parameters"], one.database, one.role], sort_keys=True, default=str
+    )
     ratios = tuple(seconds / calibration for calibration, seconds in timed)
     names = tuple(line.partition(" (")[0] for line in run.nodes)
     seconds = median(seconds for _, seconds in timed)

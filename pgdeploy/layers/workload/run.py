@@ -14,6 +14,7 @@ from pgdeploy.errors import TargetError
 from pgdeploy.layers.threshold.live import crossed
 from pgdeploy.layers.workload.explain import Explained, explained
 from pgdeploy.model.host.amount import seconds_of
+from pgdeploy.model.workload import QuerySpec
 from pgdeploy.reach.as_role import open_as
 from pgdeploy.text.naming import quoted_name
 
@@ -46,11 +47,12 @@ def run_once(spec: Spec, one: StatementSpec, server: Server) -> Explained | Fail
 
     with session(spec, one, server) as cursor:
         try:
+            text = statement(cursor, one)
             for _ in range(min(one.warmup, 1)):
-                execute(cursor, one)
+                execute(cursor, text)
             cursor.execute("SHOW block_size")
             (block,) = cursor.fetchone() or ("8192",)
-            execute(cursor, one, "EXPLAIN (ANALYZE, BUFFERS, SETTINGS, TIMING off, FORMAT json) ")
+            execute(cursor, f"EXPLAIN (ANALYZE, BUFFERS, SETTINGS, TIMING off, FORMAT json) {text}")
             (said,) = cursor.fetchone() or (None,)
             return explained(said, int(block))
         except psycopg.Error as error:
@@ -97,14 +99,32 @@ def log_in(
         raise TargetError(f"cannot log in as {quoted_name(role)}: {error}") from None
 
 
-def execute(cursor: Cursor, one: StatementSpec, before: str = "") -> None:
-    """Run the statement, with its parameters as constants: their values decide about the plan, too.
+def statement(cursor: Cursor, one: StatementSpec) -> str:
+    """The statement, with its parameters as constants: their values decide about the plan, too.
 
-    What is several statements is refused by the server, as the first of them could end the transaction.
+    Raises:
+        psycopg.Error: a query for a parameter is refused.
+        TargetError: it gives no single value.
     """
     from psycopg import ClientCursor
 
-    text = (
-        ClientCursor(cursor.connection).mogrify(one.sql, dict(one.parameters)) if one.parameters else one.sql
-    )
-    cursor.execute((before + text).encode(), binary=True)
+    if not one.parameters:
+        return one.sql
+    values = {
+        name: _asked(cursor, name, value.query) if isinstance(value, QuerySpec) else value
+        for name, value in one.parameters.items()
+    }
+    return ClientCursor(cursor.connection).mogrify(one.sql, values)
+
+
+def _asked(cursor: Cursor, name: str, query: str) -> object:
+    execute(cursor, query)
+    rows = cursor.fetchmany(2) if cursor.description is not None else []
+    if len(rows) != 1 or len(rows[0]) != 1:
+        raise TargetError(f"the query for parameter {name} must give one row with one column")
+    return rows[0][0]
+
+
+def execute(cursor: Cursor, text: str) -> None:
+    """Run one statement. What is several is refused by the server, as the first of them could end the transaction."""
+    cursor.execute(text.encode(), binary=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pgdeploy.core.check import Check, Measured, Outcome, Resource, within
 from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.layers.workload.explain import Explained
-from pgdeploy.layers.workload.run import execute, session
+from pgdeploy.layers.workload.run import execute, session, statement
 from pgdeploy.layers.workload.timing import rounds
 from pgdeploy.layers.workload.workload import LOOK, Workload
 from pgdeploy.model.host.amount import bytes_of
@@ -114,9 +114,10 @@ class Timing(Resource):
     def _rounds(self, server: Server, benchmark: Any) -> list[float]:
         one = self.workload.one
         with session(self.workload.spec, one, server) as cursor:
+            text = statement(cursor, one)
 
             def run() -> None:
-                execute(cursor, one)
+                execute(cursor, text)
                 if cursor.description is not None:
                     cursor.fetchall()
 
