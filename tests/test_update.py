@@ -154,6 +154,18 @@ def test_what_the_capture_leaves_out_stays(server: Cluster, shop: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "specs/prod.yaml: up to date\n")
 
 
+def test_thresholds_and_workloads_are_not_asked(server: Cluster, shop: Path) -> None:
+    """How busy the server is has nothing to do with what it is."""
+    workload = (
+        "workloads: {statements: {one: {database: shop_prod, role: writer, sql: SELECT pg_sleep(60)}}}\n"
+    )
+    (shop / "specs/prod.yaml").write_text(f"{OWN}thresholds: {{age: {{transactions: 0}}}}\n{workload}")
+    run(server, "ALTER ROLE writer CONNECTION LIMIT 3")
+    done = update(shop, server, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert (shop / "specs/prod.yaml").read_text().endswith(workload)
+
+
 def test_only_some_sections(server: Cluster, shop: Path) -> None:
     run(server, "ALTER ROLE writer CONNECTION LIMIT 3")
     run(server, "REVOKE USAGE ON SCHEMA app FROM writer", database="shop_prod")

@@ -117,9 +117,9 @@ class Gate:
         """What will be asked, said before anything is read: without checks of other layers the server is read alone."""
         self._server_alone = all(map(_is_of_the_server, checks))
 
-    def ask_layer(self, name: str) -> None:
+    def ask_layer(self, *names: str) -> None:
         """Leave the checks of all other layers out."""
-        self.checks = tuple(check for check in self.checks if check.resource.layer == name)
+        self.checks = tuple(check for check in self.checks if check.resource.layer in names)
         self.ask_only(self.checks)
 
     def read(self) -> Facts:

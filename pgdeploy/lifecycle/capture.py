@@ -120,7 +120,7 @@ def updated(old: Target, server: Server, only: Collection[str] = ()) -> Draft:
     now = old
     # what could not be compared until something else was put right shows in the next round
     for _ in range(_MOST_ROUNDS):
-        gate = Gate(now, ConnectionOptions(), probes=False, server=server)
+        gate = _gate(now, server)
         parts = update.stale(now, gate.facts, gate.ask())
         parts = [keys for keys in parts if not only or update.section_of(keys) in only]
         content = update.brought_up(now, captured, fresh.content, parts)
@@ -130,6 +130,13 @@ def updated(old: Target, server: Server, only: Collection[str] = ()) -> Draft:
             break
         now = loaded(made, old.name, old)
     return made
+
+
+def _gate(target: Target, server: Server) -> Gate:
+    """The checks of what can be captured; how busy the server is, or how its host is, is no matter of a capture."""
+    gate = Gate(target, ConnectionOptions(), probes=False, server=server)
+    gate.ask_layer(*(layer.name for layer in LAYERS if layer.captures))
+    return gate
 
 
 def _new_secrets(fresh: Draft, before: str, text: str) -> Mapping[str, str]:
@@ -155,7 +162,7 @@ def proved(
         target = loaded(made, name, beside)
     except SpecError as error:
         return replace(made, problems=tuple(error.problems))
-    gate = Gate(target, ConnectionOptions(), probes=False, server=server)
+    gate = _gate(target, server)
     findings = [
         finding
         for finding in gate.ask()
