@@ -112,3 +112,11 @@ def test_a_name_is_used_once(tmp_path: Path) -> None:
     file.write_text(SPEC + SCRIPT + "  statements: {orders: {database: shop, role: app, sql: SELECT 1}}\n")
     with pytest.raises(SpecError, match="a statement has this name, too; name them differently"):
         load_target(file)
+
+
+@pytest.mark.parametrize("line", ["\\shell touch seen", "  \\setshell id echo 1", "\\SHELL id"])
+def test_a_script_runs_no_command_here(line: str, tmp_path: Path) -> None:
+    file = tmp_path / "town.yaml"
+    file.write_text(SPEC + SCRIPT.replace("\\set id random(1, 20000)", line.strip()))
+    with pytest.raises(SpecError, match=r"(?i)orders\.script: .*shell would run a command on this machine"):
+        load_target(file)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _PARAMETER = re.compile(r"%(?:\(([^)]*)\)s|(.)?)", re.DOTALL)
 
+_SHELL = re.compile(r"^\s*(\\(?:set)?shell)\b", re.IGNORECASE | re.MULTILINE)
+"""What pgbench before PostgreSQL 17 hands to a shell."""
+
 
 def problems(spec: Spec, workloads: WorkloadsSpec | None) -> Iterator[Problem]:
     """Roles and databases that are not declared, and parameters that do not match."""
@@ -28,6 +31,9 @@ def problems(spec: Spec, workloads: WorkloadsSpec | None) -> Iterator[Problem]:
     for name, script in workloads.scripts.items():
         keys = ("workloads", "scripts", name)
         yield from _where(spec, script, keys)
+        if found := _SHELL.search(script.script):
+            said = f"{found[1]} would run a command on this machine; a script of a spec cannot"
+            yield Problem((*keys, "script"), said)
         if name in workloads.statements:
             yield Problem(keys, "a statement has this name, too; name them differently")
 
