@@ -112,6 +112,17 @@ def test_each_thing_is_one_short_line(found: Draft, line: str) -> None:
     assert line in found.text.splitlines()
 
 
+def test_a_database_of_initdb_in_which_a_role_has_settings_is_declared(made: Cluster) -> None:
+    run(made, "ALTER ROLE reader IN DATABASE postgres SET lock_timeout = '3s'")
+    try:
+        found = proved(draft(made, {}), "shop", made)
+    finally:
+        run(made, "ALTER ROLE reader IN DATABASE postgres RESET lock_timeout")
+    assert found.problems == ()
+    assert "    settings_in: {postgres: {lock_timeout: 3s}}\n" in found.text
+    assert "\n  postgres: {}" in found.text.partition("databases:")[2]
+
+
 def test_what_somebody_should_decide_is_marked(made: Cluster) -> None:
     run(made, "CREATE ROLE ada LOGIN", "CREATE DATABASE hers OWNER ada", "CREATE DATABASE idle")
     try:

@@ -108,6 +108,20 @@ def test_an_attribute_changes_where_it_stands(server: Cluster, shop: Path) -> No
     )
 
 
+def test_settings_of_a_role_in_a_database(server: Cluster, shop: Path) -> None:
+    file = shop / "specs/prod.yaml"
+    run(server, "ALTER ROLE writer IN DATABASE shop_prod SET search_path = app, public")
+    assert changed(shop, server) == ([], ["    settings_in: {shop_prod: {search_path: [app, public]}}"])
+    run(server, "ALTER ROLE writer IN DATABASE shop_prod SET work_mem = '8MB'")
+    run(server, "ALTER ROLE writer IN DATABASE postgres SET lock_timeout = '3s'")
+    done = update(shop, server, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert (
+        "    settings_in: {shop_prod: {search_path: [app, public], work_mem: 8MB}, postgres: {lock_timeout: 3s}}\n"
+        in file.read_text()
+    )
+
+
 def test_what_the_base_says_is_overridden(server: Cluster, shop: Path) -> None:
     run(server, "ALTER ROLE reader SET work_mem = '8MB'")
     assert changed(shop, server) == ([], ["  reader: {settings: {work_mem: 8MB}}"])

@@ -124,7 +124,10 @@ def updated(old: Target, server: Server, only: Collection[str] = ()) -> Draft:
         parts = update.stale(now, gate.facts, gate.ask())
         parts = [keys for keys in parts if not only or update.section_of(keys) in only]
         content = update.brought_up(now, captured, fresh.content, parts)
-        last, text = text, rewritten(text, bases, now.loaded.data, content)
+        try:
+            last, text = text, rewritten(text, bases, now.loaded.data, content)
+        except SpecError as error:
+            raise SpecError([f"{old.file}: {line}" for line in error.problems]) from None
         made = replace(fresh, text=text, secrets=_new_secrets(fresh, before, text))
         if text == last:
             break

@@ -33,6 +33,7 @@ _NAMED = (
     "event_triggers",
     "foreign_servers",
     "settings",
+    "settings_in",
 )
 """Mappings whose keys are names: where something is undeclared, its name is missing."""
 
@@ -102,8 +103,17 @@ def stale(target: Target, facts: Facts, findings: Iterable[Finding]) -> list[Key
         evaluate(finding.check, facts, parents=False) if finding.verdict is Verdict.BLOCKED else finding
         for finding in findings
     )
-    drifts = [place(finding.check) for finding in asked if finding.verdict is Verdict.DRIFTS]
-    return list(dict.fromkeys((*drifts, *_open(target.spec))))
+    drifts = (finding.check for finding in asked if finding.verdict is Verdict.DRIFTS)
+    parts = (keys for check in drifts for keys in _parts(check, target.spec))
+    return list(dict.fromkeys((*parts, *_open(target.spec))))
+
+
+def _parts(check: Check, spec: Spec) -> Iterator[Keys]:
+    yield place(check)
+    if check.field == "undeclared_settings" and check.resource.kind == "role":
+        inside = (*check.keys, "settings_in")
+        yield inside
+        yield from ((*inside, database) for database in spec.roles[str(check.keys[1])].settings_in)
 
 
 def _open(spec: Spec) -> Iterator[Keys]:
@@ -188,9 +198,9 @@ class _Held:
                 yield line
                 continue
             about = {statement for statement, _ in mine}
-            here = [place for place, some in added.items() if about & {one[0] for one in some}]
-            yield from (_narrowed(lines[place], added.pop(place)) for place in here)
-        yield from (_narrowed(lines[place], some) for place, some in added.items())
+            here = [number for number, some in added.items() if about & {one[0] for one in some}]
+            yield from (_narrowed(lines[number], added.pop(number)) for number in here)
+        yield from (_narrowed(lines[number], some) for number, some in added.items())
 
     def _is_of_a_base(self, keys: Keys) -> bool:
         return self._target.place_of(keys).file != str(self._target.file)
@@ -236,4 +246,5 @@ def _is_missing(keys: Keys, value: Written) -> bool:
     """Whether what stands nowhere in a stale part belongs there: a name in a section, an attribute of a thing."""
     if keys == ("settings",):
         return False  # a server has more settings than its spec speaks of
-    return (bool(keys) and keys[-1] in _NAMED) or not isinstance(plain(value), (dict, list))
+    is_of_names = bool(keys) and (keys[-1] in _NAMED or keys[-2:-1] == ("settings_in",))
+    return is_of_names or not isinstance(plain(value), (dict, list))

@@ -47,7 +47,7 @@ def edited(text: str, content: Mapping[str | Remark, Written]) -> str:
         with suppress(FaultError):
             if data(compose(made, "").root) == aim:
                 return made
-    raise SpecError(["its layout is too unusual to be edited in place; edit it by hand"])
+    raise SpecError(["the change cannot be made without rewriting the whole file; edit it by hand"])
 
 
 @dataclass
@@ -142,7 +142,7 @@ class _Editor:
         indent = " " * self.lines[items[0].start_mark.line].rindex("-", 0, items[0].start_mark.column)
         starts = [item.start_mark.line for item in items]
         stops = [self._end(item, item) for item in items]
-        before, after = (list(map(_text, some)) for some in (old, map(plain, new)))
+        before, after = (list(map(as_text, some)) for some in (old, map(plain, new)))
         for word, i1, i2, j1, j2 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
             if word == "equal":
                 continue
@@ -184,5 +184,6 @@ def _is_alias(before: object, node: object) -> bool:
     return bool(node.start_mark.index < before.start_mark.index)  # type: ignore[attr-defined]
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Plain data as a text that is the same for the same data, whatever the order of its keys."""
     return json.dumps(value, sort_keys=True, default=str)

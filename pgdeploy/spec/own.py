@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from pgdeploy.spec.append import KEY as APPEND
 from pgdeploy.spec.compose import compose
-from pgdeploy.spec.edit import edited
+from pgdeploy.spec.edit import as_text, edited
 from pgdeploy.spec.node import data
 from pgdeploy.spec.variables import KEY as VARS
 from pgdeploy.spec.variables import Variables
@@ -27,18 +28,17 @@ def rewritten(text: str, bases: Sequence[str], before: Mapping[str, Any], after:
     Raises:
         SpecError: the text cannot be edited in place.
     """
-    root = compose(text, "").root
-    own = _Spelled(data(root), data(_variables([text, *bases]).filled(root)))
-    says, more = _mapping(own, own.under(APPEND), before, after)
+    roots = [compose(one, "").root for one in (text, *bases)]
+    own = _Spelled(data(roots[0]), data(_variables(roots).filled(roots[0])))
+    says, more = _mapping(own, own.entries().get(APPEND, _NOTHING), before, after)
     says.pop(APPEND, None)
     return edited(text, {**says, **({APPEND: more} if more else {})})  # type: ignore[dict-item]
 
 
-def _variables(texts: Sequence[str]) -> Variables:
+def _variables(roots: Sequence[Node]) -> Variables:
     """Those of all files; the nearest one counts."""
     known: dict[str, Node] = {}
-    for text in texts:
-        root = compose(text, "").root
+    for root in roots:
         if isinstance(root.content, Mapping) and VARS in root.content:
             known = {**Variables.of(root).known, **known}
     return Variables(known)
@@ -50,16 +50,20 @@ class _Spelled(NamedTuple):
     raw: Any
     filled: Any
 
-    def under(self, key: str) -> _Spelled:
-        """The part below a key; nothing where there is none."""
-        if not isinstance(self.filled, dict) or key not in self.filled:
-            return _Spelled(None, None)
-        return _Spelled(self.raw[self.word(key)], self.filled[key])
+    word: str = ""
+    """The key of the part as it is written."""
 
-    def word(self, key: str) -> str:
-        """A key as it is written."""
-        keys = dict(zip(self.filled, self.raw, strict=True)) if isinstance(self.filled, dict) else {}
-        return str(keys.get(key, key))
+    def entries(self) -> Mapping[str, _Spelled]:
+        """The parts of a mapping by their keys, with variables filled in."""
+        if not isinstance(self.filled, dict):
+            return {}
+        return {
+            key: _Spelled(self.raw[word], self.filled[key], word)
+            for key, word in zip(self.filled, self.raw, strict=True)
+        }
+
+
+_NOTHING = _Spelled(None, None)
 
 
 def _mapping(
@@ -67,16 +71,17 @@ def _mapping(
 ) -> tuple[dict[str, Written], dict[str, Written]]:
     """What the file says here, and what it appends."""
     gone = {key for key in inherited if key not in after}
+    ours, theirs = own.entries(), more.entries()
     says, appends = (
-        {part.word(key): part.under(key).raw for key in part.filled or {} if key not in gone}
-        for part in (own, more)
+        {part.word: part.raw for key, part in parts.items() if key not in gone} for parts in (ours, theirs)
     )
     for key, value in after.items():
         if isinstance(key, Remark) or (key in inherited and inherited[key] == plain(value)):
             continue
-        here, behind = _value(own.under(key), more.under(key), inherited.get(key), value)
-        _put(says, own.word(key), here)
-        _put(appends, more.word(key), behind)
+        mine, behind = (parts.get(key, _NOTHING._replace(word=key)) for parts in (ours, theirs))
+        said, appended = _value(mine, behind, inherited.get(key), value)
+        _put(says, mine.word, said)
+        _put(appends, behind.word, appended)
     return says, appends
 
 
@@ -105,15 +110,14 @@ def _list(
     base = inherited[: len(inherited) - len(more.filled or ())]
     if own.raw is None and plain(after[: len(base)]) == base:
         return None, _items(more, after[len(base) :]) or None
-    both = _Spelled(*([*(one or ()), *(other or ())] for one, other in zip(own, more, strict=True)))
+    both = _Spelled([*(own.raw or ()), *(more.raw or ())], [*(own.filled or ()), *(more.filled or ())])
     return _items(both, after), None
 
 
 def _items(part: _Spelled, after: Sequence[Written]) -> list[Written]:
     """The items with their variables, where they still say the same."""
-    left = list(zip(part.filled or (), part.raw or (), strict=True))
-    made: list[Written] = []
-    for item in after:
-        at = next((at for at, (value, _) in enumerate(left) if value == plain(item)), None)
-        made.append(item if at is None else left.pop(at)[1])
-    return made
+    left: dict[str, list[Any]] = defaultdict(list)
+    for raw, filled in zip(part.raw or (), part.filled or (), strict=True):
+        left[as_text(filled)].append(raw)
+    known = [left[as_text(plain(item))] for item in after]
+    return [same.pop(0) if same else item for same, item in zip(known, after, strict=True)]

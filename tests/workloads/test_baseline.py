@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from pgdeploy.errors import TargetError
 from pgdeploy.gate.target import load_target
 from pgdeploy.layers import layer_of
-from pgdeploy.layers.workload.baseline import Baseline, Verdict, interval, measure, refused, verdicts
+from pgdeploy.layers.workload.baseline import Baseline, measure
+from pgdeploy.layers.workload.regression import Verdict, interval, refused, verdicts
 from pgdeploy.reach.embedded import Cluster
 from tests.properties.law import law
 from tests.workloads.shop import ORDERS, PASSWORD, run, shop

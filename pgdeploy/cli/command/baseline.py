@@ -36,7 +36,7 @@ def baseline(
     from dataclasses import asdict
 
     from pgdeploy.errors import TargetError
-    from pgdeploy.layers.workload.baseline import refused, verdicts
+    from pgdeploy.layers.workload.regression import refused, verdicts
     from pgdeploy.local.new_file import write_file
 
     measured, kept = _measured(name, dsn, ssh_config, timeout), file

@@ -46,9 +46,7 @@ def capture(
     force: Annotated[bool, typer.Option("--force", help="replace a spec of this name")] = False,
     update: Annotated[
         bool,
-        typer.Option(
-            "--update", help="bring the spec of this name up to date, and leave the rest as written"
-        ),
+        typer.Option("--update", help="change the lines of this spec that drift, and no others"),
     ] = False,
     only: Annotated[
         str, typer.Option("--only", metavar="SECTIONS", help="only these sections, such as roles,grants")
@@ -61,7 +59,7 @@ def capture(
     Exit 0: written; 2: the spec does not match the server and was not written (unless --anyway); 1: error.
     """
     if update and (waive or force):
-        raise typer.BadParameter("--update goes neither with --waive nor with --force")
+        raise typer.BadParameter("--update cannot be combined with --waive or --force")
     sections = _sections(only)
     old = _loaded(name) if update else None
     file = _file(name) if old is None else old.file

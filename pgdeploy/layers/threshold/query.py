@@ -27,7 +27,6 @@ class Who(NamedTuple):
     """Whether we see the sessions of others."""
 
     sees_all: bool
-    standby: bool
 
 
 class Folder(NamedTuple):

@@ -57,7 +57,7 @@ def measured(spec: Any, server: Server) -> Mapping[str, Quantity]:
     window = seconds_of(spec.window)
     tasks: list[Callable[[], Mapping[str, Quantity]]] = []
     if rates:
-        tasks.append(lambda: {metric.id: _rate(read, server, before, window) for metric in rates})
+        tasks.append(lambda: {metric.id: _rate(metric, read, server, before, window) for metric in rates})
     if of_host:
         tasks.append(lambda: _of_host(of_host, read["rows_of_server"][FOLDERS.name], server, window))
     if tasks:
@@ -112,7 +112,7 @@ def _ordered(metric: Metric, rows: Sequence[Found] | Unreadable) -> Quantity:
 # -- rates ---------------------------------------------------------------------------------------------
 
 
-def _rate(read: Mapping[str, Any], server: Server, since: float, window: float) -> Quantity:
+def _rate(metric: Metric, read: Mapping[str, Any], server: Server, since: float, window: float) -> Quantity:
     """Bytes a second over the window; counters that began anew meanwhile say nothing."""
     first = read["rows_of_server"][TEMP_FILES.name]
     time.sleep(max(0.0, window - (time.monotonic() - since)))
@@ -121,8 +121,7 @@ def _rate(read: Mapping[str, Any], server: Server, since: float, window: float) 
         return first if isinstance(first, Unreadable) else again
     seconds = time.monotonic() - since
     before: Mapping[str, Counter] = {row.database: row for row in first}
-    rows = list(_rates(before, again, seconds))
-    return tuple(sorted(rows, key=lambda row: (row.value is None, -(row.value or 0))))
+    return _ordered(metric, list(_rates(before, again, seconds)))
 
 
 def _rates(before: Mapping[str, Counter], again: Sequence[Counter], seconds: float) -> Iterator[Found]:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from math import comb
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -32,13 +31,6 @@ VERSION = 1
 CALIBRATION = b"SELECT sum(g) FROM pg_catalog.generate_series(1, 50000) g"
 LEAST_ROUNDS = 15
 """Fewer say too little about a median."""
-CONFIDENCE = 0.99
-TOLERANCE = 1.25
-"""Times that differ less are the same."""
-_OTHER_MACHINE = 3.0
-"""A machine on which the calibration takes so much longer, or shorter, is another one."""
-_BUFFERS_SPARED = 2
-"""Blocks that come and go with the first row of a page, or the height of an index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +100,7 @@ def measure(target: str, spec: Spec, section: WorkloadsSpec, server: Server) -> 
             texts = {name: statement(cursors[name], one) for name, one in section.statements.items()}
             timed = _rounds(section, cursors, texts)
         except psycopg.Error as error:
-            raise TargetError(
-                f"a workload failed: {error.diag.message_primary or 'the connection was lost'}"
-            ) from None
+            raise TargetError(f"a workload failed: {Failed.of(error)}") from None
     costs = {
         name: _cost(one, runs[name], timed[name])  # type: ignore[arg-type]
         for name, one in section.statements.items()
@@ -164,91 +154,6 @@ def _cost(one: StatementSpec, run: Explained, timed: Sequence[tuple[float, float
 
 
 def _machine(server: Server) -> str:
-    from pgdeploy.reach.side_by_side import closing
-
     with closing(server.open()) as connection:
         row = connection.execute("SELECT version()").fetchone()
     return str(row[0]).partition(" on ")[2].partition(",")[0] if row is not None else ""
-
-
-# -- comparing -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of a statement: `same`, `slower`, `faster`, `cannot tell`, `new` or `changed`; and why."""
-
-    name: str
-    word: str
-    reason: str
-
-
-def refused(old: Baseline, new: Baseline) -> str | None:
-    """Why the two cannot be compared."""
-    if old.major != new.major:
-        return f"it was measured on PostgreSQL {old.major}, and this is {new.major}"
-    if old.machine != new.machine:
-        return f"it was measured on {old.machine}, and this is {new.machine}"
-    ratio = new.calibration / old.calibration
-    if not 1 / _OTHER_MACHINE < ratio < _OTHER_MACHINE:
-        return (
-            f"it was measured on another kind of machine: the calibration took {old.calibration * 1000:.3g}ms there, "
-            f"and takes {new.calibration * 1000:.3g}ms here"
-        )
-    return None
-
-
-def verdicts(old: Baseline, new: Baseline) -> Iterator[Verdict]:
-    """What became of each statement, in the order of the spec."""
-    for name, cost in new.statements.items():
-        before = old.statements.get(name)
-        if before is None:
-            yield Verdict(name, "new", "not in the baseline")
-        elif before.statement != cost.statement:
-            yield Verdict(
-                name, "changed", "its text, parameters, database or role are not those of the baseline"
-            )
-        else:
-            yield Verdict(name, *_compared(before, cost))
-
-
-def _compared(old: Cost, new: Cost) -> tuple[str, str]:
-    plan = _plan(old, new)
-    if new.buffers > old.buffers * TOLERANCE + _BUFFERS_SPARED:
-        return "slower", f"{new.buffers} blocks of shared buffers, {old.buffers} before{plan}"
-    if new.temp > old.temp * TOLERANCE:
-        return "slower", f"{new.temp}B of temporary files, {old.temp}B before{plan}"
-    (low, high), (old_low, old_high) = interval(new.ratios), interval(old.ratios)
-    least, most = low / old_high, high / old_low
-    times = f"{new.seconds * 1000:.3g}ms, {old.seconds * 1000:.3g}ms before"
-    reason = f"{least:.2f} to {most:.2f} times as long, {times}{plan}"
-    if least > TOLERANCE:
-        return "slower", reason
-    if most < 1 / TOLERANCE:
-        return "faster", reason
-    return ("same" if least >= 1 / TOLERANCE and most <= TOLERANCE else "cannot tell"), reason
-
-
-def _plan(old: Cost, new: Cost) -> str:
-    """Which nodes of the plan are others now."""
-    if old.nodes == new.nodes:
-        return ""
-    gone = [line.strip() for line in old.nodes if line not in new.nodes]
-    come = [line.strip() for line in new.nodes if line not in old.nodes]
-    return f"; the plan has {', '.join(come) or 'nothing'} in place of {', '.join(gone) or 'nothing'}"
-
-
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Between which two of these values the median of all that could be measured is, with CONFIDENCE.
-
-    By order statistics: as many values are below the median as coins show heads. How they scatter does not count.
-    """
-    ordered, number = sorted(values), len(values)
-    missed, rank = 0.0, 0
-    while rank < number // 2:
-        missed += comb(number, rank) / 2**number
-        if 2 * missed > 1 - CONFIDENCE:
-            break
-        rank += 1
-    first = max(rank - 1, 0)
-    return ordered[first], ordered[number - 1 - first]

@@ -36,6 +36,11 @@ class Failed(str):
 
     __slots__ = ()
 
+    @classmethod
+    def of(cls, error: psycopg.Error) -> Failed:
+        """Without details and hints, which quote rows of the application."""
+        return cls(error.diag.message_primary or str(error).strip() or "the connection was lost")
+
 
 def run_once(spec: Spec, one: StatementSpec, server: Server) -> Explained | Failed:
     """One run with its plan.
@@ -56,7 +61,7 @@ def run_once(spec: Spec, one: StatementSpec, server: Server) -> Explained | Fail
             (said,) = cursor.fetchone() or (None,)
             return explained(said, int(block))
         except psycopg.Error as error:
-            return Failed(error.diag.message_primary or str(error).strip() or "the connection was lost")
+            return Failed.of(error)
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgdeploy.core.check import Check, Measured, Outcome, Resource, within
 from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.layers.workload.explain import Explained
-from pgdeploy.layers.workload.run import execute, session, statement
+from pgdeploy.layers.workload.run import Failed, execute, session, statement
 from pgdeploy.layers.workload.timing import rounds
 from pgdeploy.layers.workload.workload import LOOK, Workload
 from pgdeploy.model.host.amount import bytes_of
@@ -80,10 +80,7 @@ class Timing(Resource):
     workload: Statement
 
     def checks(self) -> Iterator[Check]:
-        name = self.workload.name
-        keys = ("workloads", "statements", name)
-        address = f"workload[{name}]"
-        yield Check(self, address, "time", keys, self._timed, subject=name, tools=("benchmark",))
+        yield replace(self.workload.check("time", self._timed, "benchmark"), resource=self)
 
     def unasked(self, facts: Facts) -> str | None:
         return self.workload.unasked(facts)
@@ -100,15 +97,13 @@ class Timing(Resource):
         try:
             taken = self._rounds(server, benchmark)
         except psycopg.Error as error:
-            text = error.diag.message_primary or "the connection was lost"
-            return Outcome(False, f"runs {one.rounds} times", f"fails: {text}", stuck=LOOK)
+            return Outcome(False, f"runs {one.rounds} times", f"fails: {Failed.of(error)}", stuck=LOOK)
         except TargetError as error:
             raise Unreadable(str(error)) from None
         found = self.workload.explained(facts)
         if benchmark is not None:
-            benchmark.extra_info |= (
-                found._asdict()
-            )  # what repeats stands beside the times in pytest-benchmark's files
+            # what repeats stands beside the times in pytest-benchmark's files
+            benchmark.extra_info |= found._asdict()
         return self.workload.times(taken, _shown(found))
 
     def _rounds(self, server: Server, benchmark: Any) -> list[float]:

@@ -28,3 +28,8 @@ def percentile(taken: Sequence[float], part: float) -> float:
     """The time within which this part of the rounds, from 0 to 1, was done."""
     ordered = sorted(taken)
     return ordered[max(0, ceil(part * len(ordered)) - 1)]
+
+
+def milliseconds(seconds: float) -> str:
+    """A time for people: three digits that count."""
+    return f"{seconds * 1000:.3g}ms"

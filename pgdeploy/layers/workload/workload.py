@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pgdeploy.core.check import Check, Measured, Outcome, Resource, held_up
 from pgdeploy.errors import Unreadable
 from pgdeploy.layers.workload.run import Failed
-from pgdeploy.layers.workload.timing import percentile
+from pgdeploy.layers.workload.timing import milliseconds, percentile
 from pgdeploy.model.host.amount import seconds_of
 
 if TYPE_CHECKING:
@@ -85,10 +85,6 @@ class Workload(Resource):
         worst = next(iter(over), next(iter(limits), "median"))
         at_most = seconds_of(limits[worst]) if worst in limits else None
         desired = ", ".join(f"{word} at most {limit}" for word, limit in limits.items()) or "no limit"
-        said = ", ".join(f"{word} {_milliseconds(actual[word])}" for word in limits or ("median",))
+        said = ", ".join(f"{word} {milliseconds(actual[word])}" for word in limits or ("median",))
         measured = Measured(actual[worst], "s", at_most=at_most)
         return Outcome(not over, desired, said, origin=origin, stuck=LOOK, measured=measured)
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:.3g}ms"

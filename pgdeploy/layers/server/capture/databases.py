@@ -37,12 +37,13 @@ _ENABLED: Mapping[str, bool | str] = {"O": True, "D": False, "R": "replica", "A"
 
 
 def captured(facts: Facts, secrets: Secrets) -> Mapping[str, Written]:
-    """Every database but template0; those that initdb makes where somebody changed them."""
+    """Every database but template0; those that initdb makes where somebody changed them, or has settings for a role."""
     known = facts.once(database.databases)
+    named = {name for name, role in facts.once(stored) if role is not None}
     found: dict[str, Body] = {}
     for name in sorted(known):
         body = dict(_database(known[name], facts, secrets)) if name != "template0" else {}
-        if body or name not in (*_BY_INITDB, "template0"):
+        if body or name in named or name not in (*_BY_INITDB, "template0"):
             found[name] = body
     templates = [name for name in found if known[name].is_template and name not in TEMPLATES]
     copies = {name: as_copy(name, body, found, templates, known) for name, body in found.items()}
