@@ -1,14 +1,11 @@
 """Baselines: what the statements of a target cost at one time, to compare with later.
 
-Times are noisy, so none is compared as it is. Each round of a statement runs right behind a calibration, which is the
-same work on any server, and their ratio is kept: a machine that is busy slows both. Rounds of different statements
-alternate. What repeats (buffers, temporary files) decides before any time does.
+What repeats is kept (buffers, temporary files, the plan), and times by those of a calibration.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
@@ -17,20 +14,16 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pgdeploy.errors import TargetError
+from pgdeploy.layers.workload.calibrated import calibrated
 from pgdeploy.layers.workload.explain import Explained
-from pgdeploy.layers.workload.run import Failed, execute, run_once, session, statement
-from pgdeploy.model.host.amount import seconds_of
+from pgdeploy.layers.workload.run import Failed, run_once, session, statement
 
 if TYPE_CHECKING:
-    from pgdeploy.layers.workload.run import Cursor
     from pgdeploy.model.spec import Spec
     from pgdeploy.model.workload import StatementSpec, WorkloadsSpec
     from pgdeploy.reach.server import Server
 
 VERSION = 1
-CALIBRATION = b"SELECT sum(g) FROM pg_catalog.generate_series(1, 50000) g"
-LEAST_ROUNDS = 15
-"""Fewer say too little about a median."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +37,9 @@ class Cost:
     temp: int
     nodes: tuple[str, ...]
     ratios: tuple[float, ...]
-    """Of each round: its time, by that of the calibration before it."""
+    """Of each round: the time of one run, by that of the calibration before it."""
+    best: float
+    """The quickest run of all by the quickest calibration of all: what the machine can do when it is left alone."""
     seconds: float
     """The median, for people."""
 
@@ -98,58 +93,33 @@ def measure(target: str, spec: Spec, section: WorkloadsSpec, server: Server) -> 
         }
         try:
             texts = {name: statement(cursors[name], one) for name, one in section.statements.items()}
-            timed = _rounds(section, cursors, texts)
+            timed = calibrated(section, cursors, texts)
         except psycopg.Error as error:
             raise TargetError(f"a workload failed: {Failed.of(error)}") from None
+    calibrations = [second for rounds in timed.values() for second, _ in rounds]
     costs = {
-        name: _cost(one, runs[name], timed[name])  # type: ignore[arg-type]
+        name: _cost(one, runs[name], timed[name], min(calibrations))  # type: ignore[arg-type]
         for name, one in section.statements.items()
     }
-    calibration = median(second for rounds in timed.values() for second, _ in rounds)
-    return Baseline(target, spec.postgres, _machine(server), calibration, costs)
+    return Baseline(target, spec.postgres, _machine(server), median(calibrations), costs)
 
 
-def _rounds(
-    section: WorkloadsSpec, cursors: Mapping[str, Cursor], texts: Mapping[str, str]
-) -> dict[str, list[tuple[float, float]]]:
-    """Seconds of the calibration and of the statement, round by round; the statements take turns."""
-    statements, end = section.statements, time.monotonic() + seconds_of(section.budget)
-    timed: dict[str, list[tuple[float, float]]] = {name: [] for name in statements}
-    most = max(max(one.rounds, LEAST_ROUNDS) + one.warmup for one in statements.values())
-    for number in range(most):
-        for name, one in statements.items():
-            if number >= max(one.rounds, LEAST_ROUNDS) + one.warmup:
-                continue
-            if time.monotonic() > end:
-                raise TargetError(
-                    f"the workloads took longer than their budget of {section.budget}; allow more, or less rounds"
-                )
-            pair = _once(cursors[name], texts[name])
-            if number >= one.warmup:
-                timed[name].append(pair)
-    return timed
-
-
-def _once(cursor: Cursor, text: str) -> tuple[float, float]:
-    started = time.perf_counter()
-    cursor.execute(CALIBRATION)
-    cursor.fetchall()
-    between = time.perf_counter()
-    execute(cursor, text)
-    if cursor.description is not None:
-        cursor.fetchall()
-    return between - started, time.perf_counter() - between
-
-
-def _cost(one: StatementSpec, run: Explained, timed: Sequence[tuple[float, float]]) -> Cost:
+def _cost(
+    one: StatementSpec, run: Explained, timed: Sequence[tuple[float, float]], calibration: float
+) -> Cost:
     text = json.dumps(
         [one.sql, one.model_dump()["parameters"], one.database, one.role], sort_keys=True, default=str
     )
-    ratios = tuple(seconds / calibration for calibration, seconds in timed)
-    names = tuple(line.partition(" (")[0] for line in run.nodes)
-    seconds = median(seconds for _, seconds in timed)
+    taken = [seconds for _, seconds in timed]
     return Cost(
-        sha256(text.encode()).hexdigest()[:16], run.rows, run.buffers, run.temp, names, ratios, seconds
+        statement=sha256(text.encode()).hexdigest()[:16],
+        rows=run.rows,
+        buffers=run.buffers,
+        temp=run.temp,
+        nodes=tuple(line.partition(" (")[0] for line in run.nodes),
+        ratios=tuple(seconds / before for before, seconds in timed),
+        best=min(taken) / calibration,
+        seconds=median(taken),
     )
 
 

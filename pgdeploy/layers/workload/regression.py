@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import comb
 from typing import TYPE_CHECKING
 
-from pgdeploy.layers.workload.timing import milliseconds
+from pgdeploy.layers.workload.timing import interval, milliseconds
 
 if TYPE_CHECKING:
     from pgdeploy.layers.workload.baseline import Baseline, Cost
 
-CONFIDENCE = 0.99
 TOLERANCE = 1.25
 """Times that differ less are the same."""
 _OTHER_MACHINE = 3.0
@@ -69,9 +67,10 @@ def _compared(old: Cost, new: Cost) -> tuple[str, str]:
     least, most = low / old_high, high / old_low
     times = f"{milliseconds(new.seconds)}, {milliseconds(old.seconds)} before"
     reason = f"{least:.2f} to {most:.2f} times as long, {times}{plan}"
-    if least > TOLERANCE:
+    best = new.best / old.best
+    if least > TOLERANCE < best:
         return "slower", reason
-    if most < 1 / TOLERANCE:
+    if most < 1 / TOLERANCE > best:
         return "faster", reason
     return ("same" if least >= 1 / TOLERANCE and most <= TOLERANCE else "cannot tell"), reason
 
@@ -85,20 +84,3 @@ def _plan(old: Cost, new: Cost) -> str:
     if not gone and not come:
         return "; the plan has the same nodes in another order"
     return f"; the plan has {', '.join(come) or 'nothing'} in place of {', '.join(gone) or 'nothing'}"
-
-
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Between which two of these values the median of all that could be measured is, with CONFIDENCE.
-
-    By order statistics, which assume nothing about the distribution: the number of values below the true median is
-    binomial with p = 1/2.
-    """
-    ordered, number = sorted(values), len(values)
-    missed, rank = 0.0, 0
-    while rank < number // 2:
-        missed += comb(number, rank) / 2**number
-        if 2 * missed > 1 - CONFIDENCE:
-            break
-        rank += 1
-    first = max(rank - 1, 0)
-    return ordered[first], ordered[number - 1 - first]
