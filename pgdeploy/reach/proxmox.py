@@ -273,7 +273,7 @@ def wait_for_task(
     """
     node = task.split(":")[1]
     here = ("nodes", node, "tasks", task)
-    pause, said = 0.1, 0
+    pause, said = 0.02, 0  # most tasks are quick: they are not to wait for us
     while (status := proxmox.get(*here, "status"))["status"] != "stopped":
         deadline()
         time.sleep(pause)

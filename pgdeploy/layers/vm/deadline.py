@@ -11,7 +11,7 @@ from pgdeploy.model.host.amount import seconds_of
 
 T = TypeVar("T")
 
-PAUSE = 0.2
+PAUSE = 0.05
 LONGEST_PAUSE = 2.0
 """Seconds between two looks at the first, and later."""
 
