@@ -33,13 +33,13 @@ class TestItem:
     def test_trivial(self, benchmark: Any, tmp_path: Path) -> None:
         benchmark.name = "10,000 trivial items"
         (tmp_path / "test_trivial.py").write_text(TRIVIAL)
-        out = benchmark.pedantic(lambda: run("-m", "pytest", "-q", "test_trivial.py", cwd=tmp_path), rounds=3)
+        out = benchmark.pedantic(lambda: run("-m", "pytest", "-q", "test_trivial.py", cwd=tmp_path), rounds=2)
         assert "10000 passed" in out
 
     def test_gate(self, benchmark: Any, full: Cluster, spec_file: Path, tmp_path: Path) -> None:
         benchmark.name = "gate of 10,000 checks"
         command = ("-m", "pytest", "-q", f"--target={spec_file}", "--dsn", full.dsn, "--no-probes")
-        out = benchmark.pedantic(lambda: run(*command, cwd=tmp_path), rounds=3)
+        out = benchmark.pedantic(lambda: run(*command, cwd=tmp_path), rounds=2)
         # fsync is off on the command line of this server
         assert f"{len(load_target(spec_file).checks) - 1} passed, 1 skipped" in out
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pgdeploy.local.path import LocalPath
 from pgdeploy.model.host.amount import Size, Span
 from pgdeploy.spec.frozenmap import FrozenMap
 from pgdeploy.spec.model import Identifier, Model
@@ -17,14 +18,23 @@ class QuerySpec(Model):
     query: Annotated[str, Field(min_length=1, description="gives one row with one column, as the same role")]
 
 
+class FileSpec(Model):
+    """Values of a parameter, one a line."""
+
+    file: Annotated[LocalPath, Field(min_length=1)] = Field(
+        description="one value a line; the rounds take them in turn"
+    )
+
+
 class StatementSpec(Model):
     """One statement, run as the role that uses it, in a read-only transaction."""
 
     database: Identifier = Field(description="where it runs")
     role: Identifier = Field(description="a declared role, no superuser: it logs in as the application does")
     sql: Annotated[str, Field(min_length=1, description="one statement; parameters stand as %(name)s")]
-    parameters: FrozenMap[str, str | int | float | bool | QuerySpec | None] = Field(
-        default_factory=FrozenMap, description="values of its parameters, by name, or `{query: SELECT ...}`"
+    parameters: FrozenMap[str, str | int | float | bool | QuerySpec | FileSpec | None] = Field(
+        default_factory=FrozenMap,
+        description="values of its parameters, by name, or `{query: SELECT ...}` or `{file: PATH}`",
     )
     rounds: Annotated[int, Field(ge=1, le=10_000)] = Field(10, description="so often it is timed")
     warmup: Annotated[int, Field(ge=0, le=1000)] = Field(1, description="so often it runs before that")
@@ -51,6 +61,7 @@ class ScriptSpec(Model):
     script: Annotated[str, Field(min_length=1, description="as pgbench --file reads it: one transaction")]
     clients: Annotated[int, Field(ge=1, le=1000)] = Field(1, description="sessions at once")
     duration: Span = Field("5s", description="so long it runs, in whole seconds")
+    reconnect: bool = Field(False, description="each transaction in a session of its own, as without a pool")
     timeout: Span = Field("10s", description="a statement that takes longer is canceled, and fails")
     throughput: Annotated[float, Field(gt=0)] | None = Field(
         None, description="at least so many transactions a second"

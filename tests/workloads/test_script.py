@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -76,6 +77,41 @@ def test_too_few_transactions_and_slow_ones(server: Cluster, tmp_path: Path) -> 
     assert red(slow) == []
     slower = findings(server, tmp_path, "median: 500ms", "median: 1us")
     assert red(slower) == ["time"]
+
+
+def test_a_session_for_each_transaction(server: Cluster, tmp_path: Path) -> None:
+    """So a pool that is not there shows: connecting takes longer than the statement."""
+    pooled = findings(server, tmp_path, "clients: 4", "clients: 4\n      timeout: 5s")
+    alone = findings(server, tmp_path, "clients: 4", "clients: 4\n      reconnect: true")
+    assert red(pooled) == red(alone) == []
+    before, after = pooled["throughput"].measured, alone["throughput"].measured
+    assert before is not None
+    assert after is not None
+    assert after.value < before.value
+
+
+def test_a_script_is_stopped_when_a_threshold_is_crossed(server: Cluster, tmp_path: Path) -> None:
+    """Its own clients cross it."""
+    limits = "p99: 2s\nthresholds: {connections: {used: 50%}}"
+    found = findings(server, tmp_path, "p99: 2s", limits)
+    assert red(found) == []
+    script = SCRIPT.replace("clients: 4", "clients: 40").replace("duration: 1s", "duration: 60s")
+    started = time.monotonic()
+    found = findings(server, tmp_path, SCRIPT, script.replace("p99: 2s", limits))
+    assert time.monotonic() - started < 30
+    assert found["runs"].verdict is Verdict.UNREADABLE
+    assert found["runs"].reason.startswith(
+        "stopped, to spare the server: threshold[connections].used drifts: "
+    )
+    while _clients(server):
+        assert time.monotonic() - started < 35
+        time.sleep(0.1)
+
+
+def _clients(server: Cluster) -> int:
+    with server.open() as connection:
+        row = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'").fetchone()
+    return int(str(row[0])) if row is not None else 0
 
 
 @pytest.mark.parametrize(

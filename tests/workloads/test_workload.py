@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from pgdeploy.core.check import Finding, Verdict
@@ -205,6 +207,55 @@ def test_a_parameter_that_the_database_has(server: Cluster, tmp_path: Path) -> N
         found = findings(server, asked.replace("SELECT max(id) FROM app.orders", f"'{query}'"), tmp_path)
         assert found["[order].runs"].verdict is verdict
         assert said in found["[order].runs"].reason + found["[order].runs"].actual
+
+
+def test_a_parameter_from_a_file(server: Cluster, tmp_path: Path) -> None:
+    """The rounds take its lines in turn, which the last one shows; what repeats is asked with the first."""
+    ids = tmp_path / "ids.txt"
+    ids.write_text("4711\n\n4712\r\nno number")
+    asked = ONE.replace("{id: 4711}", "{id: {file: ids.txt}}")
+    assert red(findings(server, asked.replace("rounds: 5", "rounds: 1"), tmp_path)) == []
+    found = findings(server, asked, tmp_path)
+    assert red(found) == ["[order].time"]
+    assert 'invalid input syntax for type integer: "no number"' in found["[order].time"].actual
+    for text, said in ((b"\n", "has no values; write one a line"), (b"\xff", "cannot be read: ")):
+        ids.write_bytes(text)
+        found = findings(server, asked, tmp_path)
+        assert found["[order].runs"].verdict is Verdict.UNREADABLE
+        assert f"file {ids} for parameter id {said}" in found["[order].runs"].reason
+    ids.unlink()
+    reason = findings(server, asked, tmp_path)["[order].runs"].reason
+    assert reason.endswith("(a relative path counts from the folder of the spec that says it)")
+
+
+def test_settings_that_decide_about_plans_are_shown(server: Cluster, tmp_path: Path) -> None:
+    run(server, "postgres", "ALTER ROLE app SET random_page_cost = 1.5")
+    try:
+        found = findings(server, ONE, tmp_path)
+    finally:
+        run(server, "postgres", "ALTER ROLE app RESET random_page_cost")
+    assert "; with " in found["[order].plan"].origin
+    assert "random_page_cost = 1.5" in found["[order].plan"].origin
+
+
+def test_what_runs_is_stopped_when_a_threshold_is_crossed(server: Cluster, tmp_path: Path) -> None:
+    """Others connect while the rounds run."""
+    slow = ONE.replace("WHERE id", "WHERE pg_sleep(0.5) IS NOT NULL AND id").replace(
+        "rounds: 5", "rounds: 20"
+    )
+    slow += "thresholds: {connections: {used: 15%}}\n"
+    busy: list[psycopg.Connection[tuple[object, ...]]] = []
+    crowd = threading.Timer(3, lambda: busy.extend(server.open() for _ in range(12)))
+    crowd.start()
+    try:
+        found = findings(server, slow, tmp_path)
+    finally:
+        crowd.join()
+        for connection in busy:
+            connection.close()
+    reason = found["[order].time"].reason
+    assert reason.startswith("stopped, to spare the server: threshold[connections].used drifts: ")
+    assert found["[order].runs"].verdict is Verdict.CONFORMS
 
 
 def test_nothing_runs_on_a_server_that_is_beyond_a_threshold(server: Cluster, tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 from pgdeploy.errors import TargetError
 from pgdeploy.layers.workload.calibrated import calibrated
+from pgdeploy.layers.workload.calm import Calm
 from pgdeploy.layers.workload.explain import Explained
-from pgdeploy.layers.workload.run import Failed, run_once, session, statement
+from pgdeploy.layers.workload.parameter import statements
+from pgdeploy.layers.workload.run import Failed, run_once, session
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -36,6 +38,7 @@ class Cost:
     buffers: int
     temp: int
     nodes: tuple[str, ...]
+    """Its plan, as `Explained` has it."""
     ratios: tuple[float, ...]
     """Of each round: the time of one run, by that of the calibration before it."""
     best: float
@@ -92,8 +95,8 @@ def measure(target: str, spec: Spec, section: WorkloadsSpec, server: Server) -> 
             name: stack.enter_context(session(spec, one, server)) for name, one in section.statements.items()
         }
         try:
-            texts = {name: statement(cursors[name], one) for name, one in section.statements.items()}
-            timed = calibrated(section, cursors, texts)
+            texts = {name: statements(cursors[name], one)[0] for name, one in section.statements.items()}
+            timed = calibrated(section, cursors, texts, Calm(spec, server))
         except psycopg.Error as error:
             raise TargetError(f"a workload failed: {Failed.of(error)}") from None
     calibrations = [second for rounds in timed.values() for second, _ in rounds]
@@ -116,7 +119,7 @@ def _cost(
         rows=run.rows,
         buffers=run.buffers,
         temp=run.temp,
-        nodes=tuple(line.partition(" (")[0] for line in run.nodes),
+        nodes=run.nodes,
         ratios=tuple(seconds / before for before, seconds in timed),
         best=min(taken) / calibration,
         seconds=median(taken),

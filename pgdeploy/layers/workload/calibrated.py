@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pgdeploy.errors import TargetError
-from pgdeploy.layers.workload.run import execute
+from pgdeploy.layers.workload.parameter import execute
 from pgdeploy.layers.workload.timing import interval
 from pgdeploy.model.host.amount import seconds_of
 
 if TYPE_CHECKING:
-    from pgdeploy.layers.workload.run import Cursor
+    from pgdeploy.layers.workload.calm import Calm
+    from pgdeploy.layers.workload.parameter import Cursor
     from pgdeploy.model.workload import WorkloadsSpec
 
 CALIBRATION = "SELECT sum(g) FROM pg_catalog.generate_series(1, 50000) g"
@@ -33,11 +34,12 @@ TRIES = 5
 
 
 def calibrated(
-    section: WorkloadsSpec, cursors: Mapping[str, Cursor], texts: Mapping[str, str]
+    section: WorkloadsSpec, cursors: Mapping[str, Cursor], texts: Mapping[str, str], calm: Calm
 ) -> dict[str, list[tuple[float, float]]]:
     """Seconds of the calibration and of one run of the statement, round by round; the statements take turns.
 
-    The budget ends the rounds. Raises TargetError when it does before each statement had its least.
+    The budget ends the rounds. Raises TargetError when it does before each statement had its least, or the server is
+    not calm any more.
     """
     end = time.monotonic() + seconds_of(section.budget)
     timed: dict[str, list[tuple[float, float]]] = {name: [] for name in section.statements}
@@ -54,6 +56,7 @@ def calibrated(
                 raise TargetError(
                     f"the workloads took longer than their budget of {section.budget}; allow more, or less rounds"
                 )
+            calm.keep()
             calibration = _seconds(cursors[name], CALIBRATION, 1)
             taken = _seconds(cursors[name], texts[name], repeats[name])
             timed[name].append((calibration, taken))

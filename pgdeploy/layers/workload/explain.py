@@ -15,6 +15,8 @@ class Explained(NamedTuple):
     """Bytes written."""
     nodes: tuple[str, ...]
     """The plan, a node a line, as EXPLAIN names them; indented by depth."""
+    settings: tuple[str, ...] = ()
+    """What decides about plans and is not as PostgreSQL has it: `work_mem = 64kB`."""
 
 
 def explained(said: Any, block: int) -> Explained:
@@ -22,7 +24,15 @@ def explained(said: Any, block: int) -> Explained:
     plan = said[0]["Plan"]
     buffers = plan.get("Shared Hit Blocks", 0) + plan.get("Shared Read Blocks", 0)
     rows = round(plan["Actual Rows"] * plan["Actual Loops"])
-    return Explained(rows, buffers, plan.get("Temp Written Blocks", 0) * block, tuple(_lines(plan, 0)))
+    settings = tuple(f"{name} = {value}" for name, value in said[0].get("Settings", {}).items())
+    return Explained(
+        rows, buffers, plan.get("Temp Written Blocks", 0) * block, tuple(_lines(plan, 0)), settings
+    )
+
+
+def name_of(line: str) -> str:
+    """The node of a line of a plan, indented still, without what was estimated and what came."""
+    return line.partition(" (")[0]
 
 
 def _lines(node: Mapping[str, Any], depth: int) -> Iterator[str]:

@@ -10,13 +10,15 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pgdeploy.errors import TargetError, Unreadable
-from pgdeploy.layers.workload.run import APPLICATION, Failed, log_in, require_calm
+from pgdeploy.layers.workload.calm import EVERY, Calm
+from pgdeploy.layers.workload.run import APPLICATION, Failed, log_in
 from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.reach.libpq import environment_of_children
 
@@ -44,11 +46,12 @@ def benched(spec: Spec, one: ScriptSpec, server: Server) -> Benched | Failed:
     """Run a script for its time.
 
     Raises:
-        TargetError: the role cannot log in, there is no pgbench, or the server is busy.
+        TargetError: the role cannot log in, there is no pgbench, or the server is busy, or becomes so.
         SecretError: its password cannot be read.
     """
     program = _program()
-    require_calm(spec, server)
+    calm = Calm(spec, server)
+    calm.require()
     password = spec.roles[one.role].password
     secret = password.read() if password is not None else None
     with closing(log_in(one.role, secret, one.database, server)) as connection:
@@ -57,9 +60,8 @@ def benched(spec: Spec, one: ScriptSpec, server: Server) -> Benched | Failed:
         way |= {"host": connection.info.host, "port": str(connection.info.port)}
     with tempfile.TemporaryDirectory(prefix="pgdeploy-pgbench-") as folder:
         (Path(folder) / "script").write_text(one.script, encoding="utf-8")
-        return _run(
-            program, one, _conninfo({**way, "user": one.role, "dbname": one.database}), secret, folder
-        )
+        conninfo = _conninfo({**way, "user": one.role, "dbname": one.database})
+        return _run(program, one, conninfo, secret, folder, calm)
 
 
 def _program() -> str:
@@ -77,33 +79,49 @@ def _conninfo(way: Mapping[str, str]) -> str:
     return make_conninfo("", **way)
 
 
-def _run(program: str, one: ScriptSpec, way: str, secret: Secret | None, folder: str) -> Benched | Failed:
+def _run(
+    program: str, one: ScriptSpec, way: str, secret: Secret | None, folder: str, calm: Calm
+) -> Benched | Failed:
     seconds, limit = max(1, round(seconds_of(one.duration))), round(seconds_of(one.timeout) * 1000)
     command = [program, "--no-vacuum", "--file=script", f"--client={one.clients}", f"--time={seconds}"]
-    command += [f"--jobs={min(one.clients, os.cpu_count() or 1)}", "--log", "--log-prefix=log", way]
+    command += [f"--jobs={min(one.clients, os.cpu_count() or 1)}", "--log", "--log-prefix=log"]
+    command += [*(["--connect"] if one.reconnect else []), way]
     presets = f"-c default_transaction_read_only=on -c statement_timeout={limit} -c lock_timeout={limit}"
     environment = environment_of_children() | {"PGOPTIONS": presets, "PGAPPNAME": APPLICATION}
     environment |= {"PGPASSWORD": secret.reveal()} if secret is not None else {}
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="backslashreplace",
-            timeout=seconds + PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="backslashreplace",
+    ) as running:
+        try:
+            said = _await(running, seconds + PATIENCE, calm)
+        finally:
+            running.kill()
+    if said is None:
         return Failed(f"pgbench had not ended {PATIENCE} s after its time")
-    if done.returncode != 0:
-        return Failed(_why(done.stderr) or f"pgbench ended with {done.returncode}")
+    if running.returncode != 0:
+        return Failed(_why(said) or f"pgbench ended with {running.returncode}")
     latencies = tuple(_latencies(Path(folder)))
     if not latencies:
         raise Unreadable("pgbench finished no transaction in its time; make duration longer")
     return Benched(latencies, len(latencies) / seconds)
+
+
+def _await(running: subprocess.Popen[str], seconds: float, calm: Calm) -> str | None:
+    """What it said; None when it has not ended in time. Raises TargetError when the server is not calm any more."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            return running.communicate(timeout=EVERY)[1]
+        except subprocess.TimeoutExpired:
+            calm.keep()
+    return None
 
 
 def _why(said: str) -> str:

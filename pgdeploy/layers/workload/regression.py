@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pgdeploy.layers.workload.explain import name_of
 from pgdeploy.layers.workload.timing import interval, milliseconds
 
 if TYPE_CHECKING:
@@ -76,11 +77,12 @@ def _compared(old: Cost, new: Cost) -> tuple[str, str]:
 
 
 def _plan(old: Cost, new: Cost) -> str:
-    """Which nodes of the plan are others now."""
-    if old.nodes == new.nodes:
+    """Which nodes of the plan are others now, each with the rows that were estimated and those that came."""
+    names, before = list(map(name_of, new.nodes)), list(map(name_of, old.nodes))
+    if names == before:
         return ""
-    gone = [line.strip() for line in old.nodes if line not in new.nodes]
-    come = [line.strip() for line in new.nodes if line not in old.nodes]
+    gone = [line.strip() for line in old.nodes if name_of(line) not in names]
+    come = [line.strip() for line in new.nodes if name_of(line) not in before]
     if not gone and not come:
         return "; the plan has the same nodes in another order"
     return f"; the plan has {', '.join(come) or 'nothing'} in place of {', '.join(gone) or 'nothing'}"

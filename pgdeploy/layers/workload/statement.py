@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgdeploy.core.check import Check, Measured, Outcome, Resource, within
 from pgdeploy.errors import TargetError, Unreadable
-from pgdeploy.layers.workload.explain import Explained
-from pgdeploy.layers.workload.run import Failed, execute, session, statement
+from pgdeploy.layers.workload.calm import Calm
+from pgdeploy.layers.workload.explain import Explained, name_of
+from pgdeploy.layers.workload.parameter import execute, statements
+from pgdeploy.layers.workload.run import Failed, session
 from pgdeploy.layers.workload.timing import rounds
 from pgdeploy.layers.workload.workload import LOOK, Workload
 from pgdeploy.model.host.amount import bytes_of
@@ -109,19 +112,20 @@ class Timing(Resource):
     def _rounds(self, server: Server, benchmark: Any) -> list[float]:
         one = self.workload.one
         with session(self.workload.spec, one, server) as cursor:
-            text = statement(cursor, one)
+            texts = cycle(statements(cursor, one))
 
             def run() -> None:
-                execute(cursor, text)
+                execute(cursor, next(texts))
                 if cursor.description is not None:
                     cursor.fetchall()
 
-            return rounds(run, one.rounds, one.warmup, benchmark)
+            calm = Calm(self.workload.spec, server)
+            return rounds(run, one.rounds, one.warmup, benchmark, calm.keep)
 
 
 def _has(found: Explained, node: str) -> bool:
     """Whether a node of the plan has this name, or one that begins with it."""
-    return any(f"{line.strip().partition(' (')[0]} ".startswith(f"{node} ") for line in found.nodes)
+    return any(f"{name_of(line).strip()} ".startswith(f"{node} ") for line in found.nodes)
 
 
 def _nodes(found: Explained, nodes: Iterable[str], wrong: str, word: str) -> Outcome:
@@ -130,4 +134,5 @@ def _nodes(found: Explained, nodes: Iterable[str], wrong: str, word: str) -> Out
 
 
 def _shown(found: Explained) -> str:
-    return " / ".join(line.strip() for line in found.nodes)
+    settings = f"; with {', '.join(found.settings)}" if found.settings else ""
+    return " / ".join(line.strip() for line in found.nodes) + settings

@@ -10,16 +10,24 @@ from typing import Any
 CONFIDENCE = 0.99
 
 
-def rounds(run: Callable[[], object], number: int, warmup: int, benchmark: Any = None) -> list[float]:
-    """Seconds of each round, after the warm-up."""
+def rounds(
+    run: Callable[[], object],
+    number: int,
+    warmup: int,
+    benchmark: Any = None,
+    between: Callable[[], None] = lambda: None,
+) -> list[float]:
+    """Seconds of each round, after the warm-up; `between` them is not timed."""
     if benchmark is not None:
-        benchmark.pedantic(run, rounds=number, warmup_rounds=warmup, iterations=1)
+        benchmark.pedantic(run, setup=between, rounds=number, warmup_rounds=warmup, iterations=1)
         if benchmark.stats is not None:  # it times nothing with --benchmark-disable, or in a process of xdist
             return list(benchmark.stats.stats.data)
     for _ in range(warmup):
+        between()
         run()
     taken = []
     for _ in range(number):
+        between()
         started = time.perf_counter()
         run()
         taken.append(time.perf_counter() - started)
