@@ -104,17 +104,18 @@ class TestGate:
         assert benchmark.pedantic(ours, rounds=5) > 150
 
     def test_naive(self, benchmark: Any, host: Machine) -> None:
-        """What a folder of testinfra tests costs: a command of its own for each check of the host."""
+        """What a folder of testinfra tests costs: a command of its own for each check; of a tenth of them."""
         import testinfra
 
         checks = len(open_gate(host).target.checks_of("host"))
-        benchmark.name = f"one testinfra command a check, {checks} checks of the host alone"
+        part = checks // 10
+        benchmark.name = f"one testinfra command a check, {part} of {checks} checks of the host alone"
         naive = testinfra.get_host("ssh://pg01", ssh_config=str(host.ssh_config), controlpersist=0)
 
         def one_by_one() -> int:
-            return sum(naive.run("stat -c %a /mnt/data/pg01").stdout == "700\n" for _ in range(checks))
+            return sum(naive.run("stat -c %a /mnt/data/pg01").stdout == "700\n" for _ in range(part))
 
-        assert benchmark.pedantic(one_by_one, rounds=1) == checks
+        assert benchmark.pedantic(one_by_one, rounds=1) == part
 
 
 @pytest.mark.benchmark(group="unchanged")
