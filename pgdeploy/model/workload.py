@@ -11,6 +11,11 @@ from pgdeploy.model.host.amount import Size, Span
 from pgdeploy.spec.frozenmap import FrozenMap
 from pgdeploy.spec.model import Identifier, Model
 
+WRITES = (
+    "it changes rows: it runs in a database of its own, like `database` but empty, which is dropped after it"
+)
+PREPARE = "SQL that the role fills this database with; only with `writes`"
+
 
 class QuerySpec(Model):
     """A value that the database has."""
@@ -27,7 +32,7 @@ class FileSpec(Model):
 
 
 class StatementSpec(Model):
-    """One statement, run as the role that uses it, in a read-only transaction."""
+    """One statement, run as the role that uses it, in a read-only transaction unless it `writes`."""
 
     database: Identifier = Field(description="where it runs")
     role: Identifier = Field(description="a declared role, no superuser: it logs in as the application does")
@@ -37,6 +42,8 @@ class StatementSpec(Model):
         description="values of its parameters, by name, or `{query: SELECT ...}` or `{file: PATH}`",
     )
     rounds: Annotated[int, Field(ge=1, le=10_000)] = Field(10, description="so often it is timed")
+    writes: bool = Field(False, description=WRITES)
+    prepare: Annotated[str, Field(min_length=1)] | None = Field(None, description=PREPARE)
     warmup: Annotated[int, Field(ge=0, le=1000)] = Field(1, description="so often it runs before that")
     timeout: Span = Field("10s", description="a run that takes longer is canceled, and fails")
     median: Span | None = Field(None, description="the middle one of all rounds may take so long")
@@ -59,6 +66,8 @@ class ScriptSpec(Model):
     database: Identifier = Field(description="where it runs")
     role: Identifier = Field(description="a declared role, no superuser: it logs in as the application does")
     script: Annotated[str, Field(min_length=1, description="as pgbench --file reads it: one transaction")]
+    writes: bool = Field(False, description=WRITES)
+    prepare: Annotated[str, Field(min_length=1)] | None = Field(None, description=PREPARE)
     clients: Annotated[int, Field(ge=1, le=1000)] = Field(1, description="sessions at once")
     duration: Span = Field("5s", description="so long it runs, in whole seconds")
     reconnect: bool = Field(False, description="each transaction in a session of its own, as without a pool")

@@ -21,7 +21,7 @@ class WorkloadLayer(Layer):
     name: ClassVar[str] = "workload"
     title: ClassVar[str] = "the workloads"
     description: ClassVar[str] = "checks of statements that are run: rows, buffers, plans and times"
-    requires: ClassVar[tuple[str, ...]] = ("vm", "server")
+    requires: ClassVar[tuple[str, ...]] = ("vm", "server", "threshold")
     markers: ClassVar[Mapping[str, str]] = {"workload": "workloads", "timing": "benchmark"}
     word: ClassVar[str] = "workloads"
 

@@ -1,7 +1,7 @@
 """Scripts of pgbench, run by the real one: many clients at once, as the role that uses the statements.
 
-A script cannot be put into a read-only transaction; its sessions begin as read-only instead, with a limit for each
-statement.
+A script cannot be put into a read-only transaction; its sessions begin as read-only instead, unless it writes, with a
+limit for each statement.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.layers.workload.calm import EVERY, Calm
-from pgdeploy.layers.workload.run import APPLICATION, Failed, log_in
+from pgdeploy.layers.workload.run import Failed, log_in
+from pgdeploy.layers.workload.scratch import APPLICATION, database_for
 from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.reach.libpq import environment_of_children
 
@@ -46,7 +47,8 @@ def benched(spec: Spec, one: ScriptSpec, server: Server) -> Benched | Failed:
     """Run a script for its time.
 
     Raises:
-        TargetError: the role cannot log in, there is no pgbench, or the server is busy, or becomes so.
+        TargetError: the role cannot log in, there is no pgbench or no database for what it writes, or the server is
+            busy, or becomes so.
         SecretError: its password cannot be read.
     """
     program = _program()
@@ -54,14 +56,23 @@ def benched(spec: Spec, one: ScriptSpec, server: Server) -> Benched | Failed:
     calm.require()
     password = spec.roles[one.role].password
     secret = password.read() if password is not None else None
-    with closing(log_in(one.role, secret, one.database, server)) as connection:
+    with (
+        database_for(spec, one, server) as database,
+        tempfile.TemporaryDirectory(prefix="pgdeploy-pgbench-") as folder,
+    ):
+        (Path(folder) / "script").write_text(one.script, encoding="utf-8")
+        conninfo = _conninfo(
+            {**_way(one.role, secret, database, server), "user": one.role, "dbname": database}
+        )
+        return _run(program, one, conninfo, secret, folder, calm)
+
+
+def _way(role: str, secret: Secret | None, database: str, server: Server) -> dict[str, str]:
+    """How a session of ours got there. Raises TargetError."""
+    with closing(log_in(role, secret, database, server)) as connection:
         known = connection.info.get_parameters()
         way = {word: known[word] for word in _TAKEN if known.get(word)}
-        way |= {"host": connection.info.host, "port": str(connection.info.port)}
-    with tempfile.TemporaryDirectory(prefix="pgdeploy-pgbench-") as folder:
-        (Path(folder) / "script").write_text(one.script, encoding="utf-8")
-        conninfo = _conninfo({**way, "user": one.role, "dbname": one.database})
-        return _run(program, one, conninfo, secret, folder, calm)
+        return way | {"host": connection.info.host, "port": str(connection.info.port)}
 
 
 def _program() -> str:
@@ -86,7 +97,8 @@ def _run(
     command = [program, "--no-vacuum", "--file=script", f"--client={one.clients}", f"--time={seconds}"]
     command += [f"--jobs={min(one.clients, os.cpu_count() or 1)}", "--log", "--log-prefix=log"]
     command += [*(["--connect"] if one.reconnect else []), way]
-    presets = f"-c default_transaction_read_only=on -c statement_timeout={limit} -c lock_timeout={limit}"
+    presets = f"-c statement_timeout={limit} -c lock_timeout={limit}"
+    presets += " -c default_transaction_read_only=on" if not one.writes else ""
     environment = environment_of_children() | {"PGOPTIONS": presets, "PGAPPNAME": APPLICATION}
     environment |= {"PGPASSWORD": secret.reveal()} if secret is not None else {}
     with subprocess.Popen(

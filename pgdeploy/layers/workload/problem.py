@@ -40,9 +40,16 @@ def problems(spec: Spec, workloads: WorkloadsSpec | None) -> Iterator[Problem]:
 
 def _where(spec: Spec, one: StatementSpec | ScriptSpec, keys: Keys) -> Iterator[Problem]:
     yield from _role(spec, one, keys)
+    yield from _prepared(one, keys)
     if one.database not in spec.databases:
         near = advise(one.database, spec.databases)
         yield Problem((*keys, "database"), f"database {one.database} is not declared{near}")
+
+
+def _prepared(one: StatementSpec | ScriptSpec, keys: Keys) -> Iterator[Problem]:
+    if one.prepare is not None and not one.writes:
+        said = "only what writes has a database of its own to prepare; add writes: true, or remove prepare"
+        yield Problem((*keys, "prepare"), said)
 
 
 def _role(spec: Spec, one: StatementSpec | ScriptSpec, keys: Keys) -> Iterator[Problem]:

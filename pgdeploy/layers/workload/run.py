@@ -7,13 +7,14 @@ plans. It has that role's rights and no others, whatever code of the database it
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from pgdeploy.errors import TargetError
 from pgdeploy.layers.workload.calm import Calm
 from pgdeploy.layers.workload.explain import Explained, explained
 from pgdeploy.layers.workload.parameter import execute, statements
+from pgdeploy.layers.workload.scratch import APPLICATION, database_for
 from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.reach.as_role import open_as
 from pgdeploy.text.naming import quoted_name
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from pgdeploy.model.workload import StatementSpec
     from pgdeploy.reach.server import Server
     from pgdeploy.secret.reference import Secret
-
-APPLICATION = "pgdeploy workload"
 
 
 class Failed(str):
@@ -67,23 +66,26 @@ def run_once(spec: Spec, one: StatementSpec, server: Server) -> Explained | Fail
 def session(spec: Spec, one: StatementSpec, server: Server) -> Iterator[Cursor]:
     """A session of its role within a transaction that changes nothing and ends with the block.
 
+    What writes has a database of its own instead, and each of its statements is a transaction.
+
     Raises:
-        TargetError: the login is refused, or the server is busy.
+        TargetError: the login is refused, the server is busy, or there is no database for what it writes.
         SecretError: its password cannot be read.
     """
     Calm(spec, server).require()
     role = spec.roles[one.role]
     password = role.password.read() if role.password is not None else None
-    connection = log_in(one.role, password, one.database, server)
-    try:
+    with (
+        database_for(spec, one, server) as database,
+        closing(log_in(one.role, password, database, server)) as connection,
+    ):
         cursor = connection.cursor()
         limit = round(seconds_of(one.timeout) * 1000)
-        cursor.execute("BEGIN READ ONLY")
-        cursor.execute(f"SET LOCAL statement_timeout = {limit}".encode())
-        cursor.execute(f"SET LOCAL lock_timeout = {limit}".encode())
+        if not one.writes:
+            cursor.execute("BEGIN READ ONLY")
+        cursor.execute(f"SET statement_timeout = {limit}".encode())
+        cursor.execute(f"SET lock_timeout = {limit}".encode())
         yield cursor
-    finally:
-        connection.close()
 
 
 def log_in(
