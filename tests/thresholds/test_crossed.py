@@ -15,6 +15,8 @@ from typing import LiteralString
 import pytest
 
 from pgdeploy.core.check import Finding, Verdict
+from pgdeploy.layers.threshold.query import Counter
+from pgdeploy.layers.threshold.reading import rates
 from pgdeploy.reach.embedded import Cluster
 from tests.conftest import FAST, cluster, require_programs
 from tests.thresholds.measuring import findings, red, sessions
@@ -187,6 +189,7 @@ def test_temporary_files_within_the_window(server: Cluster, tmp_path: Path) -> N
 
 
 def test_counters_that_begin_anew_are_no_zero(server: Cluster, tmp_path: Path) -> None:
+    run(server, "SELECT pg_stat_reset()")
     reset = threading.Timer(0.7, run, (server, "SELECT pg_stat_reset()"))
     reset.start()
     found = findings(server, "{window: 2s, temp_files: {written: 1GB}}", tmp_path)[
@@ -195,6 +198,23 @@ def test_counters_that_begin_anew_are_no_zero(server: Cluster, tmp_path: Path) -
     reset.join()
     assert found.verdict is Verdict.UNREADABLE
     assert found.reason == "the statistics of database postgres were reset meanwhile; ask again"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "value"),
+    [
+        ((0, None), (10, "now"), 5.0),
+        ((3, None), (10, "now"), None),
+        ((3, "then"), (10, "now"), None),
+        ((3, "then"), (2, "then"), None),
+        ((3, "then"), (7, "then"), 2.0),
+    ],
+)
+def test_what_begins_with_the_first_session_was_not_reset(
+    before: tuple[float, str | None], after: tuple[float, str | None], value: float | None
+) -> None:
+    (found,) = rates({"town": Counter("town", *before)}, [Counter("town", *after)], 2)
+    assert found.value == value
 
 
 def test_checkpoints_before_their_time(server: Cluster, tmp_path: Path) -> None:

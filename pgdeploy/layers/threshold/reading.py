@@ -121,15 +121,18 @@ def _rate(metric: Metric, read: Mapping[str, Any], server: Server, since: float,
         return first if isinstance(first, Unreadable) else again
     seconds = time.monotonic() - since
     before: Mapping[str, Counter] = {row.database: row for row in first}
-    return _ordered(metric, list(_rates(before, again, seconds)))
+    return _ordered(metric, list(rates(before, again, seconds)))
 
 
-def _rates(before: Mapping[str, Counter], again: Sequence[Counter], seconds: float) -> Iterator[Found]:
+def rates(before: Mapping[str, Counter], again: Sequence[Counter], seconds: float) -> Iterator[Found]:
+    """What each database's counter grew by in a second; without a value where it began anew."""
     for row in again:
         old = before.get(row.database)
         if old is None:
             continue  # a database that was made meanwhile
-        if old.since != row.since or row.total < old.total:
+        # statistics begin with the first session of a database; that takes nothing from a counter that was zero
+        begun = old.since is None and not old.total
+        if (old.since != row.since and not begun) or row.total < old.total:
             name = quoted_name(row.database)
             yield Found(None, f"the statistics of database {name} were reset meanwhile; ask again", None)
         else:

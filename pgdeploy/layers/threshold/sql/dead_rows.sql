@@ -1,6 +1,11 @@
--- The table with the largest part of dead rows, where they are many.
-SELECT (100.0 * n_dead_tup / (n_live_tup + n_dead_tup))::float8,
-       format('%I.%I, %s dead rows, last vacuum %s', schemaname, relname, n_dead_tup,
-              coalesce(greatest(last_vacuum, last_autovacuum)::timestamptz(0)::text, 'never')), NULL::text
-FROM pg_stat_all_tables WHERE n_dead_tup >= 10000
+-- The table with the largest part of dead rows, where they are many. The view pg_stat_all_tables takes longer to plan than to read.
+SELECT (100.0 * dead / (live + dead))::float8,
+       format('%s.%I, %s dead rows, last vacuum %s', relnamespace::regnamespace, relname, dead,
+              coalesce(greatest(pg_stat_get_last_vacuum_time(oid), pg_stat_get_last_autovacuum_time(oid))::timestamptz(0)::text,
+                       'never')), NULL::text
+FROM (
+  SELECT oid, relnamespace, relname, pg_stat_get_dead_tuples(oid) AS dead, pg_stat_get_live_tuples(oid) AS live
+  FROM pg_class WHERE relkind IN ('r', 't', 'm')
+) c
+WHERE dead >= 10000
 ORDER BY 1 DESC LIMIT 1
