@@ -6,7 +6,7 @@ only registry. Waivers of the spec silence advice for a reason and until a date.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from pgdeploy.lint import (
     access,
     backup,
     durability,
+    inheritance,
     member,
     memory,
     method,
@@ -36,6 +37,7 @@ from pgdeploy.text.problem import did_you_mean
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
+    from pgdeploy.spec.merge import Replaced
     from pgdeploy.spec.place import Keys
 
 __all__ = [
@@ -66,17 +68,23 @@ RULES: tuple[Rule, ...] = (
     *member.RULES,
     *backup.RULES,
     *unused.RULES,
+    *inheritance.RULES,
     *waiver.RULES,
 )
 
 
-def lint(spec: Spec, today: date, place: Callable[[Keys], Any] | None = None) -> list[Advice]:
+def lint(
+    spec: Spec,
+    today: date,
+    place: Callable[[Keys], Any] | None = None,
+    replaced: Sequence[Replaced] = (),
+) -> list[Advice]:
     """All advice on a spec that no waiver silences, and what is wrong with the waivers.
 
     In order of place: by `place` (such as `Loaded.place`) when it is given, else in the order of the
-    spec's sections and entries.
+    spec's sections and entries. `replaced`, such as `Loaded.replaced`, is what only the files show.
     """
-    subject = Subject(spec, today)
+    subject = Subject(spec, today, replaced)
     found = [Advice(rule, *hit) for rule in RULES for hit in rule.find(subject)]
     about_waivers = waiver.judge(spec, found, today, (rule.id for rule in RULES))
     scopes = valid_scopes(spec, today)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -19,6 +19,7 @@ from pgdeploy.text.naming import quoted_name
 if TYPE_CHECKING:
     from pgdeploy.model.role import RoleSpec
     from pgdeploy.model.spec import Spec
+    from pgdeploy.spec.merge import Replaced
     from pgdeploy.spec.place import Keys
 
 
@@ -40,6 +41,8 @@ class Subject:
 
     spec: Spec
     today: date
+    replaced: Sequence[Replaced] = ()
+    """Lists and sections of its bases in whose place it has something else."""
 
     @cached_property
     def roles(self) -> Mapping[str, RoleSpec]:

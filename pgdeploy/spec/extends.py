@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 
 from pgdeploy.spec import append
 from pgdeploy.spec.compose import MAX_DEPTH, Document, compose
-from pgdeploy.spec.merge import merge
+from pgdeploy.spec.merge import Replaced, merge
 from pgdeploy.spec.node import Node, mapping
 from pgdeploy.spec.place import Fault, Place
 from pgdeploy.spec.problem import show
@@ -27,11 +27,12 @@ KEY = "extends"
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The merged root, every file that it came from (the one asked for first), and faults met."""
+    """The merged root, every file that it came from (the one asked for first), faults met, and what was replaced."""
 
     root: Node
     files: tuple[Path, ...]
     faults: tuple[Fault, ...]
+    replaced: tuple[Replaced, ...]
 
 
 def is_inside(file: Path, root: Path) -> bool:
@@ -49,7 +50,7 @@ def read_tree(file: Path, root: Path) -> Tree:
         reader = _Reader(root, known, reader.documents)
         merged = reader.read(file, ())
     faults = (*reader.faults, *known.faults)
-    return Tree(without(merged), tuple(reader.files), tuple(dict.fromkeys(faults)))
+    return Tree(without(merged), tuple(reader.files), tuple(dict.fromkeys(faults)), tuple(reader.replaced))
 
 
 class _Reader:
@@ -63,6 +64,7 @@ class _Reader:
         self.uses_variables = False
         self.files: list[Path] = []
         self.faults: list[Fault] = []
+        self.replaced: list[Replaced] = []
         # A base that several files share is read once, or a small ladder of files takes forever.
         self.roots: dict[str, Node] = {}
 
@@ -81,8 +83,8 @@ class _Reader:
         merged: Node | None = None
         for name in bases:
             base = self._base(name, file, (*chain, file))
-            merged = base if merged is None else merge(merged, base)
-        merged = own if merged is None else merge(merged, own)
+            merged = base if merged is None else merge(merged, base, self.replaced)
+        merged = own if merged is None else merge(merged, own, self.replaced)
         return merged if more is None else append.appended(merged, more.node, self.faults)
 
     def _document(self, file: Path) -> Document:

@@ -20,6 +20,7 @@ from pgdeploy.spec.translate import Translated
 from pgdeploy.spec.validate import validate
 
 if TYPE_CHECKING:
+    from pgdeploy.spec.merge import Replaced
     from pgdeploy.spec.writing import Remark, Written
 
 M = TypeVar("M", bound=Model)
@@ -45,6 +46,8 @@ class Loaded(Generic[M]):
     files: tuple[Path, ...]
     root: Path
     _root: Node = field(repr=False)
+    replaced: tuple[Replaced, ...] = ()
+    """What the file has in the place of lists and sections that it extends."""
 
     @property
     def digest(self) -> str:
@@ -97,7 +100,7 @@ def load(
     faults = dict.fromkeys(tree.faults) | {_place(one, tree.root): one.problem for one in result.problems}
     if faults or result.value is None:
         raise SpecError(list(_said(faults)), len(faults))
-    return Loaded(file.stem, result.value, tree.files, root, tree.root)
+    return Loaded(file.stem, result.value, tree.files, root, tree.root, tree.replaced)
 
 
 def _said(faults: Mapping[Fault, Problem | None]) -> Iterator[str]:

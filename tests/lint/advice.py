@@ -12,16 +12,17 @@ from pgdeploy.lint import lint
 from pgdeploy.lint.rule import Advice
 from pgdeploy.model.spec import Spec
 from pgdeploy.spec.loader import Loaded
-from tests.lint.cases import HEAD, TODAY
+from tests.lint.cases import BASE, HEAD, TODAY
 
 Read: TypeAlias = Callable[[str], Loaded[Spec]]
-"""From text to a spec; `HEAD` stands before a text that does not say its version."""
+"""From text to a spec; `HEAD` stands before a text that does not say its version, and `BASE` is in `_base.yaml`."""
 
 
 def reader(folder: Path) -> Read:
     def read(text: str) -> Loaded[Spec]:
         file = folder / "spec.yaml"
         file.write_text(whole(text), encoding="utf-8")
+        (folder / "_base.yaml").write_text(BASE, encoding="utf-8")
         return load_spec(file)
 
     return read
@@ -32,7 +33,7 @@ def whole(text: str) -> str:
 
 
 def advise(loaded: Loaded[Spec], today: str = TODAY) -> list[Advice]:
-    return lint(loaded.value, date.fromisoformat(today), loaded.place)
+    return lint(loaded.value, date.fromisoformat(today), loaded.place, loaded.replaced)
 
 
 def ids(advices: list[Advice]) -> list[str]:

@@ -24,6 +24,19 @@ class Case(NamedTuple):
     """A part of the message."""
 
 
+BASE = """\
+roles:
+  app: {login: true, password: {env: APP_PASSWORD}}
+  readers: {}
+databases:
+  shop:
+    owner: app
+    grants:
+      - {grant: [CREATE], on: database, to: [readers]}
+      - {grant: [TEMPORARY], on: database, to: [readers]}
+"""
+"""What a spec may extend."""
+
 # What a rule about a network needs so that the rules about TLS are content.
 NET = """\
 settings: {ssl: on, listen_addresses: '10.0.0.8'}
@@ -945,6 +958,38 @@ databases:
         "nobody owns it",
     ),
     # -- waivers ---------------------------------------------------------------------------------------
+    Case(
+        "PGD851",
+        "spec[databases.shop.grants]",
+        """\
+extends: _base
+databases:
+  shop:
+    grants: #!
+      - {grant: [CONNECT], on: database, to: [readers]}
+      - {revoke: [ALL], on: database, from: [PUBLIC]}
+""",
+        "databases:\n  shop:\n    grants: #!\n",
+        "append:\n databases:\n  shop:\n    grants:\n",
+        "replaces 2 lines of _base.yaml:7; to keep them, write what is new under `append:`",
+    ),
+    Case(
+        "PGD851",
+        "spec[databases.shop]",
+        """\
+extends: _base
+databases: #!
+  shop: null
+  town:
+    owner: app
+    grants:
+      - {grant: [CONNECT], on: database, to: [readers]}
+      - {revoke: [ALL], on: database, from: [PUBLIC]}
+""",
+        "databases: #!\n  shop: null\n",
+        "append: {databases: {shop: {grants: [{revoke: [ALL], on: database, from: [PUBLIC]}]}}}\ndatabases:\n",
+        "replaces 4 lines of _base.yaml:5",
+    ),
     Case(
         "PGD901",
         "waiver[PGD202 on setting[full_page_writes]]",

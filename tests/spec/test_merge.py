@@ -8,8 +8,8 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgdeploy.spec import merge as merging
 from pgdeploy.spec.compose import compose
-from pgdeploy.spec.merge import merge
 from pgdeploy.spec.node import Data, Node, data, key_place
 
 KEYS = st.sampled_from(["a", "b", "c"])
@@ -25,6 +25,10 @@ DOCUMENTS = st.recursive(
     ),
     max_leaves=12,
 )
+
+
+def merge(base: Node, top: Node) -> Node:
+    return merging.merge(base, top, [])
 
 
 def node(document: object) -> Node:
@@ -66,3 +70,13 @@ def test_each_part_keeps_its_place() -> None:
     assert str(key_place(root, ("a", "b"))) == "base:2:3"
     assert str(key_place(root, ("a", "c"))) == "top:3:3"
     assert str(key_place(root, ("a",))) == "top:2:1"
+
+
+def test_what_is_replaced_is_told_with_its_lines() -> None:
+    base = compose("a:\n  b:\n  - 1\n  - {c: 2}\n  d:\n    e: [1,\n        2]\nf: []\ng: 1\n", "base").root
+    replaced: list[merging.Replaced] = []
+    merging.merge(base, compose("a: {b: [3], d: null}\nf: [1]\ng: 2\n", "top").root, replaced)
+    assert [(one.keys, str(one.place), one.lines) for one in replaced] == [
+        (("a", "b"), "base:2:3", 2),
+        (("a", "d"), "base:5:3", 2),
+    ]

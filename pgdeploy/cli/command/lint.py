@@ -30,10 +30,11 @@ def lint(
 
     code, found = OK, []
     for target in load(targets, confined=True):
-        advices = linter.lint(target.spec, date.today(), target.loaded.place)  # noqa: DTZ011
+        loaded = target.loaded
+        advices = linter.lint(target.spec, date.today(), loaded.place, loaded.replaced)  # noqa: DTZ011
         code = max(code, linter.exit_code(advices))
         for advice in advices:
-            place = target.loaded.place(advice.keys)
+            place = loaded.place(advice.keys)
             found.append({"target": target.name, "place": str(place), **advice.as_data()})
             if not json:
                 say(f"{place}: {advice.text}")
