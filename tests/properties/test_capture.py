@@ -78,16 +78,28 @@ def dumped(server: Cluster) -> list[str]:
     return sorted(_SPELLED.sub(r"\1", line) for line in lines if line and not line.startswith(("--", "\\")))
 
 
+def dumps_agree(server: Cluster, spec: Spec, folder: Path) -> None:
+    # pg_dumpall refuses such a name
+    assume(not any(set(name) & {"\n", "\r"} for name in (*spec.databases, *spec.roles)))
+    dumps: list[list[str]] = []
+    makes_the_same(server, spec, folder, lambda: dumps.append(dumped(server)))
+    assert dumps[0] == dumps[1]
+
+
 @law(8)
 @given(spec=specs(15))
 def test_the_dumps_of_both_servers_agree(
     server15: Cluster, spec: Spec, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    # pg_dumpall refuses such a name
-    assume(not any(set(name) & {"\n", "\r"} for name in (*spec.databases, *spec.roles)))
-    dumps: list[list[str]] = []
-    makes_the_same(server15, spec, tmp_path_factory.mktemp("dumped"), lambda: dumps.append(dumped(server15)))
-    assert dumps[0] == dumps[1]
+    dumps_agree(server15, spec, tmp_path_factory.mktemp("dumped"))
+
+
+@long_law(10)
+@given(spec=specs(14))
+def test_the_dumps_of_both_servers_agree_on_14(
+    server14: Cluster, spec: Spec, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    dumps_agree(server14, spec, tmp_path_factory.mktemp("dumped"))
 
 
 @law(12)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Head: TypeAlias = Mapping[str | Remark, Written]
 
 
-_PROVED = "plans no change, and the gate is green"
+_PROVED = "plans no change, and every check conforms"
 
 
 def capture(
@@ -233,3 +233,5 @@ def _write(file: Path, made: Draft, *, more: bool) -> None:
         )
     for check, reason in made.unproved.items():
         say(f"not proved: {check}: {reason}")
+    if not made.problems:
+        say(f"probes were not run; `pgdeploy check {file.stem}` does: they try whether each privilege works")
