@@ -58,6 +58,34 @@ def pgdeploy(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_comments_stay_beside_what_they_belong_to(specs: Path) -> None:
+    for env, limit in LIMITS.items():
+        file = specs / f"{env}.yaml"
+        text = file.read_text()
+        for old, new in (
+            ("  reader:", "  # for reports\n  reader:"),
+            (f"  app_{env}: {{", f"  # of {env}\n  app_{env}: {{"),
+            (f"connection_limit: {limit}}}", f"connection_limit: {limit}}}  # the pool's"),
+            ("superuser: true, login: true}", f"superuser: true, login: true}}  # {env}'s"),
+            (f"to: [app_{env}, reader]}}", f"to: [app_{env}, reader]}}  # both"),
+            ("to: [reader]}\n", "to: [reader]}  # tests only\n"),
+        ):
+            text = text.replace(old, new)
+        file.write_text(text)
+    done = pgdeploy(specs.parent, "split", *LIMITS, "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(
+        "3 comments on what is shared are not in all of the specs, and are left out\n"
+    )
+    base = (specs / "_base.yaml").read_text()
+    assert base.startswith("# a comment\npostgres: 16\n")
+    assert "  # for reports\n  reader: {login: true}\n" in base
+    staging = (specs / "staging.yaml").read_text()
+    assert "  # of staging\n  'app_{{ env }}': {connection_limit: 10}  # the pool's\n" in staging
+    assert "to: ['app_{{ env }}', reader]}  # both\n" in base
+    assert "to: [reader]}  # tests only\n" in (specs / "dev.yaml").read_text()
+
+
 def test_each_says_what_it_said(specs: Path) -> None:
     before = {env: load_target(specs / f"{env}.yaml") for env in LIMITS}
     done = pgdeploy(specs.parent, "split", *LIMITS, "--yes")

@@ -17,7 +17,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 from pgdeploy.errors import SpecError
+from pgdeploy.lifecycle.annotation import by_path, in_common, noted, paths, without
 from pgdeploy.spec.append import KEY as APPEND
+from pgdeploy.spec.comment import comments
 from pgdeploy.spec.compose import compose
 from pgdeploy.spec.extends import KEY as EXTENDS
 from pgdeploy.spec.extends import read_tree
@@ -45,10 +47,12 @@ class Split:
 
     base: str
     specs: Mapping[str, str]
+    lost: int
+    """Comments on what all say, that not all have."""
 
 
-def split(trees: Mapping[str, Tree], base_name: str) -> Split:
-    """The specs as a base and their differences from it.
+def split(trees: Mapping[str, Tree], base_name: str, texts: Mapping[str, str] | None = None) -> Split:
+    """The specs as a base and their differences from it, with the comments of `texts`, those that they were read from.
 
     Raises:
         SpecError: one of them has text that would be taken for a variable, or has variables of its own.
@@ -63,11 +67,15 @@ def split(trees: Mapping[str, Tree], base_name: str) -> Split:
         for (name, tree), variables in zip(trees.items(), known, strict=True)
     }
     base = _common(list(shared.values()), ())
-    specs = {
-        name: _spec(tree, base, base_name, variables)
-        for (name, tree), variables in zip(shared.items(), known, strict=True)
-    }
-    return Split(write(base), specs)
+    notes = {name: by_path(comments(text), trees[name], shared[name]) for name, text in (texts or {}).items()}
+    of_base = in_common(list(notes.values()), set(paths(base, ())))
+    specs, lost = dict[str, str](), 0
+    for (name, tree), variables in zip(shared.items(), known, strict=True):
+        made = _spec(tree, base, base_name, variables)
+        left = without(notes.get(name, {}), of_base)
+        lost += len(left.keys() - set(paths(made, ())) - set(paths(made.get(APPEND, {}), ())))
+        specs[name] = write(noted(made, left))
+    return Split(write(noted(base, of_base)), specs, lost)
 
 
 def says_the_same(tree: Tree, base: str, text: str) -> bool:
@@ -163,13 +171,13 @@ def _prefix(values: Sequence[list[Any]]) -> list[Any]:
     return found
 
 
-def _spec(tree: Tree, base: Tree | None, base_name: str, variables: Mapping[str, str]) -> str:
+def _spec(tree: Tree, base: Tree | None, base_name: str, variables: Mapping[str, str]) -> Tree:
     own, more = _beside(tree, base or {})
     used = {
         name: word for name, word in variables.items() if f"{{{{ {name} }}}}" in json.dumps([base, own, more])
     }
-    made: dict[Any, Any] = {EXTENDS: base_name, **({VARS: used} if used else {}), **own}
-    return write({**made, **({APPEND: more} if more else {})})
+    made: Tree = {EXTENDS: base_name, **({VARS: used} if used else {}), **own}
+    return {**made, **({APPEND: more} if more else {})}
 
 
 def _beside(tree: Tree, base: Tree) -> tuple[Tree, Tree]:

@@ -25,6 +25,8 @@ _SHORT = 50
 _FEW = 3
 """Plain values of a whole section that may."""
 
+_COMMENT = " # "
+
 
 @dataclass(frozen=True, slots=True)
 class Remark:
@@ -105,7 +107,11 @@ def item_lines(value: Written, indent: str) -> Iterator[str]:
         yield f"{indent}- {text}{_behind(note)}"
         return
     first, *rest = _block(value, f"{indent}  ")
-    yield f"{indent}- {first.lstrip()}{_behind(note)}"
+    if first.lstrip().startswith("#") or (note and _COMMENT in first):
+        yield f"{indent}-{_behind(note)}"
+        yield first
+    else:
+        yield f"{indent}- {first.lstrip()}{_behind(note)}"
     yield from rest
 
 
