@@ -49,6 +49,7 @@ METRICS = (
     Metric("cache", "hit_ratio", "%", "95%", "90%", "of blocks read, since the last reset", at_least=True),
     Metric("replication", "lag", "s", "10s", "1min", "how far a standby is behind"),
     Metric("slots", "held", "B", "1GB", "10GB", "of WAL that a replication slot holds back"),
+    Metric("wal", "backlog", "B", "1GB", "10GB", "of WAL beyond max_wal_size and wal_keep_size"),
     Metric("wal", "archive_backlog", "", "10", "100", "files of WAL that wait to be archived"),
     Metric("wal", "archive_failing", "s", "5min", "1h", "how long every attempt to archive has failed"),
     Metric("age", "transactions", "", "400000000", "1000000000", "age of the oldest transaction id of a database"),

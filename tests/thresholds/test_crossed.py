@@ -146,6 +146,24 @@ def test_a_slot_that_nobody_reads(server: Cluster, tmp_path: Path) -> None:
     assert found.origin == "slot forgotten, not active"
 
 
+def test_more_wal_than_the_settings_ask_for(server: Cluster, tmp_path: Path) -> None:
+    run(
+        server,
+        "ALTER SYSTEM SET max_wal_size = '32MB'",
+        "ALTER SYSTEM SET min_wal_size = '32MB'",
+        "SELECT pg_reload_conf()",
+        "SELECT pg_create_physical_replication_slot('holding', true)",
+    )
+    try:
+        for _ in range(4):
+            run(server, "SELECT txid_current()", "SELECT pg_switch_wal()")
+        found = one(server, tmp_path, "wal: {backlog: 1MB}", "threshold[wal].backlog")
+        assert found.origin.endswith(", max_wal_size 32MB, wal_keep_size 0")
+    finally:
+        run(server, "SELECT pg_drop_replication_slot('holding')", "ALTER SYSTEM RESET ALL")
+        run(server, "SELECT pg_reload_conf()")
+
+
 def test_archiving_that_fails(server: Cluster, tmp_path: Path) -> None:
     for _ in range(3):
         run(server, "SELECT txid_current()", "SELECT pg_switch_wal()")

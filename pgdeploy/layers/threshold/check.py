@@ -23,7 +23,7 @@ _WHAT_TO_DO = {
     "cache": "raise shared_buffers, or look for statements that read whole tables",
     "replication": "look at the standby's load and network, and whether a statement there conflicts",
     "slots": "start the consumer of the slot, or drop it: pg_drop_replication_slot('NAME')",
-    "wal": "look at archive_command in the server's log; the disk fills until it works",
+    "wal": "look at archive_command in the server's log, and for slots that nobody reads; the disk fills meanwhile",
     "age": "let VACUUM (FREEZE) run; look for old transactions, slots and prepared transactions that hold it back",
     "temp_files": "raise work_mem for the statements that sort, or index what they sort by",
     "checkpoints": "raise max_wal_size",

@@ -53,6 +53,7 @@ QUERIES = {
     ("cache", "hit_ratio"): _server("cache"),
     ("replication", "lag"): _server("replication"),
     ("slots", "held"): _server("slots"),
+    ("wal", "backlog"): _server("wal"),
     ("wal", "archive_backlog"): _server("archive_backlog"),
     ("wal", "archive_failing"): _server("archive_failing"),
     ("age", "transactions"): _server("transaction_ids"),
