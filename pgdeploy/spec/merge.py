@@ -20,7 +20,12 @@ class Replaced:
     keys: Keys
     place: Place
     """Where it is written."""
-    lines: int
+    node: Node
+
+    @property
+    def lines(self) -> int:
+        """On so many lines something of it is written."""
+        return len(set(_lines(self.node)))
 
 
 def merge(base: Node, top: Node, replaced: list[Replaced], keys: Keys = ()) -> Node:
@@ -44,7 +49,7 @@ def merge(base: Node, top: Node, replaced: list[Replaced], keys: Keys = ()) -> N
 
 def _note(base: Entry, keys: Keys, replaced: list[Replaced]) -> None:
     if isinstance(base.node.content, (tuple, Mapping)) and base.node.content:
-        replaced.append(Replaced(keys, base.place, len(set(_lines(base.node)))))
+        replaced.append(Replaced(keys, base.place, base.node))
 
 
 def _lines(node: Node) -> Iterator[tuple[str, int]]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from pgdeploy.core.check import Verdict
 from pgdeploy.reach.dsn import DsnServer
 from pgdeploy.reach.embedded import Cluster
 from tests.conftest import cluster
-from tests.thresholds.measuring import findings
+from tests.thresholds.measuring import findings, sessions
 
 HOST = ["cpu", "disk", "inodes", "memory"]
 
@@ -48,6 +52,39 @@ def test_who_does_not_see_the_sessions_of_others_is_told(server: Cluster, tmp_pa
     }
     unread = {name for name, finding in found.items() if finding.verdict is Verdict.UNREADABLE}
     assert unread >= {*hidden, "threshold[wal].archive_backlog"}
+
+
+def test_an_index_that_others_build_hides_none_that_is_invalid(server: Cluster, tmp_path: Path) -> None:
+    """A login without pg_read_all_stats does not see which index it is."""
+    with server.open() as connection:
+        connection.execute("CREATE TABLE public.doubled AS SELECT 1 AS id FROM generate_series(1, 2)")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("CREATE UNIQUE INDEX CONCURRENTLY broken ON public.doubled (id)")
+    with sessions(server, 2) as (writer, builder):
+        writer.execute("BEGIN; INSERT INTO public.doubled VALUES (3)")
+        build = threading.Thread(target=_build, args=(builder,))
+        build.start()
+        try:
+            while not _is_built(server):
+                time.sleep(0.05)
+            found = findings(login(server, "stranger"), "{indexes: {invalid: 0}}", tmp_path)
+        finally:
+            builder.cancel()
+            build.join()
+    with server.open() as connection:
+        connection.execute("DROP TABLE public.doubled")
+    assert found["threshold[indexes].invalid"].verdict is Verdict.DRIFTS
+    assert "broken" in found["threshold[indexes].invalid"].origin
+
+
+def _build(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    with suppress(psycopg.Error):
+        connection.execute("CREATE INDEX CONCURRENTLY other ON public.doubled (id)")
+
+
+def _is_built(server: Cluster) -> bool:
+    with server.open() as connection:
+        return connection.execute("SELECT 1 FROM pg_stat_progress_create_index").fetchone() is not None
 
 
 def test_a_sequence_that_may_not_be_read_is_not_taken_for_empty(server: Cluster, tmp_path: Path) -> None:

@@ -166,6 +166,9 @@ def test_a_baseline_of_what_writes(server: Cluster, tmp_path: Path) -> None:
     (verdict,) = verdicts_of(first, second)
     assert verdict.name == "insert"
     assert verdict.word in ("same", "cannot tell", "faster")
+    other = load_target(spec(tmp_path, "id int PRIMARY KEY", "id int UNIQUE")).spec
+    (verdict,) = verdicts_of(first, measure("town", other, layer_of("workload").of(other), server))
+    assert verdict.word == "changed"
     assert left(server) == []
 
 

@@ -17,8 +17,9 @@ from pgdeploy.errors import TargetError
 from pgdeploy.layers.workload.calibrated import calibrated
 from pgdeploy.layers.workload.calm import Calm
 from pgdeploy.layers.workload.explain import Explained
+from pgdeploy.layers.workload.login import Failed
 from pgdeploy.layers.workload.parameter import statements
-from pgdeploy.layers.workload.run import Failed, run_once, session
+from pgdeploy.layers.workload.run import run_once, session
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -111,7 +112,9 @@ def _cost(
     one: StatementSpec, run: Explained, timed: Sequence[tuple[float, float]], calibration: float
 ) -> Cost:
     text = json.dumps(
-        [one.sql, one.model_dump()["parameters"], one.database, one.role], sort_keys=True, default=str
+        [one.sql, one.model_dump()["parameters"], one.database, one.role, one.prepare],
+        sort_keys=True,
+        default=str,
     )
     taken = [seconds for _, seconds in timed]
     return Cost(

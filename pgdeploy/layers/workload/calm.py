@@ -17,11 +17,11 @@ EVERY = 1.0
 
 
 class Calm:
-    """Whether a server is."""
+    """Whether a server is; `require` is asked first, `keep` from then on."""
 
     def __init__(self, spec: Spec, server: Server) -> None:
         self._section, self._server = getattr(spec, "thresholds", None), server
-        self._looked = 0.0
+        self._looked = time.monotonic()
 
     def require(self) -> None:
         """Raises TargetError, which names the threshold that is crossed."""

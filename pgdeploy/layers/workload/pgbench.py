@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.layers.workload.calm import EVERY, Calm
-from pgdeploy.layers.workload.run import Failed, log_in
-from pgdeploy.layers.workload.scratch import APPLICATION, database_for
+from pgdeploy.layers.workload.login import APPLICATION, Failed, log_in, password_of
+from pgdeploy.layers.workload.scratch import database_for
 from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.reach.libpq import environment_of_children
 
@@ -54,8 +54,7 @@ def benched(spec: Spec, one: ScriptSpec, server: Server) -> Benched | Failed:
     program = _program()
     calm = Calm(spec, server)
     calm.require()
-    password = spec.roles[one.role].password
-    secret = password.read() if password is not None else None
+    secret = password_of(spec, one.role)
     with (
         database_for(spec, one, server) as database,
         tempfile.TemporaryDirectory(prefix="pgdeploy-pgbench-") as folder,

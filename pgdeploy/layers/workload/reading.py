@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pgdeploy.errors import PgdeployError, Unreadable
 from pgdeploy.layers.workload.explain import Explained
+from pgdeploy.layers.workload.login import Failed
 from pgdeploy.layers.workload.pgbench import Benched, benched
-from pgdeploy.layers.workload.run import Failed, run_once
+from pgdeploy.layers.workload.run import run_once
 from pgdeploy.model.host.amount import seconds_of
 
 if TYPE_CHECKING:

@@ -52,7 +52,9 @@ def verdicts(old: Baseline, new: Baseline) -> Iterator[Verdict]:
             yield Verdict(name, "new", "not in the baseline")
         elif before.statement != cost.statement:
             yield Verdict(
-                name, "changed", "its text, parameters, database or role are not those of the baseline"
+                name,
+                "changed",
+                "its text, parameters, database, role or prepare are not those of the baseline",
             )
         else:
             yield Verdict(name, *_compared(before, cost))

@@ -10,34 +10,18 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from pgdeploy.errors import TargetError
 from pgdeploy.layers.workload.calm import Calm
 from pgdeploy.layers.workload.explain import Explained, explained
+from pgdeploy.layers.workload.login import Failed, log_in, password_of
 from pgdeploy.layers.workload.parameter import execute, statements
-from pgdeploy.layers.workload.scratch import APPLICATION, database_for
+from pgdeploy.layers.workload.scratch import database_for
 from pgdeploy.model.host.amount import seconds_of
-from pgdeploy.reach.as_role import open_as
-from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
-    import psycopg
-
     from pgdeploy.layers.workload.parameter import Cursor
     from pgdeploy.model.spec import Spec
     from pgdeploy.model.workload import StatementSpec
     from pgdeploy.reach.server import Server
-    from pgdeploy.secret.reference import Secret
-
-
-class Failed(str):
-    """What the server said of a statement that it refused or canceled."""
-
-    __slots__ = ()
-
-    @classmethod
-    def of(cls, error: psycopg.Error) -> Failed:
-        """Without details and hints, which quote rows of the application."""
-        return cls(error.diag.message_primary or str(error).strip() or "the connection was lost")
 
 
 def run_once(spec: Spec, one: StatementSpec, server: Server) -> Explained | Failed:
@@ -73,8 +57,7 @@ def session(spec: Spec, one: StatementSpec, server: Server) -> Iterator[Cursor]:
         SecretError: its password cannot be read.
     """
     Calm(spec, server).require()
-    role = spec.roles[one.role]
-    password = role.password.read() if role.password is not None else None
+    password = password_of(spec, one.role)
     with (
         database_for(spec, one, server) as database,
         closing(log_in(one.role, password, database, server)) as connection,
@@ -86,13 +69,3 @@ def session(spec: Spec, one: StatementSpec, server: Server) -> Iterator[Cursor]:
         cursor.execute(f"SET statement_timeout = {limit}".encode())
         cursor.execute(f"SET lock_timeout = {limit}".encode())
         yield cursor
-
-
-def log_in(
-    role: str, password: Secret | None, database: str, server: Server
-) -> psycopg.Connection[tuple[object, ...]]:
-    """A session as the application's. Raises TargetError, which names the role."""
-    try:
-        return open_as(server, role, password, database, application_name=APPLICATION)
-    except TargetError as error:
-        raise TargetError(f"cannot log in as {quoted_name(role)}: {error}") from None

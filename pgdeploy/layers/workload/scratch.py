@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.errors import TargetError
-from pgdeploy.reach.as_role import open_as
+from pgdeploy.layers.workload.login import APPLICATION, Failed, log_in, password_of
 
 if TYPE_CHECKING:
     import psycopg
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pgdeploy.reach.server import Server
 
 PREFIX = "pgdeploy_workload_"
-APPLICATION = "pgdeploy workload"
 PREPARE_TIMEOUT = "1min"
 _LOCK = int.from_bytes(b"work", "big")
 """The first half of the advisory locks; the second is the number in the database's name."""
@@ -54,12 +53,13 @@ def database_for(spec: Spec, one: StatementSpec | ScriptSpec, server: Server) ->
             _drop_what_is_left(connection)
             name = _make(connection, one)
         except psycopg.Error as error:
-            raise TargetError(f"no database for what the workload writes: {_words(error)}") from None
+            raise TargetError(f"no database for what the workload writes: {Failed.of(error)}") from None
         try:
             _prepare(spec, one, server, name)
             yield name
         finally:
-            if not connection.closed:
+            # a connection that was lost drops nothing; the next run does
+            with suppress(psycopg.Error):
                 _drop(connection, name)
 
 
@@ -88,14 +88,12 @@ def _prepare(spec: Spec, one: StatementSpec | ScriptSpec, server: Server, name: 
 
     if one.prepare is None:
         return
-    declared = spec.roles[one.role].password
-    password = declared.read() if declared is not None else None
-    with closing(open_as(server, one.role, password, name, application_name=APPLICATION)) as connection:
+    with closing(log_in(one.role, password_of(spec, one.role), name, server)) as connection:
         try:
             connection.execute(f"SET statement_timeout = '{PREPARE_TIMEOUT}'".encode())
             connection.execute(one.prepare.encode())
         except psycopg.Error as error:
-            raise TargetError(f"prepare fails: {_words(error)}") from None
+            raise TargetError(f"prepare fails: {Failed.of(error)}") from None
 
 
 def _drop_what_is_left(connection: psycopg.Connection[Any]) -> None:
@@ -111,7 +109,3 @@ def _drop(connection: psycopg.Connection[Any], name: str) -> None:
     from psycopg import sql
 
     connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-def _words(error: psycopg.Error) -> str:
-    return error.diag.message_primary or str(error).strip() or "the connection was lost"

@@ -11,8 +11,9 @@ from pgdeploy.core.check import Check, Measured, Outcome, Resource, within
 from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.layers.workload.calm import Calm
 from pgdeploy.layers.workload.explain import Explained, name_of
+from pgdeploy.layers.workload.login import Failed
 from pgdeploy.layers.workload.parameter import execute, statements
-from pgdeploy.layers.workload.run import Failed, session
+from pgdeploy.layers.workload.run import session
 from pgdeploy.layers.workload.timing import rounds
 from pgdeploy.layers.workload.workload import LOOK, Workload
 from pgdeploy.model.host.amount import bytes_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgdeploy.core.check import Check, Measured, Outcome, Resource, held_up
 from pgdeploy.errors import Unreadable
-from pgdeploy.layers.workload.run import Failed
+from pgdeploy.layers.workload.login import Failed
 from pgdeploy.layers.workload.timing import milliseconds, percentile
 from pgdeploy.model.host.amount import seconds_of
 
