@@ -64,7 +64,7 @@ def _wait(server: Cluster, state: str) -> None:
 
 def test_a_plan_says_that_nobody_may_and_does_the_rest(shut: Cluster, target: Target) -> None:
     made = plan(target.spec, target.resources, target.read(shut))
-    said = {finding.check.id: finding.stuck for finding in made.stuck}
+    said = {finding.check.id: finding.remedy.text for finding in made.stuck}
     assert said.keys() == {"setting[work_mem].value"}
     assert said["setting[work_mem].value"].startswith(
         "allow_alter_system is off: nobody may use ALTER SYSTEM"
@@ -78,7 +78,7 @@ def test_a_plan_says_that_nobody_may_and_does_the_rest(shut: Cluster, target: Ta
 
 def test_it_cannot_be_switched_by_itself(server: Cluster, target: Target) -> None:
     made = plan(target.spec, target.resources, target.read(server))
-    said = {finding.check.id: finding.stuck for finding in made.stuck}
+    said = {finding.check.id: finding.remedy.text for finding in made.stuck}
     assert said == {
         "setting[allow_alter_system].value": "PostgreSQL does not let SQL set it; set it in postgresql.conf"
     }

@@ -70,7 +70,7 @@ def texts(planned: Plan) -> str:
 
 
 def stuck(planned: Plan) -> dict[str, str]:
-    return {finding.check.id: finding.stuck for finding in planned.stuck}
+    return {finding.check.id: finding.remedy.text for finding in planned.stuck}
 
 
 def test_what_names_an_absent_one_waits_and_the_rest_is_made(site: Site) -> None:

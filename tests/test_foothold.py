@@ -58,7 +58,7 @@ def _gate(server: Cluster, folder: Path, *changes: tuple[str, str], root: bool =
 
 
 def _stuck(gate: Gate) -> dict[str, str]:
-    return {finding.check.id: finding.stuck for finding in gate.plan().stuck}
+    return {finding.check.id: finding.remedy.text for finding in gate.plan().stuck}
 
 
 def test_the_last_connect_of_ours_is_not_taken(server: Cluster, tmp_path: Path) -> None:

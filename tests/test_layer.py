@@ -42,7 +42,7 @@ class Memory(Resource):
 
     def _compare(self, facts):
         actual = facts.section("toy")
-        return Outcome(actual == self.desired, self.desired, actual, stuck="buy some")
+        return Outcome(actual == self.desired, self.desired, actual, remedy="buy some")
 
     def _time(self, facts, benchmark=None):
         actual = facts.section("toy")
@@ -158,7 +158,7 @@ def test_its_checks_are_asked_and_reported(site: Path) -> None:
     (target,) = json.loads(red.stdout)["targets"]
     (found,) = [one for one in target["findings"] if one["id"] == "toy[memory].size"]
     assert (found["verdict"], found["desired"], found["actual"]) == ("drifts", "64GB", "48GB")
-    assert found["remedy"] == "buy some"
+    assert (found["remedy"], found["remedy_by"]) == ("buy some", "a person")
 
 
 def test_a_plan_of_sql_does_not_ask_it_and_says_so(site: Path) -> None:

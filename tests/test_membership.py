@@ -182,7 +182,7 @@ def test_admin_of_an_external_member_is_not_taken_and_takes_nothing_along(newer:
     )
     planned = newer.plan(spec)
     assert planned.changes == ()
-    assert [(finding.check.id, finding.stuck) for finding in planned.stuck] == [
+    assert [(finding.check.id, finding.remedy.text) for finding in planned.stuck] == [
         (
             "membership[guild_keeper in guild_group].admin",
             "guild_keeper is `state: external`: who keeps it changes its memberships",
@@ -227,7 +227,7 @@ def test_a_group_that_the_spec_does_not_make_must_be_there(site: Site) -> None:
     site.apply(spec.replace(", admin: true", "").replace("{role: guild_elsewhere}", ""))
     found = site.findings(spec)
     granted = found["membership[guild_app in guild_elsewhere].granted"]
-    assert (granted.verdict, granted.actual, granted.stuck) == (
+    assert (granted.verdict, granted.actual, granted.remedy.text) == (
         Verdict.DRIFTS,
         "not granted",
         "role guild_elsewhere does not exist, and this spec does not make it",
@@ -254,7 +254,7 @@ def test_why_a_superuser_cannot_stand_as_grantor(newer: Site) -> None:
     spec = "guild_boss: {superuser: true}\nguild_group: {}\n"
     spec += "guild_app: {member_of: [{role: guild_group, grantor: guild_boss}]}"
     why = "guild_boss cannot grant it: even a superuser needs `admin: true` in guild_group"
-    assert {finding.stuck for finding in newer.plan(spec).stuck} == {why}
+    assert {finding.remedy.text for finding in newer.plan(spec).stuck} == {why}
 
 
 def test_a_declared_membership_is_not_taken_away_before_its_grantor_can_give_it(newer: Site) -> None:
@@ -271,7 +271,7 @@ def test_a_declared_membership_is_not_taken_away_before_its_grantor_can_give_it(
     refused = newer.plan(declared, by)
     assert texts(refused) == []
     undeclared = next(one for one in refused.stuck if one.check.id == "membership[guild_app].undeclared")
-    assert undeclared.stuck.startswith("postgres must grant guild_group first, and cannot")
+    assert undeclared.remedy.text.startswith("postgres must grant guild_group first, and cannot")
     newer.apply(declared)
     assert ("guild_app", "postgres", False, True, True) in newer.grants("guild_group")
     assert ("guild_app", "guild_keeper", False, True, True) not in newer.grants("guild_group")

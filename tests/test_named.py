@@ -98,7 +98,7 @@ def test_who_is_no_superuser_has_no_rights_of_one(server: Cluster, tmp_path: Pat
     )  # fmt: skip
     run(server, "ALTER EVENT TRIGGER watch DISABLE", database="named_shop")
     by_deployer = DsnServer(f"{server.dsn} user=named_deployer password=known")
-    stuck = {finding.check.id: finding.stuck for finding in planned(target, by_deployer).stuck}
+    stuck = {finding.check.id: finding.remedy.text for finding in planned(target, by_deployer).stuck}
     assert "it needs membership in postgres" in stuck["event_trigger[named_shop: watch].enabled"]
     # before 16 CREATEROLE is enough for the new owner, not for the one before
     lacking = "postgres" if target.spec.postgres < 16 else "named_owner"
@@ -115,7 +115,7 @@ def test_an_event_trigger_that_runs_what_a_tenant_writes_is_not_switched_on(
     for owner, switched_on in (("named_owner", False), ("postgres", True)):
         run(server, f"ALTER FUNCTION watch() OWNER TO {owner}", database="named_shop")
         made = planned(target, server)
-        stuck = {finding.check.id: finding.stuck for finding in made.stuck}
+        stuck = {finding.check.id: finding.remedy.text for finding in made.stuck}
         assert any(check in change.causes for change in made.changes) is switched_on
         assert ("named_owner's, who is no superuser" in stuck.get(check, "")) is not switched_on
 

@@ -94,11 +94,11 @@ def test_a_plan_sets_it_where_the_server_lets_it(target: Target, server: Cluster
     assert (found.verdict, found.actual) == (Verdict.DRIFTS, "not set")
     planned = plan(target.spec, target.resources, target.read(server))
     if target.spec.postgres < 17:
-        assert "before PostgreSQL 17 ALTER SYSTEM knows no app.tenant" in found.stuck
+        assert "before PostgreSQL 17 ALTER SYSTEM knows no app.tenant" in found.remedy.text
         assert ask(target, server).verdict is Verdict.INAPPLICABLE
         assert planned.changes == ()
         return
-    assert found.stuck == ""
+    assert found.remedy.text == ""
     apply(planned, server)
     assert ask(target, server).verdict is Verdict.CONFORMS
     assert plan(target.spec, target.resources, target.read(server)).changes == ()

@@ -116,7 +116,7 @@ def deployer(site: Site) -> str:
 
 
 def stuck(planned: Plan) -> dict[str, str]:
-    return {finding.check.id: finding.stuck for finding in planned.stuck}
+    return {finding.check.id: finding.remedy.text for finding in planned.stuck}
 
 
 def unreadable(planned: Plan) -> dict[str, str]:

@@ -65,7 +65,7 @@ def test_of_another_it_is_switched_on_with_the_rights_of_its_owner(server: Clust
     run(server, "CREATE ROLE rls_deployer LOGIN CREATEROLE PASSWORD 'known'")
     by_deployer = DsnServer(f"{server.dsn} user=rls_deployer password=known")
     if target.spec.postgres >= 16:
-        stuck = {finding.check.field: finding.stuck for finding in planned(target, by_deployer).stuck}
+        stuck = {finding.check.field: finding.remedy.text for finding in planned(target, by_deployer).stuck}
         assert "needs membership in rls_owner" in stuck["enabled"]
         assert "needs membership in rls_owner" in stuck["forced"]
         run(server, "GRANT rls_owner TO rls_deployer WITH ADMIN OPTION, INHERIT FALSE, SET FALSE")

@@ -222,7 +222,7 @@ def test_what_is_left_alone_does_not_go_along_with_what_a_plan_takes(site: Site)
         "SET ROLE loose_other; GRANT INSERT ON s.t TO loose_app",
     )
     planned = site.plan(site.load(app="grants: ignore"))
-    assert (planned.changes, [(finding.check.id, finding.stuck) for finding in planned.stuck]) == (
+    assert (planned.changes, [(finding.check.id, finding.remedy.text) for finding in planned.stuck]) == (
         (),
         [
             (
@@ -242,7 +242,7 @@ def test_a_membership_that_is_left_alone_does_not_go_along(site: Site) -> None:
         "SET ROLE loose_other; GRANT loose_group TO loose_app",
     )
     planned = site.plan(site.load(app="member_of: ignore"))
-    assert (planned.changes, [(finding.check.id, finding.stuck) for finding in planned.stuck]) == (
+    assert (planned.changes, [(finding.check.id, finding.remedy.text) for finding in planned.stuck]) == (
         (),
         [
             (

@@ -9,12 +9,12 @@ this kind of server cannot have is inapplicable, one whose facts could not be re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from pgdeploy.core.facts import Facts
+from pgdeploy.core.remedy import NOTHING, Remedy
 from pgdeploy.errors import Inapplicable, SecretError, Shut, Unreadable
 from pgdeploy.text.one_line import one_line
 
@@ -53,7 +53,7 @@ class Outcome:
     """What a comparison found.
 
     `origin` is where the actual value is written (a file and line, a grantor); `note` is worth saying even when all
-    conforms; `stuck` says why no change of ours can remove the drift; `measured` is the quantity, where one was
+    conforms; `remedy` is what removes the drift where no step of a plan does; `measured` is the quantity, where one was
     compared.
     """
 
@@ -62,7 +62,8 @@ class Outcome:
     actual: str
     origin: str = ""
     note: str = ""
-    stuck: str = ""
+    remedy: Remedy | str = NOTHING
+    """A text is what a person does."""
     measured: Measured | None = None
 
 
@@ -105,7 +106,7 @@ class Finding:
     actual: str = ""
     origin: str = ""
     note: str = ""
-    stuck: str = ""
+    remedy: Remedy = NOTHING
     reason: str = ""
     unwaived: Verdict | None = None
     measured: Measured | None = None
@@ -115,9 +116,12 @@ class Finding:
             text = getattr(self, label)
             if text:
                 object.__setattr__(self, label, one_line(text, LONGEST))
+        if self.remedy:
+            remedy = replace(self.remedy, text=one_line(self.remedy.text, LONGEST))
+            object.__setattr__(self, "remedy", remedy)
 
 
-_TEXTS = ("desired", "actual", "origin", "note", "stuck", "reason")
+_TEXTS = ("desired", "actual", "origin", "note", "reason")
 LONGEST = 1_000_000
 """As many characters of a text a finding keeps; reports have them all, people are shown fewer."""
 
@@ -177,8 +181,8 @@ def evaluate(
             return Finding(check, Verdict.BLOCKED, reason=f"{error.by}: {error}")
         return Finding(check, Verdict.UNREADABLE, reason=str(error))
     verdict = Verdict.CONFORMS if found.conforms else Verdict.DRIFTS
-    texts = (found.desired, found.actual, found.origin, found.note, found.stuck)
-    return Finding(check, verdict, *texts, measured=found.measured)
+    texts = (found.desired, found.actual, found.origin, found.note)
+    return Finding(check, verdict, *texts, Remedy.of(found.remedy), measured=found.measured)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,11 +213,13 @@ def held_up(parent: Check, facts: Facts) -> str | None:
     return f"{parent.id} drifts: {found.actual}"
 
 
-def within(measured: Measured, desired: str, actual: str, *, origin: str = "", stuck: str = "") -> Outcome:
+def within(
+    measured: Measured, desired: str, actual: str, *, origin: str = "", remedy: Remedy | str = NOTHING
+) -> Outcome:
     """Whether a quantity is within its limits; the texts are for people."""
-    return Outcome(measured.fits, desired, actual, origin, stuck=stuck, measured=measured)
+    return Outcome(measured.fits, desired, actual, origin, remedy=remedy, measured=measured)
 
 
-def same(desired: str, actual: str, *, origin: str = "", stuck: str = "") -> Outcome:
+def same(desired: str, actual: str, *, origin: str = "", remedy: Remedy | str = NOTHING) -> Outcome:
     """Whether two texts are one."""
-    return Outcome(desired == actual, desired, actual, origin, stuck=stuck)
+    return Outcome(desired == actual, desired, actual, origin, remedy=remedy)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdeploy.core.check import NO_TOOLS, Finding, Verdict, evaluate
+from pgdeploy.core.remedy import NOTHING, By, Remedy
 from pgdeploy.errors import PlanError, TargetError
 from pgdeploy.gate.confine import confine
 from pgdeploy.gate.connect import connect, ssh_way
@@ -192,11 +193,12 @@ class Gate:
         """All checks asked: what `check`, `up` and `apply` prove."""
         return [self.evaluate(check) for check in self.checks]
 
-    def remedy(self, finding: Finding) -> str:
-        """What removes a drift, or why nothing of ours does."""
+    def remedy(self, finding: Finding) -> Remedy:
+        """What removes a drift, and who does it."""
         if Verdict.DRIFTS not in (finding.verdict, finding.unwaived):
-            return ""
-        return finding.stuck or layer_of(finding.check.resource.layer).remedy(finding, self)
+            return NOTHING
+        ours = layer_of(finding.check.resource.layer).remedy
+        return finding.remedy or Remedy(ours(finding, self), By.PGDEPLOY)
 
     @property
     def declared(self) -> Declared:

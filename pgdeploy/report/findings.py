@@ -45,7 +45,7 @@ def _shown(data: Mapping[str, Any], label: str) -> list[str]:
 
 def as_data(finding: Finding, gate: Gate) -> dict[str, Any]:
     """A finding as JSON."""
-    place = gate.target.place(finding.check)
+    place, remedy = gate.target.place(finding.check), gate.remedy(finding)
     return {
         "id": finding.check.id,
         "kind": finding.check.resource.kind,
@@ -58,7 +58,8 @@ def as_data(finding: Finding, gate: Gate) -> dict[str, Any]:
         "note": finding.note,
         "measured": finding.measured._asdict() if finding.measured is not None else None,
         "spec": {"file": escape(place.file), "line": place.line, "column": place.column},
-        "remedy": gate.remedy(finding),
+        "remedy": remedy.text,
+        "remedy_by": str(remedy.by) if remedy else "",
     }
 
 

@@ -9,6 +9,7 @@ from string import ascii_letters, digits
 from typing import TYPE_CHECKING
 
 from pgdeploy.core.check import Finding
+from pgdeploy.core.remedy import Remedy
 from pgdeploy.core.step import Effect, Risk
 from pgdeploy.errors import PlanError
 from pgdeploy.layers.server import hba
@@ -71,7 +72,7 @@ def _by_reason(findings: Iterable[Finding]) -> Mapping[str, list[Finding]]:
     """One reason is said once: a restart that is not ours to make may be that of twenty settings."""
     found: dict[str, list[Finding]] = {}
     for finding in findings:
-        found.setdefault(one_line(finding.stuck or finding.reason), []).append(finding)
+        found.setdefault(one_line(finding.remedy.text or finding.reason), []).append(finding)
     return found
 
 
@@ -193,7 +194,7 @@ def require_readable(unreadable: Sequence[Finding], hint: str) -> None:
 
 def _refused(finding: Finding, plan: Plan) -> Finding:
     lost = next(change.lost for change in plan.changes if finding.check.id in change.causes and change.lost)
-    return replace(finding, stuck=f"destructive, loses {lost}: give --allow-destructive")
+    return replace(finding, remedy=Remedy(f"destructive, loses {lost}: give --allow-destructive"))
 
 
 def outcome(planned: Plan, after: Plan) -> list[str]:

@@ -22,7 +22,7 @@ def lines(layer: Layer, declared: Declared, plan: StepPlan) -> list[str]:
     if plan.stuck:
         shown.append("no step of ours removes:")
     for left in plan.stuck:
-        shown += [f"     {drift_line(left)}", f"       {left.stuck}"]
+        shown += [f"     {drift_line(left)}", f"       {left.remedy}"]
     shown += [f"could not be read: {finding.check.id}: {finding.reason}" for finding in plan.unreadable]
     return shown
 
@@ -43,7 +43,7 @@ def _count(plan: StepPlan) -> str:
 def outcome(layer: Layer, declared: Declared, left: StepPlan) -> Iterator[str]:
     """What an apply came to: what is left, or what there is now."""
     for finding in left.stuck:
-        yield from (f"drift remains: {drift_line(finding)}", f"  {finding.stuck}")
+        yield from (f"drift remains: {drift_line(finding)}", f"  {finding.remedy}")
     yield from (f"pending until a restart: {option}" for option in left.pending)
     if left.pending:
         yield "a restart brings it into effect: --allow-restart"

@@ -283,7 +283,7 @@ class Bench:
         assert {f.check.id for f in found if f.verdict is Verdict.UNREADABLE} == self.ids(case.unreadable)
         planned = self.plan(facts)
         assert {finding.check.id for finding in planned.stuck} == stuck
-        assert all(finding.stuck for finding in planned.stuck), "what is stuck says why"
+        assert all(finding.remedy.text for finding in planned.stuck), "what is stuck says why"
         causes = {cause for change in planned.changes for cause in change.causes}
         waiting = {f.check.id for f in found if f.verdict is Verdict.BLOCKED}
         assert red - stuck | self.ids(case.also) <= causes <= red | waiting | self.ids(case.also)
@@ -300,7 +300,7 @@ def said(planned: Plan) -> list[str]:
     """Everything that a plan says, for an assertion that shows it."""
     texts = [statement.text for change in planned.changes for statement in change.statements]
     texts += [f"{change.effect}" for change in planned.changes if not change.statements]
-    texts += [f"stuck: {f.check.id} {f.actual}: {f.stuck}" for f in planned.stuck]
+    texts += [f"stuck: {f.check.id} {f.actual}: {f.remedy.text}" for f in planned.stuck]
     return texts + [f"unreadable: {f.check.id}: {f.reason}" for f in planned.unreadable]
 
 

@@ -59,7 +59,7 @@ def test_the_command_line_beats_the_files_after_a_reload(
     assert right["setting[max_connections].value"].origin == "command line"
     assert right["setting[files].loaded"].verdict is Verdict.CONFORMS
     wrong = _asked(bench, "max_connections: 123")["setting[max_connections].value"]
-    assert (wrong.verdict, wrong.stuck) == (
+    assert (wrong.verdict, wrong.remedy.text) == (
         Verdict.DRIFTS,
         "it stands on the server's command line, which beats every file",
     )
@@ -75,7 +75,7 @@ def test_a_setting_of_a_library_that_sessions_load_is_read_in_the_files(
     bench.put_back("postgresql.conf")
     assert same.verdict is Verdict.CONFORMS
     assert (other.verdict, other.actual) == (Verdict.DRIFTS, "all")
-    assert other.stuck
+    assert other.remedy.text
 
 
 @pytest.mark.parametrize("server", ["14", "18"])
@@ -84,6 +84,6 @@ def test_an_empty_list_is_not_reset_for_ever(benches: Callable[[str], Bench], se
     bench.append("postgresql.conf", "local_preload_libraries = 'plpgsql'")
     found = _asked(bench, "local_preload_libraries: []")[check]
     bench.put_back("postgresql.conf")
-    assert found.stuck.startswith("ALTER SYSTEM cannot write an empty list; take the line out of ")
-    assert "/postgresql.conf:" in found.stuck
+    assert found.remedy.text.startswith("ALTER SYSTEM cannot write an empty list; take the line out of ")
+    assert "/postgresql.conf:" in found.remedy.text
     assert _asked(bench, "local_preload_libraries: []")[check].verdict is Verdict.CONFORMS

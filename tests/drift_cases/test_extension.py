@@ -403,7 +403,7 @@ def test_one_apply_does_all_that_can_be_done(shop: Cluster, tmp_path: Path, case
         if " EXTENSION " in text or (" SCHEMA " in text and "GRANT" not in text)
     ]
     assert made == list(case.made)
-    said = {finding.check.id: finding.stuck for finding in planned.stuck}
+    said = {finding.check.id: finding.remedy.text for finding in planned.stuck}
     assert said.keys() == {known for known, _ in case.stuck}
     for known, why in case.stuck:
         assert why in said[known]
@@ -476,7 +476,7 @@ def test_what_takes_a_superuser_is_said_and_the_rest_is_made(
     body = "schemas: {sales: {}}\nextensions: {tame: {}, free: {}, house: {}, brick: {schema: public}}"
     gate = _gate(shop, tmp_path, spec_of(_major(shop), body), deployer)
     planned = gate.plan()
-    stuck = {f.check.id: f.stuck for f in planned.stuck if f.check.resource.kind == "extension"}
+    stuck = {f.check.id: f.remedy.text for f in planned.stuck if f.check.resource.kind == "extension"}
     assert stuck == {
         "extension[shop: house].installed": "deployer may not: it needs superuser",
         "extension[shop: brick].schema": "deployer may not: it needs membership in postgres",
@@ -508,7 +508,7 @@ def test_who_updates_and_moves_what_he_installed(
     """
     gate = _gate(shop, tmp_path, spec_of(_major(shop), body), deployer)
     planned = gate.plan()
-    stuck = {f.check.id: f.stuck for f in planned.stuck if f.check.resource.kind == "extension"}
+    stuck = {f.check.id: f.remedy.text for f in planned.stuck if f.check.resource.kind == "extension"}
     lacking = "deployer may not: it needs membership in postgres"
     update = {} if may_create else {"extension[shop: tame].version": lacking}
     moved = ("extension[shop: handy].schema", "extension[shop: light].schema")

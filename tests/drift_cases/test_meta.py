@@ -140,4 +140,4 @@ def _without(data: Any, path: coverage.Path, folder: Path) -> Target | None:
 
 
 def _said(finding: Finding) -> tuple[object, ...]:
-    return finding.check.id, finding.verdict, finding.desired, finding.stuck
+    return finding.check.id, finding.verdict, finding.desired, finding.remedy.text

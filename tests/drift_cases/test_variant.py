@@ -235,7 +235,7 @@ def test_variant(benches: Callable[[str], Bench], variant: Variant) -> None:
     assert {f.check.id for f in planned.stuck} == bench.ids(
         variant.red if variant.stuck is None else variant.stuck
     )
-    assert all(finding.stuck for finding in planned.stuck)
+    assert all(finding.remedy.text for finding in planned.stuck)
     assert planned.unreadable == ()
 
 
@@ -285,7 +285,7 @@ def test_by_dsn_hba_and_ident_are_read_only(benches: Callable[[str], Bench]) -> 
         "ident[rules].undeclared",
         "hba[hostssl all all all].method",
     }
-    assert all("not ours to write" in f.stuck for f in planned.stuck)
+    assert all("not ours to write" in f.remedy.text for f in planned.stuck)
     assert planned.changes == ()
 
 
@@ -301,6 +301,8 @@ def test_by_dsn_a_restart_is_not_ours(benches: Callable[[str], Bench]) -> None:
     bench.run("ALTER SYSTEM SET max_locks_per_transaction = 80")
     bench.restart_and("ALTER SYSTEM SET max_locks_per_transaction = 72")
     planned = bench.plan(bench.target.read(DsnServer(bench.cluster.dsn)))
-    waiting = [f.stuck for f in planned.stuck if f.check.id == "setting[max_locks_per_transaction].value"]
+    waiting = [
+        f.remedy.text for f in planned.stuck if f.check.id == "setting[max_locks_per_transaction].value"
+    ]
     bench.cluster.restart()
     assert waiting == ["the file is right and waits for a restart of the server"]

@@ -121,7 +121,7 @@ def test_a_missing_library_is_said_in_the_plan_and_the_rest_is_made(
     planned = gate.plan()
     (found,) = planned.stuck
     assert found.check.id == stuck
-    assert re.match("no library|.* is no name of a file", found.stuck)
+    assert re.match("no library|.* is no name of a file", found.remedy.text)
     assert _changes(planned) == ["ALTER SYSTEM SET \"work_mem\" TO '5MB'"]
     gate.apply(planned)
     assert _lets_in(clean)
@@ -199,7 +199,7 @@ def test_one_that_only_the_server_may_load_is_set(server15: Cluster, tmp_path: P
     gate.apply(only)
     try:
         (waiting,) = (f for f in gate.plan().stuck if f.check.id == SETTING.format("shared"))
-        assert "waits for a restart" in waiting.stuck
+        assert "waits for a restart" in waiting.remedy.text
     finally:
         gate.close()
         with closing(server15.open()) as connection:
@@ -214,7 +214,7 @@ def test_who_is_no_superuser_cannot_try_and_sets_none(clean: Cluster, tmp_path: 
     settings = f"settings: {{work_mem: 7MB, local_preload_libraries: [{PLUGIN}]}}"
     gate = _gate(clean, tmp_path, role=settings, dsn=clean.dsn.replace("user=postgres", "user=app"))
     planned = gate.plan()
-    said = {f.check.id: f.stuck for f in planned.stuck}
+    said = {f.check.id: f.remedy.text for f in planned.stuck}
     assert "only a superuser can look for" in said["role[app].settings[local_preload_libraries]"]
     assert [text for text in _changes(planned) if "libraries" in text] == []
     gate.close()

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from pgdeploy.core import check as core_check
 from pgdeploy.core.check import Check, Finding, Verdict, evaluate
 from pgdeploy.core.facts import Facts
+from pgdeploy.core.remedy import By
 from pgdeploy.errors import Inapplicable
 from pgdeploy.gate.target import Target, load_target
 from pgdeploy.layers.host.declared import DeclaredHost, declared_host
@@ -168,7 +169,17 @@ def test_red(case: str, tmp_path: Path) -> None:
     breaking(host)
     found = gate(target, facts(declared(target), host))
     assert of(found, Verdict.DRIFTS, Verdict.UNREADABLE) == red
-    assert all(found[known].stuck for known in red)
+    assert all(found[known].remedy.text for known in red)
+
+
+def test_a_remedy_says_who_does_it(tmp_path: Path) -> None:
+    target = load(tmp_path, pg15())
+    host = answer(declared(target))
+    for case in ("docker", "hold"):
+        RED[case][0](host)
+    found = gate(target, facts(declared(target), host))
+    by = {known: found[known].remedy.by for known in of(found, Verdict.DRIFTS)}
+    assert by == {"osuser[postgres].groups": By.PERSON, f"{PG}.hold": By.DEPLOY}
 
 
 CONTAINED = "run: compose, login: password, image: 'x/exporter:1'"
@@ -198,7 +209,7 @@ def test_red_of_the_container(case: str, tmp_path: Path) -> None:
     breaking(host)
     found = gate(target, facts(declared(target), host))
     assert of(found, Verdict.DRIFTS, Verdict.UNREADABLE) == red
-    assert all(found[known].stuck for known in red)
+    assert all(found[known].remedy.text for known in red)
 
 
 def test_compose_reads_a_dollar_as_it_is_meant(tmp_path: Path) -> None:

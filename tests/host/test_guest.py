@@ -50,7 +50,7 @@ def test_red(case: str, tmp_path: Path) -> None:
     breaking(host)
     found = gate(target, facts(declared(target), host))
     assert of(found, Verdict.DRIFTS, Verdict.UNREADABLE) == red
-    assert all(found[known].stuck for known in red)
+    assert all(found[known].remedy.text for known in red)
 
 
 @pytest.mark.parametrize("case", ["no disk", "not mounted", "another is mounted"])

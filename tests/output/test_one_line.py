@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgdeploy.core.check import Check, Finding, Resource, Verdict
+from pgdeploy.core.remedy import Remedy
 from pgdeploy.errors import PgdeployError, SpecError, TargetError
 from pgdeploy.text.naming import quoted_name as check_name
 from pgdeploy.text.one_line import defect, escape, json_text, one_line
@@ -51,13 +52,13 @@ def test_errors_are_lines_of_ours(text: str) -> None:
 @given(text=ANY)
 def test_a_finding_is_of_single_lines_in_full(text: str) -> None:
     check = Check(Resource(), "a", "b", (), lambda _: pytest.fail("not asked"))
-    finding = Finding(check, Verdict.DRIFTS, text, text * 60, text, text, text, text)
+    finding = Finding(check, Verdict.DRIFTS, text, text * 60, text, text, Remedy(text), text)
     for shown in (
         finding.desired,
         finding.actual,
         finding.origin,
         finding.note,
-        finding.stuck,
+        finding.remedy.text,
         finding.reason,
     ):
         nothing_acts(shown)

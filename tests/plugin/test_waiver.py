@@ -97,7 +97,7 @@ def test_json_and_junit_say_the_same(site: Site) -> None:
     assert next(one for one in of_pytest["findings"] if one["id"] == LOGIN) == finding
     assert finding["verdict"] == "waived"
     assert finding["reason"] == f"drifts, waived {WHY}"
-    assert finding["remedy"] == 'ALTER ROLE "town_app" LOGIN;'
+    assert (finding["remedy"], finding["remedy_by"]) == ('ALTER ROLE "town_app" LOGIN;', "pgdeploy")
     case = site.junit()[LOGIN]
     assert properties(case)["verdict"] == "waived"
     assert properties(case)["reason"] == f"drifts, waived {WHY}"

@@ -69,7 +69,7 @@ def wrong(target: Target, server: Cluster) -> list[str]:
 
 
 def _said(finding: Finding) -> str:
-    why = finding.stuck or finding.reason
+    why = finding.remedy.text or finding.reason
     return f"{finding.check.id} {finding.verdict}: desired {finding.desired}, actual {finding.actual}; {why}"
 
 

@@ -81,7 +81,7 @@ def untouched(before: Mapping[str, Finding], after: Mapping[str, Finding], made:
         one.check.id
         for one in made.stuck
         # what several lists of extras name goes with the first of them
-        if " may not: " in one.stuck and one.check.id not in causes and one.check.aspect != "undeclared"
+        if " may not: " in one.remedy.text and one.check.id not in causes and one.check.aspect != "undeclared"
     ]
     return [
         f"{before[one].actual} -> {said(after[one])}"
@@ -97,7 +97,9 @@ def texts(made: Plan, cause: str) -> list[str]:
 
 def why_not_before(change: Change, refused: Mapping[str, Finding]) -> list[str]:
     """What a second plan would do, and what the first said of it."""
-    said = [f"{cause}: {refused[cause].stuck if cause in refused else 'nothing'}" for cause in change.causes]
+    said = [
+        f"{cause}: {refused[cause].remedy.text if cause in refused else 'nothing'}" for cause in change.causes
+    ]
     return [*(statement.text for statement in change.statements), *said]
 
 

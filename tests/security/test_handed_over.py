@@ -150,7 +150,7 @@ def test_what_a_role_makes_before_it_is_dropped_goes_to_nobody(shop: Cluster, tm
     owners = _owners(shop)
     assert {owners["trick"], owners["seen"], owners["triggered"]} == {"mallory"}
     # the next plan sees what it owns
-    stuck = [finding.stuck for finding in gate.plan().stuck]
+    stuck = [finding.remedy.text for finding in gate.plan().stuck]
     assert any("owns 4 objects" in reason for reason in stuck), stuck
 
 

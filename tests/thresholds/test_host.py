@@ -59,7 +59,7 @@ def test_a_disk_that_fills(server16: Cluster, disk: Path, tmp_path: Path) -> Non
     assert red(found) == ["threshold[disk].used"]
     finding = found["threshold[disk].used"]
     assert finding.origin == f"tablespace small, {disk}, 0 MB are free"
-    assert finding.stuck == "make room, or give the disk more space"
+    assert finding.remedy.text == "make room, or give the disk more space"
     (disk / "ballast").unlink()
     for number in range(200):
         try:

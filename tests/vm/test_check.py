@@ -436,7 +436,7 @@ def test_all_conforms_after_an_apply(full: Site) -> None:
 def test_what_is_broken_is_red_and_nothing_else(case: Case, full: Site) -> None:
     case.how(full)
     findings = full.findings()
-    assert {known: findings[known].stuck for known in by_verdict(findings, Verdict.DRIFTS)} == case.red
+    assert {known: findings[known].remedy.text for known in by_verdict(findings, Verdict.DRIFTS)} == case.red
     assert by_verdict(findings, Verdict.BLOCKED) == set(map(whole, case.blocked))
     assert by_verdict(findings, Verdict.UNREADABLE) == set(map(whole, case.unreadable))
 
@@ -464,7 +464,7 @@ def test_a_plan_names_what_no_step_removes(case: Case, full: Site) -> None:
     case.how(full)
     stuck = full.plan().stuck
     assert {left.check.id for left in stuck} == set(case.red)
-    assert all(left.stuck for left in stuck)
+    assert all(left.remedy.text for left in stuck)
     assert full.plan().steps == ()
 
 
@@ -477,7 +477,7 @@ def test_of_another_vm_nothing_is_said_but_that_it_is_another(
     made = findings.pop(whole("made"))
     assert made.verdict is Verdict.DRIFTS
     assert made.actual == actual
-    assert remedy in made.stuck
+    assert remedy in made.remedy.text
     assert by_verdict(findings, Verdict.BLOCKED) == set(findings)
     assert {finding.reason for finding in findings.values()} == {f"{whole('made')} drifts: {actual}"}
 

@@ -374,7 +374,7 @@ def test_a_vm_of_ha_is_its(site: Site) -> None:
     down = replace(fact, machine=replace(fact.machine, running=False, managed=True))
     plan = plan_vm(site.declared, down)
     assert plan.steps == ()
-    assert "ha-manager" in plan.stuck[0].stuck
+    assert "ha-manager" in plan.stuck[0].remedy.text
 
 
 def test_a_vm_of_others_is_neither_stopped_nor_destroyed(site: Site) -> None:

@@ -580,7 +580,7 @@ def test_no_disk_is_made_while_an_unused_one_may_be_it(running: Site) -> None:
     plan = running.plan()
     assert "configure it" not in texts(plan)
     stuck = {finding.check.id: finding for finding in plan.stuck}
-    assert "reattach that" in stuck["vm_disk[scsi1].storage"].stuck
+    assert "reattach that" in stuck["vm_disk[scsi1].storage"].remedy.text
     assert "unused0 (local-zfs:vm-2002-disk-1)" in stuck["vm_disk[others].undeclared"].actual
 
 

@@ -32,7 +32,7 @@ class Answer(HostResource):
         log = (
             f"journalctl -u {self.declared.layout.unit}, and the log in {self.declared.layout.log_directory}"
         )
-        return same("PostgreSQL answers", facts.lost or "PostgreSQL answers", stuck=f"look into {log}")
+        return same("PostgreSQL answers", facts.lost or "PostgreSQL answers", remedy=f"look into {log}")
 
 
 def answers(declared: DeclaredHost) -> Check:

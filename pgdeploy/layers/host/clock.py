@@ -40,12 +40,12 @@ class Clock(HostResource):
 
     def _zone(self, facts: Facts) -> Outcome:
         desired = str(self.declared.host.time_zone)
-        return same(desired, section(facts, "clock")["zone"], stuck=self.declared.deploy)
+        return same(desired, section(facts, "clock")["zone"], remedy=self.declared.remedy())
 
     def _synchronised(self, facts: Facts) -> Outcome:
         actual = "synchronised" if section(facts, "clock")["synchronised"] else "not synchronised"
-        stuck = f"{self.declared.host.time_sync} reaches no time server; timedatectl and its journal say why"
-        return same("synchronised", actual, stuck=stuck)
+        remedy = f"{self.declared.host.time_sync} reaches no time server; timedatectl and its journal say why"
+        return same("synchronised", actual, remedy=remedy)
 
 
 def resources(declared: DeclaredHost) -> Iterator[Resource]:

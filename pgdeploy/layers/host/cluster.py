@@ -50,8 +50,8 @@ class Cluster(HostResource):
     def _data_directory(self, facts: Facts) -> Outcome:
         known = section(facts, "postmaster")
         actual = str(known["data_directory"]) if known else "no running server"
-        stuck = "the cluster is somewhere else: move it, or let the spec say where it is"
-        return same(self.declared.layout.data_directory, actual, stuck=stuck)
+        remedy = "the cluster is somewhere else: move it, or let the spec say where it is"
+        return same(self.declared.layout.data_directory, actual, remedy=remedy)
 
     def _checksums(self, facts: Facts) -> Outcome:
         known = section(facts, "control")
@@ -60,20 +60,20 @@ class Cluster(HostResource):
         flag = "--enable" if desired == "on" else "--disable"
         program = f"{self.declared.layout.binaries}/pg_checksums {flag}"
         return same(
-            desired, actual, stuck=f"stop the server and run {program} as postgres; it reads every page"
+            desired, actual, remedy=f"stop the server and run {program} as postgres; it reads every page"
         )
 
     def _encoding(self, facts: Facts) -> Outcome:
         actual = facts.once(databases)[TEMPLATE].encoding
         desired = self.declared.host.cluster.encoding
         fits = actual.lower().replace("-", "") == desired.lower().replace("-", "")
-        return Outcome(fits, desired, actual, stuck=_FOR_GOOD)
+        return Outcome(fits, desired, actual, remedy=_FOR_GOOD)
 
     def _locale(self, facts: Facts) -> Outcome:
         row, desired = facts.once(databases)[TEMPLATE], self.declared.host.cluster.locale
         actual = {text for text in (row.lc_collate, row.lc_ctype) if text is not None}
         fits = {spelled(text) for text in actual} == {spelled(desired)}
-        return Outcome(fits, desired, listing(actual), stuck=_FOR_GOOD)
+        return Outcome(fits, desired, listing(actual), remedy=_FOR_GOOD)
 
 
 _FOR_GOOD = "initdb decided it for good: make the cluster anew, or let the spec say what it is"

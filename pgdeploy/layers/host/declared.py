@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pgdeploy.core.remedy import By, Remedy
 from pgdeploy.layers.host.layout import Layout
 
 if TYPE_CHECKING:
@@ -31,10 +32,10 @@ class DeclaredHost:
     def host(self) -> HostSpec:
         return self.layout.host
 
-    @property
-    def deploy(self) -> str:
+    def remedy(self, before: str = "", after: str = "") -> Remedy:
         """What a finding says where the deploy puts it right."""
-        return f"pyinfra inventory.py pyinfra_deploys/pg01.py --limit {self.target} puts it right"
+        deploy = f"pyinfra inventory.py pyinfra_deploys/pg01.py --limit {self.target} puts it right"
+        return Remedy(f"{before}{deploy}{after}", By.DEPLOY)
 
 
 def declared_host(declared: Declared) -> DeclaredHost | None:

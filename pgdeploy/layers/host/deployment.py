@@ -47,22 +47,25 @@ class Deployment(HostResource):
     def _exists(self, facts: Facts) -> Outcome:
         known = section(facts, "record")
         return same(
-            "a record", "absent" if known is None else "a record", origin=RECORD, stuck=self.declared.deploy
+            "a record",
+            "absent" if known is None else "a record",
+            origin=RECORD,
+            remedy=self.declared.remedy(),
         )
 
     def _spec(self, facts: Facts) -> Outcome:
         desired, actual = f"the spec {self.declared.digest()}", f"the spec {_said(facts, 'spec')}"
         origin = f"{RECORD}, {_said(facts, 'when')} by {_said(facts, 'by')}"
         return same(
-            desired, actual, origin=origin, stuck=f"the spec has changed since; {self.declared.deploy}"
+            desired, actual, origin=origin, remedy=self.declared.remedy("the spec has changed since; ")
         )
 
     def _within(self, span: str, facts: Facts) -> Outcome:
         first = _said(facts, "first")
         actual = first["seconds"]
-        stuck = "the first deploy is past: measure the next host's, or let the spec say what is right"
+        remedy = "the first deploy is past: measure the next host's, or let the spec say what is right"
         took = Measured(actual, "s", at_most=seconds_of(span))
-        return within(took, f"at most {span}", f"{actual:g} s", origin=first["when"], stuck=stuck)
+        return within(took, f"at most {span}", f"{actual:g} s", origin=first["when"], remedy=remedy)
 
     def _at_most(self, span: str, facts: Facts) -> Outcome:
         when = _said(facts, "when")
@@ -72,7 +75,7 @@ class Deployment(HostResource):
             raise Unreadable(f"{RECORD}: `when` is no time: {when}") from None
         desired, actual = f"deployed at most {span} ago", f"deployed {_ago(age)} ago"
         measured = Measured(age, "s", at_most=seconds_of(span))
-        return within(measured, desired, actual, origin=when, stuck=self.declared.deploy)
+        return within(measured, desired, actual, origin=when, remedy=self.declared.remedy())
 
 
 def _said(facts: Facts, field: str) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.core.check import Check, Outcome, Resource, same
+from pgdeploy.core.remedy import Remedy
 from pgdeploy.layers.host import answer, socket
 from pgdeploy.layers.host.exporter_container import says_why
 from pgdeploy.layers.host.resource import HostResource, section
@@ -49,18 +50,18 @@ class Exporter(HostResource):
     def _metrics(self, facts: Facts) -> Outcome:
         known = section(facts, "exporter")
         actual = f"HTTP {known['status']}" if known["status"] is not None else known["why"]
-        return same("HTTP 200", actual, origin=f"http://{self.spec.reach}/metrics", stuck=self._stuck)
+        return same("HTTP 200", actual, origin=f"http://{self.spec.reach}/metrics", remedy=self._remedy)
 
     def _up(self, facts: Facts) -> Outcome:
         actual = section(facts, "exporter")["pg_up"]
-        return same("1", "not said" if actual is None else f"{actual:g}", stuck=self._stuck)
+        return same("1", "not said" if actual is None else f"{actual:g}", remedy=self._remedy)
 
     def _error(self, facts: Facts) -> Outcome:
         actual = section(facts, "exporter")["scrape_error"]
-        return same("0", "not said" if actual is None else f"{actual:g}", stuck=self._stuck)
+        return same("0", "not said" if actual is None else f"{actual:g}", remedy=self._remedy)
 
     @property
-    def _stuck(self) -> str:
+    def _remedy(self) -> Remedy:
         return says_why(self.declared, self.spec)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.core.check import Check, Outcome, Resource, same
+from pgdeploy.core.remedy import Remedy
 from pgdeploy.layers.host.layout import EXPORTER_PACKAGE
 from pgdeploy.layers.host.resource import HostResource, section
 from pgdeploy.model.host.exporter import ExporterSpec
@@ -44,19 +45,19 @@ class ExporterContainer(HostResource):
     def _container(self, facts: Facts) -> Outcome:
         known = section(facts, "container")
         actual = "absent" if known is None else known["state"]
-        return same("running", actual, stuck=says_why(self.declared, self.spec))
+        return same("running", actual, remedy=says_why(self.declared, self.spec))
 
     def _image(self, facts: Facts) -> Outcome:
-        return same(str(self.spec.image), section(facts, "container")["image"], stuck=self.declared.deploy)
+        return same(str(self.spec.image), section(facts, "container")["image"], remedy=self.declared.remedy())
 
     def _restart(self, facts: Facts) -> Outcome:
-        return same(RESTART, section(facts, "container")["restart"], stuck=self.declared.deploy)
+        return same(RESTART, section(facts, "container")["restart"], remedy=self.declared.remedy())
 
 
-def says_why(declared: DeclaredHost, spec: ExporterSpec) -> str:
+def says_why(declared: DeclaredHost, spec: ExporterSpec) -> Remedy:
     """Where to look when the exporter does not work."""
     log = f"docker logs {CONTAINER}" if spec.run == "compose" else f"journalctl -u {EXPORTER_PACKAGE}"
-    return f"{log} says why; {declared.deploy}"
+    return declared.remedy(f"{log} says why; ")
 
 
 def container(declared: DeclaredHost) -> Check | None:

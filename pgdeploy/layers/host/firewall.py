@@ -61,17 +61,19 @@ class Firewall(HostResource):
     def _loaded(self, facts: Facts) -> Outcome:
         desired, table = "the table inet pgdeploy filters what comes in", section(facts, "firewall")["table"]
         if table is None:
-            return Outcome(False, desired, "no such table", stuck=f"nft -f {FILE}; {self.declared.deploy}")
+            return Outcome(False, desired, "no such table", remedy=self.declared.remedy(f"nft -f {FILE}; "))
         chain = next((item["chain"] for item in table if item.get("chain", {}).get("name") == "input"), None)
         if chain is None:
-            return Outcome(False, desired, "the table has no chain input", stuck=self.declared.deploy)
+            return Outcome(False, desired, "the table has no chain input", remedy=self.declared.remedy())
         wrong = [f"{key} {chain.get(key)}" for key, value in HOOK.items() if chain.get(key) != value]
-        return Outcome(not wrong, desired, listing(wrong) if wrong else desired, stuck=self.declared.deploy)
+        return Outcome(
+            not wrong, desired, listing(wrong) if wrong else desired, remedy=self.declared.remedy()
+        )
 
     def _sources(self, port: int, networks: Networks, facts: Facts) -> Outcome:
         desired = rules_of(port, networks)
         actual = [rule for rule in _rules(facts) if rule.port == port and not rule.other]
-        return Outcome(desired == actual, _text(desired), _text(actual), stuck=self.declared.deploy)
+        return Outcome(desired == actual, _text(desired), _text(actual), remedy=self.declared.remedy())
 
     def _undeclared(self, facts: Facts) -> Outcome:
         ports = {port for _, port, _ in self._ports()}
@@ -81,14 +83,14 @@ class Firewall(HostResource):
         missing = [f"missing: {rule.text}" for rule in (LOOPBACK, ANSWERS) if rule not in others]
         late = [] if missing else [rule for rule in (LOOPBACK, ANSWERS) if _comes_late(rule, _rules(facts))]
         found = [*extra, *missing, *(f"after a drop: {rule.text}" for rule in late)]
-        return Outcome(not found, "no rule beyond the spec", listing(found), stuck=self.declared.deploy)
+        return Outcome(not found, "no rule beyond the spec", listing(found), remedy=self.declared.remedy())
 
     def _boot(self, facts: Facts) -> Outcome:
         text = section(facts, "firewall")["boot"] or ""
         lines = [line.strip() for line in text.splitlines()]
         there = any(f'include "{path}"' in lines for path in (FILE, "/etc/nftables.d/*.nft"))
         actual = f"{BOOT} includes {FILE}" if there else f"{BOOT} does not include it"
-        return same(f"{BOOT} includes {FILE}", actual, stuck=self.declared.deploy)
+        return same(f"{BOOT} includes {FILE}", actual, remedy=self.declared.remedy())
 
 
 def _rules(facts: Facts) -> list[Rule]:

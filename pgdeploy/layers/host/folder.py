@@ -8,6 +8,7 @@ from posixpath import dirname
 from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.core.check import Check, Outcome, Resource
+from pgdeploy.core.remedy import Remedy
 from pgdeploy.layers.host.path import paths
 from pgdeploy.layers.host.resource import HostResource, entry
 from pgdeploy.text.naming import listing
@@ -42,8 +43,8 @@ class Folder(HostResource):
         actual = [who for who in entry(facts, "folders", self.path) or () if who not in allowed]
         desired = f"none but {listing(allowed)} may write there"
         by_hand = f"chown {self.owner} {self.path} && chmod go-w {self.path}; with an access list: setfacl -b"
-        stuck = self.declared.deploy if self.ours else by_hand
-        return Outcome(not actual, desired, listing(actual) if actual else desired, stuck=stuck)
+        remedy = self.declared.remedy() if self.ours else Remedy(by_hand)
+        return Outcome(not actual, desired, listing(actual) if actual else desired, remedy=remedy)
 
 
 def folders(declared: DeclaredHost) -> Iterator[Folder]:

@@ -62,7 +62,7 @@ class Guest(HostResource):
 
     def _cpus(self, facts: Facts) -> Outcome:
         desired, actual = str(self.vm.sockets * self.vm.cores), str(section(facts, "os")["cpus"])
-        return same(desired, actual, stuck=_apply(self.declared))
+        return same(desired, actual, remedy=_apply(self.declared))
 
     def _memory(self, facts: Facts) -> Outcome:
         most, actual = bytes_of(self.vm.memory), section(facts, "os")["memory"]
@@ -70,7 +70,7 @@ class Guest(HostResource):
         least = f"{self.vm.memory}" if floor == most else f"{self.vm.balloon}"
         desired = f"at least {MEMORY_SEEN:.0%} of {least}, at most {self.vm.memory}"
         measured = Measured(actual, "B", at_least=floor * MEMORY_SEEN, at_most=most)
-        return within(measured, desired, f"{actual / (1 << 30):.2f}GB", stuck=_apply(self.declared))
+        return within(measured, desired, f"{actual / (1 << 30):.2f}GB", remedy=_apply(self.declared))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Reach(HostResource):
     def _reached(self, facts: Facts) -> Outcome:
         desired = "ssh reaches the VM"
         actual = str(facts.sections["host"]) if unreached(facts) else desired
-        return same(desired, actual, stuck=f"{_apply(self.declared)} waits for it, and says for what")
+        return same(desired, actual, remedy=f"{_apply(self.declared)} waits for it, and says for what")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,34 +139,39 @@ class GuestDisk(HostResource):
         known, desired = self._fact(facts), bytes_of(self.spec.size)
         if known is None:
             return Outcome(
-                False, shown(desired), ABSENT, device_of(self.disk) or "", stuck=_apply(self.declared)
+                False, shown(desired), ABSENT, device_of(self.disk) or "", remedy=_apply(self.declared)
             )
-        stuck = f"{_apply(self.declared)}; if Proxmox has it so already, the guest sees it after a restart"
-        return same(shown(desired), shown(known["size"]), origin=known["device"], stuck=stuck)
+        remedy = f"{_apply(self.declared)}; if Proxmox has it so already, the guest sees it after a restart"
+        return same(shown(desired), shown(known["size"]), origin=known["device"], remedy=remedy)
 
     def _mounted(self, facts: Facts) -> Outcome:
         known, mount = self._fact(facts), self.spec.mount
         actual, desired = known["mounted"], f"{self.disk} ({known['device']}) is mounted at {mount}"
         if actual is None:
-            stuck = self.declared.deploy
-            return Outcome(False, desired, f"nothing is mounted at {mount}", stuck=stuck)
-        stuck = f"umount {mount}; then {self.declared.deploy}"
-        return Outcome(actual == known["device"], desired, f"{actual} is mounted at {mount}", stuck=stuck)
+            remedy = self.declared.remedy()
+            return Outcome(False, desired, f"nothing is mounted at {mount}", remedy=remedy)
+        remedy = self.declared.remedy(f"umount {mount}; then ")
+        return Outcome(actual == known["device"], desired, f"{actual} is mounted at {mount}", remedy=remedy)
 
     def _boot(self, facts: Facts) -> Outcome:
         known, mount = self._fact(facts), self.spec.mount
         desired, lines = f"{self.disk} ({known['device']}) is mounted at {mount} at boot", known["boot"]
         actual = f"{', '.join(lines) or 'nothing'} is mounted at {mount} at boot"
-        return Outcome(lines == [known["device"]], desired, actual, "/etc/fstab", stuck=self.declared.deploy)
+        return Outcome(
+            lines == [known["device"]], desired, actual, "/etc/fstab", remedy=self.declared.remedy()
+        )
 
     def _grown(self, facts: Facts) -> Outcome:
         known = self._fact(facts)
         size, actual = known["size"], known["file_system"]
         desired = f"the file system takes all of {shown(size)}"
         if actual is None:
-            return Outcome(False, desired, "neither ext4 nor xfs", stuck="move the data to a disk with ext4")
+            return Outcome(False, desired, "neither ext4 nor xfs", remedy="move the data to a disk with ext4")
         return Outcome(
-            size - actual < GROUP, desired, f"it takes {actual / (1 << 30):.2f}GB", stuck=self.declared.deploy
+            size - actual < GROUP,
+            desired,
+            f"it takes {actual / (1 << 30):.2f}GB",
+            remedy=self.declared.remedy(),
         )
 
 

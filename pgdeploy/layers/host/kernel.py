@@ -41,7 +41,7 @@ class Sysctl(HostResource):
     def _compare(self, facts: Facts) -> Outcome:
         actual = entry(facts, "sysctl", self.setting)
         text = "unknown to this kernel" if actual is None else actual
-        return same(" ".join(str(self.value).split()), text, stuck=self.declared.deploy)
+        return same(" ".join(str(self.value).split()), text, remedy=self.declared.remedy())
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,11 @@ class Pages(HostResource):
     def _huge(self, facts: Facts) -> Outcome:
         desired = _needed(facts) if self.spec.huge_pages is True else int(self.spec.huge_pages)
         actual = section(facts, "huge_pages")["total"]
-        return Outcome(actual >= desired, f"at least {desired}", str(actual), stuck=self.declared.deploy)
+        return Outcome(actual >= desired, f"at least {desired}", str(actual), remedy=self.declared.remedy())
 
     def _transparent(self, facts: Facts) -> Outcome:
         actual = section(facts, "huge_pages")["transparent"] or "unknown to this kernel"
-        return same(str(self.spec.transparent_huge_pages), actual, stuck=self.declared.deploy)
+        return same(str(self.spec.transparent_huge_pages), actual, remedy=self.declared.remedy())
 
 
 def _needed(facts: Facts) -> int:

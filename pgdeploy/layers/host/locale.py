@@ -33,12 +33,12 @@ class Locale(HostResource):
     def _generated(self, facts: Facts) -> Outcome:
         known = {spelled(text) for text in section(facts, "locale")["known"]}
         actual = "generated" if spelled(self.locale) in known else "not generated"
-        return same("generated", actual, stuck=self.declared.deploy)
+        return same("generated", actual, remedy=self.declared.remedy())
 
     def _default(self, facts: Facts) -> Outcome:
         actual = section(facts, "locale")["system"] or "none"
         same_one = spelled(actual) == spelled(self.locale)
-        return Outcome(same_one, self.locale, actual, "/etc/default/locale", stuck=self.declared.deploy)
+        return Outcome(same_one, self.locale, actual, "/etc/default/locale", remedy=self.declared.remedy())
 
 
 def spelled(locale: str) -> str:

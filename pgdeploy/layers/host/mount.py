@@ -33,15 +33,15 @@ class Mount(HostResource):
 
     def _compare(self, facts: Facts) -> Outcome:
         desired, space = f"the data directory stands on {self.mount}", section(facts, "space")
-        stuck = f"mount it, and write it into /etc/fstab: {self.mount}"
+        remedy = f"mount it, and write it into /etc/fstab: {self.mount}"
         if not section(facts, "mounted"):
-            return Outcome(False, desired, f"nothing is mounted on {self.mount}", stuck=stuck)
+            return Outcome(False, desired, f"nothing is mounted on {self.mount}", remedy=remedy)
         actual = self.mount if space is None else space["mount"]
         return Outcome(
             actual == self.mount,
             desired,
             f"the data directory stands on {actual}",
-            stuck="move the cluster there",
+            remedy="move the cluster there",
         )
 
 

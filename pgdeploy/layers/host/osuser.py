@@ -46,27 +46,29 @@ class OsUser(HostResource):
 
     def _exists(self, facts: Facts) -> Outcome:
         known = entry(facts, "users", self.user)
-        return same("exists", "absent" if known is None else "exists", stuck=self.declared.deploy)
+        return same("exists", "absent" if known is None else "exists", remedy=self.declared.remedy())
 
     def _groups(self, facts: Facts) -> Outcome:
         found = GIVE_ROOT & set(entry(facts, "users", self.user))
         first = min(found, default="")
         return Outcome(
-            not found, "in no group that gives root", listing(found), stuck=f"gpasswd -d {self.user} {first}"
+            not found, "in no group that gives root", listing(found), remedy=f"gpasswd -d {self.user} {first}"
         )
 
     def _root(self, facts: Facts) -> Outcome:
         """By another way than a group: sudo, a program or file of root's, a key."""
         found = entry(facts, "roots", self.user)["ways"]
         desired = "no way to be root"
-        return Outcome(not found, desired, listing(found) if found else desired, stuck="take that right away")
+        return Outcome(
+            not found, desired, listing(found) if found else desired, remedy="take that right away"
+        )
 
     def _ssh_keys(self, facts: Facts) -> Outcome:
         found = entry(facts, "roots", self.user)["keys"]
         desired = "no key gives a shell of this user"
         actual = f"keys in {listing(found)}" if found else desired
-        stuck = 'remove the key, or bind it: restrict,command="..." or from="ADDRESS"'
-        return Outcome(not found, desired, actual, stuck=stuck)
+        remedy = 'remove the key, or bind it: restrict,command="..." or from="ADDRESS"'
+        return Outcome(not found, desired, actual, remedy=remedy)
 
 
 def users(declared: DeclaredHost) -> list[str]:

@@ -98,7 +98,7 @@ class Port(ServerResource):
         actual = facts.once(_state, here.host, self.socket.port)
         desired = f"no answer to {here.client}: {closed}" if closed else "open"
         place_of = f"{here.host}:{self.socket.port}"
-        return Outcome((actual == "open") != bool(closed), desired, actual, place_of, stuck=ELSEWHERE)
+        return Outcome((actual == "open") != bool(closed), desired, actual, place_of, remedy=ELSEWHERE)
 
     def closed(self, here: Place) -> str:
         """Why nobody here is to get an answer; empty where one must come."""
@@ -173,7 +173,7 @@ class Refused(ServerResource):
         wrong = [f"{_text(login)}: {said}" for login, said in met.items() if said != REFUSED]
         desired = f"pg_hba.conf refuses {listing(map(_text, logins))} from {here.client}"
         actual = listing(wrong) if wrong else REFUSED
-        return Outcome(not wrong, desired, actual, f"{here.host}:{port}", stuck=ELSEWHERE)
+        return Outcome(not wrong, desired, actual, f"{here.host}:{port}", remedy=ELSEWHERE)
 
 
 REFUSED = "refused by pg_hba.conf"

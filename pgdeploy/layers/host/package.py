@@ -51,17 +51,17 @@ class Package(HostResource):
     def _installed(self, facts: Facts) -> Outcome:
         known = self._fact(facts)
         actual = "not installed" if known is None else known["status"]
-        return same("installed", actual, stuck=self.declared.deploy)
+        return same("installed", actual, remedy=self.declared.remedy())
 
     def _version(self, facts: Facts) -> Outcome:
         actual, wanted = self._fact(facts)["version"], self.declared.host.packages.version
         desired = wanted or f"{self.declared.layout.major}.*"
         fits = actual == desired or (desired.endswith("*") and actual.startswith(desired[:-1]))
-        return Outcome(fits, desired, actual, stuck=self.declared.deploy)
+        return Outcome(fits, desired, actual, remedy=self.declared.remedy())
 
     def _hold(self, facts: Facts) -> Outcome:
         actual = "held" if self._fact(facts)["held"] else "not held"
-        return same("held", actual, stuck=self.declared.deploy)
+        return same("held", actual, remedy=self.declared.remedy())
 
     def _origin(self, facts: Facts) -> Outcome:
         source = self.declared.host.packages.source
@@ -69,8 +69,8 @@ class Package(HostResource):
         actual = section(facts, "origins").get(self.package, [])
         if not actual:
             raise Inapplicable("no apt source has this version any more, so where it came from is not known")
-        stuck = f"install {self.package} from {desired}; apt says where it came from: apt-cache policy"
-        return Outcome(any(map(self._fits, actual)), desired, listing(actual), stuck=stuck)
+        remedy = f"install {self.package} from {desired}; apt says where it came from: apt-cache policy"
+        return Outcome(any(map(self._fits, actual)), desired, listing(actual), remedy=remedy)
 
     def _fits(self, origin: str) -> bool:
         source = self.declared.host.packages.source

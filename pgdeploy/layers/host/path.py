@@ -64,11 +64,11 @@ class Path(HostResource):
 
     def _exists(self, facts: Facts) -> Outcome:
         known = self._fact(facts)
-        return same(self.type, "absent" if known is None else known["type"], stuck=self.declared.deploy)
+        return same(self.type, "absent" if known is None else known["type"], remedy=self.declared.remedy())
 
     def _comparing(self, field: str) -> Callable[[Facts], Outcome]:
         def compare(facts: Facts) -> Outcome:
-            return same(getattr(self, field), self._fact(facts)[field], stuck=self.declared.deploy)
+            return same(getattr(self, field), self._fact(facts)[field], remedy=self.declared.remedy())
 
         return compare
 
@@ -84,7 +84,7 @@ class Path(HostResource):
             f"line {number}: {one}",
             f"line {number}: {other}{suffix}",
             origin,
-            stuck=self.declared.deploy,
+            remedy=self.declared.remedy(),
         )
 
     def _text(self, facts: Facts) -> str:

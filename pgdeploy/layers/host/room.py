@@ -35,9 +35,9 @@ class Room(HostResource):
         desired, known = self.declared.host.cluster.free, section(facts, "space")
         actual = known["free"] if known else 0
         where = f"on {known['mount']}" if known else ""
-        stuck = "make room: old logs, WAL that no slot or archive needs any more; or a larger disk"
+        remedy = "make room: old logs, WAL that no slot or archive needs any more; or a larger disk"
         free = Measured(actual, "B", at_least=bytes_of(desired))
-        return within(free, f"at least {desired}", _shown(actual), origin=where, stuck=stuck)
+        return within(free, f"at least {desired}", _shown(actual), origin=where, remedy=remedy)
 
 
 def _shown(size: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgdeploy.core.check import Check, Outcome, Resource, same
+from pgdeploy.core.remedy import Remedy
 from pgdeploy.errors import Inapplicable
 from pgdeploy.layers.host import package
 from pgdeploy.layers.host.layout import EXPORTER_PACKAGE, EXPORTER_UNIT
@@ -68,14 +69,14 @@ class Service(HostResource):
         if actual == "failed":
             actual = f"failed ({known['result']})"
         masked = f"systemctl unmask {self.unit}; " if known["load"] == "masked" else ""
-        stuck = f"{masked}systemctl start {self.unit}; why it stopped: journalctl -u {self.unit}"
-        return same("active", actual, origin=known["path"], stuck=f"{stuck}; {self.declared.deploy}")
+        remedy = f"{masked}systemctl start {self.unit}; why it stopped: journalctl -u {self.unit}"
+        return same("active", actual, origin=known["path"], remedy=self.declared.remedy(f"{remedy}; "))
 
     def _enabled(self, facts: Facts) -> Outcome:
         actual = self._fact(facts)["file_state"] or "no such unit"
         if self.unit == self.declared.layout.unit and actual not in ("enabled", "masked"):
             actual = self._debian(facts)
-        return same("enabled", actual, stuck=self.declared.deploy)
+        return same("enabled", actual, remedy=self.declared.remedy())
 
     def _debian(self, facts: Facts) -> str:
         """Debian's clusters start with postgresql.service, and start.conf says whether."""
@@ -88,8 +89,8 @@ class Service(HostResource):
         known = self._fact(facts)
         loops = known["restarts"] >= LOOP and (known["age"] or 0) < SETTLED
         ago = f"{counted(known['restarts'], 'restart')}, the last {round(known['age'] or 0)} s ago"
-        stuck = f"journalctl -u {self.unit} says why it ends"
-        return Outcome(not loops, "it stays up", ago if loops else "it stays up", stuck=stuck)
+        remedy = f"journalctl -u {self.unit} says why it ends"
+        return Outcome(not loops, "it stays up", ago if loops else "it stays up", remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +128,16 @@ class Limits(HostResource):
         most = known["most_files"] if known is not None else None
         if container(facts) and most is not None and int(desired) > most:
             raise Inapplicable(f"this container may open no more than {most} files")
-        return same(desired, self._fact(facts, "open_files"), stuck=self._stuck)
+        return same(desired, self._fact(facts, "open_files"), remedy=self._remedy)
 
     def _oom_score(self, facts: Facts) -> Outcome:
         limits = self.declared.host.limits
         desired = str(limits.oom_score if limits else "")
-        return same(desired, self._fact(facts, "oom_score"), stuck=self._stuck)
+        return same(desired, self._fact(facts, "oom_score"), remedy=self._remedy)
 
     @property
-    def _stuck(self) -> str:
-        return f"{self.declared.deploy}; a running server has it after its next restart"
+    def _remedy(self) -> Remedy:
+        return self.declared.remedy(after="; a running server has it after its next restart")
 
 
 def server(declared: DeclaredHost) -> Service:

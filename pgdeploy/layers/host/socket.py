@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.core.check import Check, Outcome, Resource
+from pgdeploy.core.remedy import Remedy
 from pgdeploy.layers.host import service
 from pgdeploy.layers.host.exporter_container import container
 from pgdeploy.layers.host.resource import HostResource, section
@@ -43,15 +44,15 @@ class Socket(HostResource):
     def _compare(self, facts: Facts) -> Outcome:
         actual = {row["address"] for row in section(facts, "listening") if row["port"] == self.port}
         desired = listing(self.addresses)
-        return Outcome(_fits(self.addresses, actual), desired, listing(actual), stuck=self._stuck)
+        return Outcome(_fits(self.addresses, actual), desired, listing(actual), remedy=self._remedy)
 
     @property
-    def _stuck(self) -> str:
+    def _remedy(self) -> Remedy:
         if self.port == self.declared.layout.port:
-            return (
-                f"it listens as it was started: restart {self.declared.layout.unit}; {self.declared.deploy}"
+            return self.declared.remedy(
+                f"it listens as it was started: restart {self.declared.layout.unit}; "
             )
-        return self.declared.deploy
+        return self.declared.remedy()
 
 
 def _fits(desired: tuple[str, ...], actual: set[str]) -> bool:
@@ -96,8 +97,8 @@ class OtherSockets(HostResource):
             if row["port"] not in known and not ip_address(row["address"]).is_loopback
         }
         desired = f"nothing but {listing(map(str, known))} listens to other hosts"
-        stuck = "stop what listens there, or write its port into host: listening:"
-        return Outcome(not found, desired, listing(found), stuck=stuck)
+        remedy = "stop what listens there, or write its port into host: listening:"
+        return Outcome(not found, desired, listing(found), remedy=remedy)
 
 
 def _by(program: str) -> str:

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.core.check import Check, Measured, Outcome, Resource, same, within
+from pgdeploy.core.remedy import Remedy
 from pgdeploy.layers.host import answer, path, socket
 from pgdeploy.layers.host.resource import HostResource, section
 from pgdeploy.layers.server.safeguard import PROTOCOL
@@ -67,38 +68,38 @@ class Tls(HostResource):
         actual = known["version"] or known["why"]
         # their names sort by age
         fits = known["version"] is not None and known["version"] >= minimum
-        return Outcome(fits, f"at least {minimum}", actual, stuck=self.declared.deploy)
+        return Outcome(fits, f"at least {minimum}", actual, remedy=self.declared.remedy())
 
     def _older(self, facts: Facts) -> Outcome:
         older = section(facts, "tls")["older"]
         desired = f"refused below {self.spec.minimum}"
-        return same(desired, desired if older is None else f"{older} is taken", stuck=self.declared.deploy)
+        return same(desired, desired if older is None else f"{older} is taken", remedy=self.declared.remedy())
 
     def _names(self, facts: Facts) -> Outcome:
         actual = {_spelled(text) for text in section(facts, "tls")["names"]}
         fits = {_spelled(text) for text in self.spec.names} <= actual
-        return Outcome(fits, listing(self.spec.names), listing(actual), stuck=self._renew)
+        return Outcome(fits, listing(self.spec.names), listing(actual), remedy=self._renew)
 
     def _expires(self, facts: Facts) -> Outcome:
         end, now = section(facts, "tls")["expires"], section(facts, "os")["now"]
         desired = f"valid for {self.spec.expires_after} still"
         actual = f"valid until {datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M} UTC"
         left = Measured(end - now, "s", at_least=seconds_of(self.spec.expires_after))
-        return within(left, desired, actual, origin=self.declared.layout.certificate, stuck=self._renew)
+        return within(left, desired, actual, origin=self.declared.layout.certificate, remedy=self._renew)
 
     def _served(self, facts: Facts) -> Outcome:
         known = section(facts, "tls")
         desired = f"the certificate of {self.declared.layout.certificate}"
         actual = desired if known["fingerprint"] == known["file"] else "another certificate"
         return same(
-            desired, actual, stuck=f"the file changed after the server read it; {self.declared.deploy}"
+            desired, actual, remedy=self.declared.remedy("the file changed after the server read it; ")
         )
 
     def _key(self, facts: Facts) -> Outcome:
         """The running server has both in memory; its next start is what fails."""
         desired = "the private key is the certificate's"
         actual = desired if section(facts, "pair") else "the key of another certificate; no restart works"
-        return same(desired, actual, origin=self.declared.layout.key, stuck=self.declared.deploy)
+        return same(desired, actual, origin=self.declared.layout.key, remedy=self.declared.remedy())
 
     @property
     def _settings(self) -> tuple[str, ...]:
@@ -110,14 +111,14 @@ class Tls(HostResource):
         def compare(facts: Facts) -> Outcome:
             desired = self.declared.layout.tls_settings[setting]
             (check,) = Setting(setting, desired, ("host", "tls")).checks()
-            return replace(check.compare(facts), stuck=self.declared.deploy)
+            return replace(check.compare(facts), remedy=self.declared.remedy())
 
         return compare
 
     @property
-    def _renew(self) -> str:
+    def _renew(self) -> Remedy:
         what = "" if self.spec.self_signed else f"put a new certificate into {self.spec.certificate}; then "
-        return what + self.declared.deploy
+        return self.declared.remedy(what)
 
 
 def _spelled(name: str) -> str:

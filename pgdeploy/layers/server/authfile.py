@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pgdeploy.core.check import Outcome
 from pgdeploy.core.facts import Facts, Query
+from pgdeploy.core.remedy import NOTHING, By, Remedy
 from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.postgres import hba_text
 from pgdeploy.postgres.hba_text import Line, Word
@@ -158,18 +159,14 @@ def taken_out(facts: Facts, auth: AuthFile, kept: Collection[tuple[str, str]] = 
     )
 
 
-def stuck(facts: Facts, auth: AuthFile, kept: Collection[tuple[str, str]] = ()) -> str:
+def remedy(facts: Facts, auth: AuthFile, kept: Collection[tuple[str, str]] = ()) -> Remedy:
     """Why the file is not ours to write, and who does; nothing where it is. `kept` as for `taken_out`."""
     if facts.server is not None and facts.server.can_write_hba:
-        return ""
+        return NOTHING
     if facts.has("host"):
-        return "; ".join(
-            [
-                f"pyinfra_deploys/pg01.py writes {auth.name} from the spec, then reloads",
-                *taken_out(facts, auth, kept),
-            ]
-        )
-    return (
+        written = f"pyinfra_deploys/pg01.py writes {auth.name} from the spec, then reloads"
+        return Remedy("; ".join([written, *taken_out(facts, auth, kept)]), By.DEPLOY)
+    return Remedy(
         f"{auth.name} is not ours to write over a database connection; "
         "put the file that `pgdeploy plan` prints on the server, then reload"
     )
@@ -242,15 +239,15 @@ def asking(facts: Facts, what: str) -> Iterator[Connection[Any]]:
 # -- loaded --------------------------------------------------------------------------------------------
 
 
-def compare_loaded(facts: Facts, auth: AuthFile, wrong: Sequence[str], why: str) -> Outcome:
-    """Whether the server has loaded the file, of which it cannot read these lines; `why` as `stuck` says it.
+def compare_loaded(facts: Facts, auth: AuthFile, wrong: Sequence[str], why: Remedy | str) -> Outcome:
+    """Whether the server has loaded the file, of which it cannot read these lines; `why` as `remedy` says it.
 
     Raises:
         Unreadable: the times of its files do not tell.
     """
     desired, file = "loaded, without errors", main_file(facts, auth)
     if wrong:
-        return Outcome(False, desired, listing(wrong), file, stuck=why)
+        return Outcome(False, desired, listing(wrong), file, remedy=why)
     changed = changed_since(facts, auth)
     named = "the file" if changed == file else changed
     actual = f"{named} was changed since the server read it" if changed else "loaded"

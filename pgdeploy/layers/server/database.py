@@ -131,13 +131,13 @@ class Database(ServerResource):
             _require_provider(self.spec.locale_provider, facts)
         fact = facts.once(databases).get(self.database)
         actual = None if fact is None else self._actual(facts, fact, field)
-        stuck = (
+        remedy = (
             "it is fixed when a database is made: make another and move the data"
             if field in (*_FIXED, "locale")
             else ""
         )
         conforms = alike(field, desired, actual, self.spec.locale_provider)
-        return Outcome(conforms, _text(desired), _text(actual), stuck=stuck if fact else "")
+        return Outcome(conforms, _text(desired), _text(actual), remedy=remedy if fact else "")
 
     def _actual(self, facts: Facts, fact: DatabaseFact, field: str) -> object:
         if field == "owner":
@@ -186,7 +186,7 @@ class Database(ServerResource):
     # -- changes -----------------------------------------------------------------------------------
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        fields = {drift.check.field: drift.check.id for drift in drifts if not drift.stuck}
+        fields = {drift.check.field: drift.check.id for drift in drifts if not drift.remedy}
         if "exists" in fields:
             made = [field for field in fields if "settings" not in field]
             causes = tuple(fields[field] for field in made)
@@ -360,8 +360,8 @@ class UndeclaredDatabases(ServerResource):
         actual = listing(map(quoted_name, found))
         if self.policy == "report":
             return exact.reported("databases", actual, bool(found))
-        stuck = "pgdeploy never drops a database; declare it, or drop it by hand"
-        return Outcome(not found, "no database beyond the spec", actual, stuck=stuck)
+        remedy = "pgdeploy never drops a database; declare it, or drop it by hand"
+        return Outcome(not found, "no database beyond the spec", actual, remedy=remedy)
 
 
 def resources(spec: Spec) -> Iterator[ServerResource]:

@@ -34,14 +34,14 @@ class EventTrigger(Named[EventTriggerSpec]):
 
     def compare_trait(self, fact: NamedFact) -> Outcome:
         desired, actual = self.spec.enabled, _STATES.get(fact.trait, fact.trait)
-        stuck = ""
+        remedy = ""
         if desired != actual and desired is not False and fact.author is not None:
             # our own statements would run it, too
-            stuck = (
+            remedy = (
                 f"its function is {quoted_name(fact.author)}'s, who is no superuser and could do everything by it; "
                 "give the function to a superuser first"
             )
-        return Outcome(desired == actual, _text(desired), _text(actual), stuck=stuck)
+        return Outcome(desired == actual, _text(desired), _text(actual), remedy=remedy)
 
     def altered(self, causes: Mapping[str, str], owner: str) -> Iterator[Change]:
         if cause := causes.get("enabled"):

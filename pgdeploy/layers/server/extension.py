@@ -192,18 +192,18 @@ class Extension(ServerResource):
 
     def _compare_installed(self, facts: Facts) -> Outcome:
         there = self._fact(facts) is not None
-        stuck = "" if there else self._cannot_install(facts)
-        return Outcome(there, "installed", "installed" if there else "not installed", stuck=stuck)
+        remedy = "" if there else self._cannot_install(facts)
+        return Outcome(there, "installed", "installed" if there else "not installed", remedy=remedy)
 
     def _compare_version(self, facts: Facts) -> Outcome:
         fact, version = self._fact(facts), desired_version(facts, self.extension, self.spec)
         newest = self.spec.version == NEWEST
         desired = f"{NEWEST}, {version or 'which is not known'}" if newest else self.spec.version or ""
         if fact is None:
-            return Outcome(False, desired, "none", stuck=self._cannot_install(facts))
+            return Outcome(False, desired, "none", remedy=self._cannot_install(facts))
         there = fact.version == version
-        stuck = "" if there else self._cannot_update(facts, fact, version)
-        return Outcome(there, desired, fact.version, stuck=stuck)
+        remedy = "" if there else self._cannot_update(facts, fact, version)
+        return Outcome(there, desired, fact.version, remedy=remedy)
 
     def _cannot_update(self, facts: Facts, fact: ExtensionFact, desired: str | None) -> str:
         versions = facts.once(available).get(self.extension)
@@ -223,19 +223,19 @@ class Extension(ServerResource):
     def _compare_schema(self, facts: Facts) -> Outcome:
         fact, desired = self._fact(facts), quoted_name(self.spec.schema_ or "")
         if fact is None:
-            return Outcome(False, desired, "none", stuck=self._cannot_install(facts))
-        stuck = (
+            return Outcome(False, desired, "none", remedy=self._cannot_install(facts))
+        remedy = (
             ""
             if fact.relocatable
             else "it is not relocatable: to drop it and create it there, which loses what depends on it, is not ours"
         )
         there = fact.schema == self.spec.schema_
-        return Outcome(there, desired, quoted_name(fact.schema), stuck="" if there else stuck)
+        return Outcome(there, desired, quoted_name(fact.schema), remedy="" if there else remedy)
 
     # -- changes -----------------------------------------------------------------------------------
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        fields = {drift.check.field: drift.check.id for drift in drifts if not drift.stuck}
+        fields = {drift.check.field: drift.check.id for drift in drifts if not drift.remedy}
         if not fields:
             return
         fact, version = self._fact(facts), chosen(facts, self.extension, self.spec)

@@ -31,7 +31,7 @@ class ExternalRole(ServerResource):
 
     def _compare(self, facts: Facts) -> Outcome:
         there = self.role in facts.once(roles)
-        return Outcome(there, "present", "present" if there else "absent", stuck=KEEPER)
+        return Outcome(there, "present", "present" if there else "absent", remedy=KEEPER)
 
 
 def externals(spec: Spec) -> frozenset[str]:

@@ -32,8 +32,8 @@ class ForeignServer(Named[ForeignServerSpec]):
 
     def compare_trait(self, fact: NamedFact) -> Outcome:
         desired, there = self.spec.wrapper or "", fact.trait == self.spec.wrapper
-        stuck = "it is fixed when a foreign server is made; let a migration make another"
-        return Outcome(there, quoted_name(desired), quoted_name(fact.trait), stuck="" if there else stuck)
+        remedy = "it is fixed when a foreign server is made; let a migration make another"
+        return Outcome(there, quoted_name(desired), quoted_name(fact.trait), remedy="" if there else remedy)
 
     def held_by(self, fact: NamedFact) -> str:
         if not fact.hanging:

@@ -125,7 +125,7 @@ class Grants(ServerResource):
         self._require_version(facts, line)
         desired = "granted" + (" with grant option" if line.spec.grant_option else "")
         if no := self._no_object(facts, line):
-            return Outcome(False, desired, no.why, stuck=no.mend)
+            return Outcome(False, desired, no.why, remedy=no.mend)
         lacking = self._missing(facts, line)
         actual = "missing " + listing(_lack(item) for item in lacking.items()) if lacking else desired
         return Outcome(not lacking, desired, actual)
@@ -133,7 +133,7 @@ class Grants(ServerResource):
     def _compare_revoked(self, facts: Facts, line: Line) -> Outcome:
         self._require_version(facts, line)
         if no := self._no_object(facts, line):
-            return Outcome(False, "not granted", no.why, stuck=no.mend)
+            return Outcome(False, "not granted", no.why, remedy=no.mend)
         held = facts.once(_held, self, line)
         actual = listing(
             f"{_lack(((key, role), entry.privileges & words))}" for key, role, entry, words in held
@@ -144,7 +144,7 @@ class Grants(ServerResource):
             "not granted",
             actual if held else "not granted",
             f"granted by {by}" if held else "",
-            stuck=self._taken_along(facts, self._unwanted(facts, line)),
+            remedy=self._taken_along(facts, self._unwanted(facts, line)),
         )
 
     def _require_version(self, facts: Facts, line: Line) -> None:
@@ -193,8 +193,10 @@ class Grants(ServerResource):
         )
         by = listing({quoted_name(entry.grantor) for _, _, entry in extra})
         origin = f"granted by {by}" if extra else ""
-        stuck = self._taken_along(facts, extra)
-        return Outcome(not extra, "nothing beyond the spec", actual, origin, note=self.left.note, stuck=stuck)
+        remedy = self._taken_along(facts, extra)
+        return Outcome(
+            not extra, "nothing beyond the spec", actual, origin, note=self.left.note, remedy=remedy
+        )
 
     def _taken_along(self, facts: Facts, taken: Sequence[Taken]) -> str:
         """Why a REVOKE ... CASCADE is not made: it would take what the spec leaves alone; empty where it would not."""
@@ -221,7 +223,7 @@ class Grants(ServerResource):
         to_grant: dict[_Clauses, _Batch] = {}
         for drift in drifts:
             line: Line | None = drift.check.subject
-            if drift.stuck:
+            if drift.remedy:
                 continue
             if line is None:
                 yield from self._revocations(

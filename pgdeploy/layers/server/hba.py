@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts
+from pgdeploy.core.remedy import Remedy
 from pgdeploy.core.step import Effect
 from pgdeploy.layers.server import authfile, hbafile
 from pgdeploy.layers.server.change import Change, HiddenText, Stage
@@ -95,16 +96,16 @@ class Hba(ServerResource):
         auth = rule.auth()
         found = self._found(facts).get(identity)
         if found is None or found.rule is None:
-            return Outcome(False, auth.text, "no such rule", _file(facts), stuck=self._stuck(facts))
+            return Outcome(False, auth.text, "no such rule", _file(facts), remedy=self._remedy(facts))
         actual = found.rule.auth
         conforms = actual.meaning(rule.type) == auth.meaning(rule.type)
-        return compared(conforms, auth.text, actual.text, found.place, self._stuck(facts))
+        return compared(conforms, auth.text, actual.text, found.place, self._remedy(facts))
 
     def _compare_include(self, index: int, facts: Facts) -> Outcome:
         identity = list(numbered(self._matches(facts, self.entries)))[index]
         found = self._found(facts).get(identity)
         actual, place = ("no such line", _file(facts)) if found is None else ("included", found.place)
-        return Outcome(found is not None, "included", actual, place, stuck=self._stuck(facts))
+        return Outcome(found is not None, "included", actual, place, remedy=self._remedy(facts))
 
     def _compare_order(self, facts: Facts) -> Outcome:
         known = self._found(facts)
@@ -117,7 +118,7 @@ class Hba(ServerResource):
             _order(declared),
             _order(actual),
             _file(facts),
-            stuck=self._stuck(facts),
+            remedy=self._remedy(facts),
         )
 
     def _compare_undeclared(self, facts: Facts) -> Outcome:
@@ -132,20 +133,20 @@ class Hba(ServerResource):
             "no rule beyond the spec",
             listing(extra),
             _file(facts),
-            stuck=self._stuck(facts),
+            remedy=self._remedy(facts),
         )
 
     def _compare_loaded(self, facts: Facts) -> Outcome:
         broken = _broken(facts)
         wrong = [f"{_line_of(rule, facts)}: {scrub(rule.error)}" for rule in broken]
         theirs = broken_by(facts, broken, self._includes(facts))
-        return authfile.compare_loaded(facts, HBA_CONF, wrong, theirs or self._stuck(facts))
+        return authfile.compare_loaded(facts, HBA_CONF, wrong, theirs or self._remedy(facts))
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        causes = tuple(drift.check.id for drift in drifts if not drift.stuck)
+        causes = tuple(drift.check.id for drift in drifts if not drift.remedy)
         if not causes:
             return
-        only_waits = all(drift.check.field == "loaded" for drift in drifts if not drift.stuck)
+        only_waits = all(drift.check.field == "loaded" for drift in drifts if not drift.remedy)
         waiting = only_waits and not _broken(facts)
         text = None if waiting else _file_text(tuple(self._applicable(facts)))
         notes = () if waiting else authfile.taken_out(facts, HBA_CONF, self._kept(facts))
@@ -154,8 +155,8 @@ class Hba(ServerResource):
     def _kept(self, facts: Facts) -> set[tuple[str, str]]:
         return {(match.type, match.address or "") for match in self._includes(facts)}
 
-    def _stuck(self, facts: Facts) -> str:
-        return authfile.stuck(facts, HBA_CONF, self._kept(facts))
+    def _remedy(self, facts: Facts) -> Remedy:
+        return authfile.remedy(facts, HBA_CONF, self._kept(facts))
 
 
 def _broken(facts: Facts) -> list[HbaRule]:
@@ -208,10 +209,10 @@ def _masked(key: str, value: OptionValue) -> str:
     return MASK if key in HBA_OPTIONS else shown_option(key, clear_option(value))
 
 
-def wanted(stuck: Iterable[Finding], facts: Facts) -> str:
+def wanted(left: Iterable[Finding], facts: Facts) -> str:
     """The whole file that the spec asks for, masked, where something of it is not ours to write; else nothing."""
     found = next(
-        (finding.check.resource for finding in stuck if finding.check.resource.kind == Hba.kind), None
+        (finding.check.resource for finding in left if finding.check.resource.kind == Hba.kind), None
     )
     return _file_text(tuple(found._applicable(facts))).shown if isinstance(found, Hba) else ""
 

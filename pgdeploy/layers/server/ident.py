@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts
+from pgdeploy.core.remedy import Remedy
 from pgdeploy.core.step import Effect
 from pgdeploy.layers.server import authfile, identfile
 from pgdeploy.layers.server.change import Change, Stage
@@ -92,7 +93,7 @@ class Ident(ServerResource):
         found = facts.once(_known).get(mapping)
         place = found.place if found else _file(facts)
         return Outcome(
-            found is not None, "mapped", "mapped" if found else "no such line", place, stuck=_stuck(facts)
+            found is not None, "mapped", "mapped" if found else "no such line", place, remedy=_remedy(facts)
         )
 
     def _compare_order(self, facts: Facts) -> Outcome:
@@ -103,7 +104,7 @@ class Ident(ServerResource):
         wrong = sorted(one for one in desired if _has_order(desired[one]) and desired[one] != actual[one])
         shown = wrong or sorted(desired)
         return Outcome(
-            not wrong, _order(desired, shown), _order(actual, shown), _file(facts), stuck=_stuck(facts)
+            not wrong, _order(desired, shown), _order(actual, shown), _file(facts), remedy=_remedy(facts)
         )
 
     def _compare_undeclared(self, facts: Facts) -> Outcome:
@@ -114,19 +115,19 @@ class Ident(ServerResource):
             if mapping not in declared
         ]
         return Outcome(
-            not extra, "no line beyond the spec", listing(extra), _file(facts), stuck=_stuck(facts)
+            not extra, "no line beyond the spec", listing(extra), _file(facts), remedy=_remedy(facts)
         )
 
     def _compare_loaded(self, facts: Facts) -> Outcome:
         wrong = [
             f"{_line_of(line, facts)}: {scrub(line.error)}" for line in facts.once(mappings) if line.error
         ]
-        return authfile.compare_loaded(facts, IDENT_CONF, wrong, _stuck(facts))
+        return authfile.compare_loaded(facts, IDENT_CONF, wrong, _remedy(facts))
 
     # -- changes -----------------------------------------------------------------------------------
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        ours = [drift for drift in drifts if not drift.stuck]
+        ours = [drift for drift in drifts if not drift.remedy]
         if not ours:
             return
         only_waits = all(drift.check.field == "loaded" for drift in ours)
@@ -146,8 +147,8 @@ def _file(facts: Facts) -> str:
     return authfile.main_file(facts, IDENT_CONF)
 
 
-def _stuck(facts: Facts) -> str:
-    return authfile.stuck(facts, IDENT_CONF)
+def _remedy(facts: Facts) -> Remedy:
+    return authfile.remedy(facts, IDENT_CONF)
 
 
 def _line_of(line: IdentLine, facts: Facts) -> str:
@@ -176,10 +177,10 @@ def render(lines: Iterable[IdentLineSpec]) -> str:
     return "".join(f"{pg_ident.line(*line.mapping)}\n" for line in lines)
 
 
-def wanted(stuck: Iterable[Finding]) -> str:
+def wanted(left: Iterable[Finding]) -> str:
     """The whole file that the spec asks for, where something of it is not ours to write; else nothing."""
     found = next(
-        (finding.check.resource for finding in stuck if finding.check.resource.kind == Ident.kind), None
+        (finding.check.resource for finding in left if finding.check.resource.kind == Ident.kind), None
     )
     return render(found.lines) if isinstance(found, Ident) else ""
 

@@ -133,7 +133,7 @@ class Membership(ServerResource):
         if off:
             actual += f" with {', '.join(off)}"
         conforms = bool(rows) and not off
-        return Outcome(conforms, "granted", actual, _grantors(rows), stuck=self._stuck(facts))
+        return Outcome(conforms, "granted", actual, _grantors(rows), remedy=self._remedy(facts))
 
     def _compare(self, facts: Facts, option: str, desired: bool) -> Outcome:
         if option != "admin" and facts.about.major < OPTIONS_SINCE:
@@ -142,8 +142,8 @@ class Membership(ServerResource):
             )
         rows = [row for row in self._rows(facts) if self._counts(row, option, facts)]
         actual = str(bool(rows)).lower()
-        stuck = self._stuck(facts)
-        return Outcome(bool(rows) is desired, str(desired).lower(), actual, _grantors(rows), stuck=stuck)
+        remedy = self._remedy(facts)
+        return Outcome(bool(rows) is desired, str(desired).lower(), actual, _grantors(rows), remedy=remedy)
 
     def _counts(self, row: Joined, option: str, facts: Facts) -> bool:
         """Whether this grant gives an option; without a word on `admin`, what the server gave the creator stays."""
@@ -156,12 +156,12 @@ class Membership(ServerResource):
         if facts.about.major < OPTIONS_SINCE:
             raise Inapplicable(f"PostgreSQL {facts.about.major} keeps no meaningful grantor; 16 brought it")
         grantors = [row.grantor or "" for row in self._rows(facts)]
-        actual, stuck = listing(map(quoted_name, grantors)), self._stuck(facts)
+        actual, remedy = listing(map(quoted_name, grantors)), self._remedy(facts)
         return Outcome(
-            self.spec.grantor in grantors, quoted_name(self.spec.grantor or ""), actual, stuck=stuck
+            self.spec.grantor in grantors, quoted_name(self.spec.grantor or ""), actual, remedy=remedy
         )
 
-    def _stuck(self, facts: Facts) -> str:
+    def _remedy(self, facts: Facts) -> str:
         """From 16 even a superuser needs ADMIN OPTION to stand as grantor, unless initdb made it."""
         if self.external:
             return f"{quoted_name(self.member)} is `state: external`: who keeps it changes its memberships"
@@ -177,12 +177,12 @@ class Membership(ServerResource):
 
     def demoted(self, facts: Facts) -> list[Joined]:
         """Grants that will lose their ADMIN OPTION."""
-        if self._stuck(facts):
+        if self._remedy(facts):
             return []
         return [row for row, option in self._too_much(self._rows(facts), facts) if option == "admin"]
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        if any(drift.stuck for drift in drifts):
+        if any(drift.remedy for drift in drifts):
             return
         rows = self._rows(facts)
         taking = list(self._too_much(rows, facts))
@@ -366,8 +366,8 @@ class UndeclaredMemberships(ServerResource):
         note = f"left alone, as the member is external: {_shown(theirs)}" if theirs else ""
         note = "; ".join(filter(None, [note, self._not_looked_at]))
         desired = "no memberships beyond the spec"
-        stuck = self.taken_along(extra, facts)
-        return Outcome(not extra, desired, _shown(extra), _grantors(extra), note=note, stuck=stuck)
+        remedy = self.taken_along(extra, facts)
+        return Outcome(not extra, desired, _shown(extra), _grantors(extra), note=note, remedy=remedy)
 
     def taken_along(self, extra: Sequence[Joined], facts: Facts) -> str:
         """Why a REVOKE ... CASCADE is not made: it would take what is not ours; empty where it would not."""
@@ -383,7 +383,7 @@ class UndeclaredMemberships(ServerResource):
         )
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        for row in self.found(facts) if drifts and not drifts[0].stuck else ():
+        for row in self.found(facts) if drifts and not drifts[0].remedy else ():
             text = (
                 f"REVOKE {ident(row.role)} FROM {ident(row.member)}{granted_by(row.grantor, facts)} CASCADE"
             )

@@ -100,18 +100,18 @@ class Named(ServerResource, Generic[AnySpec]):
     def _compare_exists(self, facts: Facts) -> Outcome:
         there = self.fact(facts) is not None
         return Outcome(
-            there, "present", "present" if there else "absent", stuck="" if there else self._to_make()
+            there, "present", "present" if there else "absent", remedy="" if there else self._to_make()
         )
 
     def _compare_absent(self, facts: Facts) -> Outcome:
         fact = self.fact(facts)
-        stuck = self.held_by(fact) if fact is not None else ""
-        return Outcome(fact is None, "absent", "absent" if fact is None else "present", stuck=stuck)
+        remedy = self.held_by(fact) if fact is not None else ""
+        return Outcome(fact is None, "absent", "absent" if fact is None else "present", remedy=remedy)
 
     def _compare_field(self, field: str, facts: Facts) -> Outcome:
         fact, desired = self.fact(facts), getattr(self.spec, field)
         if fact is None:
-            return Outcome(False, str(desired), "none", stuck=self._to_make())
+            return Outcome(False, str(desired), "none", remedy=self._to_make())
         return self._compare_owner(fact, facts) if field == "owner" else self.compare_trait(fact)
 
     def _compare_owner(self, fact: NamedFact, facts: Facts) -> Outcome:
@@ -133,7 +133,7 @@ class Named(ServerResource, Generic[AnySpec]):
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         fact = self.fact(facts)
-        causes = {drift.check.field: drift.check.id for drift in drifts if not drift.stuck}
+        causes = {drift.check.field: drift.check.id for drift in drifts if not drift.remedy}
         if fact is None or not causes:
             return
         owner, on = owner_of(fact, facts), f"{self.word} {ident(self.thing)}"

@@ -80,16 +80,16 @@ class Ownership(ServerResource):
     def _compare(self, facts: Facts) -> Outcome:
         desired = quoted_name(self.spec.owner)
         if unclear := why_unclear(self.spec.on, facts, self.database):
-            return Outcome(False, desired, unclear.why, stuck=unclear.mend)
+            return Outcome(False, desired, unclear.why, remedy=unclear.mend)
         if not self.spec.on.all and not any(
             key in facts.once(acl.owners, self.database)
             for key in keys_of(self.spec.on, facts, self.database)
         ):
-            return Outcome(False, desired, "no such object", stuck=MAKE_FIRST)
+            return Outcome(False, desired, "no such object", remedy=MAKE_FIRST)
         others = self._others(facts)
         actual = listing(f"{shown(key)}: {quoted_name(owner)}" for key, owner in others.items())
-        stuck = self._stuck(self._by_strangers(others, facts), facts)
-        return Outcome(not others, desired, actual if others else desired, stuck=stuck)
+        remedy = self._remedy(self._by_strangers(others, facts), facts)
+        return Outcome(not others, desired, actual if others else desired, remedy=remedy)
 
     def _by_strangers(self, others: Mapping[acl.ObjectKey, str], facts: Facts) -> Mapping[acl.ObjectKey, str]:
         """Of these objects what was written by roles that could not act as the new owner, and so would gain by it.
@@ -99,13 +99,13 @@ class Ownership(ServerResource):
         strangers = {owner for owner in set(others.values()) if not _could_be(owner, self.spec.owner, facts)}
         return {key: owner for key, owner in others.items() if owner in strangers and key.kind in _RUNS_CODE}
 
-    def _stuck(self, theirs: Mapping[acl.ObjectKey, str], facts: Facts) -> str:
+    def _remedy(self, theirs: Mapping[acl.ObjectKey, str], facts: Facts) -> str:
         if not theirs or not _is_superuser(self.spec.owner, facts):
             return ""
         return f"{_who(theirs)} would become superuser by it; look at what it does, and hand it over yourself"
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        causes = tuple(drift.check.id for drift in drifts if not drift.stuck)
+        causes = tuple(drift.check.id for drift in drifts if not drift.remedy)
         if not causes:
             return
         others = self._others(facts)

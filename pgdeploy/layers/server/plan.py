@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgdeploy.core.check import Check, Finding, Verdict, evaluate
 from pgdeploy.core.facts import Facts
+from pgdeploy.core.remedy import Remedy
 from pgdeploy.core.step import Risk
 from pgdeploy.errors import SecretError, Unreadable
 from pgdeploy.layers.server.change import NOTHING, Change, HiddenText, Stage, TakenAway
@@ -103,7 +104,7 @@ _ON_OBJECTS = (
 
 def was_shut(waiting: Iterable[Finding]) -> bool:
     """Whether a database is planned again as nobody could look into it, and not for its extensions."""
-    return any(not finding.stuck.endswith(MAKE_FIRST) for finding in waiting)
+    return any(not finding.remedy.text.endswith(MAKE_FIRST) for finding in waiting)
 
 
 def _hidden(change: Change) -> Iterator[str]:
@@ -230,7 +231,7 @@ def _then(
     found: dict[str, list[Finding]] = {database: [] for database in known}
     for finding in stuck:
         database = getattr(finding.check.resource, "database", None)
-        if database in found and finding.stuck.endswith(MAKE_FIRST):
+        if database in found and finding.remedy.text.endswith(MAKE_FIRST):
             found[database].append(finding)
     return {database: tuple(findings) for database, findings in found.items()}
 
@@ -266,7 +267,7 @@ def _waiting(
     """Of these drifts those that name a role which others must make first, and why they stay."""
     for drift in drifts:
         named = resource.roles_named(facts, drift.check)
-        if not drift.stuck and (why := next((lacking[role] for role in named if role in lacking), "")):
+        if not drift.remedy and (why := next((lacking[role] for role in named if role in lacking), "")):
             yield drift.check.id, why
 
 
@@ -328,8 +329,9 @@ def _stuck(
     """What no change removes, or not all of it."""
     removed = {cause for _, change in possible for cause in change.causes}
     for drift in drifts:
-        if drift.check.id not in removed or drift.check.id in refused or drift.stuck:
-            yield replace(drift, stuck=refused.get(drift.check.id, drift.stuck))
+        if drift.check.id not in removed or drift.check.id in refused or drift.remedy:
+            why = refused.get(drift.check.id)
+            yield drift if why is None else replace(drift, remedy=Remedy(why))
 
 
 def _order(spec: Spec, resource: ServerResource, change: Change) -> tuple[int, int, int]:

@@ -33,9 +33,9 @@ class Publication(Named[PublicationSpec]):
 
     def compare_trait(self, fact: NamedFact) -> Outcome:
         desired, actual = bool(self.spec.all_tables), fact.trait == "true"
-        stuck = "it is fixed when a publication is made; let a migration drop it and make it anew"
+        remedy = "it is fixed when a publication is made; let a migration drop it and make it anew"
         there = actual == desired
-        return Outcome(there, _tables(desired), _tables(actual), stuck="" if there else stuck)
+        return Outcome(there, _tables(desired), _tables(actual), remedy="" if there else remedy)
 
     def needs_of(self, fact: NamedFact, new: str, facts: Facts) -> Iterator[str]:
         known = facts.once(roles).get(new)

@@ -138,10 +138,10 @@ class Role(ServerResource):
         fact = self._fact(facts)
         desired = bool(getattr(self.spec, field))
         actual = None if fact is None else getattr(fact, field)
-        stuck = ""
+        remedy = ""
         if field == "superuser" and fact is not None and fact.oid == BOOTSTRAP and not desired:
-            stuck = "the superuser that initdb made keeps SUPERUSER; declare `superuser: true`"
-        return Outcome(actual is desired, _word(desired), _word(actual), stuck=stuck)
+            remedy = "the superuser that initdb made keeps SUPERUSER; declare `superuser: true`"
+        return Outcome(actual is desired, _word(desired), _word(actual), remedy=remedy)
 
     def _compare_limit(self, facts: Facts) -> Outcome:
         fact = self._fact(facts)
@@ -249,7 +249,7 @@ class Role(ServerResource):
     # -- changes -----------------------------------------------------------------------------------
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        fields = {drift.check.field: drift.check.id for drift in drifts if not drift.stuck}
+        fields = {drift.check.field: drift.check.id for drift in drifts if not drift.remedy}
         options = [field for field in fields if not field.startswith(("settings", "undeclared"))]
         for some in self._apart(options, facts):
             yield self._attribute_change(some, fields, facts)

@@ -82,14 +82,14 @@ class AbsentRole(ServerResource):
 
     def _compare(self, facts: Facts) -> Outcome:
         there = self.role in facts.once(roles)
-        stuck = cannot_drop(self.role, self.spec.reassign_owned_to, facts) if there else ""
-        return Outcome(not there, "absent", "present" if there else "absent", stuck=stuck)
+        remedy = cannot_drop(self.role, self.spec.reassign_owned_to, facts) if there else ""
+        return Outcome(not there, "absent", "present" if there else "absent", remedy=remedy)
 
     def unread_places(self, facts: Facts) -> Collection[str]:
         return unread_places(self.role, facts)
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        if drifts and not drifts[0].stuck:
+        if drifts and not drifts[0].remedy:
             yield from drop(self.role, self.spec.reassign_owned_to, self.leaving, facts, drifts[0].check.id)
 
 
@@ -227,8 +227,8 @@ class UndeclaredRoles(ServerResource):
         actual = listing(map(quoted_name, found))
         if self.policy == "report":
             return exact.reported("roles", actual, bool(found))
-        stuck = "; ".join(f"{quoted_name(r)}: {why}" for r in found if (why := cannot_drop(r, None, facts)))
-        return Outcome(not found, "no role beyond the spec", actual, stuck=stuck)
+        remedy = "; ".join(f"{quoted_name(r)}: {why}" for r in found if (why := cannot_drop(r, None, facts)))
+        return Outcome(not found, "no role beyond the spec", actual, remedy=remedy)
 
     def unread_places(self, facts: Facts) -> Collection[str]:
         found = facts.once(others, self.leaving.declared)

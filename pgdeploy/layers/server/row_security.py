@@ -90,13 +90,13 @@ class RowSecurity(ServerResource):
         if fact is None or not fact.possible:
             return self._no_table(fact, _on(desired), conforms=fact is not None and not desired)
         missing = self._missing(fact)
-        stuck = ""
+        remedy = ""
         if desired and not fact.enabled and missing:
-            stuck = (
+            remedy = (
                 f"the policies {listing(map(quoted_name, missing))} are not there, and without them rows would vanish "
                 "for those whom they let in; let a migration make them first"
             )
-        return Outcome(fact.enabled == desired, _on(desired), _on(fact.enabled), stuck=stuck)
+        return Outcome(fact.enabled == desired, _on(desired), _on(fact.enabled), remedy=remedy)
 
     def _compare_forced(self, facts: Facts) -> Outcome:
         fact, desired = self._fact(facts), bool(self.spec.forced)
@@ -115,15 +115,17 @@ class RowSecurity(ServerResource):
             if extra
             else "",
         )
-        stuck = "; ".join(filter(None, said))
-        return Outcome(not stuck, desired, listing(map(quoted_name, fact.policies)), stuck=stuck)
+        remedy = "; ".join(filter(None, said))
+        return Outcome(not remedy, desired, listing(map(quoted_name, fact.policies)), remedy=remedy)
 
     def _no_table(self, fact: RowSecurityFact | None, desired: str, *, conforms: bool) -> Outcome:
         """A view that shall have none conforms."""
         if fact is None:
-            return Outcome(False, desired, "no such table", stuck=MAKE_FIRST)
-        stuck = "" if conforms else "only tables and partitioned tables can have it; name the table behind it"
-        return Outcome(conforms, desired, "no table, but a view or a foreign table", stuck=stuck)
+            return Outcome(False, desired, "no such table", remedy=MAKE_FIRST)
+        remedy = (
+            "" if conforms else "only tables and partitioned tables can have it; name the table behind it"
+        )
+        return Outcome(conforms, desired, "no table, but a view or a foreign table", remedy=remedy)
 
     def _missing(self, fact: RowSecurityFact) -> list[str]:
         return [policy for policy in self.spec.policies or () if policy not in fact.policies]
@@ -131,7 +133,7 @@ class RowSecurity(ServerResource):
     # -- changes -----------------------------------------------------------------------------------
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        fields = {drift.check.field: drift.check.id for drift in drifts if not drift.stuck}
+        fields = {drift.check.field: drift.check.id for drift in drifts if not drift.remedy}
         fact = self._fact(facts)
         if not fields or fact is None:
             return

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pgdeploy.core.check import Outcome
+from pgdeploy.core.remedy import NOTHING, Remedy
 from pgdeploy.errors import Inapplicable
 from pgdeploy.layers.server.resource import ServerResource
 from pgdeploy.layers.server.setting import Setting, settings
@@ -61,9 +62,9 @@ class Safeguard(Setting):
             raise Inapplicable(f"{chosen}; write `{self.setting}: {found.desired}` in settings to hold it")
         return found
 
-    def _in_deploy(self, facts: Facts) -> str:
+    def _in_deploy(self, facts: Facts) -> Remedy:
         # what pg01.py does not write it does not mend either
-        return Setting._in_deploy(self, facts) if self.deployed else ""
+        return Setting._in_deploy(self, facts) if self.deployed else NOTHING
 
 
 def resources(spec: Spec) -> Iterator[ServerResource]:

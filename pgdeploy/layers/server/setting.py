@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pgdeploy.core.check import Check, Finding, Outcome
 from pgdeploy.core.facts import Facts, Query
+from pgdeploy.core.remedy import NOTHING, By, Remedy
 from pgdeploy.core.step import Effect
 from pgdeploy.errors import Inapplicable, SecretError, Unreadable
 from pgdeploy.layers.server import contrib, library
@@ -171,9 +172,9 @@ def _server_lacks(facts: Facts, setting: str, value: SettingValue) -> str | None
 
 def loadable(facts: Facts, setting: str, value: SettingValue, found: Outcome) -> Outcome:
     """What a comparison found, and whether a library stands in the way of mending it."""
-    if found.conforms or found.stuck or not (why := library.cannot_load(facts, setting, value)):
+    if found.conforms or found.remedy or not (why := library.cannot_load(facts, setting, value)):
         return found
-    return replace(found, stuck=why)
+    return replace(found, remedy=why)
 
 
 # -- the resources -------------------------------------------------------------------------------------
@@ -244,7 +245,7 @@ class Setting(ServerResource):
             if parameter is not None and not facts.about.superuser:
                 hidden = f"{self.setting} is hidden from {facts.about.user}"
                 raise Unreadable(f"{hidden}: it needs membership in pg_read_all_settings")
-            return Outcome(False, desired, "unknown to this server", stuck=self._unknown(facts))
+            return Outcome(False, desired, "unknown to this server", remedy=self._unknown(facts))
         if self.placeholder:
             return self._compare_placeholder(facts, desired)
         found = facts.once(in_files).get(self.setting.lower())
@@ -255,10 +256,10 @@ class Setting(ServerResource):
             )
             if same(self._value, found.setting, parameter) and found.applied:
                 return Outcome(True, desired, actual, origin)
-            return compared(False, desired, actual, origin, stuck=self._unknown(facts))
+            return compared(False, desired, actual, origin, remedy=self._unknown(facts))
         if facts.server and facts.server.kind == "embedded":
             raise Inapplicable("an embedded server does not have the extension of this setting")
-        return Outcome(False, desired, "unknown to this server", stuck=self._unknown(facts))
+        return Outcome(False, desired, "unknown to this server", remedy=self._unknown(facts))
 
     def _compare_placeholder(self, facts: Facts, desired: str) -> Outcome:
         """PostgreSQL shows no value of a setting that nothing has defined: what is written is all that can be known."""
@@ -273,17 +274,17 @@ class Setting(ServerResource):
             )
             if found.applied and same(self._value, found.setting, None):
                 return Outcome(True, desired, actual, origin, note=_NOT_SHOWN)
-            return compared(False, desired, actual, origin, stuck=self._stuck_placeholder(facts))
-        stuck = self._stuck_placeholder(facts)
-        if stuck and facts.server and facts.server.kind == "embedded":
-            raise Inapplicable(f"an embedded server is set by ALTER SYSTEM: {stuck}")
-        return Outcome(False, desired, "not set", stuck=stuck)
+            return compared(False, desired, actual, origin, remedy=self._remedy_of_placeholder(facts))
+        remedy = self._remedy_of_placeholder(facts)
+        if remedy and facts.server and facts.server.kind == "embedded":
+            raise Inapplicable(f"an embedded server is set by ALTER SYSTEM: {remedy}")
+        return Outcome(False, desired, "not set", remedy=remedy)
 
-    def _stuck_placeholder(self, facts: Facts) -> str:
+    def _remedy_of_placeholder(self, facts: Facts) -> Remedy:
         held = self._held(facts)
         if held or facts.about.major >= 17:
             return held
-        return (
+        return Remedy(
             f"before PostgreSQL 17 ALTER SYSTEM knows no {self.setting} while no library defines it; "
             "write it into postgresql.conf, or set it for a database or role"
         )
@@ -306,16 +307,16 @@ class Setting(ServerResource):
             return Outcome(True, desired, actual, origin)
         waiting = row.pending_restart and same(self._value, self._file_value(facts, row), parameter)
         text = actual + (f" ({desired} waits for a restart)" if waiting else "")
-        return compared(False, desired, text, origin, stuck=self._stuck(facts, row, waiting))
+        return compared(False, desired, text, origin, remedy=self._remedy(facts, row, waiting))
 
     def _compare_file(self, facts: Facts, row: SettingFact, parameter: Parameter, desired: str) -> Outcome:
         """Our own session sees another value than others do, or the server resolved an automatic one."""
         found = facts.once(in_files).get(self.setting.lower())
         text = found.setting if found else row.boot_val
         origin = f"{found.sourcefile}:{found.sourceline}" if found else "default"
-        stuck = self._stuck(facts, row, waiting=False)
+        remedy = self._remedy(facts, row, waiting=False)
         actual = shown(self.setting, text or "", parameter)
-        return compared(same(self._value, text, parameter), desired, actual, origin, stuck)
+        return compared(same(self._value, text, parameter), desired, actual, origin, remedy)
 
     def _leaving(self, facts: Facts, parameter: Parameter, desired: str, event: str) -> Outcome:
         """Right for now, but the files say otherwise: the next restart or reload would bring the drift."""
@@ -324,7 +325,7 @@ class Setting(ServerResource):
         origin = f"{found.sourcefile}:{found.sourceline}" if found else "default"
         later = shown(self.setting, text, parameter)
         actual = f"{desired} ({'another secret' if later == desired else later} after the next {event})"
-        return Outcome(False, desired, actual, origin, stuck=self._held(facts))
+        return Outcome(False, desired, actual, origin, remedy=self._held(facts))
 
     def _edited(self, facts: Facts, row: SettingFact, parameter: Parameter) -> bool:
         """Whether a file was changed and nothing told the server yet: it has the old value still."""
@@ -350,15 +351,15 @@ class Setting(ServerResource):
             return None
         return found.setting if found else row.boot_val
 
-    def _stuck(self, facts: Facts, row: SettingFact, waiting: bool) -> str:
+    def _remedy(self, facts: Facts, row: SettingFact, waiting: bool) -> Remedy:
         if row.context == "internal" or row.name in NOT_BY_SQL:
-            return "PostgreSQL does not let SQL set it; set it in postgresql.conf"
+            return Remedy("PostgreSQL does not let SQL set it; set it in postgresql.conf")
         if elsewhere := self._empty_beaten_by(facts, row):
-            return f"ALTER SYSTEM cannot write an empty list; take the line out of {elsewhere}"
+            return Remedy(f"ALTER SYSTEM cannot write an empty list; take the line out of {elsewhere}")
         if row.source == "command line":
-            return "it stands on the server's command line, which beats every file"
+            return Remedy("it stands on the server's command line, which beats every file")
         if waiting and not (facts.server and facts.server.can_restart):
-            return "the file is right and waits for a restart of the server"
+            return Remedy("the file is right and waits for a restart of the server")
         return self._in_deploy(facts) if waiting else self._held(facts)
 
     def _empty_beaten_by(self, facts: Facts, row: SettingFact) -> str:
@@ -374,26 +375,28 @@ class Setting(ServerResource):
         )
         return next((f"{line.sourcefile}:{line.sourceline}" for line in others), "")
 
-    def _held(self, facts: Facts) -> str:
+    def _held(self, facts: Facts) -> Remedy:
         """Why ALTER SYSTEM is not the way to set it here; empty where it is."""
         allowed = facts.once(settings).get("allow_alter_system")
         if (deployed := self._in_deploy(facts)) or allowed is None or allowed.setting == "on":
             return deployed
-        return (
+        return Remedy(
             "allow_alter_system is off: nobody may use ALTER SYSTEM; write the setting into postgresql.conf"
         )
 
-    def _in_deploy(self, facts: Facts) -> str:
+    def _in_deploy(self, facts: Facts) -> Remedy:
         """Where pyinfra writes the settings, ALTER SYSTEM would be a second truth; but only it mends its own file."""
         if not facts.has("host"):
-            return ""
+            return NOTHING
         try:
             found = facts.once(in_files).get(self.setting.lower())
         except Unreadable:
-            return ""
+            return NOTHING
         if found is not None and _is_auto(found):
-            return ""
-        return "pyinfra_deploys/pg01.py writes it into conf.d, and reloads or restarts as it takes"
+            return NOTHING
+        return Remedy(
+            "pyinfra_deploys/pg01.py writes it into conf.d, and reloads or restarts as it takes", By.DEPLOY
+        )
 
     def _is_automatic(self, row: SettingFact, parameter: Parameter) -> bool:
         """Whether the spec leaves the value to the server."""
@@ -411,7 +414,7 @@ class Setting(ServerResource):
         return f"PostgreSQL {facts.about.major} has no such setting"
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
-        if not any(drift.stuck for drift in drifts):
+        if not any(drift.remedy for drift in drifts):
             yield from self._resolved(facts)._changes(drifts, facts)
 
     def _changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
@@ -462,7 +465,7 @@ class ConfigurationFiles(ServerResource):
         origin = ", ".join(f"{row.sourcefile}:{row.sourceline}" for row in wrong[:3])
         desired = "every line of the configuration files is accepted"
         return Outcome(
-            not wrong, desired, actual if wrong else "accepted", origin, stuck="mend that line of the file"
+            not wrong, desired, actual if wrong else "accepted", origin, remedy="mend that line of the file"
         )
 
     def _waits(self, facts: Facts, line: FileSetting) -> bool:

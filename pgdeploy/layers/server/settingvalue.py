@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from pgdeploy.core.check import Outcome
+from pgdeploy.core.remedy import NOTHING, Remedy
 from pgdeploy.layers.server.change import Statement, ident, literal
 from pgdeploy.model.setting import PlainValue, SettingValue
 from pgdeploy.postgres.parameter import Parameter
@@ -61,11 +62,13 @@ def _plain(value: PlainValue) -> str:
     return ", ".join(value) if isinstance(value, (list, tuple)) else str(value)
 
 
-def compared(conforms: bool, desired: str, actual: str, origin: str = "", stuck: str = "") -> Outcome:
+def compared(
+    conforms: bool, desired: str, actual: str, origin: str = "", remedy: Remedy | str = NOTHING
+) -> Outcome:
     """An outcome whose values are shown with masks: where only a secret differs, it says so."""
     if not conforms and desired == actual:
         actual = f"{actual} (another secret)"
-    return Outcome(conforms, desired, actual, origin, stuck=stuck)
+    return Outcome(conforms, desired, actual, origin, remedy=remedy)
 
 
 # -- SQL -----------------------------------------------------------------------------------------------

@@ -83,31 +83,31 @@ class Tablespace(ServerResource):
 
     def _compare_exists(self, facts: Facts) -> Outcome:
         there = self._fact(facts) is not None
-        return Outcome(there, "present", "present" if there else "absent", stuck="" if there else _MAKE)
+        return Outcome(there, "present", "present" if there else "absent", remedy="" if there else _MAKE)
 
     def _compare_absent(self, facts: Facts) -> Outcome:
         there = self._fact(facts) is not None
-        return Outcome(not there, "absent", "present" if there else "absent", stuck=_DROP if there else "")
+        return Outcome(not there, "absent", "present" if there else "absent", remedy=_DROP if there else "")
 
     def _compare_owner(self, facts: Facts) -> Outcome:
         fact, desired = self._fact(facts), self.spec.owner or ""
         if fact is None:
-            return Outcome(False, quoted_name(desired), "none", stuck=_MAKE)
+            return Outcome(False, quoted_name(desired), "none", remedy=_MAKE)
         actual = _owner(fact, facts)
         return Outcome(actual == desired, quoted_name(desired), quoted_name(actual))
 
     def _compare_location(self, facts: Facts) -> Outcome:
         fact, desired = self._fact(facts), self.spec.location or ""
         if fact is None:
-            return Outcome(False, desired, "none", stuck=_MAKE)
+            return Outcome(False, desired, "none", remedy=_MAKE)
         there = normpath(fact.location) == normpath(desired) if fact.location else False
-        return Outcome(there, desired, fact.location or "none", stuck="" if there else _MOVE)
+        return Outcome(there, desired, fact.location or "none", remedy="" if there else _MOVE)
 
     # -- changes -----------------------------------------------------------------------------------
 
     def changes(self, drifts: Sequence[Finding], facts: Facts) -> Iterator[Change]:
         fact = self._fact(facts)
-        causes = tuple(drift.check.id for drift in drifts if not drift.stuck)
+        causes = tuple(drift.check.id for drift in drifts if not drift.remedy)
         if fact is None or not causes:
             return
         owner = self.spec.owner or ""

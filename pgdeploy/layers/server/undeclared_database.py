@@ -32,6 +32,6 @@ class UndeclaredDatabaseGrants(ServerResource):
             for row in facts.rows(HELD)
             if row.granted and row.role in self.declared_roles and row.database not in (None, *self.databases)
         ]
-        stuck = "declare that database, or take the privileges away there"
+        remedy = "declare that database, or take the privileges away there"
         note = self.left.note
-        return Outcome(not found, "nothing beyond the spec", listing(found), stuck=stuck, note=note)
+        return Outcome(not found, "nothing beyond the spec", listing(found), remedy=remedy, note=note)

@@ -62,7 +62,7 @@ class UndeclaredOwner(ServerResource):
             not found,
             "no owner beyond the spec",
             actual,
-            stuck="write in `ownership:` who owns it, or change its owner",
+            remedy="write in `ownership:` who owns it, or change its owner",
         )
 
     def _found(self, facts: Facts) -> Mapping[ObjectKey, str]:

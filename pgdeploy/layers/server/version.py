@@ -29,8 +29,8 @@ class Version(ServerResource):
 
     def _compare(self, facts: Facts) -> Outcome:
         actual = facts.about.major
-        stuck = "upgrade the server, or let the spec say what it is"
-        return Outcome(actual == self.major, str(self.major), str(actual), stuck=stuck)
+        remedy = "upgrade the server, or let the spec say what it is"
+        return Outcome(actual == self.major, str(self.major), str(actual), remedy=remedy)
 
 
 def resources(spec: Spec) -> Iterator[ServerResource]:

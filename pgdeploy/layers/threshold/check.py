@@ -84,8 +84,8 @@ class Threshold(Resource):
         failed = self._measured(value, self.limits.fail)
         side = "below" if self.metric.at_least else "above"
         note = f"warning: {actual} is {side} {self.limits.warn}: {origin}" if warned and failed.fits else ""
-        stuck = _WHAT_TO_DO[self.metric.thing]
-        return Outcome(failed.fits, self._desired, actual, origin, note, stuck, failed)
+        remedy = _WHAT_TO_DO[self.metric.thing]
+        return Outcome(failed.fits, self._desired, actual, origin, note, remedy, failed)
 
     def _measured(self, value: float, limit: str | None) -> Measured:
         number = None if limit is None else number_of(limit, self.metric.unit)

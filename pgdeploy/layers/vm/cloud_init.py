@@ -96,7 +96,7 @@ class CloudInit(VmResource):
             not stale,
             "the drive has what is configured",
             f"the drive does not have: {listing(stale)}" if stale else "the drive has what is configured",
-            stuck=f"{self.declared.apply} --allow-restart: it is written anew at each start",
+            remedy=self.declared.remedy(after=" --allow-restart: it is written anew at each start"),
         )
 
 

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from pgdeploy.core.remedy import By, Remedy
 from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ class DeclaredVm:
     def apply(self) -> str:
         """What a finding says where an apply puts it right."""
         return f"pgdeploy vm apply {self.target}"
+
+    def remedy(self, before: str = "", after: str = "") -> Remedy:
+        """The same of a finding."""
+        return Remedy(f"{before}{self.apply}{after}", By.PGDEPLOY)
 
     def proxmox(self) -> Proxmox:
         """The way to its cluster; nothing is connected yet."""

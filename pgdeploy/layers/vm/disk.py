@@ -58,11 +58,11 @@ class Disk(VmResource):
     def options(self) -> Iterator[Option]:
         spec = self.spec
         new = None if self.disk == self.declared.vm.boot_disk else self._made
-        yield self._option("storage", spec.storage, self._storage, new, stuck=self._moved())
-        yield self._option("size", shown(self.desired_size), self._size, stuck=self._grown())
+        yield self._option("storage", spec.storage, self._storage, new, remedy=self._moved())
+        yield self._option("size", shown(self.desired_size), self._size, remedy=self._grown())
         if spec.format is not None:
             yield self._option(
-                "format", spec.format, self._format, stuck="make it anew, or move it with its format"
+                "format", spec.format, self._format, remedy="make it anew, or move it with its format"
             )
         for field, on in (("discard", "on"), ("ssd", "1"), ("iothread", "1")):
             wanted = getattr(spec, field)
@@ -89,10 +89,10 @@ class Disk(VmResource):
         desired: str,
         read: Callable[[Config], str],
         write: Write | None = None,
-        stuck: str = "",
+        remedy: str = "",
     ) -> Option:
         keys: Keys = ("vm", "disks", self.disk, field)
-        return Option(f"vm_disk[{self.disk}]", field, keys, lambda: desired, read, write, stuck)
+        return Option(f"vm_disk[{self.disk}]", field, keys, lambda: desired, read, write, remedy)
 
     def _set_flag(self, field: str, value: str | None) -> Write:
         """Nothing is written of a disk that is not there: there is nothing that it could be a property of."""
@@ -165,7 +165,7 @@ class Storage(VmResource):
                 f"{node} has no storage {self.storage}, or the token has no Datastore.Audit on /storage/{self.storage}"
             )
         desired = str(self.declared.vm.storage_type(self.storage))
-        return same(desired, known.type, stuck="write its type under `storages:`")
+        return same(desired, known.type, remedy="write its type under `storages:`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ class Others(VmResource):
             not beyond,
             "no disks beyond the spec",
             listing(f"{disk} ({config[disk]})" for disk in beyond),
-            stuck="write it into the spec; or detach it, and remove what is unused, after a look at what it holds",
+            remedy="write it into the spec; or detach it, and remove what is unused, after a look at what it holds",
         )
 
 

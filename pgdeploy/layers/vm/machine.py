@@ -163,16 +163,16 @@ class Machine(VmResource):
     # -- states ----------------------------------------------------------------------------------------
 
     def _node(self, facts: Facts) -> Outcome:
-        return same(self.declared.vm.node, _machine(facts).node, stuck=self.declared.apply)
+        return same(self.declared.vm.node, _machine(facts).node, remedy=self.declared.remedy())
 
     def _running(self, facts: Facts) -> Outcome:
         actual = "running" if _machine(facts).running else "stopped"
-        return same("running", actual, stuck=f"pgdeploy vm start {self.declared.target}")
+        return same("running", actual, remedy=f"pgdeploy vm start {self.declared.target}")
 
     def _unlocked(self, facts: Facts) -> Outcome:
         lock = _machine(facts).lock
-        stuck = f"wait until it is done; if nothing does it any more: qm unlock {self.declared.vm.id}"
-        return same("no lock", f"locked ({lock})" if lock else "no lock", stuck=stuck)
+        remedy = f"wait until it is done; if nothing does it any more: qm unlock {self.declared.vm.id}"
+        return same("no lock", f"locked ({lock})" if lock else "no lock", remedy=remedy)
 
     def _pending(self, facts: Facts) -> Outcome:
         waiting = _machine(facts).pending
@@ -180,7 +180,7 @@ class Machine(VmResource):
         desired = "nothing waits for a power cycle"
         if waiting:
             actual = f"waits for a power cycle: {actual}"
-        return Outcome(not waiting, desired, actual, stuck=f"{self.declared.apply} --allow-restart")
+        return Outcome(not waiting, desired, actual, remedy=self.declared.remedy(after=" --allow-restart"))
 
 
 def running(declared: DeclaredVm) -> Check:

@@ -35,13 +35,13 @@ class Made(Resource):
         desired = self.declared.claim
         if fact.machine is None:
             actual = "taken by what the token may not see" if fact.hidden else f"no VM {vm.id}"
-            return Outcome(False, desired, actual, stuck=self.declared.apply)
+            return Outcome(False, desired, actual, remedy=self.declared.remedy())
         owner = whose(fact.machine)
         return Outcome(
             owner == self.declared.target,
             desired,
             f"VM {vm.id}, {'made from target ' + owner if owner else f'{fact.machine.name}, made by no spec'}",
-            stuck=f"choose another id; or, if it is this VM, write into its notes: {self.declared.record}",
+            remedy=f"choose another id; or, if it is this VM, write into its notes: {self.declared.record}",
         )
 
 

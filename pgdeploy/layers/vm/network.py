@@ -96,7 +96,7 @@ class Network(VmResource):
             f"the guest has {desired}",
             f"the guest has {listing(known)}",
             "the guest agent",
-            stuck=f"cloud-init sets it at boot: {self.declared.apply} --allow-restart",
+            remedy=self.declared.remedy("cloud-init sets it at boot: ", " --allow-restart"),
         )
 
     def _undeclared(self, facts: Facts) -> Outcome:
@@ -105,7 +105,7 @@ class Network(VmResource):
         config = machine.config if machine else {}
         beyond = [f"{option} ({text})" for option, text in config.items() if _CARD(option) and option != CARD]
         return Outcome(
-            not beyond, "no network cards beyond the spec", listing(beyond), stuck="remove it in Proxmox"
+            not beyond, "no network cards beyond the spec", listing(beyond), remedy="remove it in Proxmox"
         )
 
 

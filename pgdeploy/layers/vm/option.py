@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.core.check import Check, Outcome, Resource, held_up
+from pgdeploy.core.remedy import NOTHING, Remedy
 from pgdeploy.layers.vm.config import Config, is_on, join, split
 from pgdeploy.layers.vm.fact import vm_fact
 from pgdeploy.layers.vm.made import made
@@ -25,7 +26,7 @@ class Option:
     """A comparison of two texts, and what makes them one.
 
     `desired` is asked when it is compared, as it may stand in a file. Without `write`, no change of the
-    configuration does it, and `stuck` says what does.
+    configuration does it, and `remedy` says what does.
     """
 
     address: str
@@ -34,7 +35,7 @@ class Option:
     desired: Callable[[], str]
     read: Callable[[Config], str]
     write: Write | None = None
-    stuck: str = ""
+    remedy: Remedy | str = NOTHING
     at_boot: bool = False
     """Proxmox takes it at once, the guest at its next boot, and nobody says so in between: set while it is down."""
 
@@ -69,13 +70,13 @@ class VmResource(Resource):
         machine = vm_fact(facts).machine
         assert machine is not None  # noqa: S101 - or its parent would drift
         desired, actual = option.desired(), option.read(machine.config)
-        stuck, origin = option.stuck or self.declared.apply, ""
+        remedy, origin = option.remedy or self.declared.remedy(), ""
         if option.at_boot:
-            stuck = f"{self.declared.apply} --allow-restart"
+            remedy = self.declared.remedy(after=" --allow-restart")
         if actual != desired and option.read(machine.coming) == desired:
             origin = "set, and in effect after a power cycle"
-            stuck = f"{self.declared.apply} --allow-restart"
-        return Outcome(actual == desired, desired, actual, origin, stuck=stuck)
+            remedy = self.declared.remedy(after=" --allow-restart")
+        return Outcome(actual == desired, desired, actual, origin, remedy=remedy)
 
 
 # -- ways to read and write ----------------------------------------------------------------------------

@@ -346,7 +346,7 @@ def _stuck(declared: DeclaredVm, machine: MachineFact, wanted: Config) -> Iterat
     for option in _options(declared):
         actual, desired = option.read(wanted), option.desired()
         if actual != desired and option.id not in silent:
-            yield Difference(option.id, desired, actual, option.stuck)
+            yield Difference(option.id, desired, actual, option.remedy)
 
 
 def _states(declared: DeclaredVm, fact: VmFact) -> Iterator[Difference]:
@@ -358,7 +358,7 @@ def _states(declared: DeclaredVm, fact: VmFact) -> Iterator[Difference]:
             if check.field == "type" or of_vm:
                 found = evaluate(check, facts, parents=False)
                 if found.verdict is Verdict.DRIFTS:
-                    yield Difference(check.id, found.desired, found.actual, found.stuck)
+                    yield Difference(check.id, found.desired, found.actual, found.remedy)
 
 
 def _place(declared: DeclaredVm, machine: MachineFact) -> str:

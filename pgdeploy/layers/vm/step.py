@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pgdeploy.core.check import Check, Finding, Verdict
+from pgdeploy.core.remedy import NOTHING, Remedy
 from pgdeploy.core.step import Effect, Step
 
 
@@ -16,14 +17,16 @@ class Difference(NamedTuple):
     id: str
     desired: str
     actual: str
-    remedy: str = ""
+    remedy: Remedy | str = NOTHING
 
     def __str__(self) -> str:
         return f"{self.id}: {self.actual} -> {self.desired}"
 
     def finding(self, checks: Mapping[str, Check]) -> Finding:
         """The same as the gate would say it."""
-        return Finding(checks[self.id], Verdict.DRIFTS, self.desired, self.actual, stuck=self.remedy)
+        return Finding(
+            checks[self.id], Verdict.DRIFTS, self.desired, self.actual, remedy=Remedy.of(self.remedy)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class Script(Workload):
         measured = Measured(found.throughput, "1/s", at_least=least)
         clients = f"{self.one.clients} clients over {self.one.duration}"
         return within(
-            measured, f"at least {least:g}/s", f"{found.throughput:.4g}/s", origin=clients, stuck=LOOK
+            measured, f"at least {least:g}/s", f"{found.throughput:.4g}/s", origin=clients, remedy=LOOK
         )
 
     def _time(self, facts: Facts) -> Outcome:

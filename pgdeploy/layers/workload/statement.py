@@ -50,19 +50,19 @@ class Statement(Workload):
     def _rows(self, facts: Facts) -> Outcome:
         found, desired = self.explained(facts), self.one.rows or 0
         measured = Measured(found.rows, "", at_least=desired, at_most=desired)
-        return within(measured, str(desired), str(found.rows), stuck="the data, or the promise, has changed")
+        return within(measured, str(desired), str(found.rows), remedy="the data, or the promise, has changed")
 
     def _buffers(self, facts: Facts) -> Outcome:
         found, most = self.explained(facts), self.one.buffers or 0
         measured = Measured(found.buffers, "", at_most=most)
         return within(
-            measured, f"at most {most} blocks", str(found.buffers), origin=_shown(found), stuck=LOOK
+            measured, f"at most {most} blocks", str(found.buffers), origin=_shown(found), remedy=LOOK
         )
 
     def _temp(self, facts: Facts) -> Outcome:
         found, most = self.explained(facts), self.one.temp or "0B"
         measured = Measured(found.temp, "B", at_most=bytes_of(most))
-        return within(measured, f"at most {most}", f"{found.temp}B", origin=_shown(found), stuck=LOOK)
+        return within(measured, f"at most {most}", f"{found.temp}B", origin=_shown(found), remedy=LOOK)
 
     def _plan(self, facts: Facts) -> Outcome:
         found = self.explained(facts)
@@ -101,7 +101,7 @@ class Timing(Resource):
         try:
             taken = self._rounds(server, benchmark)
         except psycopg.Error as error:
-            return Outcome(False, f"runs {one.rounds} times", f"fails: {Failed.of(error)}", stuck=LOOK)
+            return Outcome(False, f"runs {one.rounds} times", f"fails: {Failed.of(error)}", remedy=LOOK)
         except TargetError as error:
             raise Unreadable(str(error)) from None
         found = self.workload.explained(facts)
@@ -131,7 +131,7 @@ def _has(found: Explained, node: str) -> bool:
 
 def _nodes(found: Explained, nodes: Iterable[str], wrong: str, word: str) -> Outcome:
     desired = f"{word} {', '.join(nodes)}"
-    return Outcome(not wrong, desired, wrong or desired, origin=_shown(found), stuck=LOOK)
+    return Outcome(not wrong, desired, wrong or desired, origin=_shown(found), remedy=LOOK)
 
 
 def _shown(found: Explained) -> str:

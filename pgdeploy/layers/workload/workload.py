@@ -74,8 +74,8 @@ class Workload(Resource):
         run = self.run(facts)
         failed = isinstance(run, Failed)
         role, database = self.one.role, self.one.database
-        stuck = f"run it as {role} in {database}, and correct the statement, the rights or the data"
-        return Outcome(not failed, "runs", f"fails: {run}" if failed else "runs", stuck=stuck)
+        remedy = f"run it as {role} in {database}, and correct the statement, the rights or the data"
+        return Outcome(not failed, "runs", f"fails: {run}" if failed else "runs", remedy=remedy)
 
     def times(self, taken: Sequence[float], origin: str = "") -> Outcome:
         """Whether these times are within the limits that the spec has."""
@@ -87,4 +87,4 @@ class Workload(Resource):
         desired = ", ".join(f"{word} at most {limit}" for word, limit in limits.items()) or "no limit"
         said = ", ".join(f"{word} {milliseconds(actual[word])}" for word in limits or ("median",))
         measured = Measured(actual[worst], "s", at_most=at_most)
-        return Outcome(not over, desired, said, origin=origin, stuck=LOOK, measured=measured)
+        return Outcome(not over, desired, said, origin=origin, remedy=LOOK, measured=measured)
