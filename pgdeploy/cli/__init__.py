@@ -13,6 +13,7 @@ import typer
 from pgdeploy import __version__
 from pgdeploy.cli.command import vm
 from pgdeploy.cli.command.apply import apply
+from pgdeploy.cli.command.backup import backup
 from pgdeploy.cli.command.baseline import baseline
 from pgdeploy.cli.command.capture import capture
 from pgdeploy.cli.command.check import check
@@ -38,7 +39,21 @@ app = typer.Typer(
     rich_markup_mode=None,  # help is plain text: rich alone would take longer to import than all the rest
 )
 
-for command in (lint, plan, apply, check, up, init, capture, compare, render, split, baseline, schema):
+for command in (
+    lint,
+    plan,
+    apply,
+    check,
+    up,
+    init,
+    capture,
+    compare,
+    render,
+    split,
+    baseline,
+    backup,
+    schema,
+):
     app.command()(command)
 app.add_typer(vm.app, name="vm")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pgdeploy.layers.backup.layer import BackupLayer
 from pgdeploy.layers.host.layer import HostLayer
 from pgdeploy.layers.server.layer import ServerLayer
 from pgdeploy.layers.threshold.layer import ThresholdLayer
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 SERVER = ServerLayer()
 """What a plan of SQL is of."""
 
-LAYERS: tuple[Layer, ...] = (VmLayer(), SERVER, HostLayer(), ThresholdLayer(), WorkloadLayer())
+LAYERS: tuple[Layer, ...] = (VmLayer(), SERVER, HostLayer(), ThresholdLayer(), WorkloadLayer(), BackupLayer())
 
 
 def layer_of(name: str) -> Layer:

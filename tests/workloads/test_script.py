@@ -12,7 +12,7 @@ from pgdeploy.core.check import Finding, Verdict
 from pgdeploy.errors import SpecError
 from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import load_target
-from pgdeploy.layers.workload import pgbench
+from pgdeploy.reach import program
 from pgdeploy.reach.embedded import Cluster
 from tests.workloads.shop import ORDERS, PASSWORD, SPEC, run, shop
 
@@ -135,7 +135,7 @@ def test_what_the_server_or_pgbench_refuses(new: str, said: str, server: Cluster
 def test_without_pgbench_nothing_is_green(
     server: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pgbench, "_DEBIAN", tmp_path)
+    monkeypatch.setattr(program, "_DEBIAN", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     found = findings(server, tmp_path)
     assert found["runs"].verdict is Verdict.UNREADABLE

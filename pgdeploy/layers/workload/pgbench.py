@@ -7,21 +7,20 @@ limit for each statement.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pgdeploy.errors import TargetError, Unreadable
+from pgdeploy.errors import Unreadable
 from pgdeploy.layers.workload.calm import EVERY, Calm
 from pgdeploy.layers.workload.login import APPLICATION, Failed, log_in, password_of
 from pgdeploy.layers.workload.scratch import database_for
 from pgdeploy.model.host.amount import seconds_of
-from pgdeploy.reach.libpq import environment_of_children
+from pgdeploy.reach.program import environment, found_program, way_of
 
 if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 30
 """Seconds that pgbench gets beside what it is told to run."""
-_DEBIAN = Path("/usr/lib/postgresql")
-_TAKEN = ("host", "hostaddr", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "gssencmode")
-"""Options of the connection that a pgbench of any version understands."""
 
 
 class Benched(NamedTuple):
@@ -51,7 +47,7 @@ def benched(spec: Spec, one: ScriptSpec, server: Server) -> Benched | Failed:
             busy, or becomes so.
         SecretError: its password cannot be read.
     """
-    program = _program()
+    program = str(found_program("pgbench"))
     calm = Calm(spec, server)
     calm.require()
     secret = password_of(spec, one.role)
@@ -60,33 +56,9 @@ def benched(spec: Spec, one: ScriptSpec, server: Server) -> Benched | Failed:
         tempfile.TemporaryDirectory(prefix="pgdeploy-pgbench-") as folder,
     ):
         (Path(folder) / "script").write_text(one.script, encoding="utf-8")
-        conninfo = _conninfo(
-            {**_way(one.role, secret, database, server), "user": one.role, "dbname": database}
-        )
+        with closing(log_in(one.role, secret, database, server)) as connection:
+            conninfo = way_of(connection, one.role, database)
         return _run(program, one, conninfo, secret, folder, calm)
-
-
-def _way(role: str, secret: Secret | None, database: str, server: Server) -> dict[str, str]:
-    """How a session of ours got there. Raises TargetError."""
-    with closing(log_in(role, secret, database, server)) as connection:
-        known = connection.info.get_parameters()
-        way = {word: known[word] for word in _TAKEN if known.get(word)}
-        return way | {"host": connection.info.host, "port": str(connection.info.port)}
-
-
-def _program() -> str:
-    known = sorted(_DEBIAN.glob("*/bin/pgbench"), key=lambda path: path.parts[4].zfill(3))
-    if found := shutil.which("pgbench"):
-        return found
-    if known:
-        return str(known[-1])
-    raise TargetError("pgbench is not installed here; it comes with PostgreSQL's programs")
-
-
-def _conninfo(way: Mapping[str, str]) -> str:
-    from psycopg.conninfo import make_conninfo
-
-    return make_conninfo("", **way)
 
 
 def _run(
@@ -98,12 +70,11 @@ def _run(
     command += [*(["--connect"] if one.reconnect else []), way]
     presets = f"-c statement_timeout={limit} -c lock_timeout={limit}"
     presets += " -c default_transaction_read_only=on" if not one.writes else ""
-    environment = environment_of_children() | {"PGOPTIONS": presets, "PGAPPNAME": APPLICATION}
-    environment |= {"PGPASSWORD": secret.reveal()} if secret is not None else {}
+    password = secret.reveal() if secret is not None else None
     with subprocess.Popen(
         command,
         cwd=folder,
-        env=environment,
+        env=environment(password, {"PGOPTIONS": presets, "PGAPPNAME": APPLICATION}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -1,0 +1,133 @@
+"""Taking a backup with pg_dump: a folder for each database, and the roles of the server.
+
+What the databases hold is of the moment at which each dump began; two of them are not of one moment. Passwords are not
+dumped: the spec says where they are, and it makes tablespaces.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pgdeploy.errors import TargetError
+from pgdeploy.layers.backup.manifest import Manifest
+from pgdeploy.layers.backup.repository import Repository, measured
+from pgdeploy.reach.program import environment, found_program, way_of
+from pgdeploy.text.one_line import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import psycopg
+
+    from pgdeploy.model.backup import BackupSpec
+    from pgdeploy.model.spec import Spec
+    from pgdeploy.reach.server import Server
+
+ROLES, DATABASES = "roles.sql", "databases"
+_APPLICATION = "pgdeploy backup"
+
+
+def databases_of(spec: Spec, section: BackupSpec) -> tuple[str, ...]:
+    """Those that are kept."""
+    return section.databases or tuple(spec.databases)
+
+
+def label_of(seconds: float) -> str:
+    """Names a backup by its time, in UTC; in order of time when sorted."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
+
+
+def take(
+    target: str, spec: Spec, section: BackupSpec, server: Server, note: Callable[[str], None]
+) -> Manifest:
+    """Make a backup, whole or not at all.
+
+    Raises:
+        TargetError: a program is missing or fails, or somebody else is at work in the repository.
+    """
+    repository = Repository(section.repository.path)
+    with closing(server.open(application_name=_APPLICATION)) as connection, repository.locked() as lock:
+        major = connection.info.server_version // 10_000
+        program, of_globals = found_program("pg_dump", major), found_program("pg_dumpall", major)
+        system = _system(connection)
+        started = time.time()
+        label = label_of(started)
+        if repository.folder(label).exists():
+            raise TargetError(f"{repository.path}: there is a backup {label} already; try again in a second")
+        with repository.making(label) as folder:
+            user, password = connection.info.user, connection.info.password or None
+            run = _Runner(password, lock, note)
+            run([str(of_globals), "--roles-only", "--no-role-passwords", f"--file={folder / ROLES}",
+                 f"--dbname={way_of(connection, user, connection.info.dbname)}"], "roles")  # fmt: skip
+            (folder / DATABASES).mkdir(mode=0o700)
+            names = databases_of(spec, section)
+            for number, name in enumerate(names):
+                place = folder / DATABASES / str(number)
+                run([str(program), "--format=directory", f"--jobs={section.jobs}", "--no-password",
+                     f"--file={place}", f"--dbname={way_of(connection, user, name)}"], name)  # fmt: skip
+            files = {str(file.relative_to(folder)): measured(file) for file in sorted(_files(folder))}
+            made = Manifest(
+                label,
+                target,
+                section.engine,
+                major,
+                _version(program),
+                system,
+                started,
+                time.time(),
+                names,
+                files,
+            )
+            repository.keep(folder, made)
+    return made
+
+
+class _Runner:
+    """Runs programs that log in; what they say of errors is said."""
+
+    def __init__(self, password: str | None, lock: int, note: Callable[[str], None]) -> None:
+        self._environment = environment(password, {"PGAPPNAME": _APPLICATION})
+        self._lock, self._note = lock, note
+
+    def __call__(self, command: list[str], what: str) -> None:
+        self._note(f"dumping {what}")
+        done = subprocess.run(
+            command,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="backslashreplace",
+            check=False,
+            pass_fds=(self._lock,),
+        )
+        if done.returncode != 0:
+            why = one_line(done.stderr.strip().splitlines()[0]) if done.stderr.strip() else done.returncode
+            raise TargetError(f"no backup was made: {Path(command[0]).name} of {what}: {why}")
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (file for file in folder.rglob("*") if file.is_file())
+
+
+def _system(connection: psycopg.Connection[Any]) -> str:
+    """Empty where this login may not ask for it."""
+    import psycopg
+
+    try:
+        row = connection.execute(
+            "SELECT system_identifier::text FROM pg_catalog.pg_control_system()"
+        ).fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        return ""
+    return str(row[0]) if row is not None else ""
+
+
+def _version(program: Path) -> str:
+    done = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=False)
+    return one_line(done.stdout.strip())

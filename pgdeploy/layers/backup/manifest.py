@@ -1,0 +1,98 @@
+"""What a backup says of itself: the last file that is written of it, so that one without it is none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+VERSION = 1
+
+
+class File(NamedTuple):
+    """A file of a backup."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One backup. Times are seconds since 1970."""
+
+    label: str
+    target: str
+    engine: str
+    major: int
+    """Of the server."""
+    program: str
+    """What made it, with its version."""
+    system: str
+    """The server's system identifier."""
+    started: float
+    """What it holds is of this time."""
+    ended: float
+    databases: tuple[str, ...]
+    files: Mapping[str, File]
+    """By path within the backup."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(file.size for file in self.files.values())
+
+    def as_text(self) -> str:
+        return json.dumps({"version": VERSION, **asdict(self)}, indent=1) + "\n"
+
+    @classmethod
+    def read(cls, text: str) -> Manifest:
+        """The same from its text. Raises ValueError when it is none."""
+        try:
+            data: dict[str, Any] = json.loads(text)
+            if data.pop("version") != VERSION:
+                raise ValueError("written by another version of pgdeploy")
+            files = {name: File(**file) for name, file in _dicts(data.pop("files")).items()}
+            return cls(**{**data, "databases": tuple(data["databases"])}, files=files)
+        except (TypeError, KeyError, AttributeError, json.JSONDecodeError):
+            raise ValueError("no manifest of pgdeploy") from None
+
+
+def _dicts(files: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """asdict leaves a named tuple a tuple, which JSON has as a list."""
+    return {name: {"size": file[0], "sha256": file[1]} for name, file in files.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A restore that was tried: of which backup, how long it took, and what did not hold."""
+
+    label: str
+    manifest: str
+    """Digest of the backup's manifest."""
+    started: float
+    seconds: float
+    major: int
+    """Of the server that it was restored into."""
+    checks: int
+    """How many were asked of it."""
+    failed: tuple[str, ...]
+    """Those that do not conform, and invariants that do not hold."""
+
+    @property
+    def good(self) -> bool:
+        return not self.failed
+
+    def as_text(self) -> str:
+        return json.dumps({"version": VERSION, **asdict(self)}, indent=1) + "\n"
+
+    @classmethod
+    def read(cls, text: str) -> Record:
+        """The same from its text. Raises ValueError when it is none."""
+        try:
+            data: dict[str, Any] = json.loads(text)
+            if data.pop("version") != VERSION:
+                raise ValueError("written by another version of pgdeploy")
+            return cls(**{**data, "failed": tuple(data["failed"])})
+        except (TypeError, KeyError, AttributeError, json.JSONDecodeError):
+            raise ValueError("no record of pgdeploy") from None

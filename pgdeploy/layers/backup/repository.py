@@ -1,0 +1,179 @@
+"""A folder of backups: each is a folder of its own, with a manifest as its last file; and records of restores.
+
+    20261129T211500Z/manifest.json, roles.sql, databases/shop/...
+    records/20261129T211500Z.20261129T220000Z.json
+    .making-20261129T211500Z/      one that is made, or was when somebody killed it
+
+Whoever changes anything holds the lock of the folder, so that what is being made is nobody else's.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import file_digest, sha256
+from pathlib import Path
+
+from pgdeploy.errors import TargetError
+from pgdeploy.layers.backup.manifest import File, Manifest, Record
+from pgdeploy.text.one_line import one_line
+
+MANIFEST, RECORDS, MAKING, LOCK = "manifest.json", "records", ".making-", ".lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A folder that should be a backup, or a file that should be a record, and why it is none."""
+
+    label: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a repository holds; the newest first."""
+
+    backups: tuple[Manifest, ...]
+    records: tuple[Record, ...]
+    broken: tuple[Broken, ...]
+
+
+class Repository:
+    """One folder."""
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path).expanduser()
+
+    def contents(self) -> Contents:
+        """Raises TargetError: it cannot be read; a folder that is not there yet holds nothing."""
+        backups, records, broken = list[Manifest](), list[Record](), list[Broken]()
+        try:
+            for folder in sorted(self.path.iterdir(), reverse=True) if self.path.exists() else ():
+                if folder.name.startswith(".") or folder.name == RECORDS:
+                    continue
+                try:
+                    backups.append(Manifest.read((folder / MANIFEST).read_text("utf-8")))
+                except (ValueError, FileNotFoundError, NotADirectoryError) as error:
+                    broken.append(Broken(folder.name, _words(error)))
+            for file in sorted((self.path / RECORDS).glob("*.json"), reverse=True):
+                try:
+                    records.append(Record.read(file.read_text("utf-8")))
+                except ValueError as error:
+                    broken.append(Broken(f"{RECORDS}/{file.name}", str(error)))
+        except OSError as error:
+            raise TargetError(f"{self.path}: {error.strerror}") from None
+        backups.sort(key=lambda one: one.started, reverse=True)
+        records.sort(key=lambda one: one.started, reverse=True)
+        return Contents(tuple(backups), tuple(records), tuple(broken))
+
+    def folder(self, label: str) -> Path:
+        return self.path / label
+
+    def digest(self, label: str) -> str:
+        """Of the manifest, which holds those of all files."""
+        return sha256((self.folder(label) / MANIFEST).read_bytes()).hexdigest()
+
+    @contextmanager
+    def locked(self) -> Iterator[int]:
+        """Nobody else changes it until the end of the block; what a kill left is removed.
+
+        Programs that write there are given the lock's descriptor: one that outlives us holds it still.
+
+        Raises:
+            TargetError: somebody does, or the folder cannot be made.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(
+                self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+            )
+        except OSError as error:
+            raise TargetError(f"{self.path}: {error.strerror}") from None
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise TargetError(
+                    f"{self.path}: another pgdeploy is at work there; try again later"
+                ) from None
+            for left in self.path.glob(f"{MAKING}*"):
+                shutil.rmtree(left)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def making(self, label: str) -> Iterator[Path]:
+        """A folder that becomes the backup once `keep` was called, and is removed at the end of the block otherwise."""
+        folder = self.path / f"{MAKING}{label}"
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def keep(self, folder: Path, manifest: Manifest) -> None:
+        """What was made is a backup from now on: all or nothing of it, also after a power cut."""
+        for name in manifest.files:
+            _sync(folder / name)
+        (folder / MANIFEST).write_text(manifest.as_text(), encoding="utf-8")
+        _sync(folder / MANIFEST)
+        folder.rename(self.folder(manifest.label))
+        _sync(self.path)
+
+    def record(self, record: Record, label: str) -> Path:
+        """Keep what a restore came to."""
+        folder = self.path / RECORDS
+        folder.mkdir(mode=0o700, exist_ok=True)
+        file, new = folder / f"{record.label}.{label}.json", folder / ".new"
+        new.write_text(record.as_text(), encoding="utf-8")
+        _sync(new)
+        new.rename(file)
+        _sync(folder)
+        return file
+
+    def remove(self, label: str) -> None:
+        """A backup, in one step: it is none before its files go."""
+        gone = self.path / f"{MAKING}{label}"
+        self.folder(label).rename(gone)
+        shutil.rmtree(gone)
+
+    def wrong_files(self, manifest: Manifest) -> Iterator[str]:
+        """Files of a backup that are not as they were written, each with why; all of them are read."""
+        folder = self.folder(manifest.label)
+        for name, file in manifest.files.items():
+            try:
+                actual = measured(folder / name)
+            except OSError as error:
+                yield f"{manifest.label}/{name}: {error.strerror}"
+                continue
+            if actual != file:
+                what = (
+                    f"has {actual.size} bytes, not {file.size}"
+                    if actual.size != file.size
+                    else "has other bytes"
+                )
+                yield f"{manifest.label}/{name}: {what}"
+
+
+def measured(file: Path) -> File:
+    """Size and digest of a file."""
+    with file.open("rb") as stream:
+        digest = file_digest(stream, "sha256").hexdigest()
+        return File(os.fstat(stream.fileno()).st_size, digest)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _words(error: Exception) -> str:
+    return one_line(f"has no {MANIFEST}" if isinstance(error, OSError) else str(error))

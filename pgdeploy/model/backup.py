@@ -1,0 +1,57 @@
+"""Backups: `backup:`, what is kept of the server, where, for how long, and how its use is proved."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pgdeploy.local.path import LocalPath
+from pgdeploy.model.host.amount import Span
+from pgdeploy.spec.frozenmap import FrozenMap
+from pgdeploy.spec.model import Identifier, Model
+
+
+class RepositorySpec(Model):
+    """Where backups are kept."""
+
+    path: Annotated[LocalPath, Field(min_length=1)] = Field(
+        description="a folder of the machine on which pgdeploy runs"
+    )
+
+
+class RetentionSpec(Model):
+    """How many backups are kept; the newest always is."""
+
+    count: Annotated[int, Field(ge=1, le=10_000)] | None = Field(None, description="so many of them at most")
+    days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(None, description="none that is older")
+
+
+class RecoverySpec(Model):
+    """What a backup is good for: how much is lost at most, and how long it takes until the server is back."""
+
+    rpo: Span = Field("1d", description="the newest backup is at most so old")
+    rto: Span = Field("1h", description="a restore takes at most so long")
+    restore_every: Span = Field("7d", description="the last restore that was proved is at most so long ago")
+
+
+class InvariantSpec(Model):
+    """What a restored database must say."""
+
+    sql: Annotated[str, Field(min_length=1, description="gives one row with one column")]
+    returns: str | int | float | bool | None = Field(None, description="exactly this")
+    at_least: float | None = Field(None, description="this, or more")
+
+
+class BackupSpec(Model):
+    """What is kept of the server, where, for how long, and how its use is proved."""
+
+    engine: Literal["pg_dump"] = Field("pg_dump", description="`pg_dump`: a dump of each database, and roles")
+    repository: RepositorySpec
+    databases: tuple[Identifier, ...] = Field((), description="those that are kept; default: all declared")
+    jobs: Annotated[int, Field(ge=1, le=64)] = Field(2, description="tables that are dumped at once")
+    retention: RetentionSpec = Field(default_factory=lambda: RetentionSpec(count=7))
+    recovery: RecoverySpec = Field(default_factory=RecoverySpec)
+    invariants: FrozenMap[str, tuple[InvariantSpec, ...]] = Field(
+        default_factory=FrozenMap, description="by database: what it must say when it is restored"
+    )
