@@ -35,11 +35,14 @@ CLASSIFIERS = {
 }
 """What the last part of a trove classifier means, for distributions that give no expression."""
 
+TITLES = {"The MIT License (MIT)": "MIT", "MIT License": "MIT"}
+"""First lines of licences."""
+
 HEAD = """\
 # Licences
 
-What `pip install 'pgdeploy[embedded,gate,host,container,proxmox,bench]'` brings, and under which licence, as each
-distribution declares it (SPDX). `make licences` writes this page; `make lint` fails on a licence that
+What `pip install 'pgdeploy[embedded,gate,host,container,proxmox,bench,backup]'` brings, and under which licence, as
+each distribution declares it (SPDX). `make licences` writes this page; `make lint` fails on a licence that
 `scripts/licences.py` does not allow.
 
 | distribution | licence |
@@ -84,7 +87,14 @@ def licence(of: Distribution) -> str:
         line.rpartition(" :: ")[2] for line in metadata.get_all("Classifier", ()) if "License ::" in line
     ]
     known = sorted({CLASSIFIERS.get(one, one) for one in classifiers})
-    return " OR ".join(known) or metadata["License"] or "unknown"
+    return " OR ".join(known) or metadata["License"] or _of_text(of) or "unknown"
+
+
+def _of_text(of: Distribution) -> str:
+    """By the first line of the licence's own text, where metadata say nothing but the name of that file."""
+    name = of.metadata["License-File"]
+    text = of.read_text(f"licenses/{name}") if name else None
+    return TITLES.get(text.splitlines()[0].strip(), "") if text else ""
 
 
 def render(licences: dict[str, str]) -> str:

@@ -17,6 +17,7 @@ from pyinfra_deploys.this import stdin
 from scripts.declared import BASE, ROOT, declared, name_of
 
 EXTRAS = {
+    "pgdeploy/layers/backup/age.py": "backup",
     "pgdeploy/reach/host.py": "host",
     "pgdeploy/reach/proxmox.py": "proxmox",
     "pgdeploy/reach/programs.py": "embedded",

@@ -22,6 +22,7 @@ from pgdeploy.cli.command.init import init
 from pgdeploy.cli.command.lint import lint
 from pgdeploy.cli.command.plan import plan
 from pgdeploy.cli.command.render import render
+from pgdeploy.cli.command.restore import restore
 from pgdeploy.cli.command.schema import schema
 from pgdeploy.cli.command.split import split
 from pgdeploy.cli.command.up import up
@@ -52,6 +53,7 @@ for command in (
     split,
     baseline,
     backup,
+    restore,
     schema,
 ):
     app.command()(command)

@@ -6,7 +6,7 @@ the first check is asked, and read once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -122,6 +122,13 @@ class Gate:
         """Leave the checks of all other layers out."""
         self.checks = tuple(check for check in self.checks if check.resource.layer in names)
         self.ask_only(self.checks)
+
+    def ask_databases(self, names: Collection[str]) -> None:
+        """Leave all checks out but those of the server that are about these databases."""
+        self.ask_layer(SERVER.name)
+        self.checks = tuple(
+            check for check in self.checks if getattr(check.resource, "database", None) in names
+        )
 
     def read(self) -> Facts:
         """The facts as they are now; what is asked afterwards is asked of these."""

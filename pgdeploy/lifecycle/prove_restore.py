@@ -10,16 +10,18 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pgdeploy.core.check import Verdict
 from pgdeploy.errors import TargetError
 from pgdeploy.gate.gate import ConnectionOptions, Gate
+from pgdeploy.layers.backup.age import opened
 from pgdeploy.layers.backup.dump import label_of
+from pgdeploy.layers.backup.invariant import broken
 from pgdeploy.layers.backup.manifest import Manifest, Record
 from pgdeploy.layers.backup.repository import Repository
-from pgdeploy.layers.backup.restore import restore
+from pgdeploy.layers.backup.restore import APPLICATION, Restorer
+from pgdeploy.local.scratch import scratch_folder
 from pgdeploy.reach.embedded import Cluster
 from pgdeploy.reach.programs import scratch_bin
 from pgdeploy.text.naming import quoted_name
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     from pgdeploy.core.check import Finding
     from pgdeploy.gate.target import Target
-    from pgdeploy.model.backup import BackupSpec, InvariantSpec
+    from pgdeploy.model.backup import BackupSpec
     from pgdeploy.reach.server import Server
 
 _FAST = ("-c fsync=off", "-c max_connections=50")
@@ -45,14 +47,18 @@ def prove(
         TargetError: there is no such backup, or no server can be made for it; that is no result, and nothing is kept.
     """
     repository = Repository(section.repository.path)
-    manifest = _chosen(repository, label)
-    with repository.locked(), TemporaryDirectory(prefix="pgdeploy-restore-") as scratch:
-        Path(scratch).chmod(0o755)
-        server = Cluster(Path(scratch) / "home", scratch_bin(manifest.major, bin_dir), options=_FAST)
+    manifest = repository.chosen(label)
+    with (
+        repository.locked(),
+        opened(manifest, repository.folder(manifest.label), section) as folder,
+        scratch_folder("proof") as scratch,
+    ):
+        scratch.chmod(0o755)  # the server may run as another user
+        server = Cluster(scratch / "home", scratch_bin(manifest.major, bin_dir), options=_FAST)
         server.start()
         try:
             started = time.time()
-            asked, failed = _tried(target, section, manifest, repository.folder(manifest.label), server, note)
+            asked, failed = _tried(target, section, manifest, folder, server, note)
             record = Record(
                 manifest.label,
                 repository.digest(manifest.label),
@@ -68,18 +74,6 @@ def prove(
     return record
 
 
-def _chosen(repository: Repository, label: str | None) -> Manifest:
-    backups = repository.contents().backups
-    if not backups:
-        raise TargetError(f"{repository.path} holds no backup; make one first: pgdeploy backup NAME now")
-    if label is None:
-        return backups[0]
-    found = next((one for one in backups if one.label == label), None)
-    if found is None:
-        raise TargetError(f"{repository.path} holds no backup {label}; the newest is {backups[0].label}")
-    return found
-
-
 def _tried(
     target: Target,
     section: BackupSpec,
@@ -90,23 +84,19 @@ def _tried(
 ) -> tuple[int, list[str]]:
     """How many checks were asked, and what did not hold."""
     note(f"restoring {manifest.label}")
-    try:
-        restore(manifest, folder, server, section.jobs)
-    except TargetError as error:
-        return 0, [str(error)]
-    findings = list(_asked(target, manifest, server))
+    with closing(server.open(application_name=APPLICATION)) as connection:
+        restorer = Restorer(manifest, folder, connection, section.jobs)
+        try:
+            restorer.everything()
+        except TargetError as error:
+            return 0, [str(error)]
+    gate = Gate(target, ConnectionOptions(), probes=False, server=server)
+    gate.ask_databases(manifest.databases)
+    findings = list(gate.ask())
     wrong = [f"{one.check.id}: {one.actual or one.reason}" for one in findings if _is_wrong(one)]
     wrong += _broken(section, manifest, server)
     invariants = sum(len(section.invariants.get(name, ())) for name in manifest.databases)
     return len(findings) + invariants, wrong
-
-
-def _asked(target: Target, manifest: Manifest, server: Server) -> Iterator[Finding]:
-    gate = Gate(target, ConnectionOptions(), probes=False, server=server)
-    gate.ask_layer("server")
-    for check in gate.checks:
-        if getattr(check.resource, "database", None) in manifest.databases:
-            yield gate.evaluate(check)
 
 
 def _is_wrong(finding: Finding) -> bool:
@@ -114,28 +104,7 @@ def _is_wrong(finding: Finding) -> bool:
 
 
 def _broken(section: BackupSpec, manifest: Manifest, server: Server) -> Iterator[str]:
-    """Invariants that do not hold."""
-    import psycopg
-
     for name in manifest.databases:
-        for one in section.invariants.get(name, ()):
+        if invariants := section.invariants.get(name):
             with closing(server.open(name)) as connection:
-                try:
-                    rows = connection.execute(one.sql.encode()).fetchmany(2)
-                except psycopg.Error as error:
-                    said = error.diag.message_primary or "it cannot be asked"
-                else:
-                    said = _differs(one, rows)
-            if said:
-                yield f"invariant of {quoted_name(name)}: {one.sql}: {said}"
-
-
-def _differs(one: InvariantSpec, rows: list[tuple[object, ...]]) -> str:
-    if len(rows) != 1 or len(rows[0]) != 1:
-        return "it must give one row with one column"
-    (value,) = rows[0]
-    if one.at_least is not None and not (isinstance(value, (int, float)) and value >= one.at_least):
-        return f"{value}, and not at least {one.at_least:g}"
-    if one.returns is not None and value != one.returns:
-        return f"{value}, and not {one.returns}"
-    return ""
+                yield from (f"database {quoted_name(name)}: {one}" for one in broken(invariants, connection))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pgdeploy.local.path import LocalPath
 from pgdeploy.model.host.amount import Span
+from pgdeploy.secret.reference import SecretRef
 from pgdeploy.spec.frozenmap import FrozenMap
 from pgdeploy.spec.model import Identifier, Model
 
@@ -17,6 +19,27 @@ class RepositorySpec(Model):
 
     path: Annotated[LocalPath, Field(min_length=1)] = Field(
         description="a folder of the machine on which pgdeploy runs"
+    )
+
+
+def _public_key(text: str) -> str:
+    if re.fullmatch(r"age1[02-9ac-hj-np-z]{58}|ssh-(ed25519|rsa) \S+( .*)?", text) is None:
+        raise ValueError(
+            "allowed: a public key, age1... or ssh-ed25519 ...; the private one goes into identity:"
+        )
+    return text
+
+
+class EncryptionSpec(Model):
+    """Who can read a backup: age encrypts it to public keys; the private key is needed for a restore alone."""
+
+    recipients: Annotated[tuple[Annotated[str, AfterValidator(_public_key)], ...], Field(min_length=1)] = (
+        Field(
+            description="public keys, as age-keygen prints them, or of SSH; the private key of one of them is enough"
+        )
+    )
+    identity: SecretRef | None = Field(
+        None, description="where the private key is; only restores and their proofs read it"
     )
 
 
@@ -47,11 +70,16 @@ class BackupSpec(Model):
     """What is kept of the server, where, for how long, and how its use is proved."""
 
     engine: Literal["pg_dump"] = Field("pg_dump", description="`pg_dump`: a dump of each database, and roles")
-    repository: RepositorySpec
+    repository: RepositorySpec = Field(description="where they are kept")
+    encryption: EncryptionSpec | None = Field(None, description="who can read it; left out: not encrypted")
     databases: tuple[Identifier, ...] = Field((), description="those that are kept; default: all declared")
     jobs: Annotated[int, Field(ge=1, le=64)] = Field(2, description="tables that are dumped at once")
-    retention: RetentionSpec = Field(default_factory=lambda: RetentionSpec(count=7))
-    recovery: RecoverySpec = Field(default_factory=RecoverySpec)
+    retention: RetentionSpec = Field(
+        default_factory=lambda: RetentionSpec(count=7), description="how many are kept, and for how long"
+    )
+    recovery: RecoverySpec = Field(
+        default_factory=RecoverySpec, description="how much may be lost, and how long a restore may take"
+    )
     invariants: FrozenMap[str, tuple[InvariantSpec, ...]] = Field(
         default_factory=FrozenMap, description="by database: what it must say when it is restored"
     )

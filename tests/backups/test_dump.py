@@ -62,6 +62,8 @@ def server() -> Iterator[Cluster]:
                 CREATE TABLE app.orders AS SELECT g AS id FROM generate_series(1, 1000) g;
                 GRANT USAGE ON SCHEMA app TO reader; GRANT SELECT ON app.orders TO reader"""
             )
+        with made.open("a town") as connection:
+            connection.execute(b"CREATE TABLE public.hidden ()")
         yield made
 
 
@@ -148,6 +150,12 @@ def of_manifest(place: Path, **values: object) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | values))
 
 
+def without_database(place: Path, name: str) -> None:
+    databases = json.loads((newest(place) / "manifest.json").read_text())["databases"]
+    del databases[name]
+    of_manifest(place, databases=databases)
+
+
 def of_record(place: Path, **values: object) -> None:
     (file,) = (kept(place) / "records").iterdir()
     file.write_text(json.dumps(json.loads(file.read_text()) | values))
@@ -179,7 +187,7 @@ def _without_manifest(place: Path) -> None:
 BROKEN: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "old": (lambda place: of_manifest(place, started=time.time() - 3700), ["backup[newest].age"]),
     "of the future": (lambda place: of_manifest(place, started=time.time() + 3700), ["backup[newest].age"]),
-    "a database is missing": (lambda place: of_manifest(place, databases=["shop"]), ["backup[newest].databases"]),
+    "a database is missing": (lambda place: without_database(place, "a town"), ["backup[newest].databases"]),
     "no manifest": (_without_manifest, ["backup[repository].whole"]),
     "too many": (
         lambda place: [shutil.copytree(newest(place), kept(place) / f"2020010{n}T000000Z") for n in (1, 2)],
@@ -231,8 +239,14 @@ def test_verify_reads_every_file(whole: Path) -> None:
 @pytest.mark.parametrize(
     ("breaking", "said"),
     [
-        (lambda place: in_spec(place, "returns: 1000", "returns: 999"), "invariant of shop: SELECT count(*)"),
-        (lambda place: in_spec(place, "at_least: 1000", "at_least: 1001"), "1000, and not at least 1001"),
+        (
+            lambda place: in_spec(place, "returns: 1000", "returns: 999"),
+            "database shop: invariant SELECT count(*)",
+        ),
+        (
+            lambda place: in_spec(place, "at_least: 1000", "at_least: 1001"),
+            "it returns 1000, and not at least 1001",
+        ),
         (lambda place: in_spec(place, "grant: [SELECT]", "grant: [SELECT, INSERT]"), "grant[shop: "),
         (_truncated, "database shop cannot be restored: "),
         (_extended, "database shop cannot be restored: "),
@@ -292,11 +306,15 @@ def test_a_kill_leaves_no_backup_and_the_next_goes_on(place: Path, server: Clust
     assert list(kept(place).glob(".making-*")) == []
 
 
-def test_what_pg_dump_refuses_leaves_nothing(place: Path, server: Cluster) -> None:
+def test_what_cannot_be_dumped_leaves_nothing(place: Path, server: Cluster) -> None:
+    made = backup(place, "now", "--dsn", f"{server.dsn} user=reader password='a canary of reader'")
+    assert made.returncode == 1
+    assert "no backup was made: pg_dump of a town: " in made.stderr
+    assert "permission denied for table hidden" in made.stderr
     in_spec(place, '"a town": {owner: owner}', "gone: {}")
     made = backup(place, "now", "--dsn", server.dsn)
     assert made.returncode == 1
-    assert "no backup was made: pg_dump of gone: " in made.stderr
+    assert "no backup was made: database gone does not exist" in made.stderr
     assert os.listdir(kept(place)) == [".lock"]
 
 

@@ -39,8 +39,9 @@ _CHARACTERS = st.one_of(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
 )
 TEXTS = st.one_of(st.sampled_from(sorted(FORGED.values())), st.text(_CHARACTERS, max_size=80))
+_TAKEN = ("none", "postgres", "template0", "template1")
 NAMES = TEXTS.filter(
-    lambda text: 0 < len(text.encode()) <= 63 and not text.startswith("pg_") and text != "none"
+    lambda text: 0 < len(text.encode()) <= 63 and not text.startswith("pg_") and text not in _TAKEN
 )
 
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

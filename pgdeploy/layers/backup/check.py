@@ -48,6 +48,9 @@ class Backups(_OfRepository):
         yield self.exists
         yield Check(self, "backup[newest]", "age", ("backup", "recovery", "rpo"), self._age)
         yield Check(self, "backup[newest]", "databases", ("backup", "databases"), self._databases)
+        if self.section.encryption is not None:
+            keys = ("backup", "encryption")
+            yield Check(self, "backup[repository]", "encrypted", keys, self._encrypted)
         yield Check(self, "backup[repository]", "whole", ("backup", "repository"), self._whole)
         yield Check(self, "backup[repository]", "retention", ("backup", "retention"), self._retention)
 
@@ -75,6 +78,18 @@ class Backups(_OfRepository):
         missing = [name for name in desired if name not in newest.databases]
         actual = f"without {listing(missing)}" if missing else listing(desired)
         return Outcome(not missing, listing(desired), actual, newest.label, remedy=self._remedy("now"))
+
+    def _encrypted(self, facts: Facts) -> Outcome:
+        contents = self.contents(facts)
+        desired = "each backup is encrypted, the newest to the declared recipients"
+        open_ones = [one.label for one in contents.backups if not one.recipients]
+        wrong = [f"{name} is not encrypted" for name in (*open_ones, *contents.plain)]
+        recipients = self.section.encryption.recipients if self.section.encryption is not None else ()
+        newest = next(iter(contents.backups), None)
+        if newest is not None and newest.recipients and set(newest.recipients) != set(recipients):
+            wrong.append(f"{newest.label} is encrypted to {listing(newest.recipients)}")
+        remedy = Remedy(f"pgdeploy backup {self.target} now; then remove those that are not", By.PERSON)
+        return Outcome(not wrong, desired, "; ".join(wrong) or desired, remedy=remedy)
 
     def _whole(self, facts: Facts) -> Outcome:
         broken = self.contents(facts).broken

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.errors import TargetError
+from pgdeploy.layers.backup.age import encrypt
+from pgdeploy.layers.backup.created import created
 from pgdeploy.layers.backup.manifest import Manifest
 from pgdeploy.layers.backup.repository import Repository, measured
+from pgdeploy.local.scratch import scratch_folder
 from pgdeploy.reach.program import environment, found_program, way_of
 from pgdeploy.text.one_line import one_line
 
@@ -48,10 +51,14 @@ def take(
     """Make a backup, whole or not at all.
 
     Raises:
-        TargetError: a program is missing or fails, or somebody else is at work in the repository.
+        TargetError: a program is missing or fails, or another pgdeploy uses the repository.
     """
     repository = Repository(section.repository.path)
+    names = databases_of(spec, section)
     with closing(server.open(application_name=_APPLICATION)) as connection, repository.locked() as lock:
+        databases = created(connection, names)
+        if missing := [name for name in names if name not in databases]:
+            raise TargetError(f"no backup was made: database {missing[0]} does not exist")
         major = connection.info.server_version // 10_000
         program, of_globals = found_program("pg_dump", major), found_program("pg_dumpall", major)
         system = _system(connection)
@@ -59,17 +66,19 @@ def take(
         label = label_of(started)
         if repository.folder(label).exists():
             raise TargetError(f"{repository.path}: there is a backup {label} already; try again in a second")
-        with repository.making(label) as folder:
+        recipients = section.encryption.recipients if section.encryption is not None else ()
+        with repository.making(label) as folder, _plain(folder, recipients) as plain:
             user, password = connection.info.user, connection.info.password or None
             run = _Runner(password, lock, note)
-            run([str(of_globals), "--roles-only", "--no-role-passwords", f"--file={folder / ROLES}",
+            run([str(of_globals), "--roles-only", "--no-role-passwords", f"--file={plain / ROLES}",
                  f"--dbname={way_of(connection, user, connection.info.dbname)}"], "roles")  # fmt: skip
-            (folder / DATABASES).mkdir(mode=0o700)
-            names = databases_of(spec, section)
+            (plain / DATABASES).mkdir(mode=0o700)
             for number, name in enumerate(names):
-                place = folder / DATABASES / str(number)
+                place = plain / DATABASES / str(number)
                 run([str(program), "--format=directory", f"--jobs={section.jobs}", "--no-password",
                      f"--file={place}", f"--dbname={way_of(connection, user, name)}"], name)  # fmt: skip
+            if recipients:
+                encrypt(((file, folder / file.relative_to(plain)) for file in _files(plain)), recipients)
             files = {str(file.relative_to(folder)): measured(file) for file in sorted(_files(folder))}
             made = Manifest(
                 label,
@@ -80,11 +89,22 @@ def take(
                 system,
                 started,
                 time.time(),
-                names,
+                databases,
                 files,
+                recipients,
             )
             repository.keep(folder, made)
     return made
+
+
+@contextmanager
+def _plain(folder: Path, recipients: Sequence[str]) -> Iterator[Path]:
+    """Where files are dumped to: what is to be encrypted does not reach the disk of the repository before it is."""
+    if not recipients:
+        yield folder
+        return
+    with scratch_folder("dump") as scratch:
+        yield scratch
 
 
 class _Runner:

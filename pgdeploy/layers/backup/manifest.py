@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from pgdeploy.layers.backup.created import Created
+
 VERSION = 1
 
 
@@ -33,9 +35,12 @@ class Manifest:
     started: float
     """What it holds is of this time."""
     ended: float
-    databases: tuple[str, ...]
+    databases: Mapping[str, Created]
+    """In the order of their folders."""
     files: Mapping[str, File]
-    """By path within the backup."""
+    """By path within the backup, as it stands there."""
+    recipients: tuple[str, ...] = ()
+    """Public keys that it is encrypted to; without one it is not encrypted."""
 
     @property
     def size(self) -> int:
@@ -53,7 +58,9 @@ class Manifest:
             if data.pop("version") != VERSION:
                 raise ValueError("written by another version of pgdeploy")
             files = {name: File(**file) for name, file in _dicts(data.pop("files")).items()}
-            return cls(**{**data, "databases": tuple(data["databases"])}, files=files)
+            databases = {name: Created(**one) for name, one in data.pop("databases").items()}
+            recipients = tuple(data.pop("recipients"))
+            return cls(**data, databases=databases, files=files, recipients=recipients)
         except (TypeError, KeyError, AttributeError, json.JSONDecodeError):
             raise ValueError("no manifest of pgdeploy") from None
 

@@ -13,12 +13,13 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
 
 from pgdeploy.errors import TargetError
+from pgdeploy.layers.backup.age import HEADER
 from pgdeploy.layers.backup.manifest import File, Manifest, Record
 from pgdeploy.text.one_line import one_line
 
@@ -40,6 +41,8 @@ class Contents:
     backups: tuple[Manifest, ...]
     records: tuple[Record, ...]
     broken: tuple[Broken, ...]
+    plain: tuple[str, ...] = ()
+    """Files of the newest backup that are not encrypted, where its manifest says that it is."""
 
 
 class Repository:
@@ -68,10 +71,35 @@ class Repository:
             raise TargetError(f"{self.path}: {error.strerror}") from None
         backups.sort(key=lambda one: one.started, reverse=True)
         records.sort(key=lambda one: one.started, reverse=True)
-        return Contents(tuple(backups), tuple(records), tuple(broken))
+        plain = self._plain(backups[0]) if backups and backups[0].recipients else ()
+        return Contents(tuple(backups), tuple(records), tuple(broken), tuple(plain))
+
+    def _plain(self, backup: Manifest) -> Iterator[str]:
+        for name in backup.files:
+            with suppress(FileNotFoundError), (self.folder(backup.label) / name).open("rb") as file:
+                if file.read(len(HEADER)) != HEADER:
+                    yield f"{backup.label}/{name}"
 
     def folder(self, label: str) -> Path:
         return self.path / label
+
+    def chosen(self, label: str | None = None, before: float | None = None) -> Manifest:
+        """The backup of this label, or the newest; of those that began before a moment, where one is given.
+
+        Raises:
+            TargetError: there is no such backup.
+        """
+        backups = self.contents().backups
+        if not backups:
+            raise TargetError(f"{self.path} holds no backup; make one first: pgdeploy backup NAME now")
+        for one in backups:
+            if (label is None or one.label == label) and (before is None or one.started <= before):
+                return one
+        if label is not None:
+            raise TargetError(f"{self.path} holds no backup {label}; the newest is {backups[0].label}")
+        raise TargetError(
+            f"{self.path} holds no backup from before that time; the oldest is {backups[-1].label}"
+        )
 
     def digest(self, label: str) -> str:
         """Of the manifest, which holds those of all files."""
