@@ -211,7 +211,7 @@ def test_nothing_is_written_without_a_yes(server: Cluster, shop: Path) -> None:
     assert (shop / "specs/prod.yaml").read_text() == OWN
 
 
-@law(12)
+@law(8)
 @given(one=specs(MAJOR), other=specs(MAJOR))
 def test_the_spec_of_one_state_becomes_that_of_any_other(
     server: Cluster, one: Spec, other: Spec, tmp_path_factory: pytest.TempPathFactory

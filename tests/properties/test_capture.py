@@ -48,7 +48,7 @@ def makes_the_same(
     look()
 
 
-@law(25)
+@law(10)
 @given(spec=specs(MAJOR))
 def test_what_is_captured_makes_the_same(
     server: Cluster, spec: Spec, tmp_path_factory: pytest.TempPathFactory
@@ -56,7 +56,7 @@ def test_what_is_captured_makes_the_same(
     makes_the_same(server, spec, tmp_path_factory.mktemp("captured"))
 
 
-@law(10)
+@law(5)
 @given(spec=specs(15))
 def test_what_is_captured_makes_the_same_on_15(
     server15: Cluster, spec: Spec, tmp_path_factory: pytest.TempPathFactory
@@ -86,7 +86,7 @@ def dumps_agree(server: Cluster, spec: Spec, folder: Path) -> None:
     assert dumps[0] == dumps[1]
 
 
-@law(8)
+@law(5)
 @given(spec=specs(15))
 def test_the_dumps_of_both_servers_agree(
     server15: Cluster, spec: Spec, tmp_path_factory: pytest.TempPathFactory
@@ -94,7 +94,7 @@ def test_the_dumps_of_both_servers_agree(
     dumps_agree(server15, spec, tmp_path_factory.mktemp("dumped"))
 
 
-@long_law(10)
+@long_law(8)
 @given(spec=specs(14))
 def test_the_dumps_of_both_servers_agree_on_14(
     server14: Cluster, spec: Spec, tmp_path_factory: pytest.TempPathFactory
@@ -102,7 +102,7 @@ def test_the_dumps_of_both_servers_agree_on_14(
     dumps_agree(server14, spec, tmp_path_factory.mktemp("dumped"))
 
 
-@law(12)
+@law(8)
 @given(spec=specs(MAJOR), data=st.data())
 def test_objects_are_captured_with_their_owners_and_privileges(
     server: Cluster, spec: Spec, data: st.DataObject
@@ -115,7 +115,7 @@ def test_objects_are_captured_with_their_owners_and_privileges(
     captured(server)
 
 
-@long_law(40)
+@long_law(25)
 @given(spec=specs(MAJOR))
 def test_what_is_captured_makes_the_same_often(
     server: Cluster, spec: Spec, tmp_path_factory: pytest.TempPathFactory

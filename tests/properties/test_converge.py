@@ -80,7 +80,7 @@ def owned_in_the_template() -> Spec:
     return Spec.model_validate({"postgres": MAJOR, "roles": roles, "databases": databases})
 
 
-@law(40)
+@law(12)
 @given(spec=specs(MAJOR))
 @example(spec=owned_in_the_template())
 def test_one_apply_is_enough(server: Cluster, spec: Spec) -> None:
@@ -101,7 +101,7 @@ def said_again(*, of_template: bool, of_copy: bool) -> Spec:
     )
 
 
-@law(15)
+@law(8)
 @given(spec=specs(15))
 @example(spec=said_again(of_template=False, of_copy=True))
 @example(spec=said_again(of_template=True, of_copy=False))
@@ -109,7 +109,7 @@ def test_one_apply_is_enough_on_15(server15: Cluster, spec: Spec) -> None:
     one_apply_is_enough(server15, spec)
 
 
-@law(15)
+@law(8)
 @given(spec=specs(18))
 def test_one_apply_is_enough_on_18(server18: Cluster, spec: Spec) -> None:
     one_apply_is_enough(server18, spec)
@@ -183,7 +183,7 @@ def more_in_the_template(kind: str, template: dict[str, object]) -> tuple[Spec, 
     return spec({"a": named(both, {})}), spec({"a": template, "b": copy})
 
 
-@law(25)
+@law(8)
 @given(spec=pairs(MAJOR))
 @example(spec=named_in_the_copy_alone())
 @example(spec=more_in_the_template("grants", {}))
@@ -198,13 +198,13 @@ def test_from_any_spec_to_any_other(server: Cluster, spec: tuple[Spec, Spec]) ->
     from_any_spec_to_any_other(server, spec)
 
 
-@law(10)
+@law(6)
 @given(spec=pairs(15))
 def test_from_any_spec_to_any_other_on_15(server15: Cluster, spec: tuple[Spec, Spec]) -> None:
     from_any_spec_to_any_other(server15, spec)
 
 
-@law(10)
+@law(6)
 @given(spec=specs(MAJOR), data=st.data())
 def test_objects_that_somebody_makes_later(server: Cluster, spec: Spec, data: st.DataObject) -> None:
     """`all tables` means those of today: with new ones there is something to do again, once."""
@@ -220,25 +220,25 @@ def test_objects_that_somebody_makes_later(server: Cluster, spec: Spec, data: st
 # -- the same, much more often ---------------------------------------------------------------------------
 
 
-@long_law(150)
+@long_law(90)
 @given(spec=specs(MAJOR))
 def test_one_apply_is_enough_often(server: Cluster, spec: Spec) -> None:
     one_apply_is_enough(server, spec)
 
 
-@long_law(60)
+@long_law(40)
 @given(spec=specs(14))
 def test_one_apply_is_enough_often_on_14(server14: Cluster, spec: Spec) -> None:
     one_apply_is_enough(server14, spec)
 
 
-@long_law(60)
+@long_law(40)
 @given(spec=specs(17))
 def test_one_apply_is_enough_often_on_17(server17: Cluster, spec: Spec) -> None:
     one_apply_is_enough(server17, spec)
 
 
-@long_law(100)
+@long_law(60)
 @given(spec=pairs(MAJOR))
 def test_from_any_spec_to_any_other_often(server: Cluster, spec: tuple[Spec, Spec]) -> None:
     from_any_spec_to_any_other(server, spec)

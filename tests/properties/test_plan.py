@@ -22,7 +22,7 @@ from tests.properties.server import clean, load, make, planned, run, said
 from tests.properties.strategy import PASSWORDS, pairs, specs
 
 
-@law(15)
+@law(8)
 @given(spec=pairs(MAJOR))
 def test_a_plan_is_the_same_each_time(server: Cluster, spec: tuple[Spec, Spec]) -> None:
     before, after = map(load, spec)
@@ -80,7 +80,7 @@ def what_is_broken_is_named(server: Cluster, spec: Spec, data: st.DataObject) ->
     assert said(planned(target, server)) == []
 
 
-@law(25)
+@law(12)
 @given(spec=specs(MAJOR), data=st.data())
 def test_what_is_broken_by_hand_is_named_and_nothing_else(
     server: Cluster, spec: Spec, data: st.DataObject

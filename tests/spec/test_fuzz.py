@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pgdeploy.errors import SpecError
 from pgdeploy.spec.loader import load
 from pgdeploy.spec.render import render
+from tests.properties.law import law
 from tests.spec.example import Example, undeclared
 from tests.spec.strategy import EXAMPLES
 
@@ -115,6 +116,7 @@ def test_data_with_the_right_keys(document: object) -> None:
     check(json.dumps(document).encode())
 
 
+@law(40)
 @given(
     st.integers(1, 3000), st.sampled_from(["[", "{a: ", "- ", "? ", "a:\n", "&a [", "!a ", "'", "{", "a: {"])
 )

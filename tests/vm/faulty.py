@@ -10,9 +10,17 @@ from tests.simulators.proxmox.faults import Faults
 from tests.simulators.proxmox.simulator import Simulator
 from tests.vm.whole import one_line
 
+
+def _refuse(faults: Faults, nth: int) -> None:
+    """By the node, or by the cluster that does not reach it: the two in turns."""
+    if nth % 2:
+        faults.answer(nth, 500, "unable to do it")
+    else:
+        faults.answer(nth, 595)
+
+
 FAULTS: Mapping[str, Callable[[Faults, int], None]] = {
-    "500": lambda faults, nth: faults.answer(nth, 500, "unable to do it"),
-    "595": lambda faults, nth: faults.answer(nth, 595),
+    "refused": _refuse,
     "dropped": lambda faults, nth: faults.drop(nth),
     "answer lost": lambda faults, nth: faults.lose(nth),
 }

@@ -60,7 +60,7 @@ def compared(old: Baseline, new: Baseline) -> Mapping[str, Verdict]:
     return {one.name: one for one in verdicts(old, new)}
 
 
-@pytest.mark.parametrize("times", [4, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [4, pytest.param(12, marks=pytest.mark.long)])
 def test_the_same_is_never_slower(times: int, server: Cluster, tmp_path: Path) -> None:
     """Half of the times on a machine that is busy."""
     first = measured(server, tmp_path)
