@@ -20,7 +20,7 @@ CODE := pgdeploy plugin pyinfra_deploys conftest.py inventory.py scripts specs t
 # Three thousand processes start here: without their bytecode each would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test fuzz test-long test-host test-threshold test-vm test-qemu test-lowest bench lint format lock licences release clean
+.PHONY: help demo test fuzz test-long test-host test-threshold test-backup test-vm test-qemu test-lowest bench lint format lock licences release clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -43,6 +43,9 @@ test-host: $(STAMP) ## the tests with real hosts: systemd, sshd and apt in conta
 
 test-threshold: $(STAMP) ## the tests of thresholds and workloads, each broken on a real server
 	$(PYTEST) $(PARALLEL) tests/thresholds tests/workloads
+
+test-backup: $(STAMP) ## the tests of backups and restores, each broken on a real server
+	$(PYTEST) $(PARALLEL) tests/backups
 
 test-vm: $(STAMP) ## the tests of virtual machines: a simulated Proxmox VE; its guests need Docker
 	$(PYTEST) -n 2 --dist loadfile tests/simulators/proxmox tests/simulators/proxmox_guest tests/vm tests/host/test_disk.py tests/host/test_guest.py

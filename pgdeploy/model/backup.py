@@ -1,11 +1,12 @@
-"""Backups: `backup:`, what is kept of the server, where, for how long, and how its use is proved."""
+"""Backups: `backup:`, what is backed up, to where, how often, how long it is kept, and how a restore is proved."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from pgdeploy.local.path import LocalPath
 from pgdeploy.model.host.amount import Span
@@ -44,35 +45,77 @@ class EncryptionSpec(Model):
 
 
 class RetentionSpec(Model):
-    """How many backups are kept; the newest always is."""
+    """How many backups are kept. The newest is always kept."""
 
-    count: Annotated[int, Field(ge=1, le=10_000)] | None = Field(None, description="so many of them at most")
-    days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(None, description="none that is older")
+    count: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        None, description="at most this many backups"
+    )
+    days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(
+        None, description="none that is older than this"
+    )
 
 
 class RecoverySpec(Model):
-    """What a backup is good for: how much is lost at most, and how long it takes until the server is back."""
+    """What a disaster may cost: data (RPO, recovery point objective) and time (RTO, recovery time objective)."""
 
-    rpo: Span = Field("1d", description="the newest backup is at most so old")
-    rto: Span = Field("1h", description="a restore takes at most so long")
-    restore_every: Span = Field("7d", description="the last restore that was proved is at most so long ago")
+    rpo: Span = Field("1d", description="the newest backup is at most this old")
+    rto: Span = Field("1h", description="a restore takes at most this long")
+    restore_every: Span = Field("7d", description="the last proved restore is at most this long ago")
+
+
+WORDS = {"hourly": "0 * * * *", "daily": "15 2 * * *", "weekly": "30 3 * * 0"}
+"""Words for times in crontab(5): fields for minute, hour, day of the month, month, and day of the week."""
+
+
+def _times(text: str) -> str:
+    if text not in WORDS and re.fullmatch(r"[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){4}", text) is None:
+        raise ValueError(f"allowed: {', '.join(WORDS)}, or the five fields of crontab(5), as in '15 2 * * *'")
+    return text
+
+
+Times = Annotated[str, AfterValidator(_times), Field(examples=[*WORDS])]
+
+
+class ScheduleSpec(Model):
+    """When cron makes backups and proves them; `pgdeploy backup NAME schedule` prints the lines for crontab."""
+
+    backup: Times = Field(
+        description="when a backup is made, and old ones are removed: `hourly`, `15 2 * * *`"
+    )
+    prove: Times = Field("weekly", description="when the newest backup is restored and checked")
 
 
 class InvariantSpec(Model):
-    """What a restored database must say."""
+    """What a restored database must return."""
 
-    sql: Annotated[str, Field(min_length=1, description="gives one row with one column")]
+    sql: Annotated[str, Field(min_length=1, description="returns one row with one column")]
     returns: str | int | float | bool | None = Field(None, description="exactly this")
     at_least: float | None = Field(None, description="this, or more")
 
 
-class BackupSpec(Model):
-    """What is kept of the server, where, for how long, and how its use is proved."""
+PRESETS: Mapping[str, Mapping[str, object]] = {
+    "production": {
+        "schedule": {"backup": "hourly"},
+        "retention": {"days": 30},
+        "recovery": {"rpo": "2h"},
+    },
+    "staging": {"schedule": {"backup": "daily"}, "retention": {"days": 7}, "recovery": {"rpo": "26h"}},
+}
+"""Hourly backups for 30 days, and daily ones: Hokm Database Deployment, Automatic Backups."""
 
+
+class BackupSpec(Model):
+    """What is backed up, to where, how often, how long it is kept, and how a restore is proved."""
+
+    preset: Literal["production", "staging"] | None = Field(
+        None,
+        description="what is left out of schedule, retention and recovery: hourly for 30 days, daily for 7",
+    )
     engine: Literal["pg_dump"] = Field("pg_dump", description="`pg_dump`: a dump of each database, and roles")
     repository: RepositorySpec = Field(description="where they are kept")
     encryption: EncryptionSpec | None = Field(None, description="who can read it; left out: not encrypted")
-    databases: tuple[Identifier, ...] = Field((), description="those that are kept; default: all declared")
+    databases: tuple[Identifier, ...] = Field((), description="what is backed up; default: all declared")
+    schedule: ScheduleSpec | None = Field(None, description="when cron makes backups and proves them")
     jobs: Annotated[int, Field(ge=1, le=64)] = Field(2, description="tables that are dumped at once")
     retention: RetentionSpec = Field(
         default_factory=lambda: RetentionSpec(count=7), description="how many are kept, and for how long"
@@ -81,5 +124,13 @@ class BackupSpec(Model):
         default_factory=RecoverySpec, description="how much may be lost, and how long a restore may take"
     )
     invariants: FrozenMap[str, tuple[InvariantSpec, ...]] = Field(
-        default_factory=FrozenMap, description="by database: what it must say when it is restored"
+        default_factory=FrozenMap, description="by database: what it must return when it is restored"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_preset(cls, data: object) -> object:
+        """Each section that is written takes the place of the preset's."""
+        preset = data.get("preset") if isinstance(data, Mapping) else None
+        usual = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
+        return {**usual, **data} if isinstance(data, Mapping) and usual else data

@@ -38,6 +38,16 @@ databases:
 """What a spec may extend."""
 
 # What a rule about a network needs so that the rules about TLS are content.
+BACKUP = """\
+databases: {shop: {owner: app}}
+roles: {app: {login: true, password: {env: APP_PASSWORD}}}
+backup:
+  repository: {path: /srv/kept}
+  encryption: {recipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]}
+  invariants: {shop: [{sql: SELECT 1, returns: 1}]}
+"""
+"""Backups of which nothing is to be said."""
+
 NET = """\
 settings: {ssl: on, listen_addresses: '10.0.0.8'}
 """
@@ -936,6 +946,46 @@ roles:
         "no `login: true`",
     ),
     # -- unused ----------------------------------------------------------------------------------------
+    Case(
+        "PGD751",
+        "backup[repository]",
+        BACKUP.replace("backup:\n", "backup: #!\n").replace("  encryption: ", "  # "),
+        "  # {",
+        "  encryption: {",
+        "whoever can copy /srv/kept reads all of it",
+    ),
+    Case(
+        "PGD752",
+        "backup[repository]",
+        BACKUP.replace("}\n  inv", ",\n    identity: {file: /srv/kept/key}} #!\n  inv"),
+        "/srv/kept/key",
+        "/srv/kept-key",
+        "/srv/kept/key is in the repository",
+    ),
+    Case(
+        "PGD753",
+        "backup[restore]",
+        BACKUP + "  retention: {days: 6} #!\n",
+        "days: 6",
+        "days: 7",
+        "backups are kept for 6 days, and one is proved every 7d",
+    ),
+    Case(
+        "PGD754",
+        "backup[restore]",
+        BACKUP.replace("backup:\n", "backup: #!\n").replace("{shop: [{sql: SELECT 1, returns: 1}]}", "{}"),
+        "invariants: {}\n",
+        "invariants: {shop: [{sql: SELECT 1, returns: 1}]}\n",
+        "nothing says which rows must be in shop",
+    ),
+    Case(
+        "PGD755",
+        "backup[newest]",
+        BACKUP + "  schedule: {backup: hourly} #!\n  recovery: {rpo: 60min}\n",
+        "60min",
+        "61min",
+        "they are made hourly, and rpo is 60min",
+    ),
     Case(
         "PGD801",
         "role[team]",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from enum import StrEnum
@@ -15,9 +16,14 @@ from pgdeploy.cli.output import DIFFERENT, OK, note, say
 from pgdeploy.reach.server import BUDGET
 
 if TYPE_CHECKING:
+    from pgdeploy.gate.gate import ConnectionOptions
     from pgdeploy.gate.target import Target
     from pgdeploy.layers.backup.manifest import Manifest
     from pgdeploy.model.backup import BackupSpec
+
+
+Result = tuple[int, list[str]]
+"""Exit code, and what to print."""
 
 
 class Action(StrEnum):
@@ -28,6 +34,7 @@ class Action(StrEnum):
     VERIFY = "verify"
     PROVE = "prove"
     EXPIRE = "expire"
+    SCHEDULE = "schedule"
 
 
 def backup(
@@ -36,7 +43,7 @@ def backup(
         Action,
         typer.Argument(
             help="now: make one; list; verify: read every file of all; prove: restore the newest into a server that is "
-            "made for it; expire: remove those that are kept no longer"
+            "made for it; expire: remove those that are kept no longer; schedule: print lines for crontab"
         ),
     ],
     label: Annotated[
@@ -45,6 +52,9 @@ def backup(
     bin_dir: Annotated[
         Path | None, typer.Option("--bin-dir", help="programs of PostgreSQL for the server that is made")
     ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="print nothing but what is wrong, for cron")
+    ] = False,
     dsn: Dsn = None,
     ssh_config: SshConfig = None,
     timeout: Timeout = BUDGET,
@@ -55,7 +65,7 @@ def backup(
 
     Exit 0: done, and all is well; 2: a file is not as it was written, or a restore does not hold; 1: error.
     """
-    from pgdeploy.cli.targets import load_one
+    from pgdeploy.cli.targets import load_one, way_of
     from pgdeploy.errors import TargetError
     from pgdeploy.layers import layer_of
 
@@ -63,56 +73,62 @@ def backup(
     section = layer_of("backup").of(target.spec)
     if section is None:
         raise TargetError(f"{target.name}: no backup is declared: write `backup:` into {target.file}")
-    if action is Action.NOW:
-        code = _now(target, section, dsn, ssh_config, timeout)
-    elif action is Action.PROVE:
-        code = _prove(target, section, label, bin_dir)
-    else:
-        others: dict[Action, Callable[[BackupSpec], int]] = {
-            Action.LIST: _list,
-            Action.VERIFY: _verify,
-            Action.EXPIRE: _expire,
-        }
-        code = others[action](section)
+    progress = _silent if quiet else note
+    acts: dict[Action, Callable[[], Result]] = {
+        Action.NOW: lambda: _now(
+            target, section, way_of(On.LIVE, dsn, ssh_config, None, None, timeout), progress
+        ),
+        Action.LIST: lambda: _list(section),
+        Action.VERIFY: lambda: _verify(section),
+        Action.PROVE: lambda: _prove(target, section, label, bin_dir, progress),
+        Action.EXPIRE: lambda: _expire(section),
+        Action.SCHEDULE: lambda: _schedule(target, section, name),
+    }
+    code, lines = acts[action]()
+    if not quiet or code != OK:
+        say(*lines)
     raise typer.Exit(code)
 
 
+def _silent(text: str) -> None:
+    """Say nothing of what goes well."""
+
+
 def _now(
-    target: Target, section: BackupSpec, dsn: str | None, ssh_config: Path | None, timeout: float
-) -> int:
-    from pgdeploy.cli.targets import way_of
-    from pgdeploy.gate.gate import Gate
+    target: Target, section: BackupSpec, way: ConnectionOptions, progress: Callable[[str], None]
+) -> Result:
+    from pgdeploy.cli.targets import open_gate
     from pgdeploy.layers.backup.dump import take
 
-    gate = Gate(target, way_of(On.LIVE, dsn, ssh_config, None, None, timeout), probes=False, note=note)
-    try:
-        made = take(target.name, target.spec, section, gate.server, note)
-    finally:
-        gate.close()
-    say(_line(made))
-    return OK
+    with open_gate(target, way) as gate:
+        made = take(target.name, target.spec, section, gate.server, progress)
+    return OK, [_line(made)]
 
 
-def _prove(target: Target, section: BackupSpec, label: str | None, bin_dir: Path | None) -> int:
+def _prove(
+    target: Target,
+    section: BackupSpec,
+    label: str | None,
+    bin_dir: Path | None,
+    progress: Callable[[str], None],
+) -> Result:
     from pgdeploy.lifecycle.prove_restore import prove
 
-    record = prove(target, section, label, bin_dir, note)
+    record = prove(target, section, label, bin_dir, progress)
     took = f"restored and asked within {record.seconds:.1f}s"
-    said = f"{record.label}: {took}, {record.checks} checks, {len(record.failed)} do not hold"
-    say(said, *(f"  {one}" for one in record.failed))
-    return OK if record.good else DIFFERENT
+    result = f"{record.label}: {took}, {record.checks} checks, {len(record.failed)} do not hold"
+    return (OK if record.good else DIFFERENT), [result, *(f"  {one}" for one in record.failed)]
 
 
-def _list(section: BackupSpec) -> int:
+def _list(section: BackupSpec) -> Result:
     from pgdeploy.layers.backup.repository import Repository
 
     contents = Repository(section.repository.path).contents()
     lines = [*map(_line, contents.backups), *(f"{one.label}: {one.why}" for one in contents.broken)]
-    say(*(lines or ["no backup"]))
-    return DIFFERENT if contents.broken else OK
+    return (DIFFERENT if contents.broken else OK), lines or ["no backup"]
 
 
-def _verify(section: BackupSpec) -> int:
+def _verify(section: BackupSpec) -> Result:
     from pgdeploy.layers.backup.repository import Repository
 
     repository = Repository(section.repository.path)
@@ -120,13 +136,11 @@ def _verify(section: BackupSpec) -> int:
     wrong = [line for one in contents.backups for line in repository.wrong_files(one)]
     wrong += [f"{one.label}: {one.why}" for one in contents.broken]
     number = sum(len(one.files) for one in contents.backups)
-    say(
-        *wrong, f"{len(contents.backups)} backups, {number} files read, {len(wrong)} not as they were written"
-    )
-    return DIFFERENT if wrong else OK
+    total = f"{len(contents.backups)} backups, {number} files read, {len(wrong)} not as they were written"
+    return (DIFFERENT if wrong else OK), [*wrong, total]
 
 
-def _expire(section: BackupSpec) -> int:
+def _expire(section: BackupSpec) -> Result:
     from pgdeploy.layers.backup.check import expired
     from pgdeploy.layers.backup.repository import Repository
 
@@ -135,10 +149,19 @@ def _expire(section: BackupSpec) -> int:
         gone = expired(section, repository.contents(), time.time())
         for label in gone:
             repository.remove(label)
-            say(f"{label}: removed")
-    if not gone:
-        say("nothing to remove")
-    return OK
+    return OK, [f"{label}: removed" for label in gone] or ["nothing to remove"]
+
+
+def _schedule(target: Target, section: BackupSpec, name: str) -> Result:
+    from pgdeploy.errors import TargetError
+    from pgdeploy.layers.backup.crontab import lines
+
+    if section.schedule is None:
+        raise TargetError(
+            f"{target.name} declares no schedule: write `schedule:` or `preset:` into {target.file}"
+        )
+    program = Path(sys.argv[0]).absolute()
+    return OK, list(lines(name, section.schedule, str(program), Path.cwd()))
 
 
 def _line(backup: Manifest) -> str:
