@@ -172,10 +172,10 @@ def _truncated(place: Path) -> None:
     data.write_bytes(data.read_bytes()[:-20])
 
 
-def _extended(place: Path) -> None:
-    """The dump of a database with an extension that the server does not have."""
-    roles = newest(place) / "databases/0/toc.dat"
-    roles.write_bytes(roles.read_bytes().replace(b"CREATE SCHEMA app;", b"CREATE SCHEMA ap(;"))
+def _garbled(place: Path) -> None:
+    """A statement of it is not SQL."""
+    contents = newest(place) / "databases/0/toc.dat"
+    contents.write_bytes(contents.read_bytes().replace(b"CREATE SCHEMA app;", b"CREATE SCHEMA ap(;"))
 
 
 def _without_manifest(place: Path) -> None:
@@ -249,7 +249,7 @@ def test_verify_reads_every_file(whole: Path) -> None:
         ),
         (lambda place: in_spec(place, "grant: [SELECT]", "grant: [SELECT, INSERT]"), "grant[shop: "),
         (_truncated, "database shop cannot be restored: "),
-        (_extended, "database shop cannot be restored: "),
+        (_garbled, "database shop cannot be restored: "),
     ],
 )
 def test_a_restore_that_does_not_hold_is_kept_as_such(
