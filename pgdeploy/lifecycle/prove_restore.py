@@ -1,4 +1,4 @@
-"""Proof of a backup: it is restored into a server that is made for it, which must then be as the spec says.
+"""The proof of a backup: restore it into a server that is made for it, and ask that server the checks of the spec.
 
 Asked are the checks of what is in the restored databases, and the invariants of the spec. What a restored server
 cannot have is not asked: settings, rules of pg_hba.conf and passwords are no part of a dump.

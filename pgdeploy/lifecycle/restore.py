@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _LONGEST = 63
 """Bytes of a name."""
 _UNFINISHED = "_pgdeploy_restoring"
+_MARK = 9715
+"""Its limit of connections until the swap, by which the next restore knows it: no kill can come between the two."""
 _SWAPS = 10
 _IN_USE = "55006"
 
@@ -114,9 +116,11 @@ def _beside(
     from psycopg import sql
 
     made = _joined(place.name, _UNFINISHED)
-    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(made))
-    connection.execute(drop)
-    connection.execute(backup.databases[place.database].statement(made, restorer.major))
+    drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(made))
+    if _is_ours(connection, made):
+        connection.execute(drop)
+    create = backup.databases[place.database].statement(made, restorer.major)
+    connection.execute(sql.SQL("{} CONNECTION LIMIT {}").format(create, _MARK))
     try:
         restorer.fill(place.database, made)
         with closing(server.open(made, application_name=APPLICATION)) as session:
@@ -134,13 +138,29 @@ def _beside(
         restorer.properties(place.database)
 
 
+def _is_ours(connection: psycopg.Connection[Any], name: str) -> bool:
+    """Whether a restore that was killed left a database of this name.
+
+    Raises:
+        TargetError: there is one, and no restore made it.
+    """
+    query = "SELECT datconnlimit FROM pg_catalog.pg_database WHERE datname = %s"
+    limits = [limit for (limit,) in connection.execute(query, [name]).fetchall()]
+    if limits and limits != [_MARK]:
+        raise TargetError(
+            f"database {quoted_name(name)} exists, and no restore left it there; rename it, as a restore needs its name"
+        )
+    return bool(limits)
+
+
 def _swap(connection: psycopg.Connection[Any], place: Place, made: str) -> None:
     """In one message, and so in one transaction. Clients of the old database are disconnected, and may come back."""
     import psycopg
     from psycopg import sql
 
     rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
-    statements = [rename.format(sql.Identifier(made), sql.Identifier(place.name))]
+    unmark = sql.SQL("ALTER DATABASE {} CONNECTION LIMIT -1").format(sql.Identifier(made))
+    statements = [unmark, rename.format(sql.Identifier(made), sql.Identifier(place.name))]
     if place.kept_as is not None:
         old = sql.Identifier(place.name)
         end = sql.SQL(

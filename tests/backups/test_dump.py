@@ -291,14 +291,14 @@ def test_a_kill_leaves_no_backup_and_the_next_goes_on(place: Path, server: Clust
             while not list(kept(place).glob(".making-*/databases/0")) and time.monotonic() < end:
                 time.sleep(0.05)
             second = backup(place, "now", "--dsn", server.dsn)
-            assert (second.returncode, "another pgdeploy is at work there" in second.stderr) == (1, True)
+            assert (second.returncode, "another pgdeploy is using it" in second.stderr) == (1, True)
             running.kill()
         left = list(kept(place).glob(".making-*"))
         assert len(left) == 1
         assert backup(place, "list").stdout == "no backup\n"
         # its pg_dump goes on, and nobody works beside it
         third = backup(place, "now", "--dsn", server.dsn)
-        assert (third.returncode, "another pgdeploy is at work there" in third.stderr) == (1, True)
+        assert (third.returncode, "another pgdeploy is using it" in third.stderr) == (1, True)
         connection.execute(b"ROLLBACK")
     subprocess.run(["pkill", "-f", str(left[0])], check=False)
     made = backup(place, "now", "--dsn", server.dsn)

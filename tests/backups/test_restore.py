@@ -159,6 +159,13 @@ def test_a_kill_leaves_what_is_there_and_the_next_goes_on(place: Path, server: C
     assert [name for name in databases(server) if "restoring" in name] == []
 
 
+def test_a_database_of_somebody_else_is_not_dropped(place: Path, server: Cluster) -> None:
+    of_sql(server, "CREATE DATABASE shop_pgdeploy_restoring", "postgres")
+    done = restore(place, server, "--database", "shop")
+    assert (done.returncode, "exists, and no restore left it there" in done.stderr) == (1, True)
+    assert "shop_pgdeploy_restoring" in databases(server)
+
+
 def test_two_at_once(place: Path, server: Cluster) -> None:
     with closing(server.open()) as other:
         other.execute(b"SELECT pg_advisory_lock(%d, %d)" % (0x70676465, 0x706C6F79))

@@ -1,4 +1,4 @@
-"""What the repository says of the backups, against what the spec promises."""
+"""Checks of backups: what is in the repository, compared with what the spec declares."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ class Backups(_OfRepository):
     def _whole(self, facts: Facts) -> Outcome:
         broken = self.contents(facts).broken
         actual = listing(f"{one.label}: {one.why}" for one in broken)
-        remedy = "look at what it is, and remove it"
-        return Outcome(not broken, "nothing but backups", actual or "nothing but backups", remedy=remedy)
+        remedy = "find out what it is, and remove it"
+        return Outcome(not broken, "only backups", actual or "only backups", remedy=remedy)
 
     def _retention(self, facts: Facts) -> Outcome:
         too_old = expired(self.section, self.contents(facts), time.time())
@@ -142,7 +142,7 @@ class Restores(_OfRepository):
 
 
 def _aged(since: float, limit: str, label: str, remedy: Remedy) -> Outcome:
-    """How long ago something was; what is to come has a clock that is wrong, and is no proof of anything."""
+    """How long ago something was. A time in the future comes from a wrong clock, and proves nothing."""
     age = time.time() - since
     if age < -60:
         return Outcome(
@@ -153,7 +153,7 @@ def _aged(since: float, limit: str, label: str, remedy: Remedy) -> Outcome:
 
 
 def expired(section: BackupSpec, contents: Contents, now: float) -> list[str]:
-    """Labels of what is kept no longer; the newest always is."""
+    """Labels of the backups that `retention:` keeps no longer. The newest is always kept."""
     retention, gone = section.retention, []
     for number, backup in enumerate(contents.backups):
         many = retention.count is not None and number >= retention.count

@@ -1,7 +1,7 @@
 """Taking a backup with pg_dump: a folder for each database, and the roles of the server.
 
-What the databases hold is of the moment at which each dump began; two of them are not of one moment. Passwords are not
-dumped: the spec says where they are, and it makes tablespaces.
+A dump shows its database as it was when the dump began; two databases are not of the same moment. Passwords and
+tablespaces are not dumped: the spec has them.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _APPLICATION = "pgdeploy backup"
 
 
 def databases_of(spec: Spec, section: BackupSpec) -> tuple[str, ...]:
-    """Those that are kept."""
+    """The databases that are backed up."""
     return section.databases or tuple(spec.databases)
 
 
 def label_of(seconds: float) -> str:
-    """Names a backup by its time, in UTC; in order of time when sorted."""
+    """The name of a backup: its time in UTC, so that names sort by time."""
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
 
 
@@ -108,7 +108,7 @@ def _plain(folder: Path, recipients: Sequence[str]) -> Iterator[Path]:
 
 
 class _Runner:
-    """Runs programs that log in; what they say of errors is said."""
+    """Runs programs that log in; a failure is an error with the first line of what they print."""
 
     def __init__(self, password: str | None, lock: int, note: Callable[[str], None]) -> None:
         self._environment = environment(password, {"PGAPPNAME": _APPLICATION})
@@ -136,7 +136,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _system(connection: psycopg.Connection[Any]) -> str:
-    """Empty where this login may not ask for it."""
+    """The system identifier; empty where this login may not read it."""
     import psycopg
 
     try:

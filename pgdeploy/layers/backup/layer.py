@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class BackupLayer(Layer):
-    """What it says is in the repository."""
+    """Its facts are the contents of the repository."""
 
     name: ClassVar[str] = "backup"
     title: ClassVar[str] = "the backups"

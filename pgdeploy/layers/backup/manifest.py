@@ -1,4 +1,4 @@
-"""What a backup says of itself: the last file that is written of it, so that one without it is none."""
+"""The manifest of a backup. It is written last, so a folder without one is no backup."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Manifest:
     system: str
     """The server's system identifier."""
     started: float
-    """What it holds is of this time."""
+    """When its first dump began."""
     ended: float
     databases: Mapping[str, Created]
     """In the order of their folders."""
@@ -52,7 +52,7 @@ class Manifest:
 
     @classmethod
     def read(cls, text: str) -> Manifest:
-        """The same from its text. Raises ValueError when it is none."""
+        """The same from its text. Raises ValueError: the text is not one."""
         try:
             data: dict[str, Any] = json.loads(text)
             if data.pop("version") != VERSION:
@@ -62,7 +62,7 @@ class Manifest:
             recipients = tuple(data.pop("recipients"))
             return cls(**data, databases=databases, files=files, recipients=recipients)
         except (TypeError, KeyError, AttributeError, json.JSONDecodeError):
-            raise ValueError("no manifest of pgdeploy") from None
+            raise ValueError("not a manifest of pgdeploy") from None
 
 
 def _dicts(files: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -95,11 +95,11 @@ class Record:
 
     @classmethod
     def read(cls, text: str) -> Record:
-        """The same from its text. Raises ValueError when it is none."""
+        """The same from its text. Raises ValueError: the text is not one."""
         try:
             data: dict[str, Any] = json.loads(text)
             if data.pop("version") != VERSION:
                 raise ValueError("written by another version of pgdeploy")
             return cls(**{**data, "failed": tuple(data["failed"])})
         except (TypeError, KeyError, AttributeError, json.JSONDecodeError):
-            raise ValueError("no record of pgdeploy") from None
+            raise ValueError("not a record of pgdeploy") from None

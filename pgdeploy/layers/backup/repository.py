@@ -107,12 +107,12 @@ class Repository:
 
     @contextmanager
     def locked(self) -> Iterator[int]:
-        """Nobody else changes it until the end of the block; what a kill left is removed.
+        """Until the end of the block no other pgdeploy changes it. What a killed one left is removed.
 
-        Programs that write there are given the lock's descriptor: one that outlives us holds it still.
+        Programs that write there get the lock's descriptor: one that outlives us still holds the lock.
 
         Raises:
-            TargetError: somebody does, or the folder cannot be made.
+            TargetError: another pgdeploy uses it, or the folder cannot be made.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ class Repository:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise TargetError(
-                    f"{self.path}: another pgdeploy is at work there; try again later"
+                    f"{self.path}: another pgdeploy is using it; try again later"
                 ) from None
             for left in self.path.glob(f"{MAKING}*"):
                 shutil.rmtree(left)
@@ -136,7 +136,7 @@ class Repository:
 
     @contextmanager
     def making(self, label: str) -> Iterator[Path]:
-        """A folder that becomes the backup once `keep` was called, and is removed at the end of the block otherwise."""
+        """A folder that `keep` makes a backup; without that it is removed at the end of the block."""
         folder = self.path / f"{MAKING}{label}"
         folder.mkdir(mode=0o700)
         try:
@@ -145,7 +145,7 @@ class Repository:
             shutil.rmtree(folder, ignore_errors=True)
 
     def keep(self, folder: Path, manifest: Manifest) -> None:
-        """What was made is a backup from now on: all or nothing of it, also after a power cut."""
+        """Make the folder a backup: all of it or nothing, even after a power cut."""
         for name in manifest.files:
             _sync(folder / name)
         (folder / MANIFEST).write_text(manifest.as_text(), encoding="utf-8")
@@ -154,7 +154,7 @@ class Repository:
         _sync(self.path)
 
     def record(self, record: Record, label: str) -> Path:
-        """Keep what a restore came to."""
+        """Keep the result of a restore."""
         folder = self.path / RECORDS
         folder.mkdir(mode=0o700, exist_ok=True)
         file, new = folder / f"{record.label}.{label}.json", folder / ".new"
@@ -165,13 +165,13 @@ class Repository:
         return file
 
     def remove(self, label: str) -> None:
-        """A backup, in one step: it is none before its files go."""
+        """Remove a backup. It stops being one in a single step, before its files go."""
         gone = self.path / f"{MAKING}{label}"
         self.folder(label).rename(gone)
         shutil.rmtree(gone)
 
     def wrong_files(self, manifest: Manifest) -> Iterator[str]:
-        """Files of a backup that are not as they were written, each with why; all of them are read."""
+        """Files of a backup that are not as they were written, each with the reason. Reads every file."""
         folder = self.folder(manifest.label)
         for name, file in manifest.files.items():
             try:
