@@ -28,6 +28,8 @@ AIMS = {
     "item": ("gate of 10,000 checks", "10,000 trivial items", 1.5),
     "host": ("our gate of the host and its server", "one bare gather and one SQL read", 1.5),
     "unchanged": ("pg01.py with nothing to do", "pyinfra with as many trivial operations", 2.0),
+    "backup": ("our backup", "pg_dump and pg_dumpall", 1.1),
+    "proof": ("our proof of a backup", "a new server and pg_restore", 1.3),
     "help": ("pgdeploy --help", "its CLI library", 1.5),
     "small spec": ("pgdeploy lint of a small spec", "its libraries alone", 3.0),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -25,6 +26,8 @@ class Break:
     script: str
     red: set[str]
     undo: str = ""
+    together: bool = False
+    """It neither hides nor brings back what others of these broke: one deploy puts several right."""
 
 
 def file(path: str, field: str) -> str:
@@ -41,30 +44,45 @@ BREAKS = [
         "postgresql not at boot",
         f"systemctl disable -q {UNIT}; echo manual > {CONF}/start.conf; systemctl daemon-reload",
         {f"service[{UNIT}].enabled"},
+        together=True,
     ),
     Break("postgresql masked", f"systemctl mask -q {UNIT}", {f"service[{UNIT}].enabled"}),
-    Break("exporter stopped", f"systemctl stop {EXPORTER}", {f"service[{EXPORTER}].active"}),
+    Break("exporter stopped", f"systemctl stop {EXPORTER}", {f"service[{EXPORTER}].active"}, together=True),
     Break("exporter masked", f"systemctl mask -q {EXPORTER}", {f"service[{EXPORTER}].enabled"}),
-    Break("clock source off", "systemctl stop chrony", {"service[chrony].active"}),
+    Break("clock source off", "systemctl stop chrony", {"service[chrony].active"}, together=True),
     Break("clock source not at boot", "systemctl disable -q chrony", {"service[chrony].enabled"}),
-    Break("firewall not at boot", "systemctl disable -q nftables", {"service[nftables].enabled"}),
+    Break(
+        "firewall not at boot", "systemctl disable -q nftables", {"service[nftables].enabled"}, together=True
+    ),
     # files
-    Break("data directory for all", "chmod 0755 /mnt/data/pg01", {file("/mnt/data/pg01", "mode")}),
+    Break(
+        "data directory for all", "chmod 0755 /mnt/data/pg01", {file("/mnt/data/pg01", "mode")}, together=True
+    ),
     Break("hba for all", f"chmod 0644 {CONF}/pg_hba.conf", {file(f"{CONF}/pg_hba.conf", "mode"), *LOADED}),
     Break("hba of root", f"chown root {CONF}/pg_hba.conf", {file(f"{CONF}/pg_hba.conf", "owner"), *LOADED}),
-    Break("key for all", f"chmod 0644 {CONF}/pgdeploy.key", {file(f"{CONF}/pgdeploy.key", "mode")}),
+    Break(
+        "key for all",
+        f"chmod 0644 {CONF}/pgdeploy.key",
+        {file(f"{CONF}/pgdeploy.key", "mode")},
+        together=True,
+    ),
     Break(
         "exporter's password for all",
         "chmod 0644 /etc/prometheus/pgdeploy-exporter-password",
         {file("/etc/prometheus/pgdeploy-exporter-password", "mode")},
+        together=True,
     ),
     Break(
-        "old logs kept", "rm /etc/tmpfiles.d/pgdeploy.conf", {file("/etc/tmpfiles.d/pgdeploy.conf", "exists")}
+        "old logs kept",
+        "rm /etc/tmpfiles.d/pgdeploy.conf",
+        {file("/etc/tmpfiles.d/pgdeploy.conf", "exists")},
+        together=True,
     ),
     Break(
         "newer majors let in",
         "echo > /etc/apt/preferences.d/pgdeploy.pref",
         {file("/etc/apt/preferences.d/pgdeploy.pref", "content")},
+        together=True,
     ),
     # settings, in all their truths
     Break(
@@ -116,7 +134,7 @@ BREAKS = [
         {file(f"{CONF}/pg_hba.conf", "content"), "hba[rules].loaded"},
     ),
     # packages
-    Break("hold taken off", "apt-mark unhold postgresql-15", {"package[postgresql-15].hold"}),
+    Break("hold taken off", "apt-mark unhold postgresql-15", {"package[postgresql-15].hold"}, together=True),
     Break("a package removed", "dpkg --force-depends -r chrony", {"package[chrony].installed"}),
     # exporter
     Break(
@@ -164,11 +182,17 @@ BREAKS = [
         {"tls[certificate].served"},
     ),
     # the system
-    Break("the system's locale", "echo LANG=C > /etc/default/locale", {"locale[en_US.UTF-8].default"}),
+    Break(
+        "the system's locale",
+        "echo LANG=C > /etc/default/locale",
+        {"locale[en_US.UTF-8].default"},
+        together=True,
+    ),
     Break(
         "another time zone",
         "ln -sf /usr/share/zoneinfo/Europe/Berlin /etc/localtime",
         {"clock[time_zone].value"},
+        together=True,
     ),
     Break(
         "postgres in the docker group",
@@ -180,6 +204,7 @@ BREAKS = [
         "another spec deployed",
         'sed -i \'s/"spec": "[0-9a-f]*/&0/\' /var/lib/pgdeploy/deployment.json',
         {"deployment[record].spec"},
+        together=True,
     ),
     Break("no record", "rm /var/lib/pgdeploy/deployment.json", {"deployment[record].exists"}),
     Break(
@@ -195,24 +220,40 @@ BREAKS = [
         "a right taken away",
         "runuser -u postgres -- psql -c 'REVOKE pg_monitor FROM postgres_exporter'",
         {"membership[postgres_exporter in pg_monitor].granted"},
+        together=True,
     ),
 ]
 
 
+BATCH = 4
+
+
+def batches() -> list[tuple[Break, ...]]:
+    """Breaks that one deploy puts right."""
+    together = [case for case in BREAKS if case.together]
+    alone = [(case,) for case in BREAKS if not case.together]
+    return [*alone, *(tuple(together[at : at + BATCH]) for at in range(0, len(together), BATCH))]
+
+
 @pytest.fixture(scope="module", autouse=True)
-def green(pg01: Machine) -> None:
-    """Or nothing that follows would mean anything."""
+def green(pg01: Machine) -> Iterator[None]:
+    """Before the first, or nothing that follows would mean anything; and after the last, which no other comes after."""
+    assert red(pg01) == set()
+    yield
     assert red(pg01) == set()
 
 
-@pytest.mark.parametrize("case", BREAKS, ids=lambda case: case.name)
-def test_broken_by_hand(case: Break, pg01: Machine) -> None:
-    pg01.run(case.script)
+@pytest.mark.parametrize("batch", batches(), ids=lambda batch: " + ".join(case.name for case in batch))
+def test_broken_by_hand(batch: tuple[Break, ...], pg01: Machine) -> None:
+    """That all is right again, the next one sees: nothing but its own is red there."""
+    expected = set[str]()
     try:
-        assert red(pg01) == case.red
+        for case in batch:
+            pg01.run(case.script)
+            expected |= case.red
+            assert red(pg01) == expected, case.name
     finally:
-        if case.undo:
-            pg01.run(case.undo)
+        if undo := batch[-1].undo:
+            pg01.run(undo)
         else:
             deployed(pg01)
-    assert red(pg01) == set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.host.breaking import red
@@ -225,13 +227,16 @@ DAILY = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def green(pg01: Machine) -> None:
-    """Or nothing that follows would mean anything."""
+def green(pg01: Machine) -> Iterator[None]:
+    """Before the first, or nothing that follows would mean anything; and after the last, which no other comes after."""
+    assert red(pg01) == set()
+    yield
     assert red(pg01) == set()
 
 
 @pytest.mark.parametrize("case", BREAKS, ids=lambda case: case.name)
 def test_broken_by_hand(case: Break, pg01: Machine) -> None:
+    """That all is right again, the next one sees: nothing but its own is red there."""
     try:
         pg01.run(case.script)
         assert red(pg01) == case.red
@@ -240,7 +245,6 @@ def test_broken_by_hand(case: Break, pg01: Machine) -> None:
             pg01.run(case.undo)
         else:
             deployed(pg01)
-    assert red(pg01) == set()
 
 
 def test_what_people_do_every_day_stays_green(pg01: Machine) -> None:

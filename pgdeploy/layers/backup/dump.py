@@ -62,10 +62,9 @@ def take(
         major = connection.info.server_version // 10_000
         program, of_globals = found_program("pg_dump", major), found_program("pg_dumpall", major)
         system = _system(connection)
-        started = time.time()
+        while repository.folder(label_of(started := time.time())).exists():
+            time.sleep(0.1)  # a backup is named by its second
         label = label_of(started)
-        if repository.folder(label).exists():
-            raise TargetError(f"{repository.path}: there is a backup {label} already; try again in a second")
         recipients = section.encryption.recipients if section.encryption is not None else ()
         with repository.making(label) as folder, _plain(folder, recipients) as plain:
             user, password = connection.info.user, connection.info.password or None

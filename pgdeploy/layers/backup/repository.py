@@ -125,9 +125,7 @@ class Repository:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise TargetError(
-                    f"{self.path}: another pgdeploy is using it; try again later"
-                ) from None
+                raise TargetError(f"{self.path}: another pgdeploy is using it; try again later") from None
             for left in self.path.glob(f"{MAKING}*"):
                 shutil.rmtree(left)
             yield descriptor
