@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pgdeploy.layers import layer_of
+from pgdeploy.layers.backup.dump import databases_of
 from pgdeploy.lint.rule import Hit, Severity, rule
 from pgdeploy.lint.subject import Subject
 from pgdeploy.model.backup import BackupSpec
@@ -76,7 +77,7 @@ def no_invariant(subject: Subject) -> Iterator[Hit]:
     section = _section(subject)
     if section is None:
         return
-    kept = section.databases or tuple(subject.spec.databases)
+    kept = databases_of(subject.spec, section)
     bare = [quoted_name(name) for name in kept if not section.invariants.get(name)]
     if bare:
         message = f"nothing says which rows must be in {examples(bare)}; write `invariants:`"

@@ -114,7 +114,9 @@ class BackupSpec(Model):
     engine: Literal["pg_dump"] = Field("pg_dump", description="`pg_dump`: a dump of each database, and roles")
     repository: RepositorySpec = Field(description="where they are kept")
     encryption: EncryptionSpec | None = Field(None, description="who can read it; left out: not encrypted")
-    databases: tuple[Identifier, ...] = Field((), description="what is backed up; default: all declared")
+    databases: tuple[Identifier, ...] = Field(
+        (), description="what is backed up; default: all declared ones that allow connections"
+    )
     schedule: ScheduleSpec | None = Field(None, description="when cron makes backups and proves them")
     jobs: Annotated[int, Field(ge=1, le=64)] = Field(2, description="tables that are dumped at once")
     retention: RetentionSpec = Field(

@@ -326,7 +326,16 @@ def test_what_cannot_be_dumped_leaves_nothing(place: Path, server: Cluster) -> N
             "path: kept}\n  databases: [shp]",
             "database shp is not declared; did you mean shop?",
         ),
-        ("    shop:\n      - {sql: SELECT c", "    shp:\n      - {sql: SELECT c", "database shp is not kept"),
+        (
+            "    shop:\n      - {sql: SELECT c",
+            "    shp:\n      - {sql: SELECT c",
+            "database shp is not backed up",
+        ),
+        (
+            '"a town": {owner: owner}\nbackup:',
+            '"a town": {allow_connections: false}\nbackup:\n  databases: [a town]',
+            "database a town allows no connections",
+        ),
         (", returns: 1000", "", "either returns: or at_least:"),
         ("rpo: 1h", "rpo: 1", "backup.recovery.rpo: read 1; allowed: "),
     ],

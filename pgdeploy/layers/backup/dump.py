@@ -36,8 +36,10 @@ _APPLICATION = "pgdeploy backup"
 
 
 def databases_of(spec: Spec, section: BackupSpec) -> tuple[str, ...]:
-    """The databases that are backed up."""
-    return section.databases or tuple(spec.databases)
+    """The databases that are backed up: those named, or all declared ones that allow connections."""
+    return section.databases or tuple(
+        name for name, body in spec.databases.items() if body.allow_connections is not False
+    )
 
 
 def label_of(seconds: float) -> str:
