@@ -2,7 +2,10 @@
 
 Each database is restored beside the one that it replaces, under a name of its own, and the invariants of the spec are
 asked of it. Then one transaction swaps the names: the old database is kept as `NAME_before_TIME` until a person drops
-it. A kill leaves the old database in use; what it left of the new one is dropped by the next restore.
+it. The new one lets nobody in before it has its own grants and settings.
+
+A kill before the swap leaves the old database in use, and the next restore drops what there is of the new one. A kill
+between the swap and the grants leaves the new one closed: `pgdeploy apply` opens it, as the spec says.
 """
 
 from __future__ import annotations
@@ -98,11 +101,18 @@ def restore(
     """
     with alone(server) as guard, as_target_error(server.address), guard.session() as connection:
         restorer = Restorer(backup, folder, connection, section.jobs)
-        roles = [name for (name,) in connection.execute("SELECT rolname::text FROM pg_roles").fetchall()]
+        roles = [
+            name for (name,) in connection.execute("SELECT rolname::text FROM pg_catalog.pg_roles").fetchall()
+        ]
         restorer.create_roles(restorer.missing_roles(roles))
+        done: list[str] = []
         for place in chosen:
             note(f"restoring {quoted_name(place.database)}")
-            _beside(backup, restorer, section, server, connection, place)
+            try:
+                _beside(backup, restorer, section, server, connection, place)
+            except TargetError as error:
+                raise TargetError(*error.lines, *done) from None
+            done.append(f"restored before that: {quoted_name(place.name)}")
 
 
 def _beside(
@@ -136,6 +146,8 @@ def _beside(
     _swap(connection, place, made)
     if place.name == place.database:
         restorer.properties(place.database)
+    opened_again = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(place.name))
+    connection.execute(opened_again)
 
 
 def _is_ours(connection: psycopg.Connection[Any], name: str) -> bool:
@@ -159,7 +171,8 @@ def _swap(connection: psycopg.Connection[Any], place: Place, made: str) -> None:
     from psycopg import sql
 
     rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
-    unmark = sql.SQL("ALTER DATABASE {} CONNECTION LIMIT -1").format(sql.Identifier(made))
+    closed = "ALTER DATABASE {} CONNECTION LIMIT -1 ALLOW_CONNECTIONS false"
+    unmark = sql.SQL(closed).format(sql.Identifier(made))
     statements = [unmark, rename.format(sql.Identifier(made), sql.Identifier(place.name))]
     if place.kept_as is not None:
         old = sql.Identifier(place.name)

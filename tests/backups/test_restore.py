@@ -133,6 +133,29 @@ def test_a_backup_that_breaks_an_invariant_replaces_nothing(place: Path, server:
     assert databases(server) == [ODD, "postgres", "shop"]
 
 
+def test_what_was_restored_before_a_failure_is_named(place: Path, server: Cluster) -> None:
+    (second,) = (place / "specs/kept").glob("2*/databases/1")
+    for data in second.glob("*.dat.gz"):
+        data.write_bytes(data.read_bytes()[:-20])
+    done = restore(place, server)
+    assert done.returncode == 1
+    assert "odd" in done.stderr.splitlines()[-2]
+    assert done.stderr.splitlines()[-1].strip() == "restored before that: shop"
+
+
+def test_nobody_comes_in_before_the_grants_are_there(place: Path, server: Cluster) -> None:
+    of_sql(server, "REVOKE CONNECT ON DATABASE shop FROM PUBLIC", "postgres")
+    assert run(place, "backup", "town", "now", "--dsn", server.dsn).returncode == 0
+    for contents in (place / "specs/kept").glob("2*/databases/0/toc.dat"):
+        contents.write_bytes(
+            contents.read_bytes().replace(b"GRANT CONNECT ON DATABASE", b"GRANT CONNEXT ON DATABASE")
+        )
+    done = restore(place, server, "--database", "shop")
+    assert (done.returncode, "the properties of database shop cannot be restored" in done.stderr) == (1, True)
+    (state,) = of_sql(server, "SELECT datallowconn FROM pg_database WHERE datname = 'shop'", "postgres")
+    assert state == (False,)
+
+
 def test_a_backup_that_is_damaged_replaces_nothing(place: Path, server: Cluster) -> None:
     for data in (place / "specs/kept").rglob("*.dat.gz"):
         data.write_bytes(data.read_bytes()[:-20])

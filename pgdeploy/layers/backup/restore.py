@@ -113,6 +113,8 @@ class Restorer:
             chosen.write("\n".join(filter(_OF_THE_DATABASE.match, listed)) + "\n")
             chosen.flush()
             script = self._output("--create", f"--use-list={chosen.name}", "--file=-", place)
+        # none of it needs a session in the database, which may let nobody in yet
+        script = re.sub(r"^\\connect .*$", "", script, flags=re.MULTILINE)
         self._run_script(script, f"the properties of database {quoted_name(database)}", "postgres")
 
     def _number(self, database: str) -> str:
