@@ -18,6 +18,7 @@ from scripts.declared import BASE, ROOT, declared, name_of
 
 EXTRAS = {
     "pgdeploy/layers/backup/age.py": "backup",
+    "pgdeploy/layers/backup/signature.py": "backup",
     "pgdeploy/reach/host.py": "host",
     "pgdeploy/reach/proxmox.py": "proxmox",
     "pgdeploy/reach/programs.py": "embedded",

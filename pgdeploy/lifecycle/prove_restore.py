@@ -21,6 +21,7 @@ from pgdeploy.layers.backup.invariant import broken
 from pgdeploy.layers.backup.manifest import Manifest, Record
 from pgdeploy.layers.backup.repository import Repository
 from pgdeploy.layers.backup.restore import APPLICATION, Restorer
+from pgdeploy.layers.backup.signature import sign
 from pgdeploy.local.scratch import scratch_folder
 from pgdeploy.reach.embedded import Cluster
 from pgdeploy.reach.programs import scratch_bin
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pgdeploy.model.backup import BackupSpec
     from pgdeploy.model.spec import Spec
     from pgdeploy.reach.server import Server
+    from pgdeploy.secret.reference import Secret
 
 _FAST = ("-c fsync=off", "-c max_connections=50")
 """Of a server that nobody keeps."""
@@ -49,6 +51,7 @@ def prove(
     """
     repository = Repository(section.repository.path)
     manifest = repository.chosen(label)
+    key = _signing_key(section)
     with (
         repository.locked(),
         opened(manifest, repository.folder(manifest.label), section) as folder,
@@ -71,8 +74,27 @@ def prove(
             )
         finally:
             server.stop()
-        repository.record(record, label_of(record.started))
+        text = record.as_text() if key is None else sign(record.as_text(), key)
+        repository.record(text, f"{record.label}.{label_of(record.started)}")
     return record
+
+
+def _signing_key(section: BackupSpec) -> Secret | None:
+    """Before anything is restored: a proof that cannot be signed would not count.
+
+    Raises:
+        SecretError, TargetError: records are to be signed, and there is no key for it.
+    """
+    if section.signing is None:
+        return None
+    if section.signing.key is None:
+        raise TargetError(
+            "records of this spec count only when they are signed; write where the private key is into "
+            "backup: signing: key:"
+        )
+    key = section.signing.key.read()
+    sign("", key)
+    return key
 
 
 def _tried(

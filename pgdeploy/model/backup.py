@@ -44,6 +44,23 @@ class EncryptionSpec(Model):
     )
 
 
+def _ssh_key(text: str) -> str:
+    if re.fullmatch(r"ssh-ed25519 [A-Za-z0-9+/]+={0,2}( .*)?", text) is None:
+        raise ValueError(
+            "allowed: a public key, ssh-ed25519 ..., as in the .pub file of ssh-keygen -t ed25519"
+        )
+    return text
+
+
+class SigningSpec(Model):
+    """Who vouches for restores: a proof that no trusted key signed is no proof."""
+
+    trusted: Annotated[tuple[Annotated[str, AfterValidator(_ssh_key)], ...], Field(min_length=1)] = Field(
+        description="public keys of SSH (ed25519) whose signatures count"
+    )
+    key: SecretRef | None = Field(None, description="where the private key is; only `prove` reads it")
+
+
 class RetentionSpec(Model):
     """How many backups are kept. The newest is always kept."""
 
@@ -114,6 +131,9 @@ class BackupSpec(Model):
     engine: Literal["pg_dump"] = Field("pg_dump", description="`pg_dump`: a dump of each database, and roles")
     repository: RepositorySpec = Field(description="where they are kept")
     encryption: EncryptionSpec | None = Field(None, description="who can read it; left out: not encrypted")
+    signing: SigningSpec | None = Field(
+        None, description="who signs the records of restores; left out: nobody"
+    )
     databases: tuple[Identifier, ...] = Field(
         (), description="what is backed up; default: all declared ones that allow connections"
     )
@@ -128,6 +148,11 @@ class BackupSpec(Model):
     invariants: FrozenMap[str, tuple[InvariantSpec, ...]] = Field(
         default_factory=FrozenMap, description="by database: what it must return when it is restored"
     )
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """Public keys whose signatures records need; none where they need no signature."""
+        return self.signing.trusted if self.signing is not None else ()
 
     @model_validator(mode="before")
     @classmethod

@@ -123,7 +123,7 @@ def _prove(
 def _list(section: BackupSpec) -> Result:
     from pgdeploy.layers.backup.repository import Repository
 
-    contents = Repository(section.repository.path).contents()
+    contents = Repository(section.repository.path).contents(section.trusted)
     lines = [*map(_line, contents.backups), *(f"{one.label}: {one.why}" for one in contents.broken)]
     return (DIFFERENT if contents.broken else OK), lines or ["no backup"]
 
@@ -132,7 +132,7 @@ def _verify(section: BackupSpec) -> Result:
     from pgdeploy.layers.backup.repository import Repository
 
     repository = Repository(section.repository.path)
-    contents = repository.contents()
+    contents = repository.contents(section.trusted)
     wrong = [line for one in contents.backups for line in repository.wrong_files(one)]
     wrong += [f"{one.label}: {one.why}" for one in contents.broken]
     number = sum(len(one.files) for one in contents.backups)

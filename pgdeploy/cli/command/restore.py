@@ -84,7 +84,7 @@ def restore(
     section = _section(target)
     repository = Repository(section.repository.path)
     backup = repository.chosen(label, before)
-    say(*_of_backup(backup, repository.contents().records))
+    say(*_of_backup(backup, repository.contents(section.trusted).records))
     if into is not None:
         raise typer.Exit(_into(into, bin_dir, backup, section, dry_run=dry_run))
     way = way_of(On.LIVE, dsn, ssh_config, None, None, timeout)

@@ -46,5 +46,6 @@ class BackupLayer(Layer):
     def read(self, declared: Declared, server: Server) -> Mapping[str, Any]:
         from pgdeploy.layers.backup.repository import Repository
 
-        contents = Repository(self.of(declared.spec).repository.path).contents()
+        section = self.of(declared.spec)
+        contents = Repository(section.repository.path).contents(section.trusted)
         return {"sections": {self.name: contents}}

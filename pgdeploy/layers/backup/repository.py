@@ -12,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
@@ -21,6 +21,7 @@ from pathlib import Path
 from pgdeploy.errors import TargetError
 from pgdeploy.layers.backup.age import HEADER
 from pgdeploy.layers.backup.manifest import File, Manifest, Record
+from pgdeploy.layers.backup.signature import payload, verified
 from pgdeploy.text.one_line import one_line
 
 MANIFEST, RECORDS, MAKING, LOCK = "manifest.json", "records", ".making-", ".lock"
@@ -51,8 +52,13 @@ class Repository:
     def __init__(self, path: str) -> None:
         self.path = Path(path).expanduser()
 
-    def contents(self) -> Contents:
-        """Raises TargetError: it cannot be read; a folder that is not there yet holds nothing."""
+    def contents(self, trusted: Sequence[str] = ()) -> Contents:
+        """What is in it; nothing where the folder does not exist. With `trusted` keys, only signed records count.
+
+        Raises:
+            TargetError: it cannot be read.
+            MissingExtra: signatures cannot be verified, as securesystemslib is not installed.
+        """
         backups, records, broken = list[Manifest](), list[Record](), list[Broken]()
         try:
             for folder in sorted(self.path.iterdir(), reverse=True) if self.path.exists() else ():
@@ -64,7 +70,7 @@ class Repository:
                     broken.append(Broken(folder.name, _words(error)))
             for file in sorted((self.path / RECORDS).glob("*.json"), reverse=True):
                 try:
-                    records.append(Record.read(file.read_text("utf-8")))
+                    records.append(_record(file.read_text("utf-8"), trusted))
                 except ValueError as error:
                     broken.append(Broken(f"{RECORDS}/{file.name}", str(error)))
         except OSError as error:
@@ -151,12 +157,12 @@ class Repository:
         folder.rename(self.folder(manifest.label))
         _sync(self.path)
 
-    def record(self, record: Record, label: str) -> Path:
-        """Keep the result of a restore."""
+    def record(self, text: str, name: str) -> Path:
+        """Keep the record of a restore: its JSON, or the envelope of that."""
         folder = self.path / RECORDS
         folder.mkdir(mode=0o700, exist_ok=True)
-        file, new = folder / f"{record.label}.{label}.json", folder / ".new"
-        new.write_text(record.as_text(), encoding="utf-8")
+        file, new = folder / f"{name}.json", folder / ".new"
+        new.write_text(text, encoding="utf-8")
         _sync(new)
         new.rename(file)
         _sync(folder)
@@ -191,6 +197,13 @@ def measured(file: Path) -> File:
     with file.open("rb") as stream:
         digest = file_digest(stream, "sha256").hexdigest()
         return File(os.fstat(stream.fileno()).st_size, digest)
+
+
+def _record(text: str, trusted: Sequence[str]) -> Record:
+    """Raises ValueError: it is none, or no trusted key signed it."""
+    if trusted:
+        return Record.read(verified(text, trusted))
+    return Record.read(payload(text))
 
 
 def _sync(path: Path) -> None:
