@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdeploy.core.check import Verdict
 from pgdeploy.errors import TargetError
 from pgdeploy.gate.gate import ConnectionOptions, Gate
-from pgdeploy.layers.backup.age import opened
+from pgdeploy.layers.backup.age import decrypted
 from pgdeploy.layers.backup.dump import label_of
 from pgdeploy.layers.backup.invariant import broken
 from pgdeploy.layers.backup.manifest import Manifest, Record
@@ -44,7 +44,7 @@ _FAST = ("-c fsync=off", "-c max_connections=50")
 def prove(
     target: Target, section: BackupSpec, label: str | None, bin_dir: Path | None, note: Callable[[str], None]
 ) -> Record:
-    """Restore a backup, the newest without a label, and keep what it came to.
+    """Restore a backup, the newest without a label, and keep the result. Its time is that of all that a restore takes.
 
     Raises:
         TargetError: there is no such backup, or no server can be made for it; that is no result, and nothing is kept.
@@ -52,31 +52,36 @@ def prove(
     repository = Repository(section.repository.path)
     manifest = repository.chosen(label)
     key = _signing_key(section)
-    with (
-        repository.locked(),
-        opened(manifest, repository.folder(manifest.label), section) as folder,
-        scratch_folder("proof") as scratch,
-    ):
+    started = time.time()
+    with repository.in_use(manifest.label) as kept:
+        asked, failed = 0, list(repository.wrong_files(manifest))
+        if not failed:
+            with decrypted(manifest, kept, section) as folder, _scratch_server(manifest, bin_dir) as server:
+                asked, failed = _tried(target, section, manifest, folder, server, note)
+        record = Record(
+            manifest.label,
+            repository.digest(manifest.label),
+            started,
+            time.time() - started,
+            manifest.major,
+            asked,
+            tuple(failed),
+        )
+        text = record.as_text() if key is None else sign(record.as_text(), key)
+        repository.record(text, f"{record.label}.{label_of(record.started)}")
+    return record
+
+
+@contextmanager
+def _scratch_server(manifest: Manifest, bin_dir: Path | None) -> Iterator[Server]:
+    with scratch_folder("proof") as scratch:
         scratch.chmod(0o755)  # the server may run as another user
         server = Cluster(scratch / "home", scratch_bin(manifest.major, bin_dir), options=_FAST)
         server.start()
         try:
-            started = time.time()
-            asked, failed = _tried(target, section, manifest, folder, server, note)
-            record = Record(
-                manifest.label,
-                repository.digest(manifest.label),
-                started,
-                time.time() - started,
-                manifest.major,
-                asked,
-                tuple(failed),
-            )
+            yield server
         finally:
             server.stop()
-        text = record.as_text() if key is None else sign(record.as_text(), key)
-        repository.record(text, f"{record.label}.{label_of(record.started)}")
-    return record
 
 
 def _signing_key(section: BackupSpec) -> Secret | None:

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.errors import TargetError
-from pgdeploy.layers.backup.age import opened
 from pgdeploy.layers.backup.dump import label_of
 from pgdeploy.layers.backup.invariant import broken
+from pgdeploy.layers.backup.opened import opened
 from pgdeploy.layers.backup.restore import APPLICATION, Restorer
 from pgdeploy.layers.server.guard import alone
 from pgdeploy.reach.server import MAINTENANCE
@@ -230,15 +230,13 @@ def into_new(folder: Path, bin_dir: Path | None, backup: Manifest, section: Back
     Raises:
         TargetError: the folder is not empty, no server can be made, or something could not be restored.
     """
-    from pgdeploy.layers.backup.repository import Repository
     from pgdeploy.reach.embedded import Cluster
     from pgdeploy.reach.programs import scratch_bin
 
     if folder.exists() and any(folder.iterdir()):
         raise TargetError(f"{folder} is not empty; name a folder that does not exist")
-    repository = Repository(section.repository.path)
     server = Cluster(folder.absolute(), scratch_bin(backup.major, bin_dir))
-    with repository.locked(), opened(backup, repository.folder(backup.label), section) as plain:
+    with opened(backup, section) as plain:
         server.start()
         try:
             with closing(server.open(application_name=APPLICATION)) as connection:

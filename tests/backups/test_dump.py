@@ -17,7 +17,9 @@ from pgdeploy.core.check import Finding, Verdict
 from pgdeploy.errors import SpecError
 from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import load_target
+from pgdeploy.layers.backup.repository import Repository
 from pgdeploy.reach.embedded import Cluster
+from tests.backups.town import remeasure
 from tests.conftest import cluster, require_programs
 
 SPEC = """\
@@ -150,6 +152,15 @@ def of_manifest(place: Path, **values: object) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | values))
 
 
+def copied(place: Path, *labels: str, **values: object) -> None:
+    """More backups with the contents of the newest."""
+    source = newest(place)
+    for label in labels:
+        data = json.loads((source / "manifest.json").read_text()) | {"label": label, **values}
+        shutil.copytree(source, kept(place) / label)
+        (kept(place) / label / "manifest.json").write_text(json.dumps(data))
+
+
 def without_database(place: Path, name: str) -> None:
     databases = json.loads((newest(place) / "manifest.json").read_text())["databases"]
     del databases[name]
@@ -170,12 +181,18 @@ def in_spec(place: Path, old: str, new: str) -> None:
 def _truncated(place: Path) -> None:
     data = max(newest(place).rglob("*.dat.gz"), key=lambda file: file.stat().st_size)
     data.write_bytes(data.read_bytes()[:-20])
+    remeasure(place)
+
+
+def _other_bytes(place: Path) -> None:
+    (newest(place) / "roles.sql").write_text("")
 
 
 def _garbled(place: Path) -> None:
     """A statement of it is not SQL."""
     contents = newest(place) / "databases/0/toc.dat"
     contents.write_bytes(contents.read_bytes().replace(b"CREATE SCHEMA app;", b"CREATE SCHEMA ap(;"))
+    remeasure(place)
 
 
 def _without_manifest(place: Path) -> None:
@@ -184,13 +201,18 @@ def _without_manifest(place: Path) -> None:
     (other / "manifest.json").unlink()
 
 
+NO_MORE = ["backup[newest].exists", "backup[repository].whole"]
+"""A folder that is no backup any more, and was the only one."""
+
 BROKEN: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "old": (lambda place: of_manifest(place, started=time.time() - 3700), ["backup[newest].age"]),
     "of the future": (lambda place: of_manifest(place, started=time.time() + 3700), ["backup[newest].age"]),
     "a database is missing": (lambda place: without_database(place, "a town"), ["backup[newest].databases"]),
+    "another's manifest": (lambda place: of_manifest(place, label="20200101T000000Z"), NO_MORE),
+    "files of others": (lambda place: of_manifest(place, files={"../x": [0, ""]}), NO_MORE),
     "no manifest": (_without_manifest, ["backup[repository].whole"]),
     "too many": (
-        lambda place: [shutil.copytree(newest(place), kept(place) / f"2020010{n}T000000Z") for n in (1, 2)],
+        lambda place: copied(place, "20200101T000000Z", "20200102T000000Z"),
         ["backup[repository].retention"],
     ),
     "no restore": (lambda place: shutil.rmtree(kept(place) / "records"), ["backup[restore].proved"]),
@@ -250,6 +272,7 @@ def test_verify_reads_every_file(whole: Path) -> None:
         (lambda place: in_spec(place, "grant: [SELECT]", "grant: [SELECT, INSERT]"), "grant[shop: "),
         (_truncated, "database shop cannot be restored: "),
         (_garbled, "database shop cannot be restored: "),
+        (_other_bytes, "/roles.sql: has 0 bytes, not "),
     ],
 )
 def test_a_restore_that_does_not_hold_is_kept_as_such(
@@ -262,15 +285,8 @@ def test_a_restore_that_does_not_hold_is_kept_as_such(
 
 
 def test_expire_keeps_the_newest(whole: Path) -> None:
-    old = [kept(whole) / f"2020010{number}T000000Z" for number in (1, 2, 3)]
-    for number, folder in enumerate(old):
-        shutil.copytree(newest(whole), folder)
-        file = folder / "manifest.json"
-        data = json.loads(file.read_text()) | {
-            "label": folder.name,
-            "started": 1_577_836_800 + 86_400 * number,
-        }
-        file.write_text(json.dumps(data))
+    for number in (1, 2, 3):
+        copied(whole, f"2020010{number}T000000Z", started=1_577_836_800 + 86_400 * number)
     gone = backup(whole, "expire")
     assert gone.stdout.splitlines() == ["20200102T000000Z: removed", "20200101T000000Z: removed"]
     assert sorted(folder.name for folder in kept(whole).glob("2*")) == [
@@ -278,6 +294,20 @@ def test_expire_keeps_the_newest(whole: Path) -> None:
         newest(whole).name,
     ]
     assert backup(whole, "expire").stdout == "nothing to remove\n"
+
+
+def test_what_is_restored_is_not_removed(whole: Path) -> None:
+    for number in (1, 2):
+        copied(whole, f"2020010{number}T000000Z", started=1_577_836_800 + 86_400 * number)
+    with Repository(str(kept(whole))).in_use("20200101T000000Z"):
+        done = backup(whole, "expire")
+        assert done.stdout == "20200101T000000Z: not removed, as a restore of it is running\n"
+    assert backup(whole, "expire").stdout == "20200101T000000Z: removed\n"
+
+
+def test_a_backup_is_made_while_another_is_proved(whole: Path, server: Cluster) -> None:
+    with Repository(str(kept(whole))).in_use(newest(whole).name):
+        assert backup(whole, "now", "--dsn", server.dsn).returncode == 0
 
 
 def test_a_kill_leaves_no_backup_and_the_next_goes_on(place: Path, server: Cluster) -> None:

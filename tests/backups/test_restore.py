@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from pgdeploy.reach.embedded import Cluster
-from tests.backups.town import ODD, SPEC, databases, of_sql, run, settle, write_spec
+from tests.backups.town import ODD, SPEC, databases, of_sql, remeasure, run, settle, write_spec
 from tests.conftest import cluster, require_programs
 
 
@@ -137,6 +137,7 @@ def test_what_was_restored_before_a_failure_is_named(place: Path, server: Cluste
     (second,) = (place / "specs/kept").glob("2*/databases/1")
     for data in second.glob("*.dat.gz"):
         data.write_bytes(data.read_bytes()[:-20])
+    remeasure(place)
     done = restore(place, server)
     assert done.returncode == 1
     assert "odd" in done.stderr.splitlines()[-2]
@@ -150,6 +151,7 @@ def test_nobody_comes_in_before_the_grants_are_there(place: Path, server: Cluste
         contents.write_bytes(
             contents.read_bytes().replace(b"GRANT CONNECT ON DATABASE", b"GRANT CONNEXT ON DATABASE")
         )
+    remeasure(place)
     done = restore(place, server, "--database", "shop")
     assert (done.returncode, "the properties of database shop cannot be restored" in done.stderr) == (1, True)
     (state,) = of_sql(server, "SELECT datallowconn FROM pg_database WHERE datname = 'shop'", "postgres")
@@ -159,6 +161,10 @@ def test_nobody_comes_in_before_the_grants_are_there(place: Path, server: Cluste
 def test_a_backup_that_is_damaged_replaces_nothing(place: Path, server: Cluster) -> None:
     for data in (place / "specs/kept").rglob("*.dat.gz"):
         data.write_bytes(data.read_bytes()[:-20])
+    done = restore(place, server)
+    assert (done.returncode, " is damaged\n" in done.stderr) == (1, True), done.stderr
+    assert ".dat.gz: has " in done.stderr
+    remeasure(place)
     done = restore(place, server)
     assert (done.returncode, "database shop cannot be restored: " in done.stderr) == (1, True), done.stderr
     assert databases(server) == [ODD, "postgres", "shop"]

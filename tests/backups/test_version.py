@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pgdeploy.reach.program import found_program
-from tests.backups.town import SPEC, of_sql, run, settle, write_spec
+from tests.backups.town import SPEC, of_sql, remeasure, run, settle, write_spec
 from tests.conftest import cluster, require_programs
 
 _CREATED = """
@@ -66,6 +66,7 @@ def test_programs_of_a_later_version(tmp_path: Path) -> None:
         assert of_sql(server, "SELECT sum(id) FROM app.orders", "again") == [(5050,)]
         for data in file.parent.rglob("*.dat.gz"):
             data.write_bytes(data.read_bytes()[:-20])
+        remeasure(tmp_path)
         wrong = run(tmp_path, *words, "third")
         assert (wrong.returncode, "database shop cannot be restored: " in wrong.stderr) == (1, True)
         assert "transaction_timeout" not in wrong.stderr

@@ -147,9 +147,9 @@ def _expire(section: BackupSpec) -> Result:
     repository = Repository(section.repository.path)
     with repository.locked():
         gone = expired(section, repository.contents(), time.time())
-        for label in gone:
-            repository.remove(label)
-    return OK, [f"{label}: removed" for label in gone] or ["nothing to remove"]
+        words = {True: "removed", False: "not removed, as a restore of it is running"}
+        lines = [f"{label}: {words[repository.remove(label)]}" for label in gone]
+    return OK, lines or ["nothing to remove"]
 
 
 def _schedule(target: Target, section: BackupSpec, name: str) -> Result:

@@ -167,14 +167,12 @@ def _into(folder: Path, bin_dir: Path | None, backup: Manifest, section: BackupS
 
 
 def _restore(gate: Gate, backup: Manifest, section: BackupSpec, chosen: list[Place]) -> int:
-    from pgdeploy.layers.backup.age import opened
-    from pgdeploy.layers.backup.repository import Repository
+    from pgdeploy.layers.backup.opened import opened
     from pgdeploy.lifecycle.restore import restore
     from pgdeploy.report import findings as report
 
-    repository = Repository(section.repository.path)
     started = time.monotonic()
-    with repository.locked(), opened(backup, repository.folder(backup.label), section) as folder:
+    with opened(backup, section) as folder:
         restore(backup, folder, section, gate.server, chosen, note)
     say(f"restored in {time.monotonic() - started:.1f}s")
     names = {place.name for place in chosen if place.name == place.database}

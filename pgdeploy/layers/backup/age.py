@@ -42,7 +42,7 @@ def encrypt(files: Iterable[tuple[Path, Path]], recipients: Sequence[str]) -> No
 
 
 @contextmanager
-def opened(backup: Manifest, folder: Path, section: BackupSpec) -> Iterator[Path]:
+def decrypted(backup: Manifest, folder: Path, section: BackupSpec) -> Iterator[Path]:
     """The folder of a backup with its files as they were dumped: decrypted ones are gone at the end of the block.
 
     Raises:

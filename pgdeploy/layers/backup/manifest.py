@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from pgdeploy.layers.backup.created import Created
@@ -59,10 +60,17 @@ class Manifest:
                 raise ValueError("written by another version of pgdeploy")
             files = {name: File(**file) for name, file in _dicts(data.pop("files")).items()}
             databases = {name: Created(**one) for name, one in data.pop("databases").items()}
+            if not all(map(_is_within, files)):
+                raise ValueError("names files outside of its folder")
             recipients = tuple(data.pop("recipients"))
             return cls(**data, databases=databases, files=files, recipients=recipients)
         except (TypeError, KeyError, AttributeError, json.JSONDecodeError):
             raise ValueError("not a manifest of pgdeploy") from None
+
+
+def _is_within(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
 
 
 def _dicts(files: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

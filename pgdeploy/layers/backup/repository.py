@@ -4,7 +4,8 @@
     records/20261129T211500Z.20261129T220000Z.json
     .making-20261129T211500Z/      one that is made, or was when somebody killed it
 
-Whoever changes anything holds the lock of the folder, so that what is being made is nobody else's.
+Whoever makes or removes backups holds the lock of the folder, so that what is being made is nobody else's. Whoever
+reads a backup holds a shared lock of that backup's folder, so that nobody removes it meanwhile.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -65,7 +66,7 @@ class Repository:
                 if folder.name.startswith(".") or folder.name == RECORDS:
                     continue
                 try:
-                    backups.append(Manifest.read((folder / MANIFEST).read_text("utf-8")))
+                    backups.append(_manifest(folder))
                 except (ValueError, FileNotFoundError, NotADirectoryError) as error:
                     broken.append(Broken(folder.name, _words(error)))
             for file in sorted((self.path / RECORDS).glob("*.json"), reverse=True):
@@ -168,11 +169,35 @@ class Repository:
         _sync(folder)
         return file
 
-    def remove(self, label: str) -> None:
-        """Remove a backup. It stops being one in a single step, before its files go."""
+    @contextmanager
+    def in_use(self, label: str) -> Iterator[Path]:
+        """The folder of a backup, which nobody removes until the end of the block. Others can make backups meanwhile.
+
+        Raises:
+            TargetError: it cannot be read, for example as it was removed a moment ago.
+        """
+        with ExitStack() as held:
+            try:
+                held.enter_context(_lock(self.folder(label), fcntl.LOCK_SH))
+            except OSError as error:
+                raise TargetError(f"{self.folder(label)}: {error.strerror}") from None
+            yield self.folder(label)
+
+    def remove(self, label: str) -> bool:
+        """Remove a backup, unless it is in use. It stops being one in a single step, before its files go."""
         gone = self.path / f"{MAKING}{label}"
-        self.folder(label).rename(gone)
-        shutil.rmtree(gone)
+        try:
+            with _lock(self.folder(label), fcntl.LOCK_EX | fcntl.LOCK_NB):
+                self.folder(label).rename(gone)
+                shutil.rmtree(gone)
+        except BlockingIOError:
+            return False
+        return True
+
+    def require_whole(self, manifest: Manifest) -> None:
+        """Raises TargetError: a file of the backup is not as it was written."""
+        if wrong := list(self.wrong_files(manifest)):
+            raise TargetError(f"backup {manifest.label} is damaged", *wrong)
 
     def wrong_files(self, manifest: Manifest) -> Iterator[str]:
         """Files of a backup that are not as they were written, each with the reason. Reads every file."""
@@ -192,11 +217,29 @@ class Repository:
                 yield f"{manifest.label}/{name}: {what}"
 
 
+@contextmanager
+def _lock(folder: Path, how: int) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def measured(file: Path) -> File:
     """Size and digest of a file."""
     with file.open("rb") as stream:
         digest = file_digest(stream, "sha256").hexdigest()
         return File(os.fstat(stream.fileno()).st_size, digest)
+
+
+def _manifest(folder: Path) -> Manifest:
+    """Raises ValueError, FileNotFoundError, NotADirectoryError: it is no backup, or was copied from another one."""
+    found = Manifest.read((folder / MANIFEST).read_text("utf-8"))
+    if found.label != folder.name:
+        raise ValueError(f"is the backup {found.label}, and has its folder's name no more")
+    return found
 
 
 def _record(text: str, trusted: Sequence[str]) -> Record:
