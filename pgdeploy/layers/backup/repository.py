@@ -100,7 +100,8 @@ class Repository:
         if not backups:
             raise TargetError(f"{self.path} holds no backup; make one first: pgdeploy backup NAME now")
         for one in backups:
-            if (label is None or one.label == label) and (before is None or one.started <= before):
+            # people know it by the second that is in its name
+            if (label is None or one.label == label) and (before is None or int(one.started) <= before):
                 return one
         if label is not None:
             raise TargetError(f"{self.path} holds no backup {label}; the newest is {backups[0].label}")
