@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
 
@@ -15,8 +15,8 @@ from pgdeploy.errors import SpecError
 from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import load_target
 from pgdeploy.reach.embedded import Cluster
-from tests.backups.town import SPEC, of_sql, run, settle, write_spec
-from tests.conftest import cluster, require_programs
+from tests.backups.town import SPEC, of_sql, run, write_spec
+from tests.conftest import require_programs
 
 KEY = pyrage.x25519.Identity.generate()
 OTHER = pyrage.x25519.Identity.generate()
@@ -27,13 +27,6 @@ CHECK = "backup[repository].encrypted"
 def write(place: Path, key: str) -> None:
     write_spec(place, ENCRYPTED)
     (place / "specs/key").write_text(key)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
-    for made in cluster(15):
-        settle(made)
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,7 @@ from pgdeploy.gate.target import load_target
 from pgdeploy.layers import layer_of
 from pgdeploy.model.backup import BackupSpec
 from pgdeploy.reach.embedded import Cluster
-from tests.backups.town import SPEC, run, settle, write_spec
-from tests.conftest import cluster
+from tests.backups.town import SPEC, run, write_spec
 
 PGDEPLOY = Path(sys.executable).parent / "pgdeploy"
 
@@ -55,13 +53,6 @@ def test_what_is_wrong_in_a_schedule(text: str, said: str, tmp_path: Path) -> No
     with pytest.raises(SpecError) as caught:
         section(tmp_path, text)
     assert said in str(caught.value)
-
-
-@pytest.fixture
-def server() -> Iterator[Cluster]:
-    for made in cluster(15):
-        settle(made)
-        yield made
 
 
 def test_the_lines_run_as_they_are_printed(server: Cluster, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
 
@@ -17,8 +17,8 @@ from pgdeploy.gate.target import load_target
 from pgdeploy.layers.backup.signature import PAYLOAD_TYPE, sign, verified
 from pgdeploy.reach.embedded import Cluster
 from pgdeploy.secret.reference import Secret
-from tests.backups.town import SPEC, run, settle, write_spec
-from tests.conftest import cluster, require_programs
+from tests.backups.town import SPEC, run, write_spec
+from tests.conftest import require_programs
 
 
 def keygen(folder: Path, name: str, *options: str) -> tuple[str, str]:
@@ -31,13 +31,6 @@ def keygen(folder: Path, name: str, *options: str) -> tuple[str, str]:
 
 def signed_spec(public: str) -> str:
     return f"{SPEC}  signing: {{trusted: ['{public}'], key: {{file: key}}}}\n"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
-    for made in cluster(15):
-        settle(made)
-        yield made
 
 
 @pytest.fixture(scope="module")
