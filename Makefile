@@ -20,7 +20,7 @@ CODE := pgdeploy plugin pyinfra_deploys conftest.py inventory.py scripts specs t
 # Three thousand processes start here: without their bytecode each would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test fuzz test-long test-host test-threshold test-backup test-vm test-qemu test-lowest bench lint format lock licences release clean
+.PHONY: help demo test fuzz test-long test-host test-versions test-threshold test-backup test-vm test-qemu test-lowest bench lint format lock licences release clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -40,6 +40,9 @@ test-long: $(STAMP) ## the long tests
 
 test-host: $(STAMP) ## the tests with real hosts: systemd, sshd and apt in containers; needs Docker
 	$(PYTEST) -n 3 --dist loadfile -m docker tests
+
+test-versions: $(STAMP) ## what each check says of a broken server, on every version of PostgreSQL
+	PGDEPLOY_EVERY_VERSION=1 $(PYTEST) $(PARALLEL) tests/drift_cases
 
 test-threshold: $(STAMP) ## the tests of thresholds and workloads, each broken on a real server
 	$(PYTEST) $(PARALLEL) tests/thresholds tests/workloads
