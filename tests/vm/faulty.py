@@ -26,6 +26,12 @@ FAULTS: Mapping[str, Callable[[Faults, int], None]] = {
 }
 """Each arranges it for the request of this number. Of the last, what was asked for is done; of the others it is not."""
 
+LOST: Mapping[str, Callable[[Faults, int], None]] = {
+    **{name: FAULTS[name] for name in ("dropped", "answer lost")},
+    "595": lambda faults, nth: faults.answer(nth, 595),
+}
+"""Those after which nobody knows whether it was done."""
+
 
 def ends_well(act: Callable[[], object]) -> bool:
     """Whether it does; if not, it says why in one line."""

@@ -10,7 +10,7 @@ import pytest
 from pgdeploy.core.step import StepPlan
 from pgdeploy.errors import PgdeployError
 from pgdeploy.reach import proxmox as client
-from tests.vm.faulty import FAULTS, ends_well
+from tests.vm.faulty import FAULTS, LOST, ends_well
 from tests.vm.hasty import hasty
 from tests.vm.site import Site
 from tests.vm.site import site as make
@@ -66,11 +66,11 @@ def _run_and_mend(site: Site) -> None:
     require_whole(site)
 
 
-@pytest.mark.parametrize("fault", ["595", "dropped", "answer lost"])
+@pytest.mark.parametrize("fault", LOST)
 @pytest.mark.parametrize("verb", ["clone", "config", "resize", "start"])
 def test_a_write_that_got_lost_is_looked_for_and_made_once(verb: str, fault: str, site: Site) -> None:
     """Nobody is told of it: it was done, or it is done now."""
-    FAULTS[fault](site.proxmox.faults, _nth_of(verb, site))
+    LOST[fault](site.proxmox.faults, _nth_of(verb, site))
     assert site.apply() == StepPlan()
     require_whole(site)
     made = [task.type for task in site.proxmox.tasks if task.exitstatus == "OK"]

@@ -135,11 +135,12 @@ def test_what_the_server_or_pgbench_refuses(new: str, said: str, server: Cluster
 def test_without_pgbench_nothing_is_green(
     server: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(program, "_DEBIAN", tmp_path)
+    monkeypatch.setattr(program, "_INSTALLED", ())
+    monkeypatch.setattr(program, "wheel_bin", lambda _: tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     found = findings(server, tmp_path)
     assert found["runs"].verdict is Verdict.UNREADABLE
-    assert found["runs"].reason == "pgbench is not installed here; it comes with PostgreSQL's programs"
+    assert found["runs"].reason == "pgbench is not installed here; it comes with PostgreSQL's client programs"
     assert found["time"].verdict is Verdict.BLOCKED
 
 
