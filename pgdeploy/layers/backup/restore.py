@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pgdeploy.errors import TargetError
 from pgdeploy.layers.backup.dump import DATABASES, ROLES
+from pgdeploy.layers.backup.script import statements
 from pgdeploy.reach.program import environment, found_program, major_of, way_of
+from pgdeploy.reach.server import MAINTENANCE
 from pgdeploy.reach.server_message import as_target_error
 from pgdeploy.text.naming import examples, quoted_name
 from pgdeploy.text.one_line import one_line
@@ -73,8 +75,7 @@ class Restorer:
 
     def missing_roles(self, existing: Iterable[str]) -> list[str]:
         """Roles of the backup that are not among the existing ones."""
-        lines = (self._folder / ROLES).read_text("utf-8").splitlines()
-        named = [_unquoted(found[1]) for line in lines if (found := _OF_A_ROLE.match(line))]
+        named = [_unquoted(found[1]) for one in self._of_roles() if (found := _OF_A_ROLE.match(one))]
         return sorted(set(named) - set(existing))
 
     def create_roles(self, names: Iterable[str]) -> None:
@@ -84,8 +85,7 @@ class Restorer:
             TargetError: one could not be created.
         """
         chosen = set(names)
-        lines = (self._folder / ROLES).read_text("utf-8").splitlines()
-        mine = [line for line in lines if _role_of(line) in chosen]
+        mine = [one for one in self._of_roles() if _role_of(one) in chosen]
         if mine:
             self._run_script("\n".join(mine), f"roles {examples(chosen)}", self._connection.info.dbname)
 
@@ -114,8 +114,11 @@ class Restorer:
             chosen.flush()
             script = self._output("--create", f"--use-list={chosen.name}", "--file=-", place)
         # none of it needs a session in the database, which may let nobody in yet
-        script = re.sub(r"^\\connect .*$", "", script, flags=re.MULTILINE)
-        self._run_script(script, f"the properties of database {quoted_name(database)}", "postgres")
+        what = f"the properties of database {quoted_name(database)}"
+        self._run_script("\n".join(statements(script)), what, MAINTENANCE)
+
+    def _of_roles(self) -> list[str]:
+        return list(statements((self._folder / ROLES).read_text("utf-8")))
 
     def _number(self, database: str) -> str:
         return str(list(self._backup.databases).index(database))
@@ -152,11 +155,11 @@ class Restorer:
         )
 
 
-def _role_of(line: str) -> str | None:
-    """The role that a line of pg_dumpall's is about: of a membership, the member."""
-    if found := _OF_A_ROLE.match(line):
+def _role_of(statement: str) -> str | None:
+    """The role that a statement of pg_dumpall's is about: of a membership, the member."""
+    if found := _OF_A_ROLE.match(statement):
         return _unquoted(found[1])
-    found = _MEMBERSHIP.match(line)
+    found = _MEMBERSHIP.match(statement)
     return _unquoted(found[2]) if found else None
 
 
