@@ -16,7 +16,7 @@ from pgdeploy.gate.target import Target, load_target
 from pgdeploy.layers import layer_of
 from pgdeploy.layers.backup.dump import take
 from pgdeploy.lifecycle.prove_restore import prove
-from pgdeploy.model.backup import BackupSpec
+from pgdeploy.model.backup import DumpSpec
 from pgdeploy.reach.embedded import Cluster
 from pgdeploy.reach.programs import wheel_bin
 
@@ -60,8 +60,8 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Target:
 
 
 @pytest.fixture(scope="module")
-def section(target: Target) -> BackupSpec:
-    found: BackupSpec = layer_of("backup").of(target.spec)
+def section(target: Target) -> DumpSpec:
+    found: DumpSpec = layer_of("backup").of(target.spec)
     return found
 
 
@@ -82,7 +82,7 @@ class TestBackup:
         made = benchmark.pedantic(dump, args=(server, tmp_path / "raw"), rounds=2)
         assert (made / "shop/toc.dat").exists()
 
-    def test_ours(self, benchmark: Any, server: Cluster, target: Target, section: BackupSpec) -> None:
+    def test_ours(self, benchmark: Any, server: Cluster, target: Target, section: DumpSpec) -> None:
         benchmark.name = "our backup"
         made = benchmark.pedantic(
             take, args=(target.name, target.spec, section, server, lambda _: None), rounds=2
@@ -111,7 +111,7 @@ class TestProof:
 
         assert benchmark.pedantic(restored, rounds=2) == ROWS
 
-    def test_ours(self, benchmark: Any, server: Cluster, target: Target, section: BackupSpec) -> None:
+    def test_ours(self, benchmark: Any, server: Cluster, target: Target, section: DumpSpec) -> None:
         benchmark.name = "our proof of a backup"
         take(target.name, target.spec, section, server, lambda _: None)
         record = benchmark.pedantic(prove, args=(target, section, None, BIN, lambda _: None), rounds=2)

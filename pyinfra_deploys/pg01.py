@@ -1,5 +1,6 @@
 """A bare Debian or Ubuntu becomes the server of its spec: `pyinfra inventory.py pyinfra_deploys/pg01.py`."""
 
+from pyinfra_deploys.backup import backup, backup_files
 from pyinfra_deploys.cluster import cluster
 from pyinfra_deploys.configuration import configuration
 from pyinfra_deploys.disk import disks
@@ -22,7 +23,9 @@ if codename is not None:
     firewall()
     cluster()
     tls()
+    backup_files()
     configuration()
     sql_state()
+    backup()
     exporter()
     record()

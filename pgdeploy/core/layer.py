@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
     from pgdeploy.reach.login import SshWay
     from pgdeploy.reach.server import Server
-    from pgdeploy.spec.model import Model
     from pgdeploy.spec.problem import Problem
 
 
@@ -74,8 +73,9 @@ class Layer:
     word: ClassVar[str] = ""
     """The key of its section in a spec; empty: the layer's name."""
 
-    def section(self) -> type[Model] | None:
-        """The model of its section; None where `Spec` has a field for it. Nobody asks before a spec is loaded."""
+    def section(self) -> Any:
+        """The type of its section, a model or a union of some; None where `Spec` has a field for it. Nobody asks before
+        a spec is loaded."""
         return None
 
     def of(self, spec: Spec) -> Any:

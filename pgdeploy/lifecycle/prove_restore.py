@@ -12,37 +12,34 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgdeploy.core.check import Verdict
 from pgdeploy.errors import TargetError
 from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.layers.backup.age import decrypted
 from pgdeploy.layers.backup.dump import label_of
-from pgdeploy.layers.backup.invariant import broken
 from pgdeploy.layers.backup.manifest import Manifest, Record
 from pgdeploy.layers.backup.repository import Repository
 from pgdeploy.layers.backup.restore import APPLICATION, Restorer
 from pgdeploy.layers.backup.signature import sign
+from pgdeploy.lifecycle.restored import asked, signing_key
 from pgdeploy.local.scratch import scratch_folder
 from pgdeploy.reach.embedded import Cluster
 from pgdeploy.reach.programs import scratch_bin
-from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pgdeploy.core.check import Check, Finding
+    from pgdeploy.core.check import Check
     from pgdeploy.gate.target import Target
-    from pgdeploy.model.backup import BackupSpec
+    from pgdeploy.model.backup import DumpSpec
     from pgdeploy.model.spec import Spec
     from pgdeploy.reach.server import Server
-    from pgdeploy.secret.reference import Secret
 
 _FAST = ("-c fsync=off", "-c max_connections=50")
 """Of a server that nobody keeps."""
 
 
 def prove(
-    target: Target, section: BackupSpec, label: str | None, bin_dir: Path | None, note: Callable[[str], None]
+    target: Target, section: DumpSpec, label: str | None, bin_dir: Path | None, note: Callable[[str], None]
 ) -> Record:
     """Restore a backup, the newest without a label, and keep the result. Its time is that of all that a restore takes.
 
@@ -51,20 +48,20 @@ def prove(
     """
     repository = Repository(section.repository.path)
     manifest = repository.chosen(label)
-    key = _signing_key(section)
+    key = signing_key(section.signing)
     started = time.time()
     with repository.in_use(manifest.label) as kept:
-        asked, failed = 0, list(repository.wrong_files(manifest))
+        number, failed = 0, list(repository.wrong_files(manifest))
         if not failed:
             with decrypted(manifest, kept, section) as folder, _scratch_server(manifest, bin_dir) as server:
-                asked, failed = _tried(target, section, manifest, folder, server, note)
+                number, failed = _tried(target, section, manifest, folder, server, note)
         record = Record(
             manifest.label,
             repository.digest(manifest.label),
             started,
             time.time() - started,
             manifest.major,
-            asked,
+            number,
             tuple(failed),
         )
         text = record.as_text() if key is None else sign(record.as_text(), key)
@@ -84,27 +81,9 @@ def _scratch_server(manifest: Manifest, bin_dir: Path | None) -> Iterator[Server
             server.stop()
 
 
-def _signing_key(section: BackupSpec) -> Secret | None:
-    """Before anything is restored: a proof that cannot be signed would not count.
-
-    Raises:
-        SecretError, TargetError: records are to be signed, and there is no key for it.
-    """
-    if section.signing is None:
-        return None
-    if section.signing.key is None:
-        raise TargetError(
-            "records of this spec count only when they are signed; write where the private key is into "
-            "backup: signing: key:"
-        )
-    key = section.signing.key.read()
-    sign("", key)
-    return key
-
-
 def _tried(
     target: Target,
-    section: BackupSpec,
+    section: DumpSpec,
     manifest: Manifest,
     folder: Path,
     server: Server,
@@ -121,11 +100,7 @@ def _tried(
     gate = Gate(target, ConnectionOptions(), probes=False, server=server)
     gate.ask_databases(manifest.databases)
     gate.checks = tuple(check for check in gate.checks if _is_dumped(target.spec, check))
-    findings = list(gate.ask())
-    wrong = [f"{one.check.id}: {one.actual or one.reason}" for one in findings if _is_wrong(one)]
-    wrong += _broken(section, manifest, server)
-    invariants = sum(len(section.invariants.get(name, ())) for name in manifest.databases)
-    return len(findings) + invariants, wrong
+    return asked(gate, section.invariants, manifest.databases)
 
 
 def _is_dumped(spec: Spec, check: Check) -> bool:
@@ -134,14 +109,3 @@ def _is_dumped(spec: Spec, check: Check) -> bool:
         case ("databases", str(name), "grants", int(number), *_):
             return spec.databases[name].grants[number].on.schema_ != "information_schema"
     return True
-
-
-def _is_wrong(finding: Finding) -> bool:
-    return finding.verdict not in (Verdict.CONFORMS, Verdict.INAPPLICABLE, Verdict.WAIVED)
-
-
-def _broken(section: BackupSpec, manifest: Manifest, server: Server) -> Iterator[str]:
-    for name in manifest.databases:
-        if invariants := section.invariants.get(name):
-            with closing(server.open(name)) as connection:
-                yield from (f"database {quoted_name(name)}: {one}" for one in broken(invariants, connection))

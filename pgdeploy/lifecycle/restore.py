@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from pgdeploy.layers.backup.manifest import Manifest
-    from pgdeploy.model.backup import BackupSpec
+    from pgdeploy.model.backup import DumpSpec
     from pgdeploy.reach.server import Server
 
 _LONGEST = 63
@@ -88,7 +88,7 @@ def places(
 def restore(
     backup: Manifest,
     folder: Path,
-    section: BackupSpec,
+    section: DumpSpec,
     server: Server,
     chosen: Sequence[Place],
     note: Callable[[str], None],
@@ -118,7 +118,7 @@ def restore(
 def _beside(
     backup: Manifest,
     restorer: Restorer,
-    section: BackupSpec,
+    section: DumpSpec,
     server: Server,
     connection: psycopg.Connection[Any],
     place: Place,
@@ -224,7 +224,7 @@ def moment(text: str) -> float:
     return found.timestamp()
 
 
-def into_new(folder: Path, bin_dir: Path | None, backup: Manifest, section: BackupSpec) -> Path:
+def into_new(folder: Path, bin_dir: Path | None, backup: Manifest, section: DumpSpec) -> Path:
     """The data directory of a new server, which is stopped, with all of a backup in it.
 
     Raises:

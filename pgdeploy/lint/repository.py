@@ -9,7 +9,7 @@ from pgdeploy.layers import layer_of
 from pgdeploy.layers.backup.dump import databases_of
 from pgdeploy.lint.rule import Hit, Severity, rule
 from pgdeploy.lint.subject import Subject
-from pgdeploy.model.backup import BackupSpec
+from pgdeploy.model.backup import DumpSpec
 from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.text.naming import examples, quoted_name
 
@@ -17,8 +17,8 @@ _DOCS = "docs/backups.md"
 _DAY = 86_400
 
 
-def _section(subject: Subject) -> BackupSpec | None:
-    section: BackupSpec | None = layer_of("backup").of(subject.spec)
+def _section(subject: Subject) -> DumpSpec | None:
+    section: DumpSpec | None = layer_of("backup").of(subject.spec)
     return section
 
 

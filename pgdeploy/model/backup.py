@@ -1,4 +1,4 @@
-"""Backups: `backup:`, what is backed up, to where, how often, how long it is kept, and how a restore is proved."""
+"""Backups with pg_dump: what is dumped, to where, how often, how long it is kept, and how a restore is proved."""
 
 from __future__ import annotations
 
@@ -110,6 +110,8 @@ class InvariantSpec(Model):
     at_least: float | None = Field(None, description="this, or more")
 
 
+Preset = Literal["production", "staging"]
+
 PRESETS: Mapping[str, Mapping[str, object]] = {
     "production": {
         "schedule": {"backup": "hourly"},
@@ -121,10 +123,22 @@ PRESETS: Mapping[str, Mapping[str, object]] = {
 """Hourly backups for 30 days, and daily ones: Hokm Database Deployment, Automatic Backups."""
 
 
-class BackupSpec(Model):
-    """What is backed up, to where, how often, how long it is kept, and how a restore is proved."""
+def with_preset(data: object, presets: Mapping[str, Mapping[str, object]]) -> object:
+    """Each section that is written takes the place of the preset's."""
+    preset = data.get("preset") if isinstance(data, Mapping) else None
+    usual = presets.get(preset, {}) if isinstance(preset, str) else {}
+    return {**usual, **data} if isinstance(data, Mapping) and usual else data
 
-    preset: Literal["production", "staging"] | None = Field(
+
+def keys_of(signing: SigningSpec | None) -> tuple[str, ...]:
+    """Public keys whose signatures records need; none where they need no signature."""
+    return signing.trusted if signing is not None else ()
+
+
+class DumpSpec(Model):
+    """A dump of each database with pg_dump, kept where pgdeploy runs, and how its restore is proved."""
+
+    preset: Preset | None = Field(
         None,
         description="what is left out of schedule, retention and recovery: hourly for 30 days, daily for 7",
     )
@@ -152,12 +166,9 @@ class BackupSpec(Model):
     @property
     def trusted(self) -> tuple[str, ...]:
         """Public keys whose signatures records need; none where they need no signature."""
-        return self.signing.trusted if self.signing is not None else ()
+        return keys_of(self.signing)
 
     @model_validator(mode="before")
     @classmethod
     def _of_preset(cls, data: object) -> object:
-        """Each section that is written takes the place of the preset's."""
-        preset = data.get("preset") if isinstance(data, Mapping) else None
-        usual = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
-        return {**usual, **data} if isinstance(data, Mapping) and usual else data
+        return with_preset(data, PRESETS)

@@ -67,7 +67,7 @@ class BridgeServer(Server):
         take_environment()
         self.address = address
         self._bridge = ["python3", "-c", _BRIDGE, *place]
-        self._by_tcp: list[BridgeServer] = []
+        self._there: list[BridgeServer] = []
         self._folder = Path(tempfile.mkdtemp(prefix="pgdeploy-bridge-"))
         self._said = self._folder / "stderr"
         self._listener = socket.socket(socket.AF_UNIX)
@@ -124,12 +124,15 @@ class BridgeServer(Server):
         return ""
 
     def by_tcp(self, host: str, port: str) -> ByTcp:
-        there = _ByTcpThere(self, host, port)
-        self._by_tcp.append(there)
+        there = _There(self, host, port)
+        self._there.append(there)
         return ByTcp(there, host, can_tls=False)  # libpq speaks TLS on no Unix socket
 
+    def beside(self, socket_path: str) -> Server:
+        return _There(self, socket_path)
+
     def close(self) -> None:
-        for there in self._by_tcp:
+        for there in self._there:
             there.close()
         with finishing():
             # close alone leaves the thread in accept(), on a number that the next listener may get
@@ -164,12 +167,12 @@ class BridgeServer(Server):
         return ""
 
 
-class _ByTcpThere(BridgeServer):
-    """A server as clients on its own host come to it by TCP."""
+class _There(BridgeServer):
+    """The same server by TCP from its own host, or another one beside it: reached as that one is."""
 
-    def __init__(self, server: BridgeServer, host: str, port: str) -> None:
+    def __init__(self, server: BridgeServer, *place: str) -> None:
         self._server = server
-        super().__init__(f"{host}:{port} of {server.address}", host, port)
+        super().__init__(f"{':'.join(place)} of {server.address}", *place)
 
     def _prepare(self) -> None:
         self._server._prepare()

@@ -132,6 +132,14 @@ class Server:
         )
         return ByTcp(by_tcp, client) if client is not None else None
 
+    def beside(self, socket_path: str) -> Server:
+        """Another server of the same host, at this socket. Close it when done.
+
+        Raises:
+            TargetError: this way leads to no host.
+        """
+        raise TargetError("this way leads to one server, and to no host: use ssh")
+
     def requiring(self, how: str) -> Server:
         """The same server, where libpq gives up unless the server asks who we are in this way."""
         return _Otherwise(self, self.address, {"require_auth": how})

@@ -44,3 +44,14 @@ LOCALE = ("[A-Za-z0-9][A-Za-z0-9_.@-]*", "a locale, such as C.UTF-8")
 
 _LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 CERTIFICATE_NAME = (rf"(\*\.)?{_LABEL}(\.{_LABEL})*", "a DNS name, such as pg01.example.org, or an address")
+
+HOST_PATH = (
+    r"(/(?!\.\.?(/|$))[A-Za-z0-9._@+-]+)+",
+    "an absolute path on the host, of letters, digits and . _ @ + -",
+)
+STANZA = ("[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "letters, digits and . _ -, the first a letter or digit")
+BUCKET = ("[A-Za-z0-9][A-Za-z0-9.-]{0,62}", "letters, digits and . -, the first a letter or digit")
+S3_ENDPOINT = (
+    rf"{_LABEL}(\.{_LABEL})*(:[0-9]{{1,5}})?",
+    "a name without https://, such as s3.example.org:9000",
+)

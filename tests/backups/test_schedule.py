@@ -11,16 +11,16 @@ import pytest
 from pgdeploy.errors import SpecError
 from pgdeploy.gate.target import load_target
 from pgdeploy.layers import layer_of
-from pgdeploy.model.backup import BackupSpec
+from pgdeploy.model.backup import DumpSpec
 from pgdeploy.reach.embedded import Cluster
 from tests.backups.town import SPEC, run, write_spec
 
 PGDEPLOY = Path(sys.executable).parent / "pgdeploy"
 
 
-def section(place: Path, text: str) -> BackupSpec:
+def section(place: Path, text: str) -> DumpSpec:
     write_spec(place, SPEC.replace("backup:\n", f"backup:\n{text}"))
-    spec: BackupSpec = layer_of("backup").of(load_target(place / "specs/town.yaml").spec)
+    spec: DumpSpec = layer_of("backup").of(load_target(place / "specs/town.yaml").spec)
     return spec
 
 

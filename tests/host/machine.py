@@ -30,6 +30,7 @@ SECRETS = {
     "PG01_POSTGRES_PASSWORD": "canary-Postgres-7f3a",
     "PG01_EXPORTER_PASSWORD": "canary-Exporter-91bc",
     "PG01_APP_PASSWORD": "canary-App-5d2e",
+    "PG01_BACKUP_PASSPHRASE": "canary-Backup-33aa",
 }
 
 

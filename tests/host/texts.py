@@ -77,3 +77,13 @@ def pg15(source: str = "distribution") -> str:
 def pg17(source: str = "distribution") -> str:
     """Debian 13's own; the exporter comes in by peer, and listens to the host alone."""
     return BASE.format(major=17, source=source, login="peer", listen="127.0.0.1:9187")
+
+
+BACKUP = """\
+backup:
+  engine: pgbackrest
+  repositories: [{passphrase: {env: PG01_BACKUP_PASSPHRASE}}]
+  schedule: {full: weekly, incremental: hourly}
+  invariants: {shop: [{sql: SELECT count(*) FROM app.orders, at_least: 100}]}
+"""
+"""pgBackRest with a repository on the host."""

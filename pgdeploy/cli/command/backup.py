@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,10 +15,12 @@ from pgdeploy.cli.output import DIFFERENT, OK, note, say
 from pgdeploy.reach.server import BUDGET
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pgdeploy.gate.gate import ConnectionOptions
     from pgdeploy.gate.target import Target
     from pgdeploy.layers.backup.manifest import Manifest
-    from pgdeploy.model.backup import BackupSpec
+    from pgdeploy.model.backup import DumpSpec
 
 
 Result = tuple[int, list[str]]
@@ -37,6 +38,14 @@ class Action(StrEnum):
     SCHEDULE = "schedule"
 
 
+class Kind(StrEnum):
+    """Which backup to make, in pgBackRest's words."""
+
+    FULL = "full"
+    DIFFERENTIAL = "diff"
+    INCREMENTAL = "incr"
+
+
 def backup(
     name: Name,
     action: Annotated[
@@ -49,6 +58,9 @@ def backup(
     label: Annotated[
         str | None, typer.Option("--label", help="the backup that is proved; the newest without")
     ] = None,
+    kind: Annotated[
+        Kind, typer.Option("--type", help="with pgbackrest: what `now` makes")
+    ] = Kind.INCREMENTAL,
     bin_dir: Annotated[
         Path | None, typer.Option("--bin-dir", help="programs of PostgreSQL for the server that is made")
     ] = None,
@@ -74,17 +86,21 @@ def backup(
     if section is None:
         raise TargetError(f"{target.name}: no backup is declared: write `backup:` into {target.file}")
     progress = _silent if quiet else note
-    acts: dict[Action, Callable[[], Result]] = {
-        Action.NOW: lambda: _now(
-            target, section, way_of(On.LIVE, dsn, ssh_config, None, None, timeout), progress
-        ),
-        Action.LIST: lambda: _list(section),
-        Action.VERIFY: lambda: _verify(section),
-        Action.PROVE: lambda: _prove(target, section, label, bin_dir, progress),
-        Action.EXPIRE: lambda: _expire(section),
-        Action.SCHEDULE: lambda: _schedule(target, section, name),
-    }
-    code, lines = acts[action]()
+    way = way_of(On.LIVE, dsn, ssh_config, None, None, timeout)
+    if section.engine == "pgbackrest":
+        from pgdeploy.cli.cluster_backup import acts_on
+
+        acts = acts_on(target, section, name, way, label, kind.value, progress)
+    else:
+        acts = {
+            "now": lambda: _now(target, section, way, progress),
+            "list": lambda: _list(section),
+            "verify": lambda: _verify(section),
+            "prove": lambda: _prove(target, section, label, bin_dir, progress),
+            "expire": lambda: _expire(section),
+            "schedule": lambda: _schedule(target, section, name),
+        }
+    code, lines = acts[action.value]()
     if not quiet or code != OK:
         say(*lines)
     raise typer.Exit(code)
@@ -95,7 +111,7 @@ def _silent(text: str) -> None:
 
 
 def _now(
-    target: Target, section: BackupSpec, way: ConnectionOptions, progress: Callable[[str], None]
+    target: Target, section: DumpSpec, way: ConnectionOptions, progress: Callable[[str], None]
 ) -> Result:
     from pgdeploy.cli.targets import open_gate
     from pgdeploy.layers.backup.dump import take
@@ -107,7 +123,7 @@ def _now(
 
 def _prove(
     target: Target,
-    section: BackupSpec,
+    section: DumpSpec,
     label: str | None,
     bin_dir: Path | None,
     progress: Callable[[str], None],
@@ -115,12 +131,10 @@ def _prove(
     from pgdeploy.lifecycle.prove_restore import prove
 
     record = prove(target, section, label, bin_dir, progress)
-    took = f"restored and asked within {record.seconds:.1f}s"
-    result = f"{record.label}: {took}, {record.checks} checks, {len(record.failed)} do not hold"
-    return (OK if record.good else DIFFERENT), [result, *(f"  {one}" for one in record.failed)]
+    return (OK if record.good else DIFFERENT), record.lines
 
 
-def _list(section: BackupSpec) -> Result:
+def _list(section: DumpSpec) -> Result:
     from pgdeploy.layers.backup.repository import Repository
 
     contents = Repository(section.repository.path).contents(section.trusted)
@@ -128,7 +142,7 @@ def _list(section: BackupSpec) -> Result:
     return (DIFFERENT if contents.broken else OK), lines or ["no backup"]
 
 
-def _verify(section: BackupSpec) -> Result:
+def _verify(section: DumpSpec) -> Result:
     from pgdeploy.layers.backup.repository import Repository
 
     repository = Repository(section.repository.path)
@@ -140,7 +154,7 @@ def _verify(section: BackupSpec) -> Result:
     return (DIFFERENT if wrong else OK), [*wrong, total]
 
 
-def _expire(section: BackupSpec) -> Result:
+def _expire(section: DumpSpec) -> Result:
     from pgdeploy.layers.backup.check import expired
     from pgdeploy.layers.backup.repository import Repository
 
@@ -152,7 +166,7 @@ def _expire(section: BackupSpec) -> Result:
     return OK, lines or ["nothing to remove"]
 
 
-def _schedule(target: Target, section: BackupSpec, name: str) -> Result:
+def _schedule(target: Target, section: DumpSpec, name: str) -> Result:
     from pgdeploy.errors import TargetError
     from pgdeploy.layers.backup.crontab import lines
 

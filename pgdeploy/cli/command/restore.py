@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,11 +14,13 @@ from pgdeploy.cli.output import ERROR, OK, confirmed, note, say
 from pgdeploy.reach.server import BUDGET
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pgdeploy.gate.gate import Gate
     from pgdeploy.gate.target import Target
     from pgdeploy.layers.backup.manifest import Manifest, Record
     from pgdeploy.lifecycle.restore import Place
-    from pgdeploy.model.backup import BackupSpec
+    from pgdeploy.model.backup import DumpSpec
 
 
 def _moment(text: str) -> float:
@@ -39,8 +41,20 @@ def restore(
             "--time",
             parser=_moment,
             metavar="TIME",
-            help="the newest backup that began at this time or before it",
+            help="as it was then; with pg_dump the newest backup that began at this time or before it",
         ),
+    ] = None,
+    lsn: Annotated[
+        str | None, typer.Option("--lsn", help="with pgbackrest: as it was at this position of WAL")
+    ] = None,
+    point: Annotated[
+        str | None, typer.Option("--point", help="with pgbackrest: as it was at this restore point")
+    ] = None,
+    xid: Annotated[
+        str | None, typer.Option("--xid", help="with pgbackrest: as it was after this transaction")
+    ] = None,
+    timeline: Annotated[
+        str | None, typer.Option("--timeline", help="with pgbackrest: on this timeline, not on the newest")
     ] = None,
     database: Annotated[
         list[str] | None, typer.Option("--database", help="only this database; may be repeated")
@@ -53,8 +67,20 @@ def restore(
         str | None, typer.Option("--to", metavar="TARGET", help="into the server of another target")
     ] = None,
     into: Annotated[
-        Path | None, typer.Option("--into", metavar="DIR", help="into a new data directory on this machine")
+        Path | None,
+        typer.Option(
+            "--into",
+            metavar="DIR",
+            help="into a new data directory on this machine, with pgbackrest on the host",
+        ),
     ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="with pgbackrest: over the old data directory, which is lost; for want of room",
+        ),
+    ] = False,
     bin_dir: Annotated[
         Path | None, typer.Option("--bin-dir", help="with --into: the programs of PostgreSQL")
     ] = None,
@@ -75,6 +101,7 @@ def restore(
 
     Afterwards the checks of the restored databases are asked. Exit 0: they conform; 2: drift remains; 1: error.
     """
+    from pgdeploy.cli.cluster_restore import Wanted, restore_cluster
     from pgdeploy.cli.targets import load_one, open_gate, way_of
     from pgdeploy.layers.backup.repository import Repository
     from pgdeploy.lifecycle.restore import places
@@ -82,12 +109,23 @@ def restore(
     _require_sense(database, rename, to, into, bin_dir, dsn)
     target = load_one(name)
     section = _section(target)
+    way = way_of(On.LIVE, dsn, ssh_config, None, None, timeout)
+    if section.engine == "pgbackrest":
+        if to is not None or bin_dir is not None:
+            raise typer.BadParameter(
+                "--to and --bin-dir go with pg_dump: pgbackrest restores on the host itself"
+            )
+        names = tuple(database or ())
+        wanted = Wanted(label, before, lsn, point, xid, timeline, names, rename, into, overwrite, dry_run,
+                        no_backup, yes)  # fmt: skip
+        with open_gate(target, way) as gate:
+            raise typer.Exit(restore_cluster(target, section, gate, wanted))
+    _refuse_of_cluster({"lsn": lsn, "point": point, "xid": xid, "timeline": timeline, "overwrite": overwrite})
     repository = Repository(section.repository.path)
     backup = repository.chosen(label, before)
     say(*_of_backup(backup, repository.contents(section.trusted).records))
     if into is not None:
         raise typer.Exit(_into(into, bin_dir, backup, section, dry_run=dry_run))
-    way = way_of(On.LIVE, dsn, ssh_config, None, None, timeout)
     with open_gate(to or target, way) as gate:
         chosen = places(gate.server, backup, database or (), rename, time.time())
         say(*map(_line, chosen))
@@ -121,11 +159,18 @@ def _require_sense(
         raise typer.BadParameter("--to names a server, and so does --dsn: write one of them")
 
 
-def _section(target: Target) -> BackupSpec:
+def _refuse_of_cluster(options: Mapping[str, object]) -> None:
+    """A dump is of one moment: nothing is replayed on it."""
+    for name, value in options.items():
+        if value:
+            raise typer.BadParameter(f"--{name} goes with engine pgbackrest, and this spec's is pg_dump")
+
+
+def _section(target: Target) -> Any:
     from pgdeploy.errors import TargetError
     from pgdeploy.layers import layer_of
 
-    section: BackupSpec | None = layer_of("backup").of(target.spec)
+    section = layer_of("backup").of(target.spec)
     if section is None:
         raise TargetError(f"{target.name} declares no backup: write `backup:` into {target.file}")
     return section
@@ -154,7 +199,7 @@ def _line(place: Place) -> str:
     return f"  {source}: is replaced; the present one{size}, is kept as {quoted_name(place.kept_as)}"
 
 
-def _into(folder: Path, bin_dir: Path | None, backup: Manifest, section: BackupSpec, *, dry_run: bool) -> int:
+def _into(folder: Path, bin_dir: Path | None, backup: Manifest, section: DumpSpec, *, dry_run: bool) -> int:
     from pgdeploy.lifecycle.restore import into_new
 
     if dry_run:
@@ -166,7 +211,7 @@ def _into(folder: Path, bin_dir: Path | None, backup: Manifest, section: BackupS
     return OK
 
 
-def _restore(gate: Gate, backup: Manifest, section: BackupSpec, chosen: list[Place]) -> int:
+def _restore(gate: Gate, backup: Manifest, section: DumpSpec, chosen: list[Place]) -> int:
     from pgdeploy.layers.backup.opened import opened
     from pgdeploy.lifecycle.restore import restore
     from pgdeploy.report import findings as report
@@ -184,7 +229,7 @@ def _restore(gate: Gate, backup: Manifest, section: BackupSpec, chosen: list[Pla
     return worse(OK, report.counts(findings))
 
 
-def _back_up(gate: Gate, target: Target, section: BackupSpec) -> None:
+def _back_up(gate: Gate, target: Target, section: DumpSpec) -> None:
     """What was restored is a new beginning: without this, the next restore would be of a backup from before."""
     from pgdeploy.layers.backup.dump import take
 

@@ -13,7 +13,7 @@ from pgdeploy.local.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from pgdeploy.layers.backup.manifest import Manifest
-    from pgdeploy.model.backup import BackupSpec
+    from pgdeploy.model.backup import DumpSpec
 
 HEADER = b"age-encryption.org/v1\n"
 """Begins each encrypted file."""
@@ -42,7 +42,7 @@ def encrypt(files: Iterable[tuple[Path, Path]], recipients: Sequence[str]) -> No
 
 
 @contextmanager
-def decrypted(backup: Manifest, folder: Path, section: BackupSpec) -> Iterator[Path]:
+def decrypted(backup: Manifest, folder: Path, section: DumpSpec) -> Iterator[Path]:
     """The folder of a backup with its files as they were dumped: decrypted ones are gone at the end of the block.
 
     Raises:

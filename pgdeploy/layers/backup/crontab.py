@@ -15,9 +15,14 @@ def lines(name: str, schedule: ScheduleSpec, program: str, folder: Path) -> Iter
     `program` is pgdeploy, `folder` the one in which the target has its name.
     """
     yield f"# backups of {name}"
-    now, expire, prove = ([program, "backup", name, word, "--quiet"] for word in ("now", "expire", "prove"))
+    now, expire = ([program, "backup", name, word, "--quiet"] for word in ("now", "expire"))
     yield _line(schedule.backup, folder, now, expire)
-    yield _line(schedule.prove, folder, prove)
+    yield from proofs(name, schedule.prove, program, folder)
+
+
+def proofs(name: str, times: str, program: str, folder: Path) -> Iterator[str]:
+    """The line that proves the newest backup."""
+    yield _line(times, folder, [program, "backup", name, "prove", "--quiet"])
 
 
 def _line(times: str, folder: Path, *commands: list[str]) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from pgdeploy.model.backup import BackupSpec
+    from pgdeploy.model.backup import DumpSpec
     from pgdeploy.model.spec import Spec
     from pgdeploy.reach.server import Server
 
@@ -35,7 +35,7 @@ ROLES, DATABASES = "roles.sql", "databases"
 _APPLICATION = "pgdeploy backup"
 
 
-def databases_of(spec: Spec, section: BackupSpec) -> tuple[str, ...]:
+def databases_of(spec: Spec, section: DumpSpec) -> tuple[str, ...]:
     """The databases that are backed up: those named, or all declared ones that allow connections."""
     return section.databases or tuple(
         name for name, body in spec.databases.items() if body.allow_connections is not False
@@ -47,9 +47,7 @@ def label_of(seconds: float) -> str:
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
 
 
-def take(
-    target: str, spec: Spec, section: BackupSpec, server: Server, note: Callable[[str], None]
-) -> Manifest:
+def take(target: str, spec: Spec, section: DumpSpec, server: Server, note: Callable[[str], None]) -> Manifest:
     """Make a backup, whole or not at all.
 
     Raises:

@@ -98,6 +98,13 @@ class Record:
     def good(self) -> bool:
         return not self.failed
 
+    @property
+    def lines(self) -> list[str]:
+        """For people."""
+        took = f"restored and asked within {self.seconds:.1f}s"
+        result = f"{self.label}: {took}, {self.checks} checks, {len(self.failed)} do not hold"
+        return [result, *(f"  {one}" for one in self.failed)]
+
     def as_text(self) -> str:
         return json.dumps({"version": VERSION, **asdict(self)}, indent=1) + "\n"
 

@@ -12,11 +12,11 @@ from pgdeploy.layers.backup.repository import Repository
 
 if TYPE_CHECKING:
     from pgdeploy.layers.backup.manifest import Manifest
-    from pgdeploy.model.backup import BackupSpec
+    from pgdeploy.model.backup import DumpSpec
 
 
 @contextmanager
-def opened(backup: Manifest, section: BackupSpec) -> Iterator[Path]:
+def opened(backup: Manifest, section: DumpSpec) -> Iterator[Path]:
     """The folder of its files as they were dumped.
 
     Raises:

@@ -1,0 +1,108 @@
+"""Runs on the host: what pgBackRest says of its repositories, the timers, WAL that waits, records of restores."""
+
+from __future__ import annotations
+
+import glob
+import grp
+import json
+import os
+import pwd
+import stat
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from pgdeploy.layers.backup.pgbackrest.on_host.common import answer, as_server, pgbackrest, why
+
+PATIENCE = 45
+"""Seconds that a store on the network may take."""
+LARGEST = 1 << 20
+
+question: dict[str, Any] = globals().get("question", {})
+
+
+def info() -> Any:
+    done = pgbackrest(question["stanza"], ["info", "--output=json"], PATIENCE)
+    if done.returncode:
+        raise OSError(why(done))
+    # the message of an error has line breaks in it as they are
+    return json.loads(done.stdout, strict=False)
+
+
+def ready() -> Any:
+    """How many files of WAL wait, and for how long the oldest does."""
+    folder = os.path.join(question["data_directory"], "pg_wal", "archive_status")
+    times = [os.lstat(name).st_mtime for name in glob.glob(glob.escape(folder) + "/*.ready")]
+    return {"number": len(times), "oldest": time.time() - min(times) if times else 0.0}
+
+
+def config() -> Any:
+    """The file with masks for its secrets, its owner and mode; None where there is none."""
+    try:
+        with open(question["config"], "rb") as file:
+            known = os.fstat(file.fileno())
+            text = file.read(LARGEST).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return None
+    lines = [masked(line) for line in text.splitlines(keepends=True)]
+    owner, group = pwd.getpwuid(known.st_uid).pw_name, grp.getgrgid(known.st_gid).gr_name
+    mode = "%04o" % stat.S_IMODE(known.st_mode)
+    return {"text": "".join(lines), "owner": owner, "group": group, "mode": mode}
+
+
+def masked(line: str) -> str:
+    name, equals, _ = line.partition("=")
+    secret = equals and name.strip().endswith(tuple(question["secret_options"]))
+    return name + "=" + question["mask"] + "\n" if secret else line
+
+
+def timers() -> Any:
+    return {name: shown(name) for name in question["timers"]}
+
+
+def shown(name: str) -> dict[str, Any]:
+    service = name.replace(".timer", ".service")
+    timer = properties(name, "LoadState,ActiveState,UnitFileState,LastTriggerUSec,NextElapseUSecRealtime")
+    run = properties(service, "Result,ActiveState,ExecMainStatus")
+    return {
+        "load": timer["LoadState"],
+        "active": timer["ActiveState"],
+        "enabled": timer["UnitFileState"],
+        "next": timer.get("NextElapseUSecRealtime", ""),
+        "last": timer.get("LastTriggerUSec", ""),
+        "result": run["Result"],
+    }
+
+
+def properties(unit: str, names: str) -> dict[str, str]:
+    words = ["systemctl", "show", unit, "-p", names]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=PATIENCE)
+    return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+
+
+def records() -> Any:
+    """The texts of the records, by name; what is too large is none of ours."""
+    found = {}
+    for path in sorted(Path(question["records"]).glob("*.json")):
+        with path.open("rb") as file:
+            found[path.name] = file.read(LARGEST).decode("utf-8", "replace")
+    return found
+
+
+def version() -> Any:
+    return as_server(["pgbackrest", "version"], PATIENCE).stdout.strip()
+
+
+def answers() -> dict[str, Any]:
+    found: dict[str, Any] = {"now": {"value": time.time()}}
+    for section in (version, info, ready, config, timers, records):
+        try:
+            found[section.__name__] = {"value": section()}
+        except (OSError, KeyError, ValueError, SystemExit, subprocess.SubprocessError) as error:
+            found[section.__name__] = {"error": str(error)}
+    return found
+
+
+if __name__ == "__main__":
+    answer(answers)
