@@ -52,6 +52,7 @@ NEVER_IMPORTED = {
     "pytest-xdist": "pytest loads it: -n",
     "ruamel-yaml-clib": "ruamel.yaml loads it: its fast parser",
     "ruff": "a program of make lint",
+    "gunicorn": "a program of the tests' store",
     "towncrier": "a program of releases",
     "uv": "a program of make lock",
     "zizmor": "a program of make lint",

@@ -10,6 +10,8 @@ from pgdeploy.layers.backup.pgbackrest.on_host.common import as_server, pgbackre
 MISSING = (1, 3)
 """pgBackRest's codes of a repository: no stanza in it."""
 OK, NO_BACKUP = 0, 2
+PATIENCE = 90
+"""Seconds that a store on the network may take to say what it has."""
 
 
 def main(question: dict[str, Any]) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def _differs(question: dict[str, Any]) -> list[str]:
 
 
 def _stanza(question: dict[str, Any]) -> dict[str, Any]:
-    done = pgbackrest(question["stanza"], ["info", "--output=json"])
+    done = pgbackrest(question["stanza"], ["info", "--output=json"], PATIENCE)
     if done.returncode:
         raise SystemExit("pgBackRest: " + why(done))
     known: dict[str, Any] = next(iter(json.loads(done.stdout, strict=False)), {})

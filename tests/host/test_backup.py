@@ -356,6 +356,7 @@ def test_into_a_folder_of_the_host(town: Machine) -> None:
 
 
 def test_a_dry_run_changes_nothing(town: Machine) -> None:
+    backup(town, "prove")
     before = town.run("ls -la --time-style=full-iso /mnt/data /var/lib/pgdeploy")
     said = restore(town, "--dry-run")
     assert "its last restore took" in said
@@ -469,7 +470,10 @@ def test_the_disk_of_the_repository_is_full(town: Machine) -> None:
         town.run(f"{SWITCH}; sleep 4")
         assert "backup[wal].archiving" in red(town)
         assert "no backup was made" in backup(town, "now", "--type", "full", status=1)
-        town.run(f"rm {REPOSITORY}/full; {SWITCH}; sleep 4")
+        # it would try again by itself within a minute
+        town.run(
+            f"rm {REPOSITORY}/full; {AS_SERVER} psql -qc 'SELECT pg_reload_conf()'; sleep 2; {SWITCH}; sleep 2"
+        )
         backup(town, "now")
         backup(town, "prove")
         assert red(town) == set()

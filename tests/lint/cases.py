@@ -14,6 +14,20 @@ TODAY = "2026-06-15"
 """The day on which all of this is read."""
 
 
+STORE = "s3: {bucket: kept, endpoint: s3.example.org, region: x, key: {env: K}, secret: {env: S}}"
+STORE_BLOCK = STORE
+CLUSTER = """\
+connect: {ssh: {host: pg01}}
+host: {}
+databases: {shop: {owner: app}}
+roles: {app: {login: true, password: {env: APP_PASSWORD}}}
+backup:
+  engine: pgbackrest
+  repositories: [{S3, passphrase: {env: P}}]
+  invariants: {shop: [{sql: SELECT 1, returns: 1}]}
+"""
+
+
 class Case(NamedTuple):
     rule: str
     address: str
@@ -985,6 +999,30 @@ roles:
         "60min",
         "61min",
         "they are made hourly, and rpo is 60min",
+    ),
+    Case(
+        "PGD756",
+        "backup[repository 1]",
+        CLUSTER.replace("repositories: [", "repositories: [ #!\n    ").replace("S3", "path: /srv/kept"),
+        "path: /srv/kept",
+        STORE,
+        "a host that is lost takes its backups along",
+    ),
+    Case(
+        "PGD757",
+        "backup[repository 1]",
+        CLUSTER.replace("[{S3, passphrase: {env: P}}]", f"\n    - {STORE_BLOCK} #!\n"),
+        "secret: {env: S}}",
+        "secret: {env: S}}\n      passphrase: {env: P}",
+        "whoever can read bucket kept reads all of the server",
+    ),
+    Case(
+        "PGD758",
+        "setting[archive_timeout]",
+        CLUSTER.replace("S3", STORE) + "settings:\n  archive_timeout: 20min #!\n",
+        "20min",
+        "15min",
+        "archive_timeout is 20min, and rpo is 15min",
     ),
     Case(
         "PGD801",

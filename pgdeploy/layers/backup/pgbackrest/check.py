@@ -201,6 +201,8 @@ class OnHost(_OfCluster):
     def _text(self, facts: Facts) -> Outcome:
         found, desired = self.contents(facts).value("config"), config_file(self.spec, self.section).text
         actual = "absent" if found is None else _difference(desired, found["text"])
+        if found is not None and found["others"]:
+            actual = f"{listing(found['others'])} is read, too"
         return same("as declared", actual, origin=FILE, remedy=self._deploy())
 
     def _access(self, facts: Facts) -> Outcome:

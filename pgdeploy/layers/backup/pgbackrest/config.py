@@ -67,6 +67,8 @@ def _s3(store: S3Spec, *, reveal: bool) -> Iterator[tuple[str, str]]:
     endpoint, _, port = store.endpoint.partition(":")
     yield from (("s3-bucket", store.bucket), ("s3-endpoint", endpoint), ("s3-region", store.region))
     yield "s3-uri-style", store.style
+    # a store takes few large files sooner than many small ones
+    yield "bundle", "y"
     if port:
         yield "storage-port", port
     if store.ca is not None:

@@ -88,7 +88,10 @@ class Contents:
 
     def repository(self, number: int) -> Repository:
         """Raises Unreadable: pgBackRest says nothing of it."""
-        for stanza in self.value("info"):
+        said = self.value("info")[str(number)]
+        if "error" in said:
+            raise Unreadable(one_line(said["error"]))
+        for stanza in said["value"]:
             for repository in stanza.get("repo", ()):
                 if repository["key"] == number:
                     return _repository(number, repository, stanza)

@@ -72,6 +72,7 @@ def gathering(spec: Spec, section: PgbackrestSpec) -> dict[str, Any]:
     return {
         **of_layout(spec),
         "stanza": section.stanza,
+        "repositories": len(section.repositories),
         "config": FILE,
         "secret_options": SECRET_OPTIONS,
         "mask": MASK,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from pgdeploy.errors import TargetError
+from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.layers.backup.pgbackrest.host import pgbackrest
 from pgdeploy.layers.backup.pgbackrest.read import read
 from pgdeploy.layers.backup.pgbackrest.timer import BUSY, KINDS
@@ -54,11 +54,19 @@ def make(
 
 def listed(spec: Spec, section: PgbackrestSpec, server: Server) -> tuple[list[Backup], list[str]]:
     """All backups, and what is wrong with repositories that cannot be read."""
-    contents = read(spec, section, server)
+    return backups_of(read(spec, section, server), section)
+
+
+def backups_of(contents: Contents, section: PgbackrestSpec) -> tuple[list[Backup], list[str]]:
+    """The same of what was read."""
     found: list[Backup] = []
     unread: list[str] = []
     for number in _numbers(section):
-        repository = contents.repository(number)
+        try:
+            repository = contents.repository(number)
+        except Unreadable as error:
+            unread.append(f"repository {number}: {error}")
+            continue
         found += repository.backups
         if not repository.readable:
             unread.append(f"repository {number}: {repository.message}")
@@ -105,10 +113,10 @@ def chosen(contents: Contents, section: PgbackrestSpec, label: str | None, targe
     Raises:
         TargetError: there is none.
     """
-    found = [one for number in _numbers(section) for one in contents.repository(number).backups]
+    found, unread = backups_of(contents, section)
     found.sort(key=lambda one: one.ended, reverse=True)
     if not found:
-        raise TargetError("no repository holds a backup; make one first: pgdeploy backup NAME now")
+        raise TargetError("no repository holds a backup; make one first: pgdeploy backup NAME now", *unread)
     for one in found:
         if (label is None or one.label == label) and _leads_to(one, target):
             return one

@@ -17,13 +17,14 @@ from typing import Any
 
 PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
 SERVER = "postgres"
 """The OS user of the server."""
 
 
 def die_with_us() -> None:
     """What we started does not outlive us: a restore that nobody waits for would write on under the next one."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def as_server(

@@ -10,6 +10,7 @@ import pwd
 import stat
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,20 @@ question: dict[str, Any] = globals().get("question", {})
 
 
 def info() -> Any:
-    done = pgbackrest(question["stanza"], ["info", "--output=json"], PATIENCE)
-    if done.returncode:
-        raise OSError(why(done))
+    """Of each repository by itself, side by side: one that does not answer hides nothing of the others."""
+    numbers = range(1, question["repositories"] + 1)
+    with ThreadPoolExecutor(max_workers=len(numbers)) as threads:
+        return dict(zip(map(str, numbers), threads.map(said_of, numbers)))
+
+
+def said_of(number: int) -> dict[str, Any]:
+    words = ["--repo=%d" % number, "--io-timeout=10", "--output=json", "info"]
+    try:
+        done = pgbackrest(question["stanza"], words, PATIENCE)
+    except SystemExit as error:
+        return {"error": str(error)}
     # the message of an error has line breaks in it as they are
-    return json.loads(done.stdout, strict=False)
+    return {"error": why(done)} if done.returncode else {"value": json.loads(done.stdout, strict=False)}
 
 
 def ready() -> Any:
@@ -48,7 +58,8 @@ def config() -> Any:
     lines = [masked(line) for line in text.splitlines(keepends=True)]
     owner, group = pwd.getpwuid(known.st_uid).pw_name, grp.getgrgid(known.st_gid).gr_name
     mode = "%04o" % stat.S_IMODE(known.st_mode)
-    return {"text": "".join(lines), "owner": owner, "group": group, "mode": mode}
+    others = sorted(glob.glob(os.path.dirname(question["config"]) + "/conf.d/*.conf"))
+    return {"text": "".join(lines), "owner": owner, "group": group, "mode": mode, "others": others}
 
 
 def masked(line: str) -> str:
