@@ -47,8 +47,8 @@ test-versions: $(STAMP) ## what each check says of a broken server, on every ver
 test-threshold: $(STAMP) ## the tests of thresholds and workloads, each broken on a real server
 	$(PYTEST) $(PARALLEL) tests/thresholds tests/workloads
 
-test-backup: $(STAMP) ## the tests of backups and restores, each broken on a real server
-	$(PYTEST) $(PARALLEL) tests/backups
+test-backup: $(STAMP) ## the tests of backups and restores, each broken on a real server; pgBackRest's host needs Docker
+	$(PYTEST) -n 2 --dist loadfile tests/backups tests/host/test_backup.py tests/host/test_backup_store.py
 
 test-vm: $(STAMP) ## the tests of virtual machines: a simulated Proxmox VE; its guests need Docker
 	$(PYTEST) -n 2 --dist loadfile tests/simulators/proxmox tests/simulators/proxmox_guest tests/vm tests/host/test_disk.py tests/host/test_guest.py

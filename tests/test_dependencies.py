@@ -52,6 +52,8 @@ NEVER_IMPORTED = {
     "pytest-xdist": "pytest loads it: -n",
     "ruamel-yaml-clib": "ruamel.yaml loads it: its fast parser",
     "ruff": "a program of make lint",
+    "flask": "moto's server needs it",
+    "flask-cors": "moto's server needs it",
     "gunicorn": "a program of the tests' store",
     "towncrier": "a program of releases",
     "uv": "a program of make lock",

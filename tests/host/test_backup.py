@@ -435,16 +435,27 @@ def test_killed_in_the_middle_of_a_proof(town: Machine) -> None:
     assert town.run("systemctl list-units --all --no-legend 'pgdeploy-proof*'") == ""
 
 
-def test_two_at_once(town: Machine) -> None:
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("backup", "prod-pg01", "prove"), "another restore is being proved there"),
+        (("restore", "prod-pg01", "--yes", "--no-backup"), "another restore is running there"),
+    ],
+    ids=["proofs", "restores"],
+)
+def test_two_at_once(words: tuple[str, ...], says: str, town: Machine) -> None:
     slowed(town, "restore")
-    running = in_the_background(town, "backup", "prod-pg01", "prove")
+    running = in_the_background(town, *words)
     try:
         wait_for(town, "[s]leep 60")
-        assert "another restore is being proved there" in backup(town, "prove", status=1)
+        second = town.pgdeploy(*words)
+        assert second.returncode == 1
+        assert says in said(second)
     finally:
         town.run(f"rm {SLOW}; pkill -x sleep")
-    said, _ = running.communicate(timeout=60)
-    assert running.returncode == 0, said
+    printed, _ = running.communicate(timeout=60)
+    assert running.returncode == 0, printed
+    town.run(f"rm -rf {DATA}.before-*")
 
 
 def test_no_room_for_a_copy(town: Machine) -> None:

@@ -76,7 +76,7 @@ class Contents:
         Raises:
             Unreadable: it could not be read there.
         """
-        found = self.host[name]
+        found = self.host.get(name, {"error": f"the host was not asked about its {name}"})
         if "error" in found:
             raise Unreadable(found["error"])
         return found["value"]

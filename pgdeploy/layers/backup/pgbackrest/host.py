@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ RECORDS = "/var/lib/pgdeploy/restores"
 """Where a host keeps records of restores that were proved."""
 
 _FUTURE = "from __future__ import annotations\n"
-_TAKEN = "from pgdeploy.layers.backup.pgbackrest.on_host.common import "
+_TAKEN = re.compile(r"from pgdeploy\.layers\.backup\.pgbackrest\.on_host\.common import (\([^)]*\)|.*)\n")
 
 
 @cache
@@ -31,8 +32,8 @@ def script(name: str) -> str:
     """One script: what it takes from `common` stands in the import's place, as nothing of ours is on the host."""
     folder = files("pgdeploy.layers.backup.pgbackrest.on_host")
     whole, part = ((folder / f"{one}.py").read_text(encoding="utf-8") for one in (name, "common"))
-    lines = whole.splitlines(keepends=True)
-    return "".join(part.replace(_FUTURE, "") if line.startswith(_TAKEN) else line for line in lines)
+    common = part.replace(_FUTURE, "")
+    return _TAKEN.sub(lambda _: common, whole)
 
 
 def ask(server: Server, name: str, question: Mapping[str, Any]) -> Any:

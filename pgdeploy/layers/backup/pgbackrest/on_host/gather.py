@@ -16,7 +16,7 @@ from typing import Any
 
 from pgdeploy.layers.backup.pgbackrest.on_host.common import answer, as_server, pgbackrest, why
 
-PATIENCE = 45
+PATIENCE = 20
 """Seconds that a store on the network may take."""
 LARGEST = 1 << 20
 

@@ -13,10 +13,20 @@ import subprocess
 import time
 from typing import Any
 
-from pgdeploy.layers.backup.pgbackrest.on_host.common import answer, as_server, give, pgbackrest, why
+from pgdeploy.layers.backup.pgbackrest.on_host.common import (
+    alone,
+    answer,
+    as_server,
+    give,
+    pgbackrest,
+    private,
+    why,
+)
 
 question: dict[str, Any] = globals().get("question", {})
 MARK = "/var/lib/pgdeploy/restore.json"
+LOCK = "/run/pgdeploy-restore.lock"
+BUSY = "another restore is running there; try again later"
 
 
 def restored() -> dict[str, Any]:
@@ -107,14 +117,6 @@ def rename(data: str, kept: str) -> None:
         raise SystemExit("%s cannot be renamed: %s; %s" % (data, error.strerror, SAY_SO)) from None
 
 
-def private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
-
-
-def private_reader(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW)
-
-
 def run_restore(more: list[str]) -> None:
     done = pgbackrest(question["stanza"], [*question["options"], *more, "restore"])
     if done.returncode:
@@ -195,7 +197,7 @@ def said(since: float) -> str:
         for name in os.listdir(folder) if os.path.isdir(folder) else ():
             path = os.path.join(folder, name)
             if os.path.isfile(path) and not os.path.islink(path) and os.path.getmtime(path) >= since - 1:
-                with open(path, encoding="utf-8", errors="replace", opener=private_reader) as file:
+                with open(path, encoding="utf-8", errors="replace", opener=private) as file:
                     found += [line for line in file if "FATAL" in line or "PANIC" in line]
     words = (
         "; ".join(" ".join(line.split()) for line in found[-2:]) or "see journalctl -u " + question["unit"]
@@ -204,4 +206,4 @@ def said(since: float) -> str:
 
 
 if __name__ == "__main__":
-    answer(restored)
+    answer(lambda: alone(restored, LOCK, BUSY))

@@ -6,14 +6,13 @@ and starts none of its workers: a copy of a subscriber would take changes from i
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
 import time
 from typing import Any
 
-from pgdeploy.layers.backup.pgbackrest.on_host.common import answer, as_server, give, pgbackrest, why
+from pgdeploy.layers.backup.pgbackrest.on_host.common import alone, answer, as_server, give, pgbackrest, why
 
 question: dict[str, Any] = globals().get("question", {})
 UNIT = "pgdeploy-proof.service"
@@ -24,22 +23,14 @@ LONGEST = "12h"
 """What a killed run left is stopped after this by itself."""
 
 
+BUSY = "another restore is being proved there; try again later"
+
+
 def main() -> dict[str, Any]:
-    with open(LOCK, "a", encoding="ascii", opener=private) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SystemExit("another restore is being proved there; try again later") from None
-        if question["act"] == "stop":
-            stop()
-            return {}
-        if question["act"] == "into":
-            return into()
-        return started()
-
-
-def private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+    if question["act"] == "stop":
+        stop()
+        return {}
+    return into() if question["act"] == "into" else started()
 
 
 def stop() -> None:
@@ -53,7 +44,7 @@ def stop() -> None:
 def started() -> dict[str, Any]:
     """Gives why it failed, or nothing: that a backup cannot be restored is a result, and no failure of ours."""
     if in_use():
-        raise SystemExit("another restore is being proved there; try again later")
+        raise SystemExit(BUSY)
     stop()
     failed = restored()
     return {"failed": failed or start(question["folder"], question["folder"] + "/data")}
@@ -188,4 +179,4 @@ def said(log: str) -> str:
 
 
 if __name__ == "__main__":
-    answer(main)
+    answer(lambda: alone(main, LOCK, BUSY))
