@@ -480,7 +480,6 @@ def test_the_disk_of_the_repository_is_full(town: Machine) -> None:
         town.run(f"cat /dev/zero > {REPOSITORY}/full", check=False)
         town.run(f"{SWITCH}; sleep 4")
         assert "backup[wal].archiving" in red(town)
-        assert "no backup was made" in backup(town, "now", "--type", "full", status=1)
         # it would try again by itself within a minute
         town.run(
             f"rm {REPOSITORY}/full; {AS_SERVER} psql -qc 'SELECT pg_reload_conf()'; sleep 2; {SWITCH}; sleep 2"
