@@ -41,9 +41,11 @@ class Wanted:
     yes: bool
 
     def recovery(self) -> RecoveryTarget:
-        """Where recovery ends. Raises BadParameter: two ends are named."""
+        """Where recovery ends. Raises BadParameter: two ends are named, or a folder that may be anywhere."""
         from pgdeploy.layers.backup.pgbackrest.target import RecoveryTarget
 
+        if self.into is not None and not self.into.is_absolute():
+            raise typer.BadParameter("--into names a folder of the host here: write it from / on")
         line = self.timeline or ""
         named = [
             RecoveryTarget(kind, value, timeline=line)

@@ -44,9 +44,10 @@ def scratch_cluster(
     """
     folder = scratch_folder(spec, section)
     question = {**asking(spec, section, backup, recovery), "folder": folder, "libraries": _libraries(spec)}
+    if failed := ask(server, "scratch", {**question, "act": "start"})["failed"]:
+        raise NotRestorable(failed)
+    # from here on it is ours: what another run has made we do not stop
     try:
-        if failed := ask(server, "scratch", {**question, "act": "start"})["failed"]:
-            raise NotRestorable(failed)
         copy = server.beside(f"{folder}/.s.PGSQL.5432")
         try:
             yield copy

@@ -87,7 +87,6 @@ def test_secrets_are_in_one_file(town: Machine) -> None:
 
 def test_another_cluster_is_no_backup_of_this_one(town: Machine) -> None:
     """A stanza of another system identifier is left alone, with a word of what to do."""
-    town.run(f"cp {CONFIG} /root/conf && sed -i 's/system-id=7/system-id=7/' {CONFIG}")
     fake = "printf '#!/bin/sh\\n/usr/lib/postgresql/15/bin/pg_controldata.real \"$@\" | sed s/7[0-9]*$/7/\\n'"
     program = "/usr/lib/postgresql/15/bin/pg_controldata"
     town.run(f"mv {program} {program}.real && {fake} > {program} && chmod 755 {program}")
@@ -416,6 +415,19 @@ def test_killed_in_the_middle_of_a_restore(town: Machine) -> None:
     assert f"is kept as {kept}" in said
     assert notes(town) == before
     assert red(town) == set()
+    town.run(f"rm -r {DATA}.before-*")
+
+
+def test_killed_when_the_restored_server_ran_already(town: Machine) -> None:
+    """Somebody may have written on it since: it is what is there now, and the next restore keeps it, too."""
+    town.run(f"mkdir -p {DATA}.before-x && chown postgres: {DATA}.before-x")
+    mark = f'{{"data": "{DATA}", "kept": "{DATA}.before-x"}}'
+    town.run("cat > /var/lib/pgdeploy/restore.json", stdin=mark)
+    note(town, "written since")
+    said = restore(town, "--no-backup")
+    assert f"is kept as {DATA}.before-2" in said
+    assert town.run(f"test -f {DATA}.before-2*/PG_VERSION && echo whole") == "whole"
+    assert "written since" in notes(town)
     town.run(f"rm -r {DATA}.before-*")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
 
 _DAY = 86_400
+_SEGMENT = re.compile("[0-9A-F]{24}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,8 @@ class Place(_OfCluster):
     def _stored(self, facts: Facts) -> Outcome:
         """What the server takes for archived is there: an archive_command that does nothing succeeds, too."""
         last, here = self.contents(facts).server.last_wal, self._here(facts).last_wal
-        # a history file or the label of a backup is no file of WAL
-        segment = last[:24] if len(last) == 24 else ""
+        # the label of a backup begins with a file of WAL; a history file does not
+        segment = found[0] if (found := _SEGMENT.match(last)) else ""
         desired = f"WAL up to {segment}" if segment else "WAL that was archived"
         remedy = self._deploy("what is between them is lost, so make a backup; ")
         actual = f"WAL up to {here}" if here else "no WAL"

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from typing import Any
 
 from pgdeploy.layers.backup.pgbackrest.on_host.common import (
@@ -31,25 +32,35 @@ BUSY = "another restore is running there; try again later"
 
 def restored() -> dict[str, Any]:
     data = question["data_directory"]
-    kept = kept_before(data)
+    kept = cut_short(data)
     if kept is None:
         require_possible(data)
     stop()
     try:
         if question["overwrite"]:
+            make(data)
             run_restore(["--delta"])
         else:
             kept = move_away(data, kept)
             run_restore([])
         start()
-    except SystemExit as error:
+    except (SystemExit, OSError) as error:
         raise SystemExit("%s; %s" % (error, put_back(data))) from None
     forget()
     return {"kept": kept, "timeline": timeline()}
 
 
-def kept_before(data: str) -> str | None:
-    """Where a restore of this data directory that was cut short put the old one."""
+def cut_short(data: str) -> str | None:
+    """Where a restore that did not get to its end put the old data directory.
+
+    pgBackRest restores pg_control last. With it a restore was whole, and the server may have run on it since: then that
+    is what is there now, and is kept like any other.
+    """
+    return None if os.path.exists(data + "/global/pg_control") else marked(data)
+
+
+def marked(data: str) -> str | None:
+    """Where a restore of this data directory put the old one."""
     try:
         with open(MARK, encoding="utf-8") as file:
             mark = json.load(file)
@@ -103,9 +114,14 @@ def move_away(data: str, kept: str | None) -> str:
             file.flush()
             os.fsync(file.fileno())
         rename(data, kept)
-    os.mkdir(data, 0o700)
-    give(data)
+    make(data)
     return kept
+
+
+def make(data: str) -> None:
+    if not os.path.isdir(data):
+        os.mkdir(data, 0o700)
+        give(data)
 
 
 def rename(data: str, kept: str) -> None:
@@ -128,7 +144,7 @@ def put_back(data: str) -> str:
     subprocess.run(["systemctl", "stop", question["unit"]], capture_output=True, check=False)
     if question["overwrite"]:
         return "the server is stopped, and its data directory is as the restore left it"
-    kept = kept_before(data)
+    kept = marked(data)
     if kept is not None:
         shutil.rmtree(data, ignore_errors=True)
         os.rename(kept, data)
@@ -144,7 +160,8 @@ def stop() -> None:
     """Before it stops, the last WAL goes into the repositories: what is there now can be restored, too."""
     where = ["-h", question["socket_folder"], "-p", str(question["port"]), "-d", "postgres"]
     words = ["psql", "-XAtqw", *where, "-c", "SELECT pg_catalog.pg_switch_wal()"]
-    as_server(words, PGOPTIONS="-c role=none -c search_path=pg_catalog,pg_temp")
+    with suppress(subprocess.TimeoutExpired):
+        as_server(words, 30, PGOPTIONS="-c role=none -c search_path=pg_catalog,pg_temp")
     done = subprocess.run(
         ["systemctl", "stop", question["unit"]], capture_output=True, text=True, check=False
     )

@@ -21,8 +21,6 @@ OURS = "/run/pgdeploy-proof"
 """What the server reads and writes at its start: the folder of its data is its user's, who could put links there."""
 LONGEST = "12h"
 """What a killed run left is stopped after this by itself."""
-
-
 BUSY = "another restore is being proved there; try again later"
 
 
@@ -46,8 +44,10 @@ def started() -> dict[str, Any]:
     if in_use():
         raise SystemExit(BUSY)
     stop()
-    failed = restored()
-    return {"failed": failed or start(question["folder"], question["folder"] + "/data")}
+    failed = restored() or start(question["folder"], question["folder"] + "/data")
+    if failed:
+        stop()
+    return {"failed": failed}
 
 
 def into() -> dict[str, Any]:
@@ -104,7 +104,9 @@ def start(folder: str, data: str) -> str:
     words = ["systemd-run", "-q", "--unit=" + UNIT, "-p", "User=postgres", "-p", "RuntimeMaxSec=" + LONGEST]
     words += ["-p", "KillMode=mixed", "-p", "KillSignal=SIGINT", "-p", "StandardError=append:" + log, "--"]
     options = {**options_of(folder, data), **settings(data)}
-    arguments = [part for name, value in options.items() for part in ("-c", "%s=%s" % (name, value))]
+    # systemd takes $ for the beginning of a variable
+    plain = ("%s=%s" % (name, value.replace("$", "$$")) for name, value in options.items())
+    arguments = [part for one in plain for part in ("-c", one)]
     done = subprocess.run(
         [*words, question["binaries"] + "/postgres", *arguments], capture_output=True, text=True, check=False
     )
