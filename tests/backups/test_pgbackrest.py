@@ -13,13 +13,15 @@ from pgdeploy.core.check import Verdict, evaluate
 from pgdeploy.core.facts import Facts, ServerFact
 from pgdeploy.errors import SpecError, TargetError, Unreadable
 from pgdeploy.gate.target import Target, load_target
-from pgdeploy.layers.backup.pgbackrest.config import config_file
+from pgdeploy.layers.backup.pgbackrest.config import SECRET_OPTIONS, config_file
 from pgdeploy.layers.backup.pgbackrest.contents import Archiver, Contents
+from pgdeploy.layers.backup.pgbackrest.on_host import gather
 from pgdeploy.layers.backup.pgbackrest.operate import chosen
 from pgdeploy.layers.backup.pgbackrest.target import RecoveryTarget
 from pgdeploy.layers.backup.pgbackrest.timer import unit_files
 from pgdeploy.layers.backup.pgbackrest.verify import wrong
 from pgdeploy.layers.host.layout import Layout
+from pgdeploy.secret.masked import MASK
 from pgdeploy.text.pgbackrest_conf import section
 from pgdeploy.text.problem import ValueProblem
 
@@ -66,6 +68,17 @@ def test_its_file_holds_secrets_only_when_they_are_asked_for(
         "pg1-path=/var/lib/postgresql/16/main",
     ):
         assert line in lines, line
+
+
+def test_no_secret_of_any_store_is_taken_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options that somebody wrote by hand, too: what is shown as drift is masked where it is read."""
+    names = "repo1-cipher-pass repo2-s3-key repo2-s3-key-secret repo3-azure-key repo3-s3-token"
+    names += " repo4-sftp-private-key-passphrase"
+    monkeypatch.setattr(gather, "question", {"secret_options": SECRET_OPTIONS, "mask": MASK})
+    for name in names.split():
+        assert gather.masked(f"{name} = canary\n") == f"{name} ={MASK}\n"
+    for line in ("repo1-path=/x\n", "repo2-s3-key-type=shared\n", "repo1-storage-ca-file=/x\n", "[main]\n"):
+        assert gather.masked(line) == line
 
 
 @pytest.mark.parametrize("value", ["two\nlines", "", " ends", "ends ", "a\0b"])

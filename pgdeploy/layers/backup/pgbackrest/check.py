@@ -237,11 +237,9 @@ def _difference(desired: str, actual: str) -> str:
     if desired == actual:
         return "as declared"
     ours, theirs = _lines(desired), _lines(actual)
-    for number, line in enumerate(theirs, 1):
-        if line not in ours:
-            return f"line {number} is not declared: {line}"
-    missing = [line for line in ours if line not in theirs]
-    return f"without {missing[0]}" if missing else "as declared"
+    more = [f"{line} is not declared" for line in theirs if line not in ours]
+    missing = [f"without {line}" for line in ours if line not in theirs]
+    return next(iter((*more, *missing)), "as declared")
 
 
 def _lines(text: str) -> list[str]:

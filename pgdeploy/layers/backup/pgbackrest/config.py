@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 FILE = "/etc/pgbackrest/pgbackrest.conf"
 """pgBackRest looks here first; /etc/pgbackrest.conf of Debian's package is left alone, and not read."""
 SPOOL = "/var/spool/pgbackrest"
-SECRET_OPTIONS = ("cipher-pass", "s3-key", "s3-key-secret")
-"""Ends of the names of options whose value is a secret."""
+SECRET_OPTIONS = ("-pass", "-passphrase", "-key", "-secret", "-token")
+"""Ends of the names of options whose value is a secret, also of those that are not ours."""
 
 
 def config_file(spec: Spec, section: PgbackrestSpec, *, reveal: bool = False) -> HostFile:
