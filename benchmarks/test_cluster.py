@@ -87,7 +87,7 @@ class TestThresholds:
         benchmark.name = "all thresholds of the server"
         ignored = {thing: {"used": "ignore"} for thing in HOST} | {"temp_files": {"written": "ignore"}}
         section = ThresholdsSpec.model_validate({"preset": "standard", **ignored})
-        found = benchmark(lambda: measured(section, full))
+        found = benchmark(lambda: measured(section, full, {}))
         assert len(found) == len(section.limits)
         assert not any(isinstance(quantity, Exception) for quantity in found.values())
 

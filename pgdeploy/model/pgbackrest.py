@@ -153,6 +153,11 @@ class PgbackrestSpec(Model, HostNeeds):
             "archive_timeout": "1min",
         }
 
+    @property
+    def host_folders(self) -> Mapping[str, str]:
+        places = enumerate(self.repositories, 1)
+        return {f"backup repository {number}": place.folder for number, place in places if place.s3 is None}
+
     @model_validator(mode="before")
     @classmethod
     def _of_preset(cls, data: object) -> object:

@@ -65,7 +65,7 @@ METRICS = (
     Metric("keys", "used", "%", "60%", "80%", "of the values of an integer column that a sequence fills"),
     Metric("cpu", "used", "%", "70%", "80%", "of the host's processors, over the window"),
     Metric("memory", "used", "%", "70%", "80%", "of the host's memory"),
-    Metric("disk", "used", "%", "60%", "70%", "of a file system that holds data or WAL"),
+    Metric("disk", "used", "%", "60%", "70%", "of a file system that holds data, WAL or backups"),
     Metric("inodes", "used", "%", "60%", "70%", "of the inodes of such a file system"),
 )  # fmt: skip
 

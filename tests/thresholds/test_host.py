@@ -74,6 +74,25 @@ def test_a_disk_that_fills(server16: Cluster, disk: Path, tmp_path: Path) -> Non
             file.unlink()
 
 
+def test_a_disk_that_backups_fill(server16: Cluster, tmp_path: Path) -> None:
+    """A repository on the host counts like the data: without room in it WAL waits, and fills the data's disk."""
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(kept)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"a file system of its own needs root: {done.stderr.strip()}")
+    backup = f"\nhost: {{}}\nbackup: {{engine: pgbackrest, repositories: [{{path: {kept}}}]}}"
+    try:
+        assert red(findings(here(server16), LIMITS + backup, tmp_path)) == []
+        (kept / "ballast").write_bytes(bytes(4 << 20))
+        found = findings(here(server16), LIMITS + backup, tmp_path)
+        assert red(found) == ["threshold[disk].used"]
+        assert found["threshold[disk].used"].origin == f"backup repository 1, {kept}, 0 MB are free"
+    finally:
+        subprocess.run(["umount", kept], check=True)
+
+
 def test_processors_that_are_busy(server16: Cluster, tmp_path: Path) -> None:
     burning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(8)]
     try:

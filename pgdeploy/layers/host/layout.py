@@ -8,7 +8,7 @@ from posixpath import join, normpath
 from typing import TYPE_CHECKING
 
 from pgdeploy.layers.server.settingvalue import offline
-from pgdeploy.model.host.need import HostNeeds
+from pgdeploy.model.host.need import needs
 from pgdeploy.model.host.spec import HostSpec
 from pgdeploy.model.setting import SettingValue
 from pgdeploy.postgres.parameter import parameters
@@ -138,15 +138,9 @@ class Layout:
     def settings(self) -> dict[str, SettingValue]:
         """The settings as the server gets them: those of the spec, and those that its other sections ask for."""
         found = dict(self.tls_settings)
-        for section in self._needs:
+        for section in needs(self.spec):
             found |= section.host_settings
         return found | dict(self.spec.settings)
-
-    @property
-    def _needs(self) -> tuple[HostNeeds, ...]:
-        """The sections of the spec that need something of the host."""
-        sections = (getattr(self.spec, name) for name in type(self.spec).model_fields)
-        return tuple(section for section in sections if isinstance(section, HostNeeds))
 
     @property
     def tls_settings(self) -> dict[str, SettingValue]:
@@ -182,7 +176,7 @@ class Layout:
             names.append("nftables")
         if self.host.time_sync is not None:
             names.append(self.host.time_sync)
-        for section in self._needs:
+        for section in needs(self.spec):
             names += section.host_packages
         return tuple(names)
 

@@ -40,5 +40,7 @@ class ThresholdLayer(Layer):
 
     def read(self, declared: Declared, server: Server) -> Mapping[str, Any]:
         from pgdeploy.layers.threshold.reading import measured
+        from pgdeploy.model.host.need import needs
 
-        return {"sections": {self.name: measured(self.of(declared.spec), server)}}
+        kept = {what: path for section in needs(declared.spec) for what, path in section.host_folders.items()}
+        return {"sections": {self.name: measured(self.of(declared.spec), server, kept)}}

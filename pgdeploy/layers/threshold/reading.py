@@ -36,8 +36,8 @@ _EVERYWHERE = Scope((), (), whole_server=True)
 _HIDDEN = "the sessions of others are hidden from this login; make it a member of pg_monitor"
 
 
-def measured(spec: Any, server: Server) -> Mapping[str, Quantity]:
-    """The quantities that a spec limits, by the ids of their checks.
+def measured(spec: Any, server: Server, kept: Mapping[str, str]) -> Mapping[str, Quantity]:
+    """The quantities that a spec limits, by the ids of their checks; `kept` is what else is on the host, and where.
 
     Raises:
         TargetError: the server cannot be reached.
@@ -59,7 +59,7 @@ def measured(spec: Any, server: Server) -> Mapping[str, Quantity]:
     if rates:
         tasks.append(lambda: {metric.id: _rate(metric, read, server, before, window) for metric in rates})
     if of_host:
-        tasks.append(lambda: _of_host(of_host, read["rows_of_server"][FOLDERS.name], server, window))
+        tasks.append(lambda: _of_host(of_host, read["rows_of_server"][FOLDERS.name], kept, server, window))
     if tasks:
         with side_by_side(len(tasks)) as pool:
             for part in pool.map(lambda task: task(), tasks):
@@ -143,12 +143,17 @@ def rates(before: Mapping[str, Counter], again: Sequence[Counter], seconds: floa
 
 
 def _of_host(
-    metrics: Sequence[Metric], folders: Sequence[Folder] | Unreadable, server: Server, window: float
+    metrics: Sequence[Metric],
+    folders: Sequence[Folder] | Unreadable,
+    kept: Mapping[str, str],
+    server: Server,
+    window: float,
 ) -> Mapping[str, Quantity]:
     why = HostLayer().inapplicable(server)
     if why is not None or server.host is None:
         return {metric.id: Inapplicable(why or "there is no host") for metric in metrics}
     asked = [] if isinstance(folders, Unreadable) else [folder._asdict() for folder in folders]
+    asked += [{"path": path, "what": what} for what, path in kept.items()]
     try:
         said = server.host.ask(_script(), {"window": window, "folders": asked})
     except PgdeployError as error:

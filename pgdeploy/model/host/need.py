@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from pgdeploy.model.setting import SettingValue
 
 
@@ -21,3 +23,14 @@ class HostNeeds:
     def host_settings(self) -> Mapping[str, SettingValue]:
         """Settings that the server gets where the spec's `settings:` say nothing of them."""
         return {}
+
+    @property
+    def host_folders(self) -> Mapping[str, str]:
+        """What it keeps on the host, and where: whoever looks at disks looks at these, too."""
+        return {}
+
+
+def needs(spec: BaseModel) -> tuple[HostNeeds, ...]:
+    """The sections of a spec that need something of the host."""
+    sections = (getattr(spec, name) for name in type(spec).model_fields)
+    return tuple(section for section in sections if isinstance(section, HostNeeds))
