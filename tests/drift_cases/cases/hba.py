@@ -130,7 +130,7 @@ def _respell(bench: Bench) -> None:
 
 
 def _theirs(content: str) -> Callable[[Bench], None]:
-    return _then(_pause, _write(INCLUDED, content), _reload)
+    return _then(_pause, _write(INCLUDED, content), _pause, _reload)
 
 
 def _main(line: str) -> Callable[[Bench], None]:
