@@ -12,6 +12,7 @@ from pgdeploy.lint.subject import Subject
 from pgdeploy.model.backup import DumpSpec
 from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.model.pgbackrest import PgbackrestSpec
+from pgdeploy.spec.place import Keys
 from pgdeploy.text.naming import examples, quoted_name
 
 _DOCS = "docs/backups.md"
@@ -66,13 +67,23 @@ def short_retention(subject: Subject) -> Iterator[Hit]:
     """A proof is of one backup. When every backup is removed before the next proof is due, there are times
     at which no backup that exists was ever restored: when a fault makes all new ones useless, the last
     good one is gone before anybody notices. Keep backups for at least as long as `restore_every`."""
-    section = _dumps(subject)
-    if section is None or section.retention.days is None:
-        return
-    every = section.recovery.restore_every
-    if section.retention.days * _DAY < seconds_of(every):
-        message = f"backups are kept for {section.retention.days} days, and one is proved every {every}"
-        yield Hit("backup[restore]", ("backup", "retention", "days"), message)
+    dumps, cluster = _dumps(subject), _cluster(subject)
+    kept: list[tuple[Keys, int | None]] = []
+    if dumps is not None:
+        kept.append((("backup", "retention", "days"), dumps.retention.days))
+    for number, place in enumerate(cluster.repositories if cluster is not None else ()):
+        kept.append((("backup", "repositories", number, "retention", "days"), place.retention.days))
+    section = dumps or cluster
+    for keys, days in kept:
+        if (
+            section is not None
+            and days is not None
+            and days * _DAY < seconds_of(section.recovery.restore_every)
+        ):
+            message = (
+                f"backups are kept for {days} days, and one is proved every {section.recovery.restore_every}"
+            )
+            yield Hit("backup[restore]", keys, message)
 
 
 @rule("PGD754", Severity.NOTE, "a restored database may be empty", f"{_DOCS}, What a proof is")

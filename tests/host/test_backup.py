@@ -232,6 +232,25 @@ def test_the_same_in_an_unusual_spelling(town: Machine) -> None:
         town.run(f"cp -p /root/conf {CONFIG}")
 
 
+def test_a_record_that_no_trusted_key_signed_does_not_count(town: Machine) -> None:
+    key = town.folder / "signing"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    public = key.with_suffix(".pub").read_text().strip()
+    town.spec(pg15() + BACKUP + f"  signing: {{trusted: ['{public}'], key: {{file: {key}}}}}\n")
+    changed = {"deployment[record].spec"}
+    try:
+        assert red(town) == changed | {"backup[restore].proved"}
+        backup(town, "prove")
+        assert red(town) == changed
+        newest = "$(ls -t /var/lib/pgdeploy/restores/*.json | head -1)"
+        town.run(f'sed -i \'s/"sig": "[^"]*"/"sig": "00"/\' {newest}')
+        assert red(town) == changed | {"backup[restore].proved"}
+        town.run(f"rm {newest}")
+    finally:
+        town.spec(pg15() + BACKUP)
+    assert red(town) == set()
+
+
 # -- files of the repository ---------------------------------------------------------------------------
 
 

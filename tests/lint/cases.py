@@ -1001,6 +1001,14 @@ roles:
         "they are made hourly, and rpo is 60min",
     ),
     Case(
+        "PGD753",
+        "backup[restore]",
+        CLUSTER.replace("S3, ", f"{STORE}, retention: {{days: 6}}, ").replace("}]\n  inv", "}] #!\n  inv"),
+        "days: 6",
+        "days: 7",
+        "backups are kept for 6 days, and one is proved every 7d",
+    ),
+    Case(
         "PGD756",
         "backup[repository 1]",
         CLUSTER.replace("repositories: [", "repositories: [ #!\n    ").replace("S3", "path: /srv/kept"),
