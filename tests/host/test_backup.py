@@ -423,7 +423,7 @@ def test_killed_in_the_middle_of_a_restore(town: Machine) -> None:
     running = in_the_background(town, "restore", "prod-pg01", "--yes")
     try:
         wait_for(town, "[s]leep 60")
-        town.run("pkill -9 -f '[p]ython3 -I'", check=False)
+        town.run("pkill -9 -f '[p]ython3 -I'; pkill -9 -x sleep", check=False)
         running.communicate(timeout=60)
     finally:
         town.run(f"rm {SLOW}")
@@ -457,7 +457,7 @@ def test_killed_in_the_middle_of_a_proof(town: Machine) -> None:
     try:
         wait_for(town, "[s]leep 60")
         running.kill()
-        town.run("pkill -9 -f '[p]ython3 -I'", check=False)
+        town.run("pkill -9 -f '[p]ython3 -I'; pkill -9 -x sleep", check=False)
         running.communicate(timeout=60)
     finally:
         town.run(f"rm {SLOW}")
