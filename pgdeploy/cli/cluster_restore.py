@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pgdeploy.cli.findings import print_findings, worse
+from pgdeploy.cli.findings import ask_and_print
 from pgdeploy.cli.output import ERROR, OK, confirmed, note, say
 
 if TYPE_CHECKING:
@@ -84,14 +84,11 @@ def restore_cluster(target: Target, section: PgbackrestSpec, gate: Gate, wanted:
 
 def _of_backup(backup: Backup, recovery: RecoveryTarget, records: tuple[Record, ...]) -> list[str]:
     from pgdeploy.cli.cluster_backup import line_of
+    from pgdeploy.layers.backup.manifest import tried
 
     hours = max(0.0, time.time() - backup.ended) / 3600
-    lines = [line_of(backup), f"  {hours:.1f} hours old; WAL is replayed up to {recovery}"]
-    last = next((one for one in records if one.label == backup.label), None)
-    if last is None:
-        return [*lines, "  no restore of it was tried before"]
-    result = "and was good" if last.good else f"and failed: {'; '.join(last.failed)}"
-    return [*lines, f"  its last restore took {last.seconds:.1f}s, {result}"]
+    age = f"  {hours:.1f} hours old; WAL is replayed up to {recovery}"
+    return [line_of(backup), age, f"  {tried(backup.label, records)}"]
 
 
 def _of_place(target: Target, wanted: Wanted) -> str:
@@ -144,7 +141,7 @@ def _databases(
     if wanted.rename is not None:
         return OK
     gate.ask_databases(names)
-    return _ask(gate)
+    return ask_and_print(gate)
 
 
 def _in_place(
@@ -170,16 +167,8 @@ def _in_place(
     for one in followers:
         say(f"  standby {one} followed the old timeline: make it anew")
     gate.ask_layer(SERVER.name)
-    code = _ask(gate)
+    code = ask_and_print(gate)
     if not wanted.no_backup:
         for made in make(target.spec, section, gate.server, "full", note, expire=False):
             say(f"new backup: {made.label}")
     return code
-
-
-def _ask(gate: Gate) -> int:
-    from pgdeploy.report import findings as report
-
-    findings = gate.ask()
-    print_findings(gate, findings)
-    return worse(OK, report.counts(findings))

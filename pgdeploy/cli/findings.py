@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pgdeploy.cli.output import DIFFERENT, ERROR, say
+from pgdeploy.cli.output import DIFFERENT, ERROR, OK, say
 
 if TYPE_CHECKING:
     from pgdeploy.core.check import Finding
@@ -34,3 +34,12 @@ def worse(code: int, numbers: dict[str, int]) -> int:
     if numbers["unreadable"] or code == ERROR:
         return ERROR
     return DIFFERENT if numbers["drifts"] or numbers["blocked"] else code
+
+
+def ask_and_print(gate: Gate) -> int:
+    """Ask all checks of a gate; the exit code that they make."""
+    from pgdeploy.report import findings as report
+
+    findings = gate.ask()
+    print_findings(gate, findings)
+    return worse(OK, report.counts(findings))

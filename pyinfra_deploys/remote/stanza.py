@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pgdeploy.layers.backup.pgbackrest.on_host.common import as_server, pgbackrest, why
+from pgdeploy.layers.backup.pgbackrest.on_host.common import as_server, control, pgbackrest, why
 
 MISSING = (1, 3)
 """pgBackRest's codes of a repository: no stanza in it."""
@@ -63,7 +63,7 @@ def _repositories(question: dict[str, Any]) -> dict[int, tuple[int, str]]:
 def _is_older(question: dict[str, Any]) -> bool:
     """Whether the stanza is of the cluster before an upgrade. One of another cluster is left alone."""
     newest = max(_stanza(question)["db"], key=lambda one: one["id"])
-    system = _control(question, "Database system identifier")
+    system = control(question["binaries"], question["data_directory"]).get("Database system identifier", "")
     if newest["version"] == str(question["major"]):
         if str(newest["system-id"]) == system:
             return False
@@ -78,12 +78,6 @@ def _is_older(question: dict[str, Any]) -> bool:
             "stanza:" % (question["stanza"], newest["version"], question["major"])
         )
     return True
-
-
-def _control(question: dict[str, Any], name: str) -> str:
-    done = as_server([question["binaries"] + "/pg_controldata", question["data_directory"]])
-    lines = (line.partition(":") for line in done.stdout.splitlines())
-    return next((value.strip() for known, _, value in lines if known == name), "")
 
 
 def _without_backup(question: dict[str, Any]) -> list[int]:

@@ -17,14 +17,11 @@ from pgdeploy.reach.server import BUDGET
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pgdeploy.cli.cluster_backup import Result
     from pgdeploy.gate.gate import ConnectionOptions
     from pgdeploy.gate.target import Target
     from pgdeploy.layers.backup.manifest import Manifest
     from pgdeploy.model.backup import DumpSpec
-
-
-Result = tuple[int, list[str]]
-"""Exit code, and what to print."""
 
 
 class Action(StrEnum):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pgdeploy.cli.findings import print_findings, worse
+from pgdeploy.cli.findings import ask_and_print
 from pgdeploy.cli.options import Dsn, Name, NoCommands, On, Specs, SshConfig, Timeout, Yes
 from pgdeploy.cli.output import ERROR, OK, confirmed, note, say
 from pgdeploy.reach.server import BUDGET
@@ -177,16 +177,14 @@ def _section(target: Target) -> Any:
 
 
 def _of_backup(backup: Manifest, records: tuple[Record, ...]) -> list[str]:
+    from pgdeploy.layers.backup.manifest import tried
+
     began = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(backup.started))
     hours = max(0.0, time.time() - backup.started) / 3600
     lines = [
         f"backup {backup.label}: began {began} UTC, {hours:.1f} hours ago; what was written since is not in it"
     ]
-    last = next((one for one in records if one.label == backup.label), None)
-    if last is None:
-        return [*lines, "  no restore of it was tried before"]
-    result = "and was good" if last.good else f"and failed: {'; '.join(last.failed)}"
-    return [*lines, f"  its last restore took {last.seconds:.1f}s, {result}"]
+    return [*lines, f"  {tried(backup.label, records)}"]
 
 
 def _line(place: Place) -> str:
@@ -214,7 +212,6 @@ def _into(folder: Path, bin_dir: Path | None, backup: Manifest, section: DumpSpe
 def _restore(gate: Gate, backup: Manifest, section: DumpSpec, chosen: list[Place]) -> int:
     from pgdeploy.layers.backup.opened import opened
     from pgdeploy.lifecycle.restore import restore
-    from pgdeploy.report import findings as report
 
     started = time.monotonic()
     with opened(backup, section) as folder:
@@ -224,9 +221,7 @@ def _restore(gate: Gate, backup: Manifest, section: DumpSpec, chosen: list[Place
     if not names:
         return OK
     gate.ask_databases(names)
-    findings = gate.ask()
-    print_findings(gate, findings)
-    return worse(OK, report.counts(findings))
+    return ask_and_print(gate)
 
 
 def _back_up(gate: Gate, target: Target, section: DumpSpec) -> None:

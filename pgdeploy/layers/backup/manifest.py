@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -99,6 +99,12 @@ class Record:
         return not self.failed
 
     @property
+    def result(self) -> str:
+        """How long it took, and how it ended, in a few words."""
+        end = "and was good" if self.good else f"and failed: {'; '.join(self.failed)}"
+        return f"took {self.seconds:.1f}s, {end}"
+
+    @property
     def lines(self) -> list[str]:
         """For people."""
         took = f"restored and asked within {self.seconds:.1f}s"
@@ -118,3 +124,9 @@ class Record:
             return cls(**{**data, "failed": tuple(data["failed"])})
         except (TypeError, KeyError, AttributeError, json.JSONDecodeError):
             raise ValueError("not a record of pgdeploy") from None
+
+
+def tried(label: str, records: Iterable[Record]) -> str:
+    """What became of the last restore of a backup; the newest record comes first."""
+    last = next((one for one in records if one.label == label), None)
+    return "no restore of it was tried before" if last is None else f"its last restore {last.result}"

@@ -71,7 +71,7 @@ class Repository:
                     broken.append(Broken(folder.name, _words(error)))
             for file in sorted((self.path / RECORDS).glob("*.json"), reverse=True):
                 try:
-                    records.append(_record(file.read_text("utf-8"), trusted))
+                    records.append(record_of(file.read_text("utf-8"), trusted))
                 except ValueError as error:
                     broken.append(Broken(f"{RECORDS}/{file.name}", str(error)))
         except OSError as error:
@@ -243,7 +243,7 @@ def _manifest(folder: Path) -> Manifest:
     return found
 
 
-def _record(text: str, trusted: Sequence[str]) -> Record:
+def record_of(text: str, trusted: Sequence[str]) -> Record:
     """Raises ValueError: it is none, or no trusted key signed it."""
     if trusted:
         return Record.read(verified(text, trusted))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pgdeploy.errors import Unreadable
-from pgdeploy.layers.backup.manifest import Record
-from pgdeploy.layers.backup.signature import payload, verified
+from pgdeploy.layers.backup.repository import record_of
 from pgdeploy.text.one_line import one_line
+
+if TYPE_CHECKING:
+    from pgdeploy.layers.backup.manifest import Record
 
 OK, NO_BACKUP = 0, 2
 """Of a repository: pgBackRest's codes for all that is well, and for a stanza in which no backup is yet."""
@@ -41,7 +43,6 @@ class Repository:
     code: int
     message: str
     cipher: str
-    first_wal: str
     last_wal: str
     backups: tuple[Backup, ...]
     """The newest first."""
@@ -114,7 +115,7 @@ class Contents:
         found = []
         for text in self.value("records").values():
             try:
-                found.append(Record.read(verified(text, self.trusted) if self.trusted else payload(text)))
+                found.append(record_of(text, self.trusted))
             except ValueError:
                 continue
         return tuple(sorted(found, key=lambda one: one.started, reverse=True))
@@ -130,7 +131,6 @@ def _repository(number: int, said: Mapping[str, Any], stanza: Mapping[str, Any])
         status["code"],
         one_line(status["message"]),
         said.get("cipher", "none"),
-        last.get("min") or "",
         last.get("max") or "",
         tuple(sorted((_backup(number, one) for one in here), key=lambda one: one.ended, reverse=True)),
     )

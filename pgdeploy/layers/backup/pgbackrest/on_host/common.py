@@ -70,6 +70,13 @@ def why(done: subprocess.CompletedProcess[str]) -> str:
     return "; ".join(" ".join(line.split()) for line in wrong[:3]) or "exit status %d" % done.returncode
 
 
+def control(binaries: str, data: str) -> dict[str, str]:
+    """What pg_controldata says, by its own names; nothing where there is no whole data directory."""
+    done = as_server([binaries + "/pg_controldata", data])
+    lines = (line.partition(":") for line in done.stdout.splitlines())
+    return {name: value.strip() for name, _, value in lines}
+
+
 def alone(act: Callable[[], Any], lock: str, busy: str) -> Any:
     """Act while nobody else does. The lock is in a folder of root's; who has died holds it no more."""
     with open(lock, "a", encoding="ascii", opener=private) as file:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from pgdeploy.layers.backup.pgbackrest.on_host.common import answer, as_server, pgbackrest, why
+from pgdeploy.layers.backup.pgbackrest.on_host.common import answer, pgbackrest, why
 
 PATIENCE = 20
 """Seconds that a store on the network may take."""
@@ -74,14 +74,12 @@ def timers() -> Any:
 
 def shown(name: str) -> dict[str, Any]:
     service = name.replace(".timer", ".service")
-    timer = properties(name, "LoadState,ActiveState,UnitFileState,LastTriggerUSec,NextElapseUSecRealtime")
-    run = properties(service, "Result,ActiveState,ExecMainStatus")
+    timer = properties(name, "LoadState,ActiveState,UnitFileState")
+    run = properties(service, "Result")
     return {
         "load": timer["LoadState"],
         "active": timer["ActiveState"],
         "enabled": timer["UnitFileState"],
-        "next": timer.get("NextElapseUSecRealtime", ""),
-        "last": timer.get("LastTriggerUSec", ""),
         "result": run["Result"],
     }
 
@@ -101,13 +99,9 @@ def records() -> Any:
     return found
 
 
-def version() -> Any:
-    return as_server(["pgbackrest", "version"], PATIENCE).stdout.strip()
-
-
 def answers() -> dict[str, Any]:
     found: dict[str, Any] = {"now": {"value": time.time()}}
-    for section in (version, info, ready, config, timers, records):
+    for section in (info, ready, config, timers, records):
         try:
             found[section.__name__] = {"value": section()}
         except (OSError, KeyError, ValueError, SystemExit, subprocess.SubprocessError) as error:

@@ -18,6 +18,7 @@ from pgdeploy.layers.backup.pgbackrest.on_host.common import (
     alone,
     answer,
     as_server,
+    control,
     give,
     pgbackrest,
     private,
@@ -182,7 +183,7 @@ def start() -> None:
 def comes_up() -> bool:
     """Whether recovery ends, however long it takes: pg_controldata needs no login."""
     while is_active():
-        if control("Database cluster state") == "in production":
+        if controlled("Database cluster state") == "in production":
             return True
         time.sleep(0.2)
     return False
@@ -196,15 +197,13 @@ def is_active() -> bool:
     return subprocess.run(words, check=False).returncode == 0
 
 
-def control(name: str) -> str:
+def controlled(name: str) -> str:
     """One line of pg_controldata."""
-    done = as_server([question["binaries"] + "/pg_controldata", question["data_directory"]])
-    lines = (line.partition(":") for line in done.stdout.splitlines())
-    return next((value.strip() for known, _, value in lines if known == name), "")
+    return control(question["binaries"], question["data_directory"]).get(name, "")
 
 
 def timeline() -> int:
-    return int(control("Latest checkpoint's TimeLineID") or 0)
+    return int(controlled("Latest checkpoint's TimeLineID") or 0)
 
 
 def said(since: float) -> str:

@@ -12,7 +12,15 @@ import subprocess
 import time
 from typing import Any
 
-from pgdeploy.layers.backup.pgbackrest.on_host.common import alone, answer, as_server, give, pgbackrest, why
+from pgdeploy.layers.backup.pgbackrest.on_host.common import (
+    alone,
+    answer,
+    as_server,
+    control,
+    give,
+    pgbackrest,
+    why,
+)
 
 question: dict[str, Any] = globals().get("question", {})
 UNIT = "pgdeploy-proof.service"
@@ -159,9 +167,8 @@ def settings(data: str) -> dict[str, str]:
         "max_prepared_xacts setting": "max_prepared_transactions",
         "max_locks_per_xact setting": "max_locks_per_transaction",
     }
-    done = as_server([question["binaries"] + "/pg_controldata", data])
-    lines = (line.partition(":") for line in done.stdout.splitlines())
-    return {names[name]: value.strip() for name, _, value in lines if name in names}
+    known = control(question["binaries"], data)
+    return {names[name]: value for name, value in known.items() if name in names}
 
 
 def ready(folder: str) -> bool:
