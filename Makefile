@@ -48,7 +48,7 @@ test-threshold: $(STAMP) ## the tests of thresholds and workloads, each broken o
 	$(PYTEST) $(PARALLEL) tests/thresholds tests/workloads
 
 test-backup: $(STAMP) ## the tests of backups and restores, each broken on a real server; pgBackRest's host needs Docker
-	$(PYTEST) -n 2 --dist loadfile tests/backups tests/host/test_backup.py tests/host/test_backup_store.py
+	$(PYTEST) -n 2 --dist loadfile tests/backups tests/host/test_backup.py tests/host/test_backup_store.py tests/host/test_backup_version.py
 
 test-vm: $(STAMP) ## the tests of virtual machines: a simulated Proxmox VE; its guests need Docker
 	$(PYTEST) -n 2 --dist loadfile tests/simulators/proxmox tests/simulators/proxmox_guest tests/vm tests/host/test_disk.py tests/host/test_guest.py

@@ -8,6 +8,7 @@ a data directory: settings, rules of pg_hba.conf, and places of tablespaces.
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from pgdeploy.gate.gate import ConnectionOptions, Gate
@@ -79,6 +80,11 @@ def _tried(
     try:
         with scratch_cluster(target.spec, section, server, backup, recovery) as copy:
             number, failed = _asked(target, section, copy)
+            if not _has_amcheck(copy):
+                note(
+                    "the server's packages lack the extension amcheck: indexes and tables are not read through"
+                )
+                return number, failed
             note("reading every index and table")
             return number + 1, failed + _amcheck(target.spec, server, folder, section.jobs)
     except NotRestorable as error:
@@ -91,6 +97,12 @@ def _asked(target: Target, section: PgbackrestSpec, copy: Server) -> tuple[int, 
     gate.checks = tuple(check for check in gate.checks if check.resource.kind not in _NOT_RESTORED)
     databases = [name for name, body in target.spec.databases.items() if body.allow_connections is not False]
     return asked(gate, section.invariants, databases)
+
+
+def _has_amcheck(copy: Server) -> bool:
+    query = "SELECT count(*) FROM pg_catalog.pg_available_extensions WHERE name = 'amcheck'"
+    with closing(copy.open()) as connection:
+        return connection.execute(query).fetchall() != [(0,)]
 
 
 def _amcheck(spec: Spec, server: Server, folder: str, jobs: int) -> list[str]:

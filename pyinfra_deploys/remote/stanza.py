@@ -33,12 +33,13 @@ def main(question: dict[str, Any]) -> dict[str, Any]:
 def _differs(question: dict[str, Any]) -> list[str]:
     """What is to be done, by pgBackRest's own words."""
     known = _repositories(question)
-    if any(code in MISSING for code, _ in known.values()):
-        return ["stanza-create", "backup"]
-    wrong = [message for code, message in known.values() if code not in (OK, NO_BACKUP)]
+    wrong = [message for code, message in known.values() if code not in (OK, NO_BACKUP, *MISSING)]
     if wrong:
         raise SystemExit("pgBackRest cannot use a repository: " + " ".join("; ".join(wrong).split()))
-    if _is_older(question):
+    older = _is_older(question)
+    if any(code in MISSING for code, _ in known.values()):
+        return ["stanza-create", "backup"]
+    if older:
         return ["stanza-upgrade", "backup"]
     return ["backup"] if _without_backup(question) else []
 
@@ -62,7 +63,10 @@ def _repositories(question: dict[str, Any]) -> dict[int, tuple[int, str]]:
 
 def _is_older(question: dict[str, Any]) -> bool:
     """Whether the stanza is of the cluster before an upgrade. One of another cluster is left alone."""
-    newest = max(_stanza(question)["db"], key=lambda one: one["id"])
+    known = _stanza(question).get("db", ())
+    if not known:
+        return False
+    newest = max(known, key=lambda one: one["id"])
     system = control(question["binaries"], question["data_directory"]).get("Database system identifier", "")
     if newest["version"] == str(question["major"]):
         if str(newest["system-id"]) == system:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 NAME, BUCKET, REGION = "store.example.org", "backups", "eu-test-1"
 KEYS = {"PG01_S3_KEY": "canary-Key-04b1", "PG01_S3_SECRET": "canary-Secret-99c0ffee"}
-HOSTS = ("--add-host", f"{NAME}:host-gateway")
+HOSTS = ("--add-host", f"{NAME}:host-gateway", "--add-host", f"{BUCKET}.{NAME}:host-gateway")
 """docker's words for a container that finds the store on this machine."""
 
 
@@ -43,7 +43,7 @@ def signed(folder: Path, name: str) -> None:
         "-subj",
         f"/CN={NAME}",
         "-addext",
-        f"subjectAltName=DNS:{NAME},DNS:localhost",
+        f"subjectAltName=DNS:{NAME},DNS:*.{NAME},DNS:localhost",
     ]
     files = ["-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.crt")]
     subprocess.run(["openssl", *words, *files], check=True, capture_output=True)
@@ -59,7 +59,7 @@ def stored() -> Iterator[Store]:
         port = free.getsockname()[1]
     words = ["-w", "1", "--threads", "4", "-t", "0", "-b", f"0.0.0.0:{port}", "--no-control-socket"]
     words += ["--certfile", str(folder / "store.crt"), "--keyfile", str(folder / "store.key")]
-    keys = {"STORE_KEY": KEYS["PG01_S3_KEY"], "STORE_SECRET": KEYS["PG01_S3_SECRET"]}
+    keys = {"STORE_KEY": KEYS["PG01_S3_KEY"], "STORE_SECRET": KEYS["PG01_S3_SECRET"], "STORE_NAME": NAME}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", *words, "tests.host.store_app"],

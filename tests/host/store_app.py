@@ -25,8 +25,17 @@ def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[
     if not _is_signed(environ):
         start("403 Forbidden", [("Content-Type", "application/xml")])
         return [_REFUSED]
+    _bucket_into_path(environ)
     answer: Iterable[bytes] = _STORE(environ, start)
     return answer
+
+
+def _bucket_into_path(environ: dict[str, Any]) -> None:
+    """moto takes buckets of Amazon's own names alone out of a host's name."""
+    bucket, found, _ = environ["HTTP_HOST"].partition(f".{os.environ['STORE_NAME']}")
+    if found:
+        for name in ("PATH_INFO", "RAW_URI"):
+            environ[name] = f"/{bucket}{environ[name]}"
 
 
 def _is_signed(environ: dict[str, Any]) -> bool:

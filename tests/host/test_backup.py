@@ -352,6 +352,60 @@ def test_a_moment_that_wal_does_not_reach_leaves_all_as_it_was(town: Machine) ->
     assert town.run("ls /mnt/data") == "pg01"
 
 
+@pytest.mark.parametrize(
+    ("option", "query"),
+    [
+        ("--lsn", "SELECT pg_current_wal_insert_lsn()"),
+        ("--point", "SELECT split_part('before it', '/', 1) FROM pg_create_restore_point('before it')"),
+        ("--xid", "INSERT INTO app.notes VALUES ('with it') RETURNING xmin"),
+    ],
+)
+def test_to_a_position_a_restore_point_or_a_transaction(option: str, query: str, town: Machine) -> None:
+    before = notes(town)
+    value = town.sql(query, "shop")
+    note(town, "after it")
+    restore(town, option, value, "--database", "shop", "--as", "shop_then")
+    found = town.sql("SELECT note FROM app.notes WHERE note !~ '^[0-9]+$' ORDER BY ctid", "shop_then")
+    assert found.splitlines() == before + ["with it"] * (option == "--xid")
+    town.sql("DROP DATABASE shop_then")
+
+
+def test_over_the_old_data_directory(town: Machine) -> None:
+    """For want of room: nothing is kept, and what fails can be done again."""
+    note(town, "stays")
+    before = now(town)
+    note(town, "goes")
+    said = restore(town, "--overwrite", "--time", "2999-01-01 00:00:00+00", status=1)
+    assert "the server is stopped, and its data directory is as the restore left it" in said
+    said = restore(town, "--overwrite", "--time", before, "--no-backup")
+    assert "is kept" not in said
+    assert town.run("ls /mnt/data") == "pg01"
+    assert notes(town)[-1] == "stays"
+    assert red(town) == set()
+
+
+def test_a_standby_of_the_old_timeline_is_named(town: Machine) -> None:
+    hba = "/etc/postgresql/15/main/pg_hba.conf"
+    town.run(f"cp -p {hba} /root/hba && echo 'local replication postgres peer' >> {hba}")
+    town.sql("SELECT pg_reload_conf()")
+    standby, programs = "/mnt/data/standby", "/usr/lib/postgresql/15/bin"
+    options = f"-c data_directory={standby} -c port=5999 -c cluster_name=follower -c archive_mode=off"
+    try:
+        town.run(f"install -d -o postgres -m 700 {standby}")
+        town.run(f"{AS_SERVER} {programs}/pg_basebackup -D {standby} -R -c fast")
+        town.run(
+            f"{AS_SERVER} {programs}/pg_ctl -D /etc/postgresql/15/main -w -l /tmp/standby.log -o '{options}' start"
+        )
+        # red, for the line in pg_hba.conf
+        said = restore(town, "--no-backup", status=2)
+        assert "standby follower followed the old timeline: make it anew" in said
+    finally:
+        town.run(f"{AS_SERVER} {programs}/pg_ctl -D {standby} -m immediate stop", check=False)
+        town.run(f"rm -rf {standby} {DATA}.before-*; cp -p /root/hba {hba}; sleep 1")
+        town.sql("SELECT pg_reload_conf()")
+    assert red(town) == set()
+
+
 def test_one_database_of_the_cluster(town: Machine) -> None:
     before = now(town)
     town.sql("DELETE FROM app.orders", "shop")

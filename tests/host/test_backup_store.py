@@ -11,6 +11,7 @@ from tests.host.breaking import red
 from tests.host.machine import SECRETS, Machine, booted, deployed, said
 from tests.host.store import BUCKET, HOSTS, KEYS, NAME, REGION, Store, signed, stored
 from tests.host.texts import pg17
+from tests.host.written import commands, typed
 
 pytestmark = [pytest.mark.docker, pytest.mark.long]
 
@@ -20,7 +21,7 @@ backup:
   engine: pgbackrest
   repositories:
     - {{retention: {{count: 2}}}}
-    - s3: {{bucket: {bucket}, endpoint: '{name}:{port}', region: {region}, style: path, ca: {ca},
+    - s3: {{bucket: {bucket}, endpoint: '{name}:{port}', region: {region}, style: {style}, ca: {ca},
             key: {{env: PG01_S3_KEY}}, secret: {{env: PG01_S3_SECRET}}}}
       passphrase: {{env: PG01_BACKUP_PASSPHRASE}}
       retention: {{days: 30}}
@@ -28,8 +29,10 @@ backup:
 SECOND = {"backup[repository 2].reachable"}
 
 
-def spec(store: Store) -> str:
-    return pg17() + BACKUP.format(bucket=BUCKET, name=NAME, port=store.port, region=REGION, ca=CA)
+def spec(store: Store, style: str = "path") -> str:
+    return pg17() + BACKUP.format(
+        bucket=BUCKET, name=NAME, port=store.port, region=REGION, ca=CA, style=style
+    )
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,20 @@ def test_both_hold_all_of_it(town: Machine, store: Store) -> None:
     labels = [line.split(":")[0] for line in said(town.pgdeploy("backup", "prod-pg01", "list")).splitlines()]
     assert len(labels) == 2
     assert len(set(labels)) == 2
+
+
+def test_the_bucket_in_the_name_of_the_host(town: Machine, store: Store) -> None:
+    """Both styles lead to the same bucket: what was stored in one is read in the other."""
+    town.spec(spec(store, "host"))
+    try:
+        assert red(town) == {"backup[configuration].text", "deployment[record].spec"}
+        deployed(town)
+        assert red(town) == set()
+        found = town.pgdeploy("backup", "prod-pg01", "verify")
+        assert "repositories read: 2, faults: 0" in said(found)
+    finally:
+        town.spec(spec(store))
+        deployed(town)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +129,28 @@ def test_a_region_that_is_lost(town: Machine, store: Store) -> None:
     proved = town.pgdeploy("backup", "prod-pg01", "prove")
     assert proved.returncode == 0, said(proved)
     assert red(town) == set()
+
+
+def test_a_host_that_is_lost(trixie_deployed: str, town: Machine, store: Store) -> None:
+    """What the document says, in a terminal: another host, with a cluster of its own at first, becomes the lost one."""
+    town.sql("CREATE TABLE IF NOT EXISTS public.kept AS SELECT 8 AS id", "shop")
+    town.run("runuser -u postgres -- psql -qc 'SELECT pg_switch_wal()' >/dev/null; sleep 2")
+    with booted(trixie_deployed, options=["-v", "/mnt/data", *HOSTS]) as other:
+        other.run(f"cat > {CA}", stdin=store.certificate.read_text())
+        other.run("pg_dropcluster --stop 17 main")  # the image's is the cluster of the other host
+        other.spec(spec(store))
+        first, restored, second, proof = commands("docs/pgbackrest.md", "The host is lost")
+        code, shown = typed(first, other)
+        assert code == 1
+        assert "of another cluster" in shown, shown
+        assert other.sql("SELECT count(*) FROM pg_tables WHERE tablename = 'kept'", "shop") == "0"
+        code, shown = typed(restored, other)
+        assert other.sql("SELECT id FROM public.kept", "shop") == "8", shown
+        code, shown = typed(second, other)
+        assert (code, "WARNING" in shown) == (2, False), shown
+        code, shown = typed(proof, other)
+        assert code == 0, shown
+        assert red(other) == set()
 
 
 def test_a_store_that_does_not_answer(town: Machine) -> None:

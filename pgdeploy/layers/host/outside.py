@@ -7,7 +7,6 @@ somebody asks for one, that is the answer.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
@@ -231,7 +230,6 @@ def _attempt(address: str, port: int, login: Login, sslmode: str) -> str:
         "port": port,
         "user": login.role,
         "dbname": login.database,
-        "passfile": os.devnull,
         "require_auth": "none",
         "sslmode": sslmode,
         "gssencmode": "disable",
