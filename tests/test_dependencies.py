@@ -18,6 +18,7 @@ from scripts.declared import BASE, ROOT, declared, name_of
 
 EXTRAS = {
     "pgdeploy/layers/backup/age.py": "backup",
+    "pgdeploy/layers/migration/": "migration",
     "pgdeploy/layers/backup/signature.py": "backup",
     "pgdeploy/reach/host.py": "host",
     "pgdeploy/reach/proxmox.py": "proxmox",
@@ -52,6 +53,11 @@ NEVER_IMPORTED = {
     "pytest-xdist": "pytest loads it: -n",
     "ruamel-yaml-clib": "ruamel.yaml loads it: its fast parser",
     "ruff": "a program of make lint",
+    "asyncpg": "SQLAlchemy loads it: a driver",
+    "greenlet": "SQLAlchemy loads it: engines of asyncio",
+    "psycopg2-binary": "SQLAlchemy loads it: a driver",
+    "sqlalchemy": "Alembic needs it",
+    "squawk-cli": "a program: the parser of migrations",
     "flask": "moto's server needs it",
     "flask-cors": "moto's server needs it",
     "gunicorn": "a program of the tests' store",

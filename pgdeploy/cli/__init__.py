@@ -20,6 +20,7 @@ from pgdeploy.cli.command.check import check
 from pgdeploy.cli.command.compare import compare
 from pgdeploy.cli.command.init import init
 from pgdeploy.cli.command.lint import lint
+from pgdeploy.cli.command.migrate import migrate
 from pgdeploy.cli.command.plan import plan
 from pgdeploy.cli.command.render import render
 from pgdeploy.cli.command.restore import restore
@@ -54,6 +55,7 @@ for command in (
     baseline,
     backup,
     restore,
+    migrate,
     schema,
 ):
     app.command()(command)

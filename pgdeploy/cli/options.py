@@ -147,7 +147,7 @@ PlannedLayer = Annotated[
         metavar="NAME",
         callback=_planned_layer,
         autocompletion=_complete_planned,
-        help="the part of the target: server (SQL) or vm",
+        help="the part of the target: server (SQL), vm or migration",
     ),
 ]
 AskedLayer = Annotated[
@@ -157,7 +157,7 @@ AskedLayer = Annotated[
         metavar="NAME",
         callback=_asked_layer,
         autocompletion=_complete_asked,
-        help="only this part of the target: vm, server or host",
+        help="only this part of the target, such as server, host or migration",
     ),
 ]
 

@@ -23,7 +23,7 @@ def plan_steps(gate: Gate, layer: Layer, *, json: bool, out: Path | None = None)
     from pgdeploy.report import saved_plan, steps
     from pgdeploy.text.one_line import json_text
 
-    _require_live(gate, layer)
+    _prepare(gate, layer)
     planned = layer.plan(gate)
     if out is not None or json:
         data = saved_plan.steps_as_data(planned, layer, gate)
@@ -52,7 +52,7 @@ def apply_steps(
     from pgdeploy.report import steps
     from pgdeploy.report.plan import require_readable
 
-    _require_live(gate, layer)
+    _prepare(gate, layer)
     planned = layer.plan(gate, patient=True)
     if approved is not None:
         approved.require_same_steps(planned, layer, gate, destructive=destructive)
@@ -75,17 +75,24 @@ def _take(gate: Gate, layer: Layer, approved: StepPlan | None, *, downtime: bool
 
     left = layer.apply(approved, gate, downtime=downtime)
     say(*steps.outcome(layer, gate.declared, left))
-    return DIFFERENT if left.stuck or left.pending else OK
+    return DIFFERENT if left.steps or left.stuck or left.pending else OK
+
+
+def _prepare(gate: Gate, layer: Layer) -> None:
+    """Raises as `_require_live` does, and where a server to throw away cannot be made."""
+    _require_live(gate, layer)
+    if layer.in_server:
+        gate.prepare()
 
 
 def _require_live(gate: Gate, layer: Layer) -> None:
-    """A throw-away server, or one known by its DSN alone, has no other layers: what is changed would be the live one.
+    """A throw-away server, or one known by its DSN alone, has no layers but those in it: the live one would be changed.
 
     Raises:
         BadParameter: that is where the options lead.
         TargetError: the spec does not speak of this layer.
     """
-    if gate.way.on != "live" or gate.way.dsn is not None:
+    if not layer.in_server and (gate.way.on != "live" or gate.way.dsn is not None):
         raise typer.BadParameter(f"--layer {layer.name} is of the live target: leave out --on and --dsn")
     require_declared(gate.target, layer)
 

@@ -44,6 +44,11 @@ class Site(Protocol):
         ...
 
     @property
+    def server(self) -> Server:
+        """PostgreSQL, reached or started when first asked for."""
+        ...
+
+    @property
     def ssh(self) -> SshWay | None:
         """How ssh reaches the host; None when nothing says so."""
         ...
@@ -118,8 +123,14 @@ class Layer:
         """The facts with what follows from this layer's part of them."""
         return facts
 
+    def commands(self, spec: Spec) -> Iterator[Problem]:
+        """What of its section runs programs on this machine, which --no-commands refuses."""
+        return iter(())
+
     plans: ClassVar[bool] = False
     """Whether it can change what it declares: then it has the functions below."""
+    in_server: ClassVar[bool] = False
+    """Whether what it makes is in PostgreSQL: then any server can have it, one to throw away, too."""
 
     def heading(self, declared: Declared) -> str:
         """What its plan is of, in a few words."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import BaseModel
 
 from pgdeploy.errors import SpecError
+from pgdeploy.layers import LAYERS
 from pgdeploy.local.trust import no_commands
 from pgdeploy.model.host.package import MirrorSpec
 from pgdeploy.model.vm import is_key
@@ -103,6 +104,8 @@ def _uses(target: Target, on: str | None, way_given: bool) -> Iterator[_Use]:
         yield from _host(spec, root)
     if on in (None, "embedded"):
         yield from _settings(spec)
+    for layer in LAYERS:
+        yield from (_Use(one.keys, one.message) for one in layer.commands(spec))
     if on in (None, "live"):
         yield from _vm(spec, root)
         yield from () if way_given else _connect(spec, root)

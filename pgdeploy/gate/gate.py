@@ -107,9 +107,7 @@ class Gate:
         A throw-away embedded server is brought to the spec first: that is its point.
         """
         if self._facts is None:
-            from pgdeploy.reach.embedded import Embedded
-
-            if isinstance(self.server, Embedded) and not self.server.kept:
+            if self._is_thrown_away:
                 self._realise()
             return self.read()
         return self._facts
@@ -182,7 +180,26 @@ class Gate:
             drifts={**planned.drifts, **rest.drifts},
         )
 
+    @property
+    def _is_thrown_away(self) -> bool:
+        from pgdeploy.reach.embedded import Embedded
+
+        return isinstance(self.server, Embedded) and not self.server.kept
+
+    def prepare(self) -> None:
+        """Before another layer is planned in it, a server to throw away gets its databases."""
+        if self._is_thrown_away:
+            self._make_sql_state()
+
     def _realise(self) -> None:
+        self._make_sql_state()
+        for layer in LAYERS:
+            if layer.in_server and layer.declared_in(self.target.spec):
+                # nothing is lost with what is to be thrown away
+                layer.apply(layer.plan(self), self, downtime=False)
+                self._make_sql_state()  # it may have made what is granted on
+
+    def _make_sql_state(self) -> None:
         planned = self.plan()
         if planned.unreadable:
             first = planned.unreadable[0]

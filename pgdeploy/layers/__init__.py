@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pgdeploy.layers.backup.layer import BackupLayer
 from pgdeploy.layers.host.layer import HostLayer
+from pgdeploy.layers.migration.layer import MigrationLayer
 from pgdeploy.layers.server.layer import ServerLayer
 from pgdeploy.layers.threshold.layer import ThresholdLayer
 from pgdeploy.layers.vm.layer import VmLayer
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
 SERVER = ServerLayer()
 """What a plan of SQL is of."""
 
-LAYERS: tuple[Layer, ...] = (VmLayer(), SERVER, HostLayer(), ThresholdLayer(), WorkloadLayer(), BackupLayer())
+LAYERS: tuple[Layer, ...] = (
+    VmLayer(),
+    SERVER,
+    HostLayer(),
+    MigrationLayer(),
+    ThresholdLayer(),
+    WorkloadLayer(),
+    BackupLayer(),
+)
 
 
 def layer_of(name: str) -> Layer:

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
 
 def lines(layer: Layer, declared: Declared, plan: StepPlan) -> list[str]:
-    """Steps in order, each with what it removes, and what none of them removes."""
+    """Steps in order, each with what it removes, where no step before it says so, and what none of them removes."""
     shown = [f"{declared.target}: {layer.heading(declared)}: {_count(plan)}"]
+    told: set[str] = set()
     for number, step in enumerate(plan.steps, 1):
         shown.append(f"{number:3}. {step.text}{_leave(step)}")
-        shown += [f"       {drift_line(plan.drifts[cause])}" for cause in step.causes]
+        causes = [cause for cause in step.causes if cause not in told]
+        shown += [f"       {drift_line(plan.drifts[cause])}" for cause in causes]
+        told.update(causes)
     if plan.stuck:
         shown.append("no step of ours removes:")
     for left in plan.stuck:
@@ -44,8 +47,9 @@ def outcome(layer: Layer, declared: Declared, left: StepPlan) -> Iterator[str]:
     """What an apply came to: what is left, or what there is now."""
     for finding in left.stuck:
         yield from (f"drift remains: {drift_line(finding)}", f"  {finding.remedy}")
+    yield from (f"not done: {step.text}{_leave(step)}" for step in left.steps)
     yield from (f"pending until a restart: {option}" for option in left.pending)
     if left.pending:
         yield "a restart brings it into effect: --allow-restart"
-    else:
+    elif not left.steps:
         yield f"{declared.target}: {layer.reached(declared)}"

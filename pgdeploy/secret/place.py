@@ -65,6 +65,9 @@ _QUOTED_VALUE = re.compile(
 _QUOTED_COMMAND = re.compile(r"(?P<said>\bcommand \")(?P<command>.*)(?P<end>\")", re.DOTALL)
 _FAILED_COMMAND = re.compile(r"(?P<said>\bcommand was: )(?P<command>.*)", re.DOTALL)
 
+_SQL_PASSWORD = re.compile(r"(?P<said>\bPASSWORD\s+)(?:E|U&)?'(?:[^']|'')*'?", re.IGNORECASE)
+"""In a statement that is shown: of a role, or in the options of a user mapping."""
+
 
 def holds_secret(setting: str) -> bool:
     """Whether a setting can hold a secret, so that the spec may give a reference for its value."""
@@ -99,6 +102,7 @@ def scrub(text: str) -> str:
     )
     text = _FAILED_COMMAND.sub(lambda found: found["said"] + command_mask.mask(found["command"]), text)
     text = _URL_USER.sub(rf"\g<scheme>{MASK}@", text)
+    text = _SQL_PASSWORD.sub(rf"\g<said>{MASK}", text)
     return _NAMED.sub(rf"\g<name>{MASK}", text)
 
 

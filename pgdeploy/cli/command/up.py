@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,10 @@ from pgdeploy.cli.output import OK, note, say
 from pgdeploy.cli.steps import make
 from pgdeploy.cli.targets import open_gate, way_of
 from pgdeploy.reach.server import BUDGET
+
+if TYPE_CHECKING:
+    from pgdeploy.core.layer import Layer
+    from pgdeploy.gate.gate import Gate
 
 
 def up(
@@ -34,21 +38,32 @@ def up(
     from pgdeploy.report import findings as report
 
     with open_gate(target, way_of(On(on), None, ssh_config, None, None, timeout), probes=True) as gate:
-        for layer in LAYERS if on is UpOn.LIVE else ():
-            if layer.plans and layer.declared_in(gate.target.spec):
-                with _step(gate.target.name, layer.name):
-                    code = make(gate, layer, downtime=allow_restart)
-                if code != OK:
-                    say(f"{gate.target.name}: stopped at: {layer.name}", err=True)
-                    raise typer.Exit(code)
+        live = on is UpOn.LIVE
+        planning = [layer for layer in LAYERS if live and layer.plans and layer.declared_in(gate.target.spec)]
+        for layer in planning:
+            if not layer.in_server:
+                _make(gate, layer, downtime=allow_restart)
         with _step(gate.target.name, "deploy"):
-            if on is UpOn.LIVE:
+            if live:
                 deploy(gate.target, ssh_config, note)
             gate.server  # noqa: B018 - starting a container deploys it
+        for layer in planning:
+            if layer.in_server:
+                _make(gate, layer, downtime=allow_restart)
+                with _step(gate.target.name, "SQL state"):
+                    gate.apply(gate.plan())  # it may have made what is granted on
         with _step(gate.target.name, "gate"):
             findings = gate.ask()
         print_findings(gate, findings)
     raise typer.Exit(worse(OK, report.counts(findings)))
+
+
+def _make(gate: Gate, layer: Layer, *, downtime: bool) -> None:
+    with _step(gate.target.name, layer.name):
+        code = make(gate, layer, downtime=downtime)
+    if code != OK:
+        say(f"{gate.target.name}: stopped at: {layer.name}", err=True)
+        raise typer.Exit(code)
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Migrations: what a database's schema must be is what the repository's scripts say."""

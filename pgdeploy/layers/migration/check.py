@@ -1,0 +1,89 @@
+"""Checks of migrations: the version table against the scripts, and what a run that was cut short may have left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from pgdeploy.core.check import Check, Outcome, Resource, held_up
+from pgdeploy.core.remedy import By, Remedy
+from pgdeploy.text.counted import counted
+from pgdeploy.text.naming import listing, quoted_name
+
+if TYPE_CHECKING:
+    from pgdeploy.core.facts import Facts
+    from pgdeploy.layers.migration.reading import MigrationFact
+    from pgdeploy.layers.migration.scripts import Scripts
+
+
+@dataclass(frozen=True, slots=True)
+class Migration(Resource):
+    """One directory of scripts, and the database that they are for."""
+
+    layer: ClassVar[str] = "migration"
+    kind: ClassVar[str] = "migration"
+    target: str
+    name: str
+
+    def fact(self, facts: Facts) -> MigrationFact:
+        """Raises Unreadable: migrations could not be read at all."""
+        found: MigrationFact = facts.section(self.layer)[self.name]
+        return found
+
+    def checks(self) -> Iterator[Check]:
+        yield self.heads
+        yield self._check("head", self._head)
+        yield self._check("indexes", self._indexes)
+
+    @property
+    def heads(self) -> Check:
+        """The parent of `.head`: nobody can say what is newest while two are."""
+        return self._check("scripts", self._scripts)
+
+    def _check(self, field: str, compare: object) -> Check:
+        address = f"migration[{quoted_name(self.name)}]"
+        return Check(self, address, field, ("migrations", self.name), compare)  # type: ignore[arg-type]
+
+    def blocked_by(self, facts: Facts, check: Check) -> str | None:
+        return held_up(self.heads, facts) if check.field == "head" else None
+
+    def _scripts(self, facts: Facts) -> Outcome:
+        scripts = self.fact(facts).known_scripts
+        several = scripts.accidental_heads()
+        desired = "one newest revision, or branches with labels"
+        actual = listing(several) if several else listing(scripts.heads) or "no revisions"
+        remedy = f"alembic merge {' '.join(several)}" if several else ""
+        return Outcome(not several, desired, actual, remedy=remedy)
+
+    def _head(self, facts: Facts) -> Outcome:
+        fact = self.fact(facts)
+        scripts, versions = fact.known_scripts, fact.known_database.versions
+        desired = listing(sorted(scripts.heads)) or "no revisions"
+        if versions is None and not scripts.revisions:
+            return Outcome(True, desired, desired)
+        actual, remedy = self._actual(scripts, versions)
+        return Outcome(versions == tuple(sorted(scripts.heads)), desired, actual, remedy=remedy)
+
+    def _actual(self, scripts: Scripts, versions: tuple[str, ...] | None) -> tuple[str, Remedy]:
+        apply = Remedy(f"pgdeploy apply {self.target} --layer migration", By.PGDEPLOY)
+        if versions is None:
+            return f"no version table, so behind by {counted(len(scripts.revisions), 'revision')}", apply
+        if unknown := scripts.unknown(versions):
+            how = f"the scripts do not have {unknown[0]}: take those that it was made with, or `pgdeploy migrate "
+            return f"{listing(versions)}, of which the scripts lack {listing(unknown)}", Remedy(
+                f"{how}{self.target} stamp` what it is"
+            )
+        pending = len(scripts.pending(versions))
+        shown = listing(versions) or "nothing"
+        if not pending:
+            # an older revision beside a newer one that stands on it: edited by hand
+            return f"{shown}, of which one stands on another", Remedy(
+                f"pgdeploy migrate {self.target} stamp heads, if all of it is there"
+            )
+        return f"{shown}, behind by {counted(pending, 'revision')}", apply
+
+    def _indexes(self, facts: Facts) -> Outcome:
+        invalid = self.fact(facts).known_database.invalid
+        remedy = "drop it and make it again: its CREATE INDEX CONCURRENTLY was cut short"
+        return Outcome(not invalid, "none is invalid", listing(invalid) or "none is invalid", remedy=remedy)

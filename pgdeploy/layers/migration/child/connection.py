@@ -1,0 +1,87 @@
+"""Where SQLAlchemy connects, whatever engine env.py makes: to the database of the target, as the declared role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pgdeploy.layers.migration.child import concurrent
+from pgdeploy.layers.migration.child.wording import Refused
+
+DRIVERS = {"psycopg", "psycopg2", "psycopg_async", "asyncpg"}
+
+
+def redirect(question: Mapping[str, Any]) -> None:
+    """Every connection that SQLAlchemy opens leads to the target's database."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+    from sqlalchemy.pool import Pool
+
+    way = _Way(question)
+    event.listen(Engine, "do_connect", way.lead)
+    event.listen(Pool, "connect", way.connected)
+    event.listen(Engine, "before_cursor_execute", way.begins, retval=True)
+    event.listen(Engine, "after_cursor_execute", way.ended)
+
+
+class _Way:
+    """What happens as SQLAlchemy connects and executes."""
+
+    def __init__(self, question: Mapping[str, Any]) -> None:
+        self._question = question
+
+    def lead(self, dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+        known = _options(self._question, dialect.name, dialect.driver)
+        arguments.clear()
+        options.clear()
+        options.update(known)
+
+    def connected(self, connection: Any, record: Any) -> None:
+        """The lock of a session that writes: when this process is killed, the next run waits until it has ended."""
+        if (lock := self._question["lock"]) is not None:
+            cursor = connection.cursor()
+            cursor.execute(f"SELECT pg_catalog.pg_advisory_lock_shared({lock[0]}, {lock[1]})")
+            cursor.close()
+            connection.commit()
+
+    def begins(
+        self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+    ) -> tuple[str, Any]:
+        return concurrent.begins(connection, statement, self._question["index_timeout"]), parameters
+
+    def ended(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        concurrent.ended(connection, statement)
+
+
+def _options(question: Mapping[str, Any], dialect: str, driver: str) -> dict[str, Any]:
+    """Raises Refused: it is no way to PostgreSQL, or there is to be none."""
+    if dialect != "postgresql" or driver not in DRIVERS:
+        raise Refused(f"env.py makes an engine of {dialect}+{driver}; write postgresql+psycopg")
+    if question["way"] is None:
+        raise Refused("env.py connects to a database, and this is done without one")
+    return _of_asyncpg(question) if driver == "asyncpg" else _of_libpq(question)
+
+
+def _of_libpq(question: Mapping[str, Any]) -> dict[str, Any]:
+    options = " ".join(f"-c {name}={_escaped(value)}" for name, value in question["settings"].items())
+    password = {} if question["password"] is None else {"password": question["password"]}
+    return {**question["way"], **password, "options": options, "application_name": "pgdeploy migration"}
+
+
+def _escaped(value: str) -> str:
+    """As libpq's `options` has it."""
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
+
+
+def _of_asyncpg(question: Mapping[str, Any]) -> dict[str, Any]:
+    way = question["way"]
+    settings = {**question["settings"], "application_name": "pgdeploy migration"}
+    return {
+        "host": way.get("hostaddr") or way["host"],
+        "port": int(way["port"]),
+        "user": way["user"],
+        "password": question["password"],
+        "database": way["dbname"],
+        "server_settings": settings,
+        "ssl": way.get("sslmode", "prefer"),
+    }

@@ -1,0 +1,88 @@
+"""The layer of migrations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pgdeploy.core.layer import Declared, Layer
+from pgdeploy.text.naming import listing
+
+if TYPE_CHECKING:
+    from pgdeploy.core.check import Resource
+    from pgdeploy.core.layer import Site
+    from pgdeploy.core.step import StepPlan
+    from pgdeploy.model.spec import Spec
+    from pgdeploy.reach.server import Server
+    from pgdeploy.spec.problem import Problem
+
+
+class MigrationLayer(Layer):
+    """Its facts are the scripts of the repository, and the version tables that say which of them were run."""
+
+    name: ClassVar[str] = "migration"
+    title: ClassVar[str] = "the migrations"
+    description: ClassVar[str] = "checks of migrations: version tables against the scripts of the repository"
+    requires: ClassVar[tuple[str, ...]] = ("vm", "server")
+    markers: ClassVar[Mapping[str, str]] = {"migration": "migrations"}
+    word: ClassVar[str] = "migrations"
+
+    def section(self) -> Any:
+        from pgdeploy.model.migration import MigrationSpec
+        from pgdeploy.spec.frozenmap import FrozenMap
+
+        return FrozenMap[str, MigrationSpec]
+
+    def declared_in(self, spec: Spec) -> bool:
+        return bool(self.of(spec))
+
+    def resources(self, declared: Declared) -> tuple[Resource, ...]:
+        from pgdeploy.layers.migration.check import Migration
+
+        return tuple(Migration(declared.target, name) for name in self.of(declared.spec) or ())
+
+    def problems(self, spec: Spec) -> Iterator[Problem]:
+        from pgdeploy.layers.migration.problem import problems
+
+        return problems(spec, self.of(spec) or {})
+
+    def read(self, declared: Declared, server: Server) -> Mapping[str, Any]:
+        from pgdeploy.layers.migration.reading import read_all
+
+        return {"sections": {self.name: read_all(self.of(declared.spec), server)}}
+
+    def commands(self, spec: Spec) -> Iterator[Problem]:
+        from pgdeploy.spec.problem import Problem
+
+        for name in self.of(spec) or ():
+            message = "runs env.py and the revisions of this folder on this machine"
+            yield Problem((self.word, name, "alembic"), message)
+
+    plans: ClassVar[bool] = True
+    in_server: ClassVar[bool] = True
+
+    def heading(self, declared: Declared) -> str:
+        return f"migrations of {listing(self.of(declared.spec))}"
+
+    def plan(self, site: Site, *, patient: bool = False) -> StepPlan:
+        from pgdeploy.layers.migration.plan import plan_migrations
+        from pgdeploy.layers.migration.reading import read_all
+
+        sections = self.of(site.declared.spec)
+        return plan_migrations(site.declared, sections, read_all(sections, site.server))
+
+    def apply(self, approved: StepPlan | None, site: Site, *, downtime: bool) -> StepPlan:
+        from pgdeploy.core.step import Risk
+        from pgdeploy.layers.migration.apply import run_steps
+
+        spec = site.declared.spec
+        planned = approved if approved is not None else self.plan(site)
+        steps = planned.only(lambda step: step.risk is Risk.SAFE).steps if approved is None else planned.steps
+        run_steps(spec, self.of(spec), steps, site.server, site.note)
+        return self.plan(site)
+
+    def reached(self, declared: Declared) -> str:
+        return f"{listing(self.of(declared.spec))}: all revisions are there"
+
+    def step_data(self, payload: Any) -> Mapping[str, Any]:
+        return {"migration": payload.name, "revision": payload.revision, "sql": payload.sql}

@@ -1,0 +1,149 @@
+"""The plan of migrations: one step a revision that is not there yet, with what it would lose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import date
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pgdeploy.core.check import Finding, Verdict, evaluate
+from pgdeploy.core.facts import NOBODY, Facts
+from pgdeploy.core.step import Risk, Step, StepPlan
+from pgdeploy.errors import TargetError
+from pgdeploy.layers.migration.alembic import MigrationError, ask
+from pgdeploy.layers.migration.check import Migration
+from pgdeploy.layers.migration.reading import read_all
+from pgdeploy.layers.migration.squawk import lost
+from pgdeploy.secret.place import scrub
+from pgdeploy.text.naming import listing, quoted_name
+
+if TYPE_CHECKING:
+    from pgdeploy.core.layer import Declared
+    from pgdeploy.layers.migration.reading import MigrationFact
+    from pgdeploy.layers.migration.scripts import Revision
+    from pgdeploy.model.migration import MigrationSpec
+    from pgdeploy.reach.server import Server
+
+
+class ToRun(NamedTuple):
+    """A revision that a step runs: of which entry of `migrations:`, and its SQL where that can be said offline."""
+
+    name: str
+    revision: str
+    sql: str
+
+
+def plan_migrations(
+    declared: Declared, sections: Mapping[str, MigrationSpec], known: Mapping[str, MigrationFact]
+) -> StepPlan:
+    """Steps in the order in which they are made, and what no step removes.
+
+    Raises:
+        TargetError, MissingExtra: what the revisions would lose cannot be said.
+    """
+    facts = Facts(NOBODY, None, {}, {}, sections={"migration": known})
+    steps: list[Step] = []
+    left: list[Finding] = []
+    unreadable: list[Finding] = []
+    drifts: dict[str, Finding] = {}
+    for name, section in sections.items():
+        findings = [evaluate(check, facts) for check in Migration(declared.target, name).checks()]
+        unreadable += [one for one in findings if one.verdict is Verdict.UNREADABLE]
+        for finding in findings:
+            if finding.verdict is not Verdict.DRIFTS:
+                continue
+            made = list(_steps(name, section, known[name], finding)) if finding.check.field == "head" else []
+            steps += made
+            if made:
+                drifts[finding.check.id] = finding
+            else:
+                left.append(finding)
+    return StepPlan(tuple(steps), tuple(left), tuple(unreadable), drifts)
+
+
+def _steps(name: str, section: MigrationSpec, fact: MigrationFact, drift: Finding) -> Iterator[Step]:
+    scripts, versions = fact.known_scripts, fact.known_database.versions or ()
+    if scripts.unknown(versions):
+        return
+    pending = scripts.pending(versions)
+    rendered = sql_of(section, versions, [one.revision for one in pending])
+    for one in pending:
+        text = rendered[one.revision].sql if one.revision in rendered else None
+        losing = _losing(section, one, text)
+        yield Step(
+            _text(name, one, text),
+            (drift.check.id,),
+            risk=Risk.DESTRUCTIVE if losing else Risk.SAFE,
+            lost=losing,
+            payload=ToRun(name, one.revision, scrub(text or "")),
+        )
+
+
+def _text(name: str, one: Revision, sql: str | None) -> str:
+    doc = f": {one.doc}" if one.doc else ""
+    blind = "" if sql is not None else " (asks the database, so what it does cannot be shown)"
+    return f"{quoted_name(name)}: upgrade to {one.revision}{doc}{blind}"
+
+
+def _losing(section: MigrationSpec, one: Revision, sql: str | None) -> str:
+    """What it would lose; nothing where the spec allows it today."""
+    allowed = section.destructive.get(one.revision)
+    if sql is None or (allowed is not None and date.today() <= allowed.until):  # noqa: DTZ011 - a day of people
+        return ""
+    return ", ".join(f"what {statement} drops" for statement in lost(sql))
+
+
+def taken_back(
+    section: MigrationSpec, name: str, server: Server, to: str
+) -> tuple[list[Revision], list[str]]:
+    """The revisions that going down to `to` takes back, the newest first, and the statements that lose something.
+
+    Raises:
+        TargetError: there is no such revision, or the version table cannot be read.
+        Unreadable: neither can the scripts.
+    """
+    fact = read_all({name: section}, server)[name]
+    by_name = {one.revision: one for one in fact.known_scripts.revisions}
+    versions = fact.known_database.versions or ()
+    if unknown := fact.known_scripts.unknown(versions):
+        raise TargetError(f"{quoted_name(name)}: the scripts lack {listing(unknown)}, which the database has")
+    back: list[Revision] = []
+    sql: list[str] = []
+
+    def hear(line: Mapping[str, Any]) -> None:
+        back.extend(by_name[revision] for revision in line.get("back", ()))
+        sql.append(line.get("sql", ""))
+
+    try:
+        ask(section, "back", {"versions": list(versions), "to": to}, hear)
+    except MigrationError:
+        if not back:
+            raise
+    return back, lost("".join(sql))
+
+
+class Rendered(NamedTuple):
+    """The SQL of a revision, and which line of its file made the statements from each line of the SQL on."""
+
+    sql: str
+    lines: tuple[tuple[int, int], ...]
+
+    def line_of(self, line: int) -> int:
+        """The line of the file behind a line of the SQL; 0 where Alembic itself wrote that."""
+        return next((made for at, made in reversed(self.lines) if at <= line), 0)
+
+
+def sql_of(section: MigrationSpec, versions: tuple[str, ...], revisions: list[str]) -> dict[str, Rendered]:
+    """The SQL of each revision, up to the first that asks the database and so has none without it."""
+    if not revisions:
+        return {}
+    said: dict[str, Rendered] = {}
+
+    def hear(line: Mapping[str, Any]) -> None:
+        said[line["revision"]] = Rendered(line["sql"], tuple((at, made) for at, made in line["lines"]))
+
+    # what cannot be said is missing; when it is run, the reason comes with it
+    with suppress(MigrationError):
+        ask(section, "sql", {"versions": list(versions), "revisions": revisions}, hear)
+    return said

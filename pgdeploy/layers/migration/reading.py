@@ -1,0 +1,138 @@
+"""What the gate reads of migrations: the scripts, the version table, and indexes that were left half made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pgdeploy.errors import MissingExtra, TargetError, Unreadable
+from pgdeploy.layers.migration.alembic import database_of, scripts_of
+from pgdeploy.text.naming import quoted_name
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from pgdeploy.layers.migration.scripts import Scripts
+    from pgdeploy.model.migration import MigrationSpec
+    from pgdeploy.reach.server import Server
+
+_TABLE = """
+SELECT c.relkind::text, a.atttypid IN ('pg_catalog.varchar'::regtype, 'pg_catalog.text'::regtype)
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'version_num' AND NOT a.attisdropped
+WHERE c.oid = pg_catalog.to_regclass(%s)
+"""
+
+_INVALID = """
+SELECT pg_catalog.format('%I.%I on %I', n.nspname, c.relname, t.relname)
+FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT i.indisvalid AND c.relkind = 'i'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid)
+ORDER BY 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class InDatabase:
+    """What a database says."""
+
+    read: tuple[str, ...] | Unreadable | None
+    """The versions that its table has; None without such a table."""
+    invalid: tuple[str, ...]
+    """Indexes that nobody builds any more, and nobody can use."""
+
+    @property
+    def versions(self) -> tuple[str, ...] | None:
+        """Raises Unreadable: what has the version table's name is none."""
+        if isinstance(self.read, Unreadable):
+            raise self.read
+        return self.read
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationFact:
+    """One directory of scripts, and its database."""
+
+    scripts: Scripts | Unreadable
+    database: InDatabase | Unreadable
+
+    @property
+    def known_scripts(self) -> Scripts:
+        """Raises Unreadable: Alembic cannot read them."""
+        if isinstance(self.scripts, Unreadable):
+            raise self.scripts
+        return self.scripts
+
+    @property
+    def known_database(self) -> InDatabase:
+        """Raises Unreadable: the database or its version table cannot be read."""
+        if isinstance(self.database, Unreadable):
+            raise self.database
+        return self.database
+
+
+def read_all(sections: Mapping[str, MigrationSpec], server: Server) -> dict[str, MigrationFact]:
+    """Each entry of `migrations:`; what cannot be read of one says nothing of the others.
+
+    Raises:
+        MissingExtra: Alembic is not installed.
+    """
+    return {
+        name: MigrationFact(_scripts(one), _database(name, one, server)) for name, one in sections.items()
+    }
+
+
+def _scripts(section: MigrationSpec) -> Scripts | Unreadable:
+    try:
+        return scripts_of(section)
+    except MissingExtra:
+        raise
+    except TargetError as error:
+        return Unreadable(str(error))
+
+
+def _database(name: str, section: MigrationSpec, server: Server) -> InDatabase | Unreadable:
+    import psycopg
+
+    try:
+        with closing(server.open(database_of(name, section))) as connection:
+            return InDatabase(_read(section, connection), _invalid(connection))
+    except TargetError as error:
+        return Unreadable(str(error))
+    except psycopg.Error as error:
+        return Unreadable(str(error.diag.message_primary or error))
+
+
+def _invalid(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
+    return tuple(str(name) for (name,) in connection.execute(_INVALID.encode()).fetchall())
+
+
+def _read(section: MigrationSpec, connection: psycopg.Connection[Any]) -> tuple[str, ...] | Unreadable | None:
+    try:
+        with connection.transaction():
+            connection.execute("SET LOCAL row_security = off")
+            return _versions(section, connection)
+    except Unreadable as error:
+        return error
+
+
+def _versions(section: MigrationSpec, connection: psycopg.Connection[Any]) -> tuple[str, ...] | None:
+    """From a plain table alone, which is locked before it is looked at: a view would run its owner's functions."""
+    from psycopg import sql
+
+    name = sql.Identifier(section.in_schema, section.table)
+    shown = f"{quoted_name(section.in_schema)}.{quoted_name(section.table)}"
+    there = connection.execute("SELECT pg_catalog.to_regclass(%s) IS NULL", [name.as_string(None)]).fetchone()
+    if there == (True,):
+        return None
+    connection.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(name))
+    found = connection.execute(_TABLE, [name.as_string(None)]).fetchone()
+    if found != ("r", True):
+        raise Unreadable(f"{shown} is no version table: a table with a column version_num of type varchar is")
+    rows = connection.execute(sql.SQL("SELECT version_num FROM ONLY {}").format(name)).fetchall()
+    return tuple(sorted(str(version) for (version,) in rows))

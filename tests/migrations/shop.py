@@ -1,0 +1,107 @@
+"""A shop's place: its project, its spec, its database, and the commands."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from pgdeploy.core.check import Finding, Verdict
+from pgdeploy.gate.gate import ConnectionOptions, Gate
+from pgdeploy.gate.target import load_target
+from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.program import found_program
+from tests.migrations.project import ENV, SPEC, STEPS, write_project
+
+
+@dataclass(frozen=True)
+class Shop:
+    """One database of a server."""
+
+    place: Path
+    server: Cluster
+    database: str
+    major: int = 16
+
+    def made(self, number: int = len(STEPS), env: str = ENV, more: str = "") -> Shop:
+        """With roles and database, and the scripts of the first revisions."""
+        write_project(self.place, number, env)
+        self.spec(more)
+        self.done("apply", "--yes", "--no-gate", status=None)
+        return self
+
+    def spec(self, more: str = "", beside: str = "") -> None:
+        """`more` goes into the entry of `migrations:`, `beside` after it."""
+        (self.place / "specs").mkdir(exist_ok=True)
+        more = f", {more}" if more else ""
+        text = SPEC.format(major=self.major, database=self.database, more=more)
+        (self.place / "specs/shop.yaml").write_text(text + beside)
+
+    @property
+    def scripts(self) -> Path:
+        return self.place / "migrations"
+
+    def command(self, *words: str) -> list[str]:
+        offline = words[1:2] in (("history",), ("heads",), ("lint",), ("new",))
+        way = () if offline else ("--dsn", self.server.dsn)
+        return [sys.executable, "-m", "pgdeploy", words[0], "shop", *words[1:], *way]
+
+    def done(self, *words: str, status: int | None = 0, **environment: str) -> str:
+        """What a command prints; `status` None: whatever it ends with."""
+        done = subprocess.run(
+            self.command(*words),
+            cwd=self.place,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **environment},
+        )
+        said = done.stdout + done.stderr
+        assert status is None or done.returncode == status, said
+        return said
+
+    def migrate(self, *words: str, status: int = 0) -> str:
+        """Run what is pending."""
+        return self.done("apply", "--layer", "migration", "--yes", *words, status=status)
+
+    def sql(self, text: str) -> list[tuple[object, ...]]:
+        with closing(self.server.open(self.database)) as connection:
+            connection.execute("SET search_path = public")
+            cursor = connection.execute(text.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    @property
+    def versions(self) -> list[str]:
+        return [
+            str(version)
+            for (version,) in self.sql("SELECT version_num FROM public.alembic_version ORDER BY 1")
+        ]
+
+    def dump(self) -> str:
+        """The schema and rows, byte for byte the same for the same."""
+        program = found_program("pg_dump", self.major)
+        words = ["--restrict-key=same", "--exclude-table=alembic_version", "--inserts"]
+        done = subprocess.run(
+            [str(program), *words, f"--dbname={self.server.dsn} dbname={self.database}"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    def findings(self) -> list[Finding]:
+        gate = Gate(load_target(self.place / "specs/shop.yaml"), ConnectionOptions(dsn=self.server.dsn))
+        try:
+            gate.ask_layer("migration")
+            return gate.ask()
+        finally:
+            gate.close()
+
+    def red(self) -> dict[str, str]:
+        """Checks that fail or have no answer, each with why."""
+        fine = (Verdict.CONFORMS, Verdict.BLOCKED)
+        return {one.check.id: one.reason or one.actual for one in self.findings() if one.verdict not in fine}

@@ -1,0 +1,333 @@
+"""Migrations on a real server: up, down and up again, whatever env.py does, and what stops them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import cluster
+from tests.migrations.project import ENV, LAST, STEPS, write_revision
+from tests.migrations.shop import Shop
+
+HEAD = "migration[{}].head"
+
+
+@pytest.mark.parametrize("major", [14, 15, 16, 17, 18])
+def test_up_down_and_up_again(major: int, tmp_path: Path) -> None:
+    """Twenty revisions: what is there after them is the same the second time, and nothing is left in between."""
+    for server in cluster(major):
+        shop = Shop(tmp_path, server, "shop", major).made()
+        empty = shop.dump()
+        shop.migrate()
+        assert shop.versions == [LAST]
+        assert shop.red() == {}
+        first = shop.dump()
+        assert "orders_day" in first
+        assert "takes back r01: step r01" in shop.done("migrate", "down", "--to", "base", "--yes")
+        assert (shop.versions, shop.dump()) == ([], empty)
+        shop.migrate()
+        assert shop.dump() == first
+
+
+def test_grants_reach_what_is_made_and_the_owner_owns_it(shop: Shop) -> None:
+    shop.migrate()
+    owners = shop.sql(
+        "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relname IN ('orders', 'rates')"
+    )
+    assert owners == [("owner",)]
+    shop.done("apply", "--yes", "--no-gate")
+    assert shop.sql("SELECT has_table_privilege('reader', 'public.orders', 'SELECT')") == [(True,)]
+    assert shop.done("apply", "--yes", status=0)
+
+
+def test_the_plan_shows_each_revision_and_the_second_is_empty(shop: Shop) -> None:
+    said = shop.done("plan", "--layer", "migration", status=2)
+    assert f"{shop.database}: upgrade to r01: step r01" in said
+    assert "20 steps" in said
+    shop.migrate()
+    assert "nothing to do" in shop.done("plan", "--layer", "migration")
+    assert f"{shop.database}: r20; nothing is pending" in shop.done("migrate", "status")
+
+
+def test_a_saved_plan_is_what_is_run(shop: Shop) -> None:
+    """A revision that changed since is not."""
+    shop.done("plan", "--layer", "migration", "--out", "plan.json", status=2)
+    file = shop.scripts / "versions" / "r02.py"
+    text = file.read_text()
+    file.write_text(text.replace("sa.Date", "sa.DateTime"))
+    assert "plan again" in shop.migrate("--plan", "plan.json", status=1)
+    file.write_text(text)
+    shop.migrate("--plan", "plan.json")
+    assert shop.versions == [LAST]
+
+
+# -- env.py --------------------------------------------------------------------------------------------
+
+FROM_INI = """\
+from alembic import context
+from sqlalchemy import engine_from_config, pool
+
+config = context.config
+if context.is_offline_mode():
+    context.configure(url=config.get_main_option("sqlalchemy.url"), literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    connectable = engine_from_config(config.get_section(config.config_ini_section), prefix="sqlalchemy.")
+    with connectable.connect() as connection:
+        context.configure(connection=connection, version_table="other", transaction_per_migration=False)
+        with context.begin_transaction():
+            context.run_migrations()
+"""
+ASYNC = """\
+import asyncio
+from alembic import context
+from sqlalchemy.ext.asyncio import create_async_engine
+
+def run(connection):
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+
+async def main():
+    engine = create_async_engine("postgresql+psycopg_async://nowhere/other")
+    async with engine.connect() as connection:
+        await connection.run_sync(run)
+    await engine.dispose()
+
+if context.is_offline_mode():
+    context.configure(literal_binds=True)
+    context.run_migrations()
+else:
+    asyncio.run(main())
+"""
+NOISY = ENV.replace(
+    "if context", "import sys\nprint('{\"result\": 1}')\nprint('x', file=sys.stderr)\nif context", 1
+)
+
+
+PSYCOPG2 = ENV.replace("postgresql+psycopg://", "postgresql+psycopg2://")
+ASYNCPG = ASYNC.replace("psycopg_async", "asyncpg")
+
+
+@pytest.mark.parametrize(
+    "env", [FROM_INI, ASYNC, NOISY, PSYCOPG2, ASYNCPG], ids=["ini", "async", "prints", "psycopg2", "asyncpg"]
+)
+def test_whatever_env_does_leads_to_the_target(env: str, shop: Shop) -> None:
+    (shop.scripts / "env.py").write_text(env)
+    (shop.place / "alembic.ini").write_text(
+        "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = .\n"
+        "sqlalchemy.url = postgresql://nobody:secret@nowhere.invalid:1/other\n"
+    )
+    file = shop.place / "specs/shop.yaml"
+    file.write_text(file.read_text().replace("../migrations", "../alembic.ini"))
+    shop.migrate()
+    assert (shop.versions, shop.red()) == ([LAST], {})
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        (
+            "import nothing_of_the_kind\n",
+            "env.py:1: ModuleNotFoundError: No module named 'nothing_of_the_kind'",
+        ),
+        ("import os\nurl = os.environ['SHOP_URL']\n", "env.py:2: KeyError: 'SHOP_URL'"),
+        ("def broken(:\n", "env.py:1: SyntaxError"),
+        ("raise SystemExit('no')\n", "env.py:1: SystemExit: no"),
+        (
+            ENV.replace("postgresql+psycopg://nobody:secret@nowhere.invalid:1/other", "sqlite:///x.db"),
+            "env.py makes an engine of sqlite+",
+        ),
+        ("import os\nos._exit(0)\n", "Alembic ended without an answer"),
+    ],
+    ids=["import", "variable", "syntax", "exit", "sqlite", "dies"],
+)
+def test_an_env_that_does_not_work_is_one_clear_error(env: str, says: str, shop: Shop) -> None:
+    (shop.scripts / "env.py").write_text(env)
+    said = shop.migrate(status=1)
+    assert says in said
+    assert "Traceback" not in said
+    assert "secret" not in said
+    assert shop.sql("SELECT to_regclass('public.alembic_version') IS NULL") == [(True,)]
+
+
+def test_without_an_offline_mode_it_is_run_all_the_same(shop: Shop) -> None:
+    """Nobody can say before what it does, and the plan says so."""
+    env = ENV.replace("if context.is_offline_mode():", "if False:")
+    (shop.scripts / "env.py").write_text(env)
+    said = shop.done("plan", "--layer", "migration", status=2)
+    assert said.count("asks the database, so what it does cannot be shown") == len(STEPS)
+    shop.migrate()
+    assert shop.versions == [LAST]
+
+
+def test_a_revision_that_cannot_be_read(shop: Shop) -> None:
+    (shop.scripts / "versions" / "r05.py").write_text("revision = 'r05'\nthis is no Python\n")
+    assert "r05.py:2: SyntaxError" in shop.migrate(status=1)
+    assert set(shop.red()) == {f"migration[{shop.database}].scripts", HEAD.format(shop.database)}
+
+
+# -- what is lost --------------------------------------------------------------------------------------
+
+
+def test_what_loses_something_waits_for_a_word(shop: Shop) -> None:
+    write_revision(shop.scripts, "r21", LAST, "op.drop_column('orders', 'remark')")
+    write_revision(shop.scripts, "r22", "r21", "op.create_table('after', sa.Column('id', sa.Integer))")
+    said = shop.migrate(status=2)
+    assert "what ALTER TABLE orders DROP COLUMN remark drops; only with --allow-destructive" in said
+    assert shop.versions == [LAST], "and what stands on it waits, too"
+    assert shop.red() == {HEAD.format(shop.database): f"{LAST}, behind by 2 revisions"}
+    shop.migrate("--allow-destructive")
+    assert shop.versions == ["r22"]
+
+
+@pytest.mark.parametrize(
+    ("up", "loses"),
+    [
+        ("op.drop_table('orders')", True),
+        ("op.execute('TRUNCATE orders')", True),
+        ("op.execute('DELETE FROM orders WHERE total = 0')", True),
+        ("op.execute('drop /* not */ schema if exists nothing')", True),
+        ("op.execute(\"COMMENT ON TABLE orders IS 'DROP TABLE orders; TRUNCATE orders'\")", False),
+        ("op.execute(\"UPDATE orders SET remark = '-- ; DELETE FROM orders'\")", False),
+        ("op.drop_index('orders_day')", False),
+    ],
+)
+def test_what_loses_something_is_told_from_what_looks_so(up: str, loses: bool, shop: Shop) -> None:
+    shop.migrate()
+    write_revision(shop.scripts, "r21", LAST, up)
+    assert ("only with --allow-destructive" in shop.done("plan", "--layer", "migration", status=2)) is loses
+
+
+def test_the_spec_allows_it_until_a_day(shop: Shop) -> None:
+    write_revision(shop.scripts, "r21", LAST, "op.drop_table('rates')")
+    allowed = "destructive: {{r21: {{until: {}, reason: nobody reads it any more}}}}"
+    shop.spec(allowed.format("2001-01-01"))
+    assert "only with --allow-destructive" in shop.done("plan", "--layer", "migration", status=2)
+    shop.spec(allowed.format("2999-01-01"))
+    shop.migrate()
+    assert shop.versions == ["r21"]
+
+
+# -- the scripts and the table disagree ----------------------------------------------------------------
+
+
+def test_two_heads_and_branches_that_are_meant(shop: Shop) -> None:
+    write_revision(shop.scripts, "left", LAST, "op.execute('SELECT 1')")
+    write_revision(shop.scripts, "right", LAST, "op.execute('SELECT 2')")
+    assert "alembic merge left right" in shop.migrate(status=2)
+    assert shop.red() == {f"migration[{shop.database}].scripts": "left, right"}
+    write_revision(shop.scripts, "left", LAST, "op.execute('SELECT 1')", labels="a")
+    write_revision(shop.scripts, "right", LAST, "op.execute('SELECT 2')", labels="b")
+    shop.migrate()
+    assert (shop.versions, shop.red()) == (["left", "right"], {})
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "actual"),
+    [
+        ("UPDATE alembic_version SET version_num = 'r19'", "r19, behind by 1 revision"),
+        ("UPDATE alembic_version SET version_num = 'gone'", "gone, of which the scripts lack gone"),
+        ("DELETE FROM alembic_version", "none, behind by 20 revisions"),
+        ("DROP TABLE alembic_version", "no version table, so behind by 20 revisions"),
+        ("INSERT INTO alembic_version VALUES ('r03')", "r03, r20, of which one stands on another"),
+        (
+            "DROP TABLE alembic_version; CREATE VIEW alembic_version AS SELECT 'r20'::text AS version_num",
+            "public.alembic_version is no version table: a table with a column version_num of type varchar is",
+        ),
+    ],
+)
+def test_a_version_table_that_somebody_edited(by_hand: str, actual: str, shop: Shop) -> None:
+    shop.migrate()
+    shop.sql(by_hand)
+    found = shop.red()
+    assert found.pop(HEAD.format(shop.database)) == actual
+    assert found == {}
+
+
+def test_an_unknown_revision_is_not_run_over(shop: Shop) -> None:
+    shop.migrate()
+    shop.sql("UPDATE alembic_version SET version_num = 'gone'")
+    said = shop.migrate(status=2)
+    assert "the scripts lack gone" in said
+    assert "pgdeploy migrate shop stamp" in said
+    shop.done("migrate", "stamp", LAST, "--yes")
+    assert shop.red() == {}
+
+
+def test_a_database_that_has_a_history_already(shop: Shop) -> None:
+    """Its tables are there, and nothing says which revision that is."""
+    shop.migrate()
+    shop.sql("DROP TABLE alembic_version")
+    before = shop.dump()
+    shop.done("migrate", "stamp", "heads", "--yes")
+    assert (shop.versions, shop.red(), shop.dump()) == ([LAST], {}, before)
+
+
+def test_two_directories_in_one_database(shop: Shop) -> None:
+    other = shop.place / "other"
+    write_revision(
+        other, "o1", None, "op.create_table('ours', sa.Column('id', sa.Integer))", "op.drop_table('ours')"
+    )
+    (other / "env.py").write_text(ENV)
+    beside = f"  more: {{alembic: ../other, database: {shop.database}"
+    shop.spec(beside=beside + "}\n")
+    assert "has the version table of" in shop.migrate(status=1)
+    shop.spec(beside=beside + ", table: other_version}\n")
+    shop.migrate()
+    assert shop.sql("SELECT version_num FROM other_version") == [("o1",)]
+    assert shop.red() == {}
+    assert "write --entry" in shop.done("migrate", "down", "--steps", "1", status=1)
+    shop.done("migrate", "down", "--steps", "1", "--entry", "more", "--yes")
+    assert set(shop.red()) == {"migration[more].head"}
+
+
+def test_what_a_spec_may_not_say(shop: Shop) -> None:
+    for more, says in (
+        ("role: postgres", "is a superuser"),
+        ("role: ownr", "role ownr is not declared; did you mean owner?"),
+        ("database: nowhere", "database nowhere is not declared"),
+        ("destructive: {r1: {until: tomorrow, reason: because it is so}}", "until"),
+        ("lock_timeout: 5 bananas", "lock_timeout"),
+    ):
+        shop.spec(more)
+        said = shop.migrate(status=1)
+        assert says in said
+        assert "specs/shop.yaml:1" in said
+
+
+def test_no_commands_runs_nothing_of_it(shop: Shop) -> None:
+    for words in (("plan", "--layer", "migration"), ("migrate", "history"), ("migrate", "status")):
+        assert "refused by --no-commands" in shop.done(*words, "--no-commands", status=1)
+
+
+def test_new_revisions(shop: Shop) -> None:
+    said = shop.done("migrate", "new", "-m", "add a thing")
+    (file,) = [line.removeprefix("written: ") for line in said.splitlines()]
+    assert "add_a_thing" in Path(file).name
+    assert "add a thing" in shop.done("migrate", "heads")
+
+
+def test_an_index_that_was_left_half_made(shop: Shop) -> None:
+    """CREATE INDEX CONCURRENTLY that was cut short: red, and the revision that makes it mends it."""
+    shop.migrate()
+    shop.done("migrate", "down", "--to", "r05", "--yes")
+    shop.sql("CREATE INDEX orders_note ON orders (note)")
+    shop.sql("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'orders_note'::regclass")
+    indexes = f"migration[{shop.database}].indexes"
+    assert set(shop.red()) == {indexes, HEAD.format(shop.database)}
+    assert shop.red()[indexes] == "public.orders_note on orders"
+    shop.migrate()
+    assert shop.red() == {}
+
+
+def test_on_a_server_to_throw_away(shop: Shop) -> None:
+    """The gate of an embedded server runs them first: they are tried where nothing can be hurt."""
+    command = [word for word in shop.command("check", "--on", "embedded") if word != "--dsn"][:-1]
+    import subprocess
+
+    done = subprocess.run(command, cwd=shop.place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 drift" in done.stdout
