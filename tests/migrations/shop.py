@@ -45,7 +45,7 @@ class Shop:
         return self.place / "migrations"
 
     def command(self, *words: str) -> list[str]:
-        offline = words[1:2] in (("history",), ("heads",), ("lint",), ("new",))
+        offline = words[1:2] in (("history",), ("heads",), ("lint",)) or words[1:3] == ("new", "-m")
         way = () if offline else ("--dsn", self.server.dsn)
         return [sys.executable, "-m", "pgdeploy", words[0], "shop", *words[1:], *way]
 
@@ -103,5 +103,5 @@ class Shop:
 
     def red(self) -> dict[str, str]:
         """Checks that fail or have no answer, each with why."""
-        fine = (Verdict.CONFORMS, Verdict.BLOCKED)
+        fine = (Verdict.CONFORMS, Verdict.BLOCKED, Verdict.INAPPLICABLE)
         return {one.check.id: one.reason or one.actual for one in self.findings() if one.verdict not in fine}

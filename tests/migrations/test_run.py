@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pgdeploy.reach.embedded import Cluster
 from tests.conftest import cluster
 from tests.migrations.project import ENV, LAST, STEPS, write_revision
 from tests.migrations.shop import Shop
@@ -166,7 +167,7 @@ def test_without_an_offline_mode_it_is_run_all_the_same(shop: Shop) -> None:
 def test_a_revision_that_cannot_be_read(shop: Shop) -> None:
     (shop.scripts / "versions" / "r05.py").write_text("revision = 'r05'\nthis is no Python\n")
     assert "r05.py:2: SyntaxError" in shop.migrate(status=1)
-    assert set(shop.red()) == {f"migration[{shop.database}].scripts", HEAD.format(shop.database)}
+    assert set(shop.red()) == {f"migration[{shop.database}].scripts"}
 
 
 # -- what is lost --------------------------------------------------------------------------------------
@@ -331,3 +332,75 @@ def test_on_a_server_to_throw_away(shop: Shop) -> None:
     done = subprocess.run(command, cwd=shop.place, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 drift" in done.stdout
+
+
+# -- models --------------------------------------------------------------------------------------------
+
+WITH_MODELS = "from shop_models import metadata\n" + ENV.replace(
+    "context.configure(connection=connection)",
+    "context.configure(connection=connection, target_metadata=metadata)",
+)
+MODELS = """\
+import sqlalchemy as sa
+metadata = sa.MetaData()
+sa.Table("orders", metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("note", sa.Text), sa.Column("total", sa.Integer, nullable=False), comment="what was sold")
+"""
+MAKO = """\
+# ${message}
+from alembic import op
+import sqlalchemy as sa
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+
+def upgrade():
+    ${upgrades}
+
+def downgrade():
+    ${downgrades}
+"""
+
+
+def test_the_models_of_the_project(tmp_path: Path, server: Cluster) -> None:
+    """Compared by env.py itself, with what it leaves out; what is pending is no difference."""
+    (tmp_path / "shop_models.py").write_text(MODELS)
+    shop = Shop(tmp_path, server, "modelled").made(1, WITH_MODELS)
+    models = f"migration[{shop.database}].models"
+    assert set(shop.red()) == {HEAD.format(shop.database)}
+    shop.migrate()
+    assert shop.red() == {}
+    (shop.place / "shop_models.py").write_text(MODELS.replace("sa.Text", "sa.Integer"))
+    assert shop.red() == {models: "modify type orders note"}
+    (shop.place / "shop_models.py").write_text(MODELS)
+    shop.sql("ALTER TABLE orders ADD COLUMN by_hand text; CREATE INDEX also_by_hand ON orders (total)")
+    found = shop.red()
+    assert set(found) == {models}
+    assert "remove index" in found[models]
+    assert "by_hand" in found[models]
+    (shop.place / "shop_models.py").write_text("raise RuntimeError('no models today')")
+    assert "no models today" in shop.red()[models]
+
+
+def test_a_new_revision_from_the_models(tmp_path: Path, server: Cluster) -> None:
+    (tmp_path / "shop_models.py").write_text(
+        MODELS.replace("comment=", "sa.Column('day', sa.Date), comment=")
+    )
+    shop = Shop(tmp_path, server, "generated").made(1, WITH_MODELS)
+    (shop.scripts / "script.py.mako").write_text(MAKO)
+    shop.migrate()
+    assert set(shop.red()) == {f"migration[{shop.database}].models"}
+    shop.done("migrate", "new", "--autogenerate", "-m", "day")
+    shop.migrate()
+    assert shop.red() == {}
+    columns = shop.sql("SELECT count(*) FROM information_schema.columns WHERE column_name = 'day'")
+    assert columns == [(1,)]
+
+
+def test_an_env_that_does_not_commit(tmp_path: Path, server: Cluster) -> None:
+    """Alembic says that it upgraded, and nothing is there."""
+    shop = Shop(tmp_path, server, "uncommitted").made(3)
+    begins = "connection.exec_driver_sql('SELECT 1')\n        context.configure(connection"
+    (shop.scripts / "env.py").write_text(ENV.replace("context.configure(connection", begins))
+    said = shop.migrate(status=1)
+    assert "revision r01 was run, and the version table does not say so: env.py did not commit it" in said

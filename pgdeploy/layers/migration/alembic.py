@@ -167,6 +167,9 @@ def _run(question: dict[str, Any], path: Path, hear: Callable[[Mapping[str, Any]
                     if "result" in said:
                         return dict(said["result"])
                     hear(said)
+                    if "act" in said:  # it waits until that was heard
+                        running.stdin.write("\n")
+                        running.stdin.flush()
             finally:
                 running.kill()
         printed.seek(0)

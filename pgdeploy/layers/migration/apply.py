@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgdeploy.errors import TargetError
 from pgdeploy.layers.migration.alembic import MigrationError, ask, on_server
+from pgdeploy.layers.migration.reading import read_all
 from pgdeploy.layers.server.guard import alone
 from pgdeploy.text.counted import counted
 from pgdeploy.text.naming import quoted_name
@@ -42,7 +43,15 @@ def upgrade(
 ) -> None:
     """These revisions, in their order; what is there already is left alone."""
     question = on_server(spec, name, section, server) | {"revisions": list(revisions)}
-    _run(name, section, "upgrade", question, len(revisions), note)
+    done = _run(name, section, "upgrade", question, len(revisions), note)
+    fact = read_all({name: section}, server)[name]
+    pending = {one.revision for one in fact.known_scripts.pending(fact.known_database.versions or ())}
+    if lost := [one for one in done if one in pending]:
+        raise TargetError(
+            f"{quoted_name(name)}: revision {lost[0]} was run, and the version table does not say so: env.py did not "
+            "commit it",
+            "begin no transaction before context.begin_transaction(), such as by connection.execute(), or commit that",
+        )
 
 
 def downgrade(spec: Spec, name: str, section: MigrationSpec, to: str, server: Server, note: Note) -> None:
@@ -59,7 +68,8 @@ def stamp(spec: Spec, name: str, section: MigrationSpec, to: str, server: Server
 
 def _run(
     name: str, section: MigrationSpec, act: str, question: Mapping[str, Any], number: int, note: Note
-) -> None:
+) -> list[str]:
+    """The revisions that were run."""
     done: list[str] = []
 
     def hear(line: Mapping[str, Any]) -> None:
@@ -80,3 +90,4 @@ def _run(
         if error.code == "55P03":
             advice = "somebody holds a lock that it needs (pg_locks, pg_stat_activity); " + advice
         raise TargetError(f"{quoted_name(name)}: {error.lines[0]}", state, advice) from error
+    return done

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pgdeploy.core.check import Check, Outcome, Resource, held_up
 from pgdeploy.core.remedy import By, Remedy
+from pgdeploy.errors import Inapplicable, Unreadable
 from pgdeploy.text.counted import counted
 from pgdeploy.text.naming import listing, quoted_name
 
@@ -33,7 +34,8 @@ class Migration(Resource):
 
     def checks(self) -> Iterator[Check]:
         yield self.heads
-        yield self._check("head", self._head)
+        yield self.head
+        yield self._check("models", self._models)
         yield self._check("indexes", self._indexes)
 
     @property
@@ -41,12 +43,23 @@ class Migration(Resource):
         """The parent of `.head`: nobody can say what is newest while two are."""
         return self._check("scripts", self._scripts)
 
+    @property
+    def head(self) -> Check:
+        """The parent of `.models`: what is pending is no difference."""
+        return self._check("head", self._head)
+
     def _check(self, field: str, compare: object) -> Check:
         address = f"migration[{quoted_name(self.name)}]"
         return Check(self, address, field, ("migrations", self.name), compare)  # type: ignore[arg-type]
 
     def blocked_by(self, facts: Facts, check: Check) -> str | None:
-        return held_up(self.heads, facts) if check.field == "head" else None
+        parents = {"head": self.heads, "models": self.head}
+        if check.field not in parents:
+            return None
+        try:
+            return held_up(parents[check.field], facts)
+        except Unreadable as error:
+            return f"{parents[check.field].id} could not be read: {error}"
 
     def _scripts(self, facts: Facts) -> Outcome:
         scripts = self.fact(facts).known_scripts
@@ -82,6 +95,16 @@ class Migration(Resource):
                 f"pgdeploy migrate {self.target} stamp heads, if all of it is there"
             )
         return f"{shown}, behind by {counted(pending, 'revision')}", apply
+
+    def _models(self, facts: Facts) -> Outcome:
+        found = self.fact(facts).differences
+        if isinstance(found, Unreadable):
+            raise found
+        if found is None:
+            raise Inapplicable("env.py names no target_metadata")
+        actual = "; ".join(found) or "the same"
+        remedy = f"pgdeploy migrate {self.target} new --autogenerate -m WORDS, and read what it wrote"
+        return Outcome(not found, "the same", actual, remedy=remedy)
 
     def _indexes(self, facts: Facts) -> Outcome:
         invalid = self.fact(facts).known_database.invalid

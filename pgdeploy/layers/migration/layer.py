@@ -47,9 +47,10 @@ class MigrationLayer(Layer):
         return problems(spec, self.of(spec) or {})
 
     def read(self, declared: Declared, server: Server) -> Mapping[str, Any]:
-        from pgdeploy.layers.migration.reading import read_all
+        from pgdeploy.layers.migration.reading import read_all, with_models
 
-        return {"sections": {self.name: read_all(self.of(declared.spec), server)}}
+        spec, sections = declared.spec, self.of(declared.spec)
+        return {"sections": {self.name: with_models(spec, sections, read_all(sections, server), server)}}
 
     def commands(self, spec: Spec) -> Iterator[Problem]:
         from pgdeploy.spec.problem import Problem

@@ -39,6 +39,8 @@ _ALLOW = re.compile(
     r"#\s*pgdeploy:\s*allow\s+(?P<rule>[\w-]+)(?:\s+until\s+(?P<until>\S+?))?(?::\s*(?P<reason>.*))?$"
 )
 _SHORTEST = 10
+REHEARSED = frozenset({"fails", "not-taken-back", "not-repeatable", "table-rewrite"})
+"""Rules of the rehearsal, whose comments mean nothing before it."""
 
 
 class MigrationAdvice(NamedTuple):
@@ -62,7 +64,7 @@ def advice_of(spec: Spec, name: str, section: MigrationSpec) -> Iterator[Migrati
     rendered = sql_of(section, (), [one.revision for one in scripts.revisions])
     for one in scripts.revisions:
         found = [*_of_file(one), *_of_sql(spec, name, section, one, rendered.get(one.revision))]
-        yield from _weighed(one, sorted(found, key=lambda item: item.line))
+        yield from weighed(one, sorted(found, key=lambda item: item.line))
 
 
 def _heads(scripts: Scripts) -> Iterator[MigrationAdvice]:
@@ -118,8 +120,8 @@ class _Allowed(NamedTuple):
     wrong: str
 
 
-def _weighed(one: Revision, found: list[MigrationAdvice]) -> Iterator[MigrationAdvice]:
-    """Without what comments allow; a comment that allows nothing, or not any more, is advice itself."""
+def weighed(one: Revision, found: list[MigrationAdvice], *, unused: bool = True) -> Iterator[MigrationAdvice]:
+    """Without what comments allow; a comment that allows nothing, or not any more, is advice itself where `unused`."""
     allowed = _allowed(Path(one.path).read_text(encoding="utf-8"))
     used: set[int] = set()
     for item in found:
@@ -127,8 +129,8 @@ def _weighed(one: Revision, found: list[MigrationAdvice]) -> Iterator[MigrationA
         used |= {by.line for by in fitting}
         if not any(not by.wrong for by in fitting):
             yield item
-    for by in allowed:
-        if by.wrong or by.line not in used:
+    for by in allowed if unused else ():
+        if by.rule not in REHEARSED and (by.wrong or by.line not in used):
             message = by.wrong or f"allows {by.rule}, which nothing here is advised against"
             yield MigrationAdvice(one.path, by.line, "allow", message)
 

@@ -48,7 +48,8 @@ def plan_migrations(
     unreadable: list[Finding] = []
     drifts: dict[str, Finding] = {}
     for name, section in sections.items():
-        findings = [evaluate(check, facts) for check in Migration(declared.target, name).checks()]
+        checks = [check for check in Migration(declared.target, name).checks() if check.field != "models"]
+        findings = [evaluate(check, facts) for check in checks]
         unreadable += [one for one in findings if one.verdict is Verdict.UNREADABLE]
         for finding in findings:
             if finding.verdict is not Verdict.DRIFTS:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.errors import MissingExtra, TargetError, Unreadable
-from pgdeploy.layers.migration.alembic import database_of, scripts_of
+from pgdeploy.layers.migration.alembic import ask, database_of, on_server, scripts_of
 from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pgdeploy.layers.migration.scripts import Scripts
     from pgdeploy.model.migration import MigrationSpec
+    from pgdeploy.model.spec import Spec
     from pgdeploy.reach.server import Server
 
 _TABLE = """
@@ -60,6 +61,9 @@ class MigrationFact:
 
     scripts: Scripts | Unreadable
     database: InDatabase | Unreadable
+    differences: tuple[str, ...] | Unreadable | None = None
+    """What is to be done to the database for it to be as the models of env.py; None where that names none, and where
+    revisions are pending."""
 
     @property
     def known_scripts(self) -> Scripts:
@@ -67,6 +71,11 @@ class MigrationFact:
         if isinstance(self.scripts, Unreadable):
             raise self.scripts
         return self.scripts
+
+    @property
+    def at_head(self) -> bool:
+        """Raises Unreadable: nobody knows."""
+        return self.known_database.versions == tuple(sorted(self.known_scripts.heads))
 
     @property
     def known_database(self) -> InDatabase:
@@ -85,6 +94,28 @@ def read_all(sections: Mapping[str, MigrationSpec], server: Server) -> dict[str,
     return {
         name: MigrationFact(_scripts(one), _database(name, one, server)) for name, one in sections.items()
     }
+
+
+def with_models(
+    spec: Spec, sections: Mapping[str, MigrationSpec], known: Mapping[str, MigrationFact], server: Server
+) -> dict[str, MigrationFact]:
+    """The same, and how the databases differ from the models, where all revisions are there: env.py compares them."""
+    return {
+        name: replace(fact, differences=_differences(spec, name, sections[name], fact, server))
+        for name, fact in known.items()
+    }
+
+
+def _differences(
+    spec: Spec, name: str, section: MigrationSpec, fact: MigrationFact, server: Server
+) -> tuple[str, ...] | Unreadable | None:
+    try:
+        if not fact.at_head:
+            return None
+        found = ask(section, "models", on_server(spec, name, section, server, writes=False))["differences"]
+    except (TargetError, Unreadable) as error:
+        return error if isinstance(error, Unreadable) else Unreadable(str(error))
+    return None if found is None else tuple(found)
 
 
 def _scripts(section: MigrationSpec) -> Scripts | Unreadable:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pgdeploy.layers.migration.child.connection import redirect
 from pgdeploy.layers.migration.child.output import Output
+from pgdeploy.layers.migration.child.rehearsal import Trace, rehearse
 from pgdeploy.layers.migration.child.wording import code_of, place_of, words_of
 
 if TYPE_CHECKING:
@@ -39,10 +40,12 @@ _COMMIT = "COMMIT;\n\n"
 class Alembic:
     """One set of scripts, and what was asked of it."""
 
-    def __init__(self, question: Mapping[str, Any], answer: io.TextIOWrapper) -> None:
+    def __init__(
+        self, question: Mapping[str, Any], answer: io.TextIOWrapper, went_on: threading.Semaphore
+    ) -> None:
         from alembic.script import ScriptDirectory
 
-        self.question, self._answer = question, answer
+        self.question, self._answer, self._went_on = question, answer, went_on
         self.config = _config(question)
         self.scripts: ScriptDirectory = ScriptDirectory.from_config(self.config)
         self.steps: list[Any] = []
@@ -143,7 +146,6 @@ class Alembic:
 
     def _upgrades(self, rev: Any, context: Any) -> list[Any]:
         self.steps = self._chosen(rev)
-        self.done = 0
         return self.steps
 
     def _chosen(self, rev: Any) -> list[Any]:
@@ -160,7 +162,6 @@ class Alembic:
 
     def _downgrades(self, rev: Any, context: Any) -> list[Any]:
         self.steps = list(self.scripts._downgrade_revs(self.question["to"], rev))
-        self.done = 0
         return self.steps
 
     def models(self) -> None:
@@ -185,15 +186,35 @@ class Alembic:
         self._run(lambda rev, _: self.scripts._stamp_revs(self.question["to"], rev), purge=True)
         self.say(result={})
 
+    def rehearse(self) -> None:
+        """Each revision up, down and up again; after each of these the next waits for a line."""
+        from sqlalchemy import event
+        from sqlalchemy.engine import Engine
+
+        trace = Trace(self.question["table"], [one.path for one in self.scripts.walk_revisions()])
+        event.listen(Engine, "before_cursor_execute", trace.before)
+        event.listen(Engine, "after_cursor_execute", trace.after)
+        rehearse(self.question["revisions"], self._one_up, self._one_down, trace, self.say, self._wait)
+        self.say(result={})
+
+    def _one_up(self, revision: str) -> None:
+        self._run(lambda rev, _: [self.scripts._upgrade_revs(revision, rev)[-1]])
+
+    def _one_down(self, revision: str) -> None:
+        self._run(lambda rev, _: list(self.scripts._downgrade_revs(f"{revision}-1", rev)))
+
+    def _wait(self) -> None:
+        self._went_on.acquire()
+
     def _go(self, choose: Any) -> None:
         tries = 0
         while True:
-            before = self.done
+            self.done = 0
             try:
                 self._run(choose)
                 break
             except Exception as error:
-                tries = 1 if self.done > before else tries + 1
+                tries = 1 if self.done else tries + 1
                 if code_of(error) not in WAITED or tries > self.question["retries"]:
                     raise
                 self.say(waited=words_of(error), revision=self._at(), tries=tries)
@@ -286,22 +307,23 @@ def _difference(one: Any) -> str:
     return " ".join(words)
 
 
-def _end_with_who_asked() -> None:
-    """Nothing goes on for somebody who is gone."""
+def _listen(went_on: threading.Semaphore) -> None:
+    """Each line says that it may go on; nothing goes on for somebody who is gone."""
     for _ in sys.stdin:
-        pass
+        went_on.release()
     os._exit(FAILED)
 
 
 def main() -> NoReturn:
     question = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_who_asked, daemon=True).start()
+    went_on = threading.Semaphore(0)
+    threading.Thread(target=_listen, args=(went_on,), daemon=True).start()
     status = 0
     with os.fdopen(question["answer"], "w", encoding="utf-8") as answer:
         alembic = None
         try:
             redirect(question)
-            alembic = Alembic(question, answer)
+            alembic = Alembic(question, answer, went_on)
             getattr(alembic, question["act"])()
         except BaseException as error:  # noqa: BLE001 - whatever the project's code raises is told
             path = Path(question["path"])

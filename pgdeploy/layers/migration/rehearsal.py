@@ -1,0 +1,188 @@
+"""The rehearsal of migrations: each revision up, down and up again on a server where nothing can be hurt.
+
+The schema is dumped after each: what a way back leaves behind, or takes too much of, shows in no other way.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pgdeploy.errors import TargetError
+from pgdeploy.layers.migration.alembic import ask, database_of, on_server
+from pgdeploy.layers.migration.lint import MigrationAdvice, advice_of, weighed
+from pgdeploy.reach.program import environment, found_program, way_of
+from pgdeploy.secret.place import scrub
+from pgdeploy.text.naming import listing
+from pgdeploy.text.one_line import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pgdeploy.layers.migration.scripts import Revision, Scripts
+    from pgdeploy.model.migration import MigrationSpec
+    from pgdeploy.model.spec import Spec
+    from pgdeploy.reach.server import Server
+
+_REWRITES = {"changing-column-type", "adding-field-with-default"}
+"""squawk's rules that say that a table is rewritten."""
+_LONGEST = 100
+
+
+class Locked(NamedTuple):
+    """What a statement of a revision locks against others, and which tables it writes anew."""
+
+    revision: str
+    line: int
+    statement: str
+    locks: tuple[tuple[str, str], ...]
+    rewrites: tuple[str, ...]
+
+
+class Rehearsed(NamedTuple):
+    """What a rehearsal showed: findings, and the locks of each statement."""
+
+    findings: tuple[MigrationAdvice, ...]
+    locked: tuple[Locked, ...]
+    number: int
+    """So many revisions were made."""
+
+
+def rehearse(
+    spec: Spec,
+    name: str,
+    section: MigrationSpec,
+    scripts: Scripts,
+    server: Server,
+    note: Callable[[str], None],
+) -> Rehearsed:
+    """Rehearse all revisions of one entry, in a database that has none of them.
+
+    Raises:
+        TargetError: the database cannot be reached, or pg_dump is missing or fails.
+        MissingExtra: Alembic or squawk is not installed.
+    """
+    question = on_server(spec, name, section, server) | {
+        "revisions": [one.revision for one in scripts.revisions]
+    }
+    by_name = {one.revision: one for one in scripts.revisions}
+    seen = _Seen(_Dumper(spec, name, section, server), by_name)
+    note(f"rehearsing {len(by_name)} revisions, each up, down and up again")
+    ask(section, "rehearse", question, seen.hear)
+    advised = {(one.file, one.line) for one in advice_of(spec, name, section) if one.rule in _REWRITES}
+    findings = [*seen.findings, *_unadvised(seen.locked, by_name, advised)]
+    weighed_ones = [
+        left
+        for one in scripts.revisions
+        for left in weighed(one, [item for item in findings if item.file == one.path], unused=False)
+    ]
+    return Rehearsed(tuple(weighed_ones), tuple(seen.locked), seen.made)
+
+
+def _unadvised(
+    locked: Sequence[Locked], by_name: Mapping[str, Revision], advised: set[tuple[str, int]]
+) -> Iterator[MigrationAdvice]:
+    """Tables that are rewritten although no advice said so."""
+    for one in locked:
+        path = by_name[one.revision].path
+        if one.rewrites and (path, one.line) not in advised:
+            message = f"rewrites {listing(one.rewrites)} while nobody can read it, which no advice says"
+            yield MigrationAdvice(path, one.line, "table-rewrite", f"{message} ({one.statement})")
+
+
+class _Seen:
+    """Hears what the rehearsal does, and looks at the database after each."""
+
+    def __init__(self, dumper: _Dumper, by_name: Mapping[str, Revision]) -> None:
+        self._dump, self._by_name = dumper, by_name
+        self._before = self._now = dumper()
+        self.findings: list[MigrationAdvice] = []
+        self.locked: list[Locked] = []
+        self.made = 0
+        self._back = True
+        """Whether the way back of this revision led back: else what is made again differs for that reason."""
+
+    def hear(self, said: Mapping[str, Any]) -> None:
+        if "act" not in said:
+            return
+        revision, act = said["revision"], said["act"]
+        if said["failed_with"]:
+            self._find(revision, *_FAILED[act], scrub(said["failed_with"]))
+            return
+        now = self._dump()
+        if act == "up":
+            self.made += 1
+            self._back = True
+            self._before, self._now = self._now, now
+            self.locked += [_locked(revision, one) for one in said["trace"]]
+        elif act == "down" and now != self._before:
+            self._back = False
+            self._find(
+                revision, "not-taken-back", "downgrade() does not lead back", _difference(self._before, now)
+            )
+        elif act == "again":
+            if self._back and now != self._now:
+                words = "made again after downgrade(), it is another schema"
+                self._find(revision, "not-repeatable", words, _difference(self._now, now))
+            self._now = now
+
+    def _find(self, revision: str, rule: str, words: str, detail: str) -> None:
+        message = one_line(f"{words}: {detail}")
+        self.findings.append(MigrationAdvice(self._by_name[revision].path, 1, rule, message))
+
+
+_FAILED = {
+    "up": ("fails", "upgrade() fails, and what comes after it was not rehearsed"),
+    "down": ("not-taken-back", "downgrade() fails"),
+    "again": (
+        "not-repeatable",
+        "upgrade() fails after downgrade(), and what comes after it was not rehearsed",
+    ),
+}
+
+
+def _locked(revision: str, said: Mapping[str, Any]) -> Locked:
+    statement = one_line(scrub(" ".join(said["statement"].split())), _LONGEST)
+    locks = tuple((table, mode) for table, mode in said["locks"])
+    return Locked(revision, said["line"], statement, locks, tuple(said["rewrites"]))
+
+
+def _difference(desired: str, actual: str) -> str:
+    """The lines that are there too much, and those that are missing."""
+    lines = difflib.unified_diff(desired.splitlines(), actual.splitlines(), lineterm="", n=0)
+    shown = [line for line in lines if re.match(r"[+-](?![+-]{2})\s*(?!SET )[^\s-]", line)]
+    more = f" and {len(shown) - 4} more lines" if len(shown) > 4 else ""
+    return "; ".join(f"{line[0]} {line[1:].strip()}" for line in shown[:4]) + more
+
+
+class _Dumper:
+    """The schema of the database as pg_dump writes it, but for the version table."""
+
+    def __init__(self, spec: Spec, name: str, section: MigrationSpec, server: Server) -> None:
+        database = database_of(name, section)
+        with closing(server.open(database)) as connection:
+            self._password = connection.info.password or None
+            way = way_of(connection, connection.info.user, database)
+            major = connection.info.server_version // 10_000
+        program = found_program("pg_dump", major)
+        self._command = [str(program), "--schema-only", "--no-password", f"--dbname={way}"]
+        self._command += [f'--exclude-table="{section.in_schema}"."{section.table}"']
+
+    def __call__(self) -> str:
+        done = subprocess.run(
+            self._command,
+            env=environment(self._password, {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise TargetError(f"{Path(self._command[0]).name}: {one_line(done.stderr.strip())}")
+        # a key that is drawn anew each time
+        return re.sub(r"^\\(un)?restrict .*\n", "", done.stdout, flags=re.MULTILINE)

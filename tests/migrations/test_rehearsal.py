@@ -1,0 +1,111 @@
+"""The rehearsal: what a way back leaves behind, what is not the same the second time, what is locked and rewritten."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.migrations.project import SPEC, write_project, write_revision
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Path:
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs/shop.yaml").write_text(SPEC.format(major=16, database="shop", more=""))
+    return write_project(tmp_path, 4)
+
+
+def rehearsed(scripts: Path) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "pgdeploy", "migrate", "shop", "rehearse"],
+        cwd=scripts.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout
+
+
+def test_twenty_revisions(scripts: Path) -> None:
+    """All that they lock, and no finding."""
+    write_project(scripts.parent)
+    code, said = rehearsed(scripts)
+    assert code == 0, said
+    assert "shop: 20 revisions rehearsed, 0 findings" in said
+    assert "r02:12: ALTER TABLE orders ADD COLUMN day DATE: AccessExclusiveLock on orders\n" in said
+    assert "TYPE BIGINT: AccessExclusiveLock on orders, ShareLock on orders; rewrites orders" in said
+    assert "r05:12: CREATE INDEX orders_day ON orders (day): ShareLock on orders" in said
+    assert "r01" not in said, "what a revision makes itself, nobody waits for"
+
+
+@pytest.mark.parametrize(
+    ("up", "back", "says"),
+    [
+        (
+            "op.create_table('left', sa.Column('id', sa.Integer))",
+            "pass",
+            ["not-taken-back: downgrade() does not lead back: + CREATE TABLE public", "not-repeatable"],
+        ),
+        (
+            "op.execute('COMMENT ON TABLE orders IS $$other$$')",
+            "op.execute('COMMENT ON TABLE orders IS NULL')",
+            [
+                "not-taken-back: downgrade() does not lead back: - COMMENT ON TABLE public.orders IS 'what was sold'"
+            ],
+        ),
+        (
+            "op.execute('CREATE SEQUENCE s')",
+            "op.execute('DROP SEQUENCE s; DROP TABLE orders')",
+            ["not-taken-back: downgrade() does not lead back: - CREATE TABLE public.orders"],
+        ),
+        (
+            "op.execute('SELECT 1')",
+            "raise NotImplementedError('one way')",
+            ["not-taken-back: downgrade() fails: Not"],
+        ),
+        (
+            "op.execute('SELECT 1 / 0')",
+            "pass",
+            ["fails: upgrade() fails, and what comes after it was not rehearsed: division by zero"],
+        ),
+        (
+            "op.execute(\"DO 'BEGIN IF to_regclass(''seen'') IS NULL THEN CREATE SCHEMA seen; ELSE END IF; END'\")",
+            "op.execute('DROP SCHEMA seen')",
+            [],
+        ),
+        (
+            "op.execute('ALTER TABLE orders SET UNLOGGED')",
+            "op.execute('ALTER TABLE orders SET LOGGED')",
+            ["12: table-rewrite: rewrites orders while nobody can read it, which no advice says"],
+        ),
+    ],
+)
+def test_what_does_not_lead_back(up: str, back: str, says: list[str], scripts: Path) -> None:
+    write_revision(scripts, "b", "r04", up, back)
+    code, said = rehearsed(scripts)
+    found = [line for line in said.splitlines() if line.startswith(str(scripts))]
+    assert code == (2 if says else 0), said
+    assert len(found) == len(says), said
+    for line, words in zip(found, says, strict=True):
+        assert f"{scripts}/versions/b.py:" in line
+        assert words in line
+
+
+def test_a_comment_allows_it(scripts: Path) -> None:
+    until = "until 2999-01-01: the way back is a restore"
+    write_revision(scripts, "b", "r04", "op.execute('SELECT 1')", "raise NotImplementedError('one way')")
+    file = scripts / "versions" / "b.py"
+    file.write_text(f"# pgdeploy: allow not-taken-back {until}\n{file.read_text()}")
+    code, said = rehearsed(scripts)
+    assert code == 0, said
+
+
+def test_nothing_after_what_fails_is_called_rehearsed(scripts: Path) -> None:
+    write_revision(scripts, "b", "r04", "op.execute('SELECT 1 / 0')")
+    write_revision(scripts, "c", "b", "op.execute('SELECT 1')")
+    code, said = rehearsed(scripts)
+    assert (code, "shop: 4 revisions rehearsed, 1 finding" in said) == (2, True), said
