@@ -65,7 +65,7 @@ def test_twenty_revisions(scripts: Path) -> None:
         (
             "op.execute('SELECT 1')",
             "raise NotImplementedError('one way')",
-            ["not-taken-back: downgrade() fails: Not"],
+            ["b.py:16: not-taken-back: downgrade() fails: NotImplementedError: one way"],
         ),
         (
             "op.execute('SELECT 1 / 0')",
@@ -96,10 +96,14 @@ def test_what_does_not_lead_back(up: str, back: str, says: list[str], scripts: P
 
 
 def test_a_comment_allows_it(scripts: Path) -> None:
-    until = "until 2999-01-01: the way back is a restore"
-    write_revision(scripts, "b", "r04", "op.execute('SELECT 1')", "raise NotImplementedError('one way')")
-    file = scripts / "versions" / "b.py"
-    file.write_text(f"# pgdeploy: allow not-taken-back {until}\n{file.read_text()}")
+    """Above the line that is named: of what fails its own, of another schema the first."""
+    comment = "# pgdeploy: allow not-taken-back until 2999-01-01: the way back is a restore"
+    back = f"{comment}\n    raise NotImplementedError('one way')"
+    write_revision(scripts, "b", "r04", "op.execute('SELECT 1')", back)
+    left = "op.execute('COMMENT ON TABLE orders IS $$other$$')"
+    write_revision(scripts, "c", "b", left, "op.execute('COMMENT ON TABLE orders IS NULL')")
+    file = scripts / "versions" / "c.py"
+    file.write_text(f"{comment}\n{file.read_text()}")
     code, said = rehearsed(scripts)
     assert code == 0, said
 

@@ -142,8 +142,15 @@ def test_whatever_env_does_leads_to_the_target(env: str, shop: Shop) -> None:
             "env.py makes an engine of sqlite+",
         ),
         ("import os\nos._exit(0)\n", "Alembic ended without an answer"),
+        (
+            (
+                "from logging.config import fileConfig\nfrom alembic import context\n"
+                "fileConfig(context.config.config_file_name)\n"
+            ),
+            "env.py:3: env.py wants an alembic.ini: write the path of one in place of the folder",
+        ),
     ],
-    ids=["import", "variable", "syntax", "exit", "sqlite", "dies"],
+    ids=["import", "variable", "syntax", "exit", "sqlite", "dies", "no ini"],
 )
 def test_an_env_that_does_not_work_is_one_clear_error(env: str, says: str, shop: Shop) -> None:
     (shop.scripts / "env.py").write_text(env)
@@ -152,6 +159,33 @@ def test_an_env_that_does_not_work_is_one_clear_error(env: str, says: str, shop:
     assert "Traceback" not in said
     assert "secret" not in said
     assert shop.sql("SELECT to_regclass('public.alembic_version') IS NULL") == [(True,)]
+
+
+GIVEN = """\
+from alembic import context
+
+if context.is_offline_mode():
+    context.configure(literal_binds=True)
+else:
+    context.configure(connection=context.config.attributes["connection"])
+with context.begin_transaction():
+    context.run_migrations()
+"""
+
+
+def test_an_env_that_is_given_its_connection(shop: Shop) -> None:
+    (shop.scripts / "env.py").write_text(GIVEN)
+    shop.migrate()
+    assert (shop.versions, shop.red()) == ([LAST], {})
+
+
+@pytest.mark.parametrize("location", ["migrations", "%(here)s/migrations", "elsewhere"])
+def test_an_ini_beside_the_folder_counts_when_it_is_about_it(location: str, shop: Shop) -> None:
+    (shop.place / "alembic.ini").write_text(
+        f"[alembic]\nscript_location = {location}\nfile_template = x_%%(rev)s\n"
+    )
+    said = shop.done("migrate", "new", "-m", "thing")
+    assert ("/x_" in said) is (location != "elsewhere")
 
 
 def test_without_an_offline_mode_it_is_run_all_the_same(shop: Shop) -> None:
@@ -168,6 +202,14 @@ def test_a_revision_that_cannot_be_read(shop: Shop) -> None:
     (shop.scripts / "versions" / "r05.py").write_text("revision = 'r05'\nthis is no Python\n")
     assert "r05.py:2: SyntaxError" in shop.migrate(status=1)
     assert set(shop.red()) == {f"migration[{shop.database}].scripts"}
+
+
+def test_one_that_asks_the_database_hides_no_other(shop: Shop) -> None:
+    write_revision(shop.scripts, "r21", LAST, "op.get_bind().execute(sa.text('SELECT 1')).scalar_one()")
+    write_revision(shop.scripts, "r22", "r21", "op.drop_column('orders', 'remark')")
+    said = shop.done("plan", "--layer", "migration", status=2)
+    assert said.count("asks the database, so what it does cannot be shown") == 1
+    assert "upgrade to r22: step r22 (loses what ALTER TABLE orders DROP COLUMN remark drops" in said
 
 
 # -- what is lost --------------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pgdeploy.errors import MissingExtra, TargetError
 from pgdeploy.layers.migration.scripts import Scripts
@@ -155,11 +155,9 @@ def _run(question: dict[str, Any], path: Path, hear: Callable[[Mapping[str, Any]
             )
         finally:
             os.close(writer)
-        with running, os.fdopen(reader, encoding="utf-8") as answer:
+        with os.fdopen(reader, encoding="utf-8") as answer:
             try:
-                assert running.stdin is not None  # noqa: S101 - it is a pipe
-                running.stdin.write(json.dumps(question | {"answer": writer}) + "\n")
-                running.stdin.flush()
+                _tell(running, json.dumps(question | {"answer": writer}))
                 for line in answer:
                     said = json.loads(line)
                     if "failed" in said:
@@ -168,12 +166,26 @@ def _run(question: dict[str, Any], path: Path, hear: Callable[[Mapping[str, Any]
                         return dict(said["result"])
                     hear(said)
                     if "act" in said:  # it waits until that was heard
-                        running.stdin.write("\n")
-                        running.stdin.flush()
+                        _tell(running, "")
             finally:
                 running.kill()
+                running.wait()
+                with suppress(OSError):
+                    _stdin(running).close()
         printed.seek(0)
         raise MigrationError(f"{path}: Alembic ended without an answer{_last(printed.read())}")
+
+
+def _tell(running: subprocess.Popen[str], line: str) -> None:
+    """One that has ended hears nothing any more, and has said why."""
+    with suppress(BrokenPipeError):
+        _stdin(running).write(f"{line}\n")
+        _stdin(running).flush()
+
+
+def _stdin(running: subprocess.Popen[str]) -> IO[str]:
+    assert running.stdin is not None  # noqa: S101 - it is a pipe
+    return running.stdin
 
 
 def _environment() -> dict[str, str]:

@@ -136,13 +136,14 @@ class Rendered(NamedTuple):
 
 
 def sql_of(section: MigrationSpec, versions: tuple[str, ...], revisions: list[str]) -> dict[str, Rendered]:
-    """The SQL of each revision, up to the first that asks the database and so has none without it."""
+    """The SQL of each revision, but of those that ask the database and so have none without it."""
     if not revisions:
         return {}
     said: dict[str, Rendered] = {}
 
     def hear(line: Mapping[str, Any]) -> None:
-        said[line["revision"]] = Rendered(line["sql"], tuple((at, made) for at, made in line["lines"]))
+        if "sql" in line:
+            said[line["revision"]] = Rendered(line["sql"], tuple((at, made) for at, made in line["lines"]))
 
     # what cannot be said is missing; when it is run, the reason comes with it
     with suppress(MigrationError):

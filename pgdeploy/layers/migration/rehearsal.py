@@ -112,7 +112,7 @@ class _Seen:
             return
         revision, act = said["revision"], said["act"]
         if said["failed_with"]:
-            self._find(revision, *_FAILED[act], scrub(said["failed_with"]))
+            self._find(revision, *_FAILED[act], scrub(said["failed_with"]), said["line"])
             return
         now = self._dump()
         if act == "up":
@@ -131,9 +131,9 @@ class _Seen:
                 self._find(revision, "not-repeatable", words, _difference(self._now, now))
             self._now = now
 
-    def _find(self, revision: str, rule: str, words: str, detail: str) -> None:
+    def _find(self, revision: str, rule: str, words: str, detail: str, line: int = 1) -> None:
         message = one_line(f"{words}: {detail}")
-        self.findings.append(MigrationAdvice(self._by_name[revision].path, 1, rule, message))
+        self.findings.append(MigrationAdvice(self._by_name[revision].path, line, rule, message))
 
 
 _FAILED = {

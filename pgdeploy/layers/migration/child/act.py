@@ -12,7 +12,6 @@ import io
 import json
 import os
 import random
-import re
 import sys
 import threading
 import time
@@ -20,13 +19,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pgdeploy.layers.migration.child.connection import redirect
+from pgdeploy.layers.migration.child.configuration import configuration
+from pgdeploy.layers.migration.child.connection import Attributes, redirect
 from pgdeploy.layers.migration.child.output import Output
 from pgdeploy.layers.migration.child.rehearsal import Trace, rehearse
 from pgdeploy.layers.migration.child.wording import code_of, place_of, words_of
 
 if TYPE_CHECKING:
-    from alembic.config import Config
     from alembic.script import Script, ScriptDirectory
 
 WAITED = ("55P03", "40P01")
@@ -46,7 +45,7 @@ class Alembic:
         from alembic.script import ScriptDirectory
 
         self.question, self._answer, self._went_on = question, answer, went_on
-        self.config = _config(question)
+        self.config = configuration(Path(question["path"]))
         self.scripts: ScriptDirectory = ScriptDirectory.from_config(self.config)
         self.steps: list[Any] = []
         self.done = 0
@@ -70,15 +69,34 @@ class Alembic:
         )
 
     def sql(self) -> None:
-        """The SQL of each revision that is asked for, as far as it can be said without a database."""
-        versions = self.question["versions"]
-        try:
-            self._run(self._pending_offline, as_sql=True, output_buffer=self.output, starting_rev=versions)
-        finally:
-            done = self.question["revisions"][: len(self.ends)]
-            for revision, begin, end in zip(done, [0, *self.ends], self.ends, strict=False):
+        """The SQL of each revision that is asked for; one that asks the database has none, and the next goes on."""
+        left, versions = list(self.question["revisions"]), set(self.question["versions"])
+        while left:
+            self.output, self.ends = Output(self.scripts), []
+            why = self._render(left, tuple(versions))
+            for revision, begin, end in zip(left, [0, *self.ends], self.ends, strict=False):
                 self._say_sql(revision, begin, end)
+            done = len(self.ends) + (why is not None)
+            if why is not None:
+                self.say(revision=left[done - 1], why=why)
+            for revision in left[:done]:
+                versions = (versions - set(_all(self.scripts.get_revision(revision).down_revision))) | {
+                    revision
+                }
+            left = left[done:]
         self.say(result={})
+
+    def _render(self, revisions: Sequence[str], versions: Sequence[str]) -> str | None:
+        """Why the first of them that is not in the output has no SQL; None where all are there."""
+        from alembic.runtime.migration import MigrationStep
+
+        map_ = self.scripts.revision_map
+        steps = [MigrationStep.upgrade_from_script(map_, self.scripts.get_revision(one)) for one in revisions]
+        try:
+            self._run(lambda rev, _: steps, as_sql=True, output_buffer=self.output, starting_rev=versions)
+        except Exception as error:  # noqa: BLE001 - it says why
+            return words_of(error)
+        return None
 
     def _say_sql(self, revision: str, begin: int, end: int) -> None:
         """A transaction ends behind the place where the next revision begins."""
@@ -92,9 +110,6 @@ class Alembic:
             if begin <= at < end
         ]
         self.say(sql=text[begin:end] + _COMMIT, revision=revision, lines=lines)
-
-    def _pending_offline(self, rev: Any, context: Any) -> list[Any]:
-        return self._chosen(self.question["versions"])
 
     def back(self) -> None:
         """The revisions that going down to `to` takes back, and the SQL of that, each as far as it can be said."""
@@ -198,10 +213,16 @@ class Alembic:
         self.say(result={})
 
     def _one_up(self, revision: str) -> None:
-        self._run(lambda rev, _: [self.scripts._upgrade_revs(revision, rev)[-1]])
+        from alembic.runtime.migration import MigrationStep
+
+        one = self.scripts.get_revision(revision)
+        self._run(lambda rev, _: [MigrationStep.upgrade_from_script(self.scripts.revision_map, one)])
 
     def _one_down(self, revision: str) -> None:
-        self._run(lambda rev, _: list(self.scripts._downgrade_revs(f"{revision}-1", rev)))
+        from alembic.runtime.migration import MigrationStep
+
+        one = self.scripts.get_revision(revision)
+        self._run(lambda rev, _: [MigrationStep.downgrade_from_script(self.scripts.revision_map, one)])
 
     def _wait(self) -> None:
         self._went_on.acquire()
@@ -238,8 +259,14 @@ class Alembic:
             configure(*words, **(more | self._imposed(more, offline="as_sql" in options)))
 
         running.configure = ours  # type: ignore[method-assign]
-        with running:
-            self.scripts.run_env()
+        attributes = Attributes(self.config.attributes)
+        if self.question["way"] is not None and "as_sql" not in options:
+            self.config.__dict__["attributes"] = attributes
+        try:
+            with running:
+                self.scripts.run_env()
+        finally:
+            attributes.close()
 
     def _imposed(self, theirs: Mapping[str, Any], *, offline: bool) -> dict[str, Any]:
         """What env.py's `context.configure()` does not decide."""
@@ -263,33 +290,20 @@ class Alembic:
             self.say(done=known.revision, doc=known.doc or "", upgrade=step.is_upgrade)
 
 
-def _config(question: Mapping[str, Any]) -> Config:
-    from alembic.config import Config
-
-    path = Path(question["path"])
-    if path.is_dir():
-        config = Config()
-        config.set_main_option("script_location", str(path).replace("%", "%%"))
-        sys.path.insert(0, str(path.parent))
-    else:
-        config = Config(str(path))
-        more = config.get_main_option("prepend_sys_path")
-        sys.path[:0] = [str(path.parent / one) for one in re.split(r"[:;,\s]+", more or ".") if one]
-    config.set_main_option("sqlalchemy.url", "postgresql+psycopg://")
-    return config
-
-
 def _described(one: Script) -> dict[str, Any]:
-    downs = one.down_revision or ()
-    depends = one.dependencies or ()
     return {
         "revision": one.revision,
-        "downs": [downs] if isinstance(downs, str) else list(downs),
-        "depends": [depends] if isinstance(depends, str) else list(depends),
+        "downs": list(_all(one.down_revision)),
+        "depends": list(_all(one.dependencies)),
         "labels": sorted(one.branch_labels),
         "doc": one.doc or "",
         "path": one.path,
     }
+
+
+def _all(names: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Alembic has one name, several, or none."""
+    return (names,) if isinstance(names, str) else tuple(names or ())
 
 
 def _difference(one: Any) -> str:

@@ -24,6 +24,35 @@ def redirect(question: Mapping[str, Any]) -> None:
     event.listen(Engine, "after_cursor_execute", way.ended)
 
 
+class Attributes(dict[str, Any]):
+    """`config.attributes` for an env.py that is given its connection, which is opened when that looks for it."""
+
+    def __init__(self, known: Mapping[str, Any]) -> None:
+        super().__init__(known)
+        self._connection: Any = None
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self[key] if key == "connection" else super().get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        return key == "connection" or super().__contains__(key)
+
+    def __getitem__(self, key: str) -> Any:
+        if key != "connection":
+            return super().__getitem__(key)
+        if self._connection is None:
+            from sqlalchemy import create_engine
+            from sqlalchemy.pool import NullPool
+
+            self._connection = create_engine("postgresql+psycopg://", poolclass=NullPool).connect()
+        return self._connection
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
 class _Way:
     """What happens as SQLAlchemy connects and executes."""
 

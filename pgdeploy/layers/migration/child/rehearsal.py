@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pgdeploy.layers.migration.child.wording import words_of
+from pgdeploy.layers.migration.child.wording import line_in, words_of
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -33,7 +33,7 @@ class Trace:
 
     def __init__(self, version_table: str, files: Sequence[str]) -> None:
         self._tables = _TABLES.format(version_table.replace("'", "''"))
-        self._files = set(files)
+        self.files = set(files)
         self._before: dict[int, tuple[int, str]] | None = None
         self._held: set[tuple[int, str]] = set()
         self._busy = False
@@ -48,7 +48,7 @@ class Trace:
             self._before = self._read(connection)
 
     def after(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        line = _line(self._files)
+        line = _line(self.files)
         if self._busy or not line or self._before is None:
             return
         now = self._read(connection)
@@ -98,23 +98,26 @@ def rehearse(
     """All revisions in order, until one cannot be made: what comes after it stands on it."""
     for revision in revisions:
         trace.begin()
-        if not _done(revision, "up", up, say):
+        if not _done(revision, "up", up, say, trace):
             return
         say(revision=revision, act="up", failed_with="", trace=trace.found)
         wait()
-        if _done(revision, "down", down, say):
+        if _done(revision, "down", down, say, trace):
             say(revision=revision, act="down", failed_with="", trace=[])
             wait()
-            if not _done(revision, "again", up, say):
+            if not _done(revision, "again", up, say, trace):
                 return
             say(revision=revision, act="again", failed_with="", trace=[])
             wait()
 
 
-def _done(revision: str, act: str, run: Callable[[str], None], say: Callable[..., None]) -> bool:
+def _done(
+    revision: str, act: str, run: Callable[[str], None], say: Callable[..., None], trace: Trace
+) -> bool:
     try:
         run(revision)
     except Exception as error:  # noqa: BLE001 - it is what is to be found out
-        say(revision=revision, act=act, failed_with=words_of(error), trace=[])
+        line = line_in(error, trace.files)
+        say(revision=revision, act=act, failed_with=words_of(error), line=line, trace=[])
         return False
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
+from collections.abc import Collection
 
 
 class Refused(Exception):
@@ -30,8 +31,16 @@ def words_of(error: BaseException) -> str:
         return str(said)
     text = str(original).strip().splitlines()
     first = text[0] if text else ""
+    if isinstance(error, TypeError) and "config_file_name" in _last_line(error):
+        return "env.py wants an alembic.ini: write the path of one in place of the folder"
     known = isinstance(error, Refused) or type(error).__module__.startswith("alembic.")
     return first if known and first else f"{type(error).__name__}: {first}".rstrip(": ")
+
+
+def _last_line(error: BaseException) -> str:
+    """Of env.py, as it is written."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.line or "" for frame in reversed(frames) if frame.filename.endswith("env.py")), "")
 
 
 def place_of(error: BaseException, folder: str) -> str:
@@ -43,3 +52,9 @@ def place_of(error: BaseException, folder: str) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         found = f"{error.filename}:{error.lineno}"
     return found
+
+
+def line_in(error: BaseException, files: Collection[str]) -> int:
+    """The line of one of these files that failed; 1 where it was none of them."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno or 1 for frame in reversed(frames) if frame.filename in files), 1)

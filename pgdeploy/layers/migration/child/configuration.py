@@ -1,0 +1,41 @@
+"""Alembic's configuration of a project: its alembic.ini, where that is named or stands beside the scripts."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+
+def configuration(path: Path) -> Config:
+    """Of the folder of env.py, or of an alembic.ini; its sqlalchemy.url leads nowhere."""
+    from alembic.config import Config
+
+    file = path if path.is_file() else _beside(path)
+    if file is not None:
+        config = Config(str(file))
+        more = config.get_main_option("prepend_sys_path")
+        sys.path[:0] = [str(file.parent / one) for one in re.split(r"[:;,\s]+", more or ".") if one]
+    else:
+        config = Config()
+        config.set_main_option("script_location", str(path).replace("%", "%%"))
+        # what is installed comes first: this may be the inside of a package
+        sys.path.append(str(path.parent))
+    config.set_main_option("sqlalchemy.url", "postgresql+psycopg://")
+    return config
+
+
+def _beside(folder: Path) -> Path | None:
+    """The alembic.ini in the folder or beside it that says that its scripts are there."""
+    from alembic.config import Config
+
+    for file in (folder / "alembic.ini", folder.parent / "alembic.ini"):
+        if file.is_file():
+            location = Config(str(file)).get_main_option("script_location")
+            if location and (file.parent / location).resolve() == folder:
+                return file
+    return None
