@@ -161,4 +161,7 @@ AskedLayer = Annotated[
     ),
 ]
 
+To = Annotated[
+    str | None, typer.Option("--to", metavar="REVISION", help="with --layer migration: up to this revision")
+]
 AllowRestart = Annotated[bool, typer.Option("--allow-restart", help="restart the VM where a change needs it")]

@@ -11,13 +11,15 @@ from pgdeploy.cli.output import DIFFERENT, ERROR, OK, confirmed, print_json, say
 
 if TYPE_CHECKING:
     from pgdeploy.core.layer import Layer
-    from pgdeploy.core.step import StepPlan
+    from pgdeploy.core.step import Step, StepPlan
     from pgdeploy.gate.gate import Gate
     from pgdeploy.gate.target import Target
     from pgdeploy.report.saved_plan import SavedPlan
 
 
-def plan_steps(gate: Gate, layer: Layer, *, json: bool, out: Path | None = None) -> int:
+def plan_steps(
+    gate: Gate, layer: Layer, *, json: bool, out: Path | None = None, to: str | None = None, sql: bool = False
+) -> int:
     """Print what would make a layer as declared, or save it; returns the exit code."""
     from pgdeploy.local.new_file import write_file
     from pgdeploy.report import saved_plan, steps
@@ -25,17 +27,27 @@ def plan_steps(gate: Gate, layer: Layer, *, json: bool, out: Path | None = None)
 
     _prepare(gate, layer)
     planned = layer.plan(gate)
+    if to is not None:
+        planned = layer.up_to(planned, to)
     if out is not None or json:
         data = saved_plan.steps_as_data(planned, layer, gate)
         if out is not None:
             write_file(out, json_text(data))
         if json:
             print_json(data)
-    if not json:
+    if sql:
+        say(*(line for step in planned.steps for line in _sql(layer, step)))
+    elif not json:
         say(*steps.lines(layer, gate.declared, planned))
     if planned.unreadable:
         return ERROR
     return DIFFERENT if planned.steps or planned.stuck else OK
+
+
+def _sql(layer: Layer, step: Step) -> list[str]:
+    """Lines that psql runs; what cannot be said as SQL is a comment."""
+    text = layer.sql(step.payload).strip()
+    return [f"-- {step.text}", *(text.splitlines() or ["-- has no SQL that can be shown"]), ""]
 
 
 def apply_steps(
@@ -46,6 +58,7 @@ def apply_steps(
     downtime: bool,
     approved: SavedPlan | None = None,
     destructive: bool = False,
+    to: str | None = None,
 ) -> int:
     """Show the steps, ask, take them, and say what is left; returns the exit code."""
     from pgdeploy.core.step import Effect, Risk
@@ -54,6 +67,8 @@ def apply_steps(
 
     _prepare(gate, layer)
     planned = layer.plan(gate, patient=True)
+    if to is not None:
+        planned = layer.up_to(planned, to)
     if approved is not None:
         approved.require_same_steps(planned, layer, gate, destructive=destructive)
     say(*steps.lines(layer, gate.declared, planned))

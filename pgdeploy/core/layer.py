@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pgdeploy.errors import Inapplicable, Unreadable
+from pgdeploy.errors import Inapplicable, TargetError, Unreadable
 
 if TYPE_CHECKING:
     from pgdeploy.core.capture import Captured
@@ -161,6 +161,18 @@ class Layer:
     def step_data(self, payload: Any) -> Mapping[str, Any]:
         """What a step carries that only this layer understands, as JSON."""
         raise NotImplementedError
+
+    def up_to(self, plan: StepPlan, name: str) -> StepPlan:
+        """The steps of a plan up to the one of this name.
+
+        Raises:
+            TargetError: there is none, or steps of this layer have no names.
+        """
+        raise TargetError(f"--to {name}: a plan of {self.title} has no steps to stop at")
+
+    def sql(self, payload: Any) -> str:
+        """The SQL of a step, where that is what it runs."""
+        return ""
 
     def remedy(self, finding: Finding, site: Site) -> str:
         """What of ours removes a drift that says nothing of it itself."""

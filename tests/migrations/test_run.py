@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from pgdeploy.reach.embedded import Cluster
+from pgdeploy.reach.program import found_program
 from tests.conftest import cluster
 from tests.migrations.project import ENV, LAST, STEPS, write_revision
 from tests.migrations.shop import Shop
@@ -61,6 +63,30 @@ def test_a_saved_plan_is_what_is_run(shop: Shop) -> None:
     file.write_text(text)
     shop.migrate("--plan", "plan.json")
     assert shop.versions == [LAST]
+
+
+def test_up_to_a_revision(shop: Shop) -> None:
+    said = shop.migrate("--to", "r03", status=2)
+    assert "3 steps" in said
+    assert "not done: " in said
+    assert shop.versions == ["r03"]
+    assert "--to r03: is not pending; pending: r04, " in shop.migrate("--to", "r03", status=1)
+    assert "goes with --layer migration" in shop.done("apply", "--to", "r03", status=1)
+
+
+def test_the_sql_that_would_run_is_what_psql_can_run(shop: Shop) -> None:
+    text = shop.done("plan", "--layer", "migration", "--sql", status=2)
+    psql = found_program("psql", 16)
+    command = [str(psql), "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", f"{shop.server.dsn} dbname={shop.database}"]
+    done = subprocess.run(
+        command, input=f"SET ROLE owner;\n{text}", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (shop.versions, shop.red()) == ([LAST], {})
+    by_psql = shop.dump()
+    shop.done("migrate", "down", "--to", "base", "--yes")
+    shop.migrate()
+    assert shop.dump() == by_psql
 
 
 # -- env.py --------------------------------------------------------------------------------------------
@@ -369,8 +395,6 @@ def test_an_index_that_was_left_half_made(shop: Shop) -> None:
 def test_on_a_server_to_throw_away(shop: Shop) -> None:
     """The gate of an embedded server runs them first: they are tried where nothing can be hurt."""
     command = [word for word in shop.command("check", "--on", "embedded") if word != "--dsn"][:-1]
-    import subprocess
-
     done = subprocess.run(command, cwd=shop.place, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 drift" in done.stdout

@@ -22,6 +22,7 @@ from pgdeploy.cli.options import (
     Specs,
     SshConfig,
     Timeout,
+    To,
     Yes,
 )
 from pgdeploy.cli.output import DIFFERENT, ERROR, OK, confirmed, say
@@ -46,6 +47,7 @@ def apply(
     specs: Specs = None,
     no_commands: NoCommands = False,
     yes: Yes = False,
+    to: To = None,
     allow_restart: AllowRestart = False,
     saved: Annotated[
         Path | None, typer.Option("--plan", help="do exactly this saved plan, or refuse")
@@ -74,6 +76,8 @@ def apply(
     _require_duration("--lock-timeout", lock_timeout)
     if allow_restart and layer == SERVER.name:
         raise typer.BadParameter("--allow-restart is for a machine: it goes with --layer vm")
+    if to is not None and layer == SERVER.name:
+        raise typer.BadParameter("--to goes with --layer migration: a plan of the server is made whole")
     approved = None if saved is None else saved_plan.load(saved)
     way = way_of(on, dsn, ssh_config, data_dir, bin_dir, timeout, new_cluster=True)
     with open_gate(target, way, probes=True) as gate:
@@ -85,6 +89,7 @@ def apply(
                 downtime=allow_restart,
                 approved=approved,
                 destructive=allow_destructive,
+                to=to,
             )
             raise typer.Exit(code)
         planned = gate.plan()

@@ -20,6 +20,7 @@ from pgdeploy.cli.options import (
     Specs,
     SshConfig,
     Timeout,
+    To,
 )
 from pgdeploy.cli.output import DIFFERENT, ERROR, OK, print_json, say
 from pgdeploy.cli.steps import plan_steps
@@ -39,6 +40,10 @@ def plan(
     specs: Specs = None,
     no_commands: NoCommands = False,
     json: Json = False,
+    to: To = None,
+    sql: Annotated[
+        bool, typer.Option("--sql", help="with --layer migration: print the SQL that would run")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="save the plan, to bind `apply --plan` to it")
     ] = None,
@@ -53,11 +58,12 @@ def plan(
     from pgdeploy.report import saved_plan
     from pgdeploy.text.one_line import json_text
 
+    _require_sense(of_server=layer == SERVER.name, to=to, sql=sql, json=json)
     if out is not None:
         _require_writable("--out", out)
     with open_gate(target, way_of(on, dsn, ssh_config, data_dir, bin_dir, timeout, new_cluster=True)) as gate:
         if layer != SERVER.name:
-            raise typer.Exit(plan_steps(gate, layer_of(layer), json=json, out=out))
+            raise typer.Exit(plan_steps(gate, layer_of(layer), json=json, out=out, to=to, sql=sql))
         planned = gate.plan()
         if out is not None or json:
             data = saved_plan.as_data(planned, gate)
@@ -70,6 +76,15 @@ def plan(
     if planned.unreadable:
         raise typer.Exit(ERROR)
     raise typer.Exit(DIFFERENT if planned.changes or planned.stuck else OK)
+
+
+def _require_sense(*, of_server: bool, to: str | None, sql: bool, json: bool) -> None:
+    if of_server and (to is not None or sql):
+        raise typer.BadParameter(
+            "--to and --sql go with --layer migration: a plan of the server is SQL, and whole"
+        )
+    if json and sql:
+        raise typer.BadParameter("--json has the SQL already: leave out --sql")
 
 
 def _require_writable(option: str, file: Path) -> None:

@@ -52,6 +52,7 @@ def up(
                 _make(gate, layer, downtime=allow_restart)
                 with _step(gate.target.name, "SQL state"):
                     gate.apply(gate.plan())  # it may have made what is granted on
+                    gate.read()
         with _step(gate.target.name, "gate"):
             findings = gate.ask()
         print_findings(gate, findings)

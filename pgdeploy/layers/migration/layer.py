@@ -85,5 +85,13 @@ class MigrationLayer(Layer):
     def reached(self, declared: Declared) -> str:
         return f"{listing(self.of(declared.spec))}: all revisions are there"
 
+    def up_to(self, plan: StepPlan, name: str) -> StepPlan:
+        from pgdeploy.layers.migration.plan import up_to
+
+        return up_to(plan, name)
+
+    def sql(self, payload: Any) -> str:
+        return str(payload.sql)
+
     def step_data(self, payload: Any) -> Mapping[str, Any]:
         return {"migration": payload.name, "revision": payload.revision, "sql": payload.sql}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -93,6 +94,16 @@ def _losing(section: MigrationSpec, one: Revision, sql: str | None) -> str:
     if sql is None or (allowed is not None and date.today() <= allowed.until):  # noqa: DTZ011 - a day of people
         return ""
     return ", ".join(f"what {statement} drops" for statement in lost(sql))
+
+
+def up_to(plan: StepPlan, revision: str) -> StepPlan:
+    """The steps that a revision stands on, and its own. Raises TargetError: it is not pending."""
+    at = next((at for at, step in enumerate(plan.steps) if step.payload.revision == revision), None)
+    if at is None:
+        pending = ", ".join(step.payload.revision for step in plan.steps) or "none"
+        raise TargetError(f"--to {revision}: is not pending; pending: {pending}")
+    name = plan.steps[at].payload.name
+    return replace(plan, steps=tuple(one for one in plan.steps[: at + 1] if one.payload.name == name))
 
 
 def taken_back(
