@@ -1,41 +1,24 @@
-"""Asking Alembic: a process of its own runs the project's code, and hears nothing but what it needs."""
+"""Asking Alembic: what it is told of an entry of `migrations:` and of the database that this leads to."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Mapping
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from pgdeploy.errors import MissingExtra, TargetError
+from pgdeploy.layers.migration.process import Hear, ask_process
 from pgdeploy.layers.migration.scripts import Scripts
 from pgdeploy.layers.server.guard import WRITER
 from pgdeploy.model.host.amount import seconds_of
-from pgdeploy.reach.libpq import environment_of_children
 from pgdeploy.reach.program import way_of
-from pgdeploy.secret.place import scrub
-from pgdeploy.text.one_line import one_line
 
 if TYPE_CHECKING:
     from pgdeploy.model.migration import MigrationSpec
     from pgdeploy.model.spec import Spec
     from pgdeploy.reach.server import Server
-
-PROGRAM = "from pgdeploy.layers.migration.child.act import main; main()"
-
-
-class MigrationError(TargetError):
-    """What Alembic, env.py, a revision or the server said; `code` is the server's, `revision` where it stopped."""
-
-    def __init__(self, *lines: str, code: str = "", revision: str = "") -> None:
-        super().__init__(*lines)
-        self.code, self.revision = code, revision
 
 
 def scripts_of(section: MigrationSpec) -> Scripts:
@@ -100,7 +83,7 @@ def ask(
     section: MigrationSpec,
     act: str,
     more: Mapping[str, Any] | None = None,
-    hear: Callable[[Mapping[str, Any]], None] = lambda _: None,
+    hear: Hear = lambda _: None,
 ) -> dict[str, Any]:
     """Have one thing done; `hear` is called with what is said on the way.
 
@@ -125,7 +108,7 @@ def ask(
         "lock": None,
         **(more or {}),
     }
-    return _run(question, path, hear)
+    return ask_process(path, question, hear)
 
 
 def _require(path: Path) -> None:
@@ -137,73 +120,3 @@ def _require(path: Path) -> None:
         )
     if path.is_dir() and not (path / "env.py").exists():
         raise TargetError(f"{path}: has no env.py; write the folder that `alembic init` made, or alembic.ini")
-
-
-def _run(question: dict[str, Any], path: Path, hear: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
-    reader, writer = os.pipe()
-    with tempfile.TemporaryFile() as printed:
-        try:
-            running = subprocess.Popen(
-                [sys.executable, "-P", "-c", PROGRAM],
-                cwd=path.parent,
-                env=_environment(),
-                stdin=subprocess.PIPE,
-                stdout=printed,
-                stderr=printed,
-                pass_fds=(writer,),
-                text=True,
-            )
-        finally:
-            os.close(writer)
-        with os.fdopen(reader, encoding="utf-8") as answer:
-            try:
-                _tell(running, json.dumps(question | {"answer": writer}))
-                for line in answer:
-                    said = json.loads(line)
-                    if "failed" in said:
-                        raise _failed(said)
-                    if "result" in said:
-                        return dict(said["result"])
-                    hear(said)
-                    if "act" in said:  # it waits until that was heard
-                        _tell(running, "")
-            finally:
-                running.kill()
-                running.wait()
-                with suppress(OSError):
-                    _stdin(running).close()
-        printed.seek(0)
-        raise MigrationError(f"{path}: Alembic ended without an answer{_last(printed.read())}")
-
-
-def _tell(running: subprocess.Popen[str], line: str) -> None:
-    """One that has ended hears nothing any more, and has said why."""
-    with suppress(BrokenPipeError):
-        _stdin(running).write(f"{line}\n")
-        _stdin(running).flush()
-
-
-def _stdin(running: subprocess.Popen[str]) -> IO[str]:
-    assert running.stdin is not None  # noqa: S101 - it is a pipe
-    return running.stdin
-
-
-def _environment() -> dict[str, str]:
-    """The project's code may want the user's variables, but none of libpq's: they lead elsewhere."""
-    own = str(Path(__file__).parents[3])
-    known = os.environ.get("PYTHONPATH")
-    path = own if not known else f"{known}{os.pathsep}{own}"
-    return environment_of_children() | {"PGPASSFILE": f"{os.devnull}/none", "PYTHONPATH": path}
-
-
-def _failed(said: Mapping[str, Any]) -> MigrationError:
-    where = f"{said['where']}: " if said["where"] else ""
-    at = f"revision {said['revision']}: " if said["revision"] else ""
-    return MigrationError(
-        one_line(f"{where}{at}{scrub(said['failed'])}"), code=said["code"], revision=said["revision"]
-    )
-
-
-def _last(printed: bytes) -> str:
-    lines = printed.decode("utf-8", "replace").strip().splitlines()
-    return f": {one_line(scrub(lines[-1]))}" if lines else ""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.errors import TargetError
-from pgdeploy.layers.migration.alembic import MigrationError, ask, on_server
+from pgdeploy.layers.migration.alembic import ask, on_server
+from pgdeploy.layers.migration.process import MigrationError
 from pgdeploy.layers.migration.reading import read_all
 from pgdeploy.layers.server.guard import alone
 from pgdeploy.text.counted import counted

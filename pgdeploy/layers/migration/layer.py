@@ -47,10 +47,13 @@ class MigrationLayer(Layer):
         return problems(spec, self.of(spec) or {})
 
     def read(self, declared: Declared, server: Server) -> Mapping[str, Any]:
+        from pgdeploy.layers.migration.process import kept_processes
         from pgdeploy.layers.migration.reading import read_all, with_models
 
         spec, sections = declared.spec, self.of(declared.spec)
-        return {"sections": {self.name: with_models(spec, sections, read_all(sections, server), server)}}
+        with kept_processes():
+            known = with_models(spec, sections, read_all(sections, server), server)
+        return {"sections": {self.name: known}}
 
     def commands(self, spec: Spec) -> Iterator[Problem]:
         from pgdeploy.spec.problem import Problem
@@ -67,20 +70,23 @@ class MigrationLayer(Layer):
 
     def plan(self, site: Site, *, patient: bool = False) -> StepPlan:
         from pgdeploy.layers.migration.plan import plan_migrations
+        from pgdeploy.layers.migration.process import kept_processes
         from pgdeploy.layers.migration.reading import read_all
 
         sections = self.of(site.declared.spec)
-        return plan_migrations(site.declared, sections, read_all(sections, site.server))
+        with kept_processes():
+            return plan_migrations(site.declared, sections, read_all(sections, site.server))
 
     def apply(self, approved: StepPlan | None, site: Site, *, downtime: bool) -> StepPlan:
         from pgdeploy.core.step import Risk
         from pgdeploy.layers.migration.apply import run_steps
+        from pgdeploy.layers.migration.process import kept_processes
 
         spec = site.declared.spec
-        planned = approved if approved is not None else self.plan(site)
-        steps = planned.only(lambda step: step.risk is Risk.SAFE).steps if approved is None else planned.steps
-        run_steps(spec, self.of(spec), steps, site.server, site.note)
-        return self.plan(site)
+        with kept_processes():
+            planned = approved or self.plan(site).only(lambda step: step.risk is Risk.SAFE)
+            run_steps(spec, self.of(spec), planned.steps, site.server, site.note)
+            return self.plan(site)
 
     def reached(self, declared: Declared) -> str:
         return f"{listing(self.of(declared.spec))}: all revisions are there"

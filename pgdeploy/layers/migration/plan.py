@@ -12,8 +12,9 @@ from pgdeploy.core.check import Finding, Verdict, evaluate
 from pgdeploy.core.facts import NOBODY, Facts
 from pgdeploy.core.step import Risk, Step, StepPlan
 from pgdeploy.errors import TargetError
-from pgdeploy.layers.migration.alembic import MigrationError, ask
+from pgdeploy.layers.migration.alembic import ask
 from pgdeploy.layers.migration.check import Migration
+from pgdeploy.layers.migration.process import MigrationError
 from pgdeploy.layers.migration.reading import read_all
 from pgdeploy.layers.migration.squawk import lost
 from pgdeploy.secret.place import scrub

@@ -1,9 +1,8 @@
 """Runs in a process of its own: Alembic with the project's env.py and revisions, which are code of the project.
 
 Whatever engine env.py makes, its connections lead to the database of the target, as the declared role; version table,
-one transaction a revision and timeouts are the spec's, too. The question is the first line of standard input, which
-stays open: when the one who asked is gone, so is this. Answers are lines of JSON in a pipe of their own, as env.py may
-print.
+one transaction a revision and timeouts are the spec's, too. Questions are lines of standard input, which stays open:
+when the one who asks is gone, so is this. Answers are lines of JSON in a pipe of their own, as env.py may print.
 """
 
 from __future__ import annotations
@@ -17,10 +16,11 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pgdeploy.layers.migration.child.configuration import configuration
-from pgdeploy.layers.migration.child.connection import Attributes, redirect
+from pgdeploy.layers.migration.child.connection import Attributes, Way, redirect
 from pgdeploy.layers.migration.child.output import Output
 from pgdeploy.layers.migration.child.rehearsal import Trace, rehearse
 from pgdeploy.layers.migration.child.wording import code_of, place_of, words_of
@@ -40,11 +40,11 @@ class Alembic:
     """One set of scripts, and what was asked of it."""
 
     def __init__(
-        self, question: Mapping[str, Any], answer: io.TextIOWrapper, went_on: threading.Semaphore
+        self, question: Mapping[str, Any], answer: io.TextIOWrapper, lines: SimpleQueue[str]
     ) -> None:
         from alembic.script import ScriptDirectory
 
-        self.question, self._answer, self._went_on = question, answer, went_on
+        self.question, self._answer, self._lines = question, answer, lines
         self.config = configuration(Path(question["path"]))
         self.scripts: ScriptDirectory = ScriptDirectory.from_config(self.config)
         self.steps: list[Any] = []
@@ -225,7 +225,7 @@ class Alembic:
         self._run(lambda rev, _: [MigrationStep.downgrade_from_script(self.scripts.revision_map, one)])
 
     def _wait(self) -> None:
-        self._went_on.acquire()
+        self._lines.get()
 
     def _go(self, choose: Any) -> None:
         tries = 0
@@ -321,33 +321,41 @@ def _difference(one: Any) -> str:
     return " ".join(words)
 
 
-def _listen(went_on: threading.Semaphore) -> None:
-    """Each line says that it may go on; nothing goes on for somebody who is gone."""
-    for _ in sys.stdin:
-        went_on.release()
+def _listen(lines: SimpleQueue[str]) -> None:
+    """What who asks says; nothing goes on for somebody who is gone."""
+    for line in sys.stdin:
+        lines.put(line)
     os._exit(FAILED)
 
 
 def main() -> NoReturn:
-    question = json.loads(sys.stdin.readline())
-    went_on = threading.Semaphore(0)
-    threading.Thread(target=_listen, args=(went_on,), daemon=True).start()
-    status = 0
+    """Answer questions until nobody asks, or one failed: what a failure left in this process nobody knows."""
+    lines: SimpleQueue[str] = SimpleQueue()
+    threading.Thread(target=_listen, args=(lines,), daemon=True).start()
+    question = json.loads(lines.get())
+    way = redirect()
     with os.fdopen(question["answer"], "w", encoding="utf-8") as answer:
-        alembic = None
-        try:
-            redirect(question)
-            alembic = Alembic(question, answer, went_on)
-            getattr(alembic, question["act"])()
-        except BaseException as error:  # noqa: BLE001 - whatever the project's code raises is told
-            path = Path(question["path"])
-            failed = {
-                "failed": words_of(error),
-                "code": code_of(error),
-                "where": place_of(error, str(path if path.is_dir() else path.parent)),
-                "revision": alembic._at() if alembic is not None and alembic.steps else "",
-            }
-            answer.write(json.dumps(failed) + "\n")
-            status = FAILED
-    sys.stdout.flush()
-    os._exit(status)
+        while _answered(question, answer, lines, way):
+            question = json.loads(lines.get())
+    os._exit(FAILED)
+
+
+def _answered(
+    question: Mapping[str, Any], answer: io.TextIOWrapper, lines: SimpleQueue[str], way: Way
+) -> bool:
+    alembic = None
+    try:
+        way.question = question
+        alembic = Alembic(question, answer, lines)
+        getattr(alembic, question["act"])()
+    except BaseException as error:  # noqa: BLE001 - whatever the project's code raises is told
+        path = Path(question["path"])
+        failed = {
+            "failed": words_of(error),
+            "code": code_of(error),
+            "where": place_of(error, str(path if path.is_dir() else path.parent)),
+            "revision": alembic._at() if alembic is not None and alembic.steps else "",
+        }
+        answer.write(json.dumps(failed) + "\n")
+        return False
+    return True

@@ -19,12 +19,14 @@ def configuration(path: Path) -> Config:
     if file is not None:
         config = Config(str(file))
         more = config.get_main_option("prepend_sys_path")
-        sys.path[:0] = [str(file.parent / one) for one in re.split(r"[:;,\s]+", more or ".") if one]
+        folders = [str(file.parent / one) for one in re.split(r"[:;,\s]+", more or ".") if one]
+        sys.path[:0] = [folder for folder in folders if folder not in sys.path]
     else:
         config = Config()
         config.set_main_option("script_location", str(path).replace("%", "%%"))
         # what is installed comes first: this may be the inside of a package
-        sys.path.append(str(path.parent))
+        if str(path.parent) not in sys.path:
+            sys.path.append(str(path.parent))
     config.set_main_option("sqlalchemy.url", "postgresql+psycopg://")
     return config
 

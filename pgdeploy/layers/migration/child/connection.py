@@ -11,17 +11,18 @@ from pgdeploy.layers.migration.child.wording import Refused
 DRIVERS = {"psycopg", "psycopg2", "psycopg_async", "asyncpg"}
 
 
-def redirect(question: Mapping[str, Any]) -> None:
-    """Every connection that SQLAlchemy opens leads to the target's database."""
+def redirect() -> Way:
+    """Every connection that SQLAlchemy opens leads to the database of the question that is asked."""
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
     from sqlalchemy.pool import Pool
 
-    way = _Way(question)
+    way = Way()
     event.listen(Engine, "do_connect", way.lead)
     event.listen(Pool, "connect", way.connected)
     event.listen(Engine, "before_cursor_execute", way.begins, retval=True)
     event.listen(Engine, "after_cursor_execute", way.ended)
+    return way
 
 
 class Attributes(dict[str, Any]):
@@ -53,21 +54,20 @@ class Attributes(dict[str, Any]):
             self._connection = None
 
 
-class _Way:
+class Way:
     """What happens as SQLAlchemy connects and executes."""
 
-    def __init__(self, question: Mapping[str, Any]) -> None:
-        self._question = question
+    question: Mapping[str, Any]
 
     def lead(self, dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
-        known = _options(self._question, dialect.name, dialect.driver)
+        known = _options(self.question, dialect.name, dialect.driver)
         arguments.clear()
         options.clear()
         options.update(known)
 
     def connected(self, connection: Any, record: Any) -> None:
         """The lock of a session that writes: when this process is killed, the next run waits until it has ended."""
-        if (lock := self._question["lock"]) is not None:
+        if (lock := self.question["lock"]) is not None:
             cursor = connection.cursor()
             cursor.execute(f"SELECT pg_catalog.pg_advisory_lock_shared({lock[0]}, {lock[1]})")
             cursor.close()
@@ -76,7 +76,7 @@ class _Way:
     def begins(
         self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
     ) -> tuple[str, Any]:
-        return concurrent.begins(connection, statement, self._question["index_timeout"]), parameters
+        return concurrent.begins(connection, statement, self.question["index_timeout"]), parameters
 
     def ended(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         concurrent.ended(connection, statement)
