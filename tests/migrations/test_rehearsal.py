@@ -27,7 +27,7 @@ def rehearsed(scripts: Path) -> tuple[int, str]:
         check=False,
     )
     assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout
+    return done.returncode, done.stdout + done.stderr
 
 
 def test_twenty_revisions(scripts: Path) -> None:
@@ -113,3 +113,27 @@ def test_nothing_after_what_fails_is_called_rehearsed(scripts: Path) -> None:
     write_revision(scripts, "c", "b", "op.execute('SELECT 1')")
     code, said = rehearsed(scripts)
     assert (code, "shop: 4 revisions rehearsed, 1 finding" in said) == (2, True), said
+
+
+def test_a_table_that_no_grant_reaches(scripts: Path) -> None:
+    """A grant on all tables reaches it, and so do default privileges, a grant on it, and an owner who logs in."""
+    file = scripts.parent / "specs/shop.yaml"
+    whole = file.read_text()
+    grants = "    grants:\n      - {grant: [SELECT], on: {schema: public, all: tables}, to: [reader]}\n"
+    assert grants in whole
+    file.write_text(whole.replace(grants, ""))
+    code, said = rehearsed(scripts)
+    assert code == 2
+    [line] = [line for line in said.splitlines() if "unreached-table" in line]
+    assert line.startswith(f"{scripts}/versions/r01.py:12: unreached-table: nobody can use public.orders: ")
+    defaults = "    default_privileges: [{for: owner, in_schema: public, grant: [SELECT], on: tables, to: [reader]}]\n"
+    one = "    grants: [{grant: [SELECT], on: {schema: public, table: orders}, to: [reader]}]\n"
+    for text in (
+        whole.replace(grants, defaults),
+        whole.replace(grants, one),
+        whole.replace(grants, "").replace("owner: {}", "owner: {login: true, password: {env: OWNER}}"),
+        whole.replace(grants, "").replace("reader: {}", "reader: {login: true, member_of: [owner]}"),
+    ):
+        file.write_text(text)
+        code, said = rehearsed(scripts)
+        assert code == 0, said

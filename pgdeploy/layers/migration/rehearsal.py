@@ -76,12 +76,13 @@ def rehearse(
     ask(section, "rehearse", question, seen.hear)
     advised = {(one.file, one.line) for one in advice_of(spec, name, section) if one.rule in _REWRITES}
     findings = [*seen.findings, *_unadvised(seen.locked, by_name, advised)]
-    weighed_ones = [
-        left
-        for one in scripts.revisions
-        for left in weighed(one, [item for item in findings if item.file == one.path], unused=False)
-    ]
-    return Rehearsed(tuple(weighed_ones), tuple(seen.locked), seen.made)
+    return Rehearsed(tuple(allowed(scripts, findings)), tuple(seen.locked), seen.made)
+
+
+def allowed(scripts: Scripts, findings: list[MigrationAdvice]) -> Iterator[MigrationAdvice]:
+    """The findings that no comment of a revision silences."""
+    for one in scripts.revisions:
+        yield from weighed(one, [item for item in findings if item.file == one.path], unused=False)
 
 
 def _unadvised(
