@@ -87,8 +87,10 @@ def make(gate: Gate, layer: Layer, *, downtime: bool) -> int:
 
 def _take(gate: Gate, layer: Layer, approved: StepPlan | None, *, downtime: bool) -> int:
     from pgdeploy.report import steps
+    from pgdeploy.report.plan import require_readable
 
     left = layer.apply(approved, gate, downtime=downtime)
+    require_readable(left.unreadable, "fix that, and run it again")
     say(*steps.outcome(layer, gate.declared, left))
     return DIFFERENT if left.steps or left.stuck or left.pending else OK
 

@@ -32,7 +32,9 @@ class MigrationSpec(Model):
     )
     table: Identifier = Field("alembic_version", description="the version table")
     schema_: Identifier | None = Field(
-        None, alias="schema", description="of the version table; default: public"
+        None,
+        alias="schema",
+        description="of the version table; default: the first of the search_path, as Alembic has it",
     )
     lock_timeout: Span = Field(
         "5s", description="a statement that waits so long for a lock gives up, and its revision is run again"
@@ -45,8 +47,3 @@ class MigrationSpec(Model):
     destructive: FrozenMap[str, AllowedSpec] = Field(
         default_factory=FrozenMap, description="revisions that may drop what holds data, by their ids"
     )
-
-    @property
-    def in_schema(self) -> str:
-        """Where the version table is."""
-        return self.schema_ or "public"

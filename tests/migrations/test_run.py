@@ -316,6 +316,27 @@ def test_a_version_table_that_somebody_edited(by_hand: str, actual: str, shop: S
     assert found == {}
 
 
+def test_the_version_table_is_found_where_the_search_path_put_it(shop: Shop) -> None:
+    """And where two have its name, nobody guesses."""
+    shop.sql("CREATE SCHEMA app AUTHORIZATION owner")
+    shop.sql(f"ALTER DATABASE {shop.database} SET search_path = app, public")
+    shop.migrate()
+    assert shop.sql("SELECT version_num FROM app.alembic_version") == [(LAST,)]
+    assert shop.red() == {}
+    shop.sql("CREATE TABLE public.alembic_version (version_num varchar)")
+    assert "write `schema:` to say which" in shop.red()[HEAD.format(shop.database)]
+    shop.spec("schema: app")
+    assert shop.red() == {}
+
+
+def test_a_version_table_that_somebody_locks_is_not_waited_for(shop: Shop) -> None:
+    shop.migrate()
+    with shop.server.open(shop.database) as other, other.transaction():
+        other.execute("LOCK TABLE public.alembic_version")
+        assert shop.red() == {HEAD.format(shop.database): "canceling statement due to lock timeout"}
+    assert shop.red() == {}
+
+
 def test_an_unknown_revision_is_not_run_over(shop: Shop) -> None:
     shop.migrate()
     shop.sql("UPDATE alembic_version SET version_num = 'gone'")
@@ -324,6 +345,15 @@ def test_an_unknown_revision_is_not_run_over(shop: Shop) -> None:
     assert "pgdeploy migrate shop stamp" in said
     shop.done("migrate", "stamp", LAST, "--yes")
     assert shop.red() == {}
+
+
+def test_stamp_takes_what_there_is_to_say(shop: Shop) -> None:
+    shop.migrate()
+    shop.done("migrate", "stamp", "base", "--yes")
+    assert shop.versions == []
+    assert "nowhere" in shop.done("migrate", "stamp", "nowhere", "--yes", status=1)
+    assert "pass --yes" in shop.done("migrate", "stamp", "heads", status=1)
+    assert shop.versions == []
 
 
 def test_a_database_that_has_a_history_already(shop: Shop) -> None:
@@ -461,6 +491,25 @@ def test_a_new_revision_from_the_models(tmp_path: Path, server: Cluster) -> None
     assert shop.red() == {}
     columns = shop.sql("SELECT count(*) FROM information_schema.columns WHERE column_name = 'day'")
     assert columns == [(1,)]
+
+
+def test_the_first_revision_from_the_models(tmp_path: Path, server: Cluster) -> None:
+    """The database has nothing yet, and gets nothing by that."""
+    (tmp_path / "shop_models.py").write_text(MODELS)
+    shop = Shop(tmp_path, server, "first").made(0, WITH_MODELS)
+    (shop.scripts / "versions").mkdir()
+    (shop.scripts / "script.py.mako").write_text(MAKO)
+    shop.done("migrate", "new", "--autogenerate", "-m", "all")
+    assert shop.sql("SELECT to_regclass('alembic_version') IS NULL") == [(True,)]
+    shop.migrate()
+    assert shop.red() == {}
+
+
+def test_a_new_revision_where_there_are_two_heads(shop: Shop) -> None:
+    """It is no merge by accident."""
+    for name in ("left", "right"):
+        write_revision(shop.scripts, name, LAST, "op.execute('SELECT 1')")
+    assert "Multiple heads" in shop.done("migrate", "new", "-m", "thing", status=1)
 
 
 def test_an_env_that_does_not_commit(tmp_path: Path, server: Cluster) -> None:

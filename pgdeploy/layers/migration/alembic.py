@@ -31,6 +31,11 @@ def scripts_of(section: MigrationSpec) -> Scripts:
     return Scripts.of(ask(section, "history"))
 
 
+def place_of(section: MigrationSpec) -> Path:
+    """Of the folder of the scripts, or of their alembic.ini."""
+    return Path(section.alembic).expanduser().resolve()
+
+
 def database_of(name: str, section: MigrationSpec) -> str:
     return section.database or name
 
@@ -93,7 +98,7 @@ def ask(
     """
     if find_spec("alembic") is None:
         raise MissingExtra("migration", "running migrations")
-    path = Path(section.alembic).expanduser().resolve()
+    path = place_of(section)
     _require(path)
     question = {
         "act": act,

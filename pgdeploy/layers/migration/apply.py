@@ -77,8 +77,8 @@ def _run(
         if "done" in line:
             done.append(line["done"])
             doc = f": {line['doc']}" if line["doc"] else ""
-            act = "upgraded to" if line["upgrade"] else "took back"
-            note(f"{quoted_name(name)}: {act} {line['done']}{doc}")
+            what = "upgraded to" if line["upgrade"] else "took back"
+            note(f"{quoted_name(name)}: {what} {line['done']}{doc}")
         elif "waited" in line:
             note(f"{quoted_name(name)}: revision {line['revision']} is run again: {line['waited']}")
 

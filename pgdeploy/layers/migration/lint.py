@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pgdeploy.layers.migration.alembic import role_of, scripts_of
+from pgdeploy.layers.migration.alembic import place_of, role_of, scripts_of
 from pgdeploy.layers.migration.plan import sql_of
 from pgdeploy.layers.migration.squawk import advice, roles_in
 from pgdeploy.text.naming import listing, quoted_name
@@ -100,7 +100,7 @@ def _of_sql(
         message = "asks the database while it runs, so its SQL cannot be shown or advised on"
         yield MigrationAdvice(one.path, 1, "not-offline", message)
         return
-    for said in advice(rendered.sql, spec.postgres, Path(section.alembic).parent):
+    for said in advice(rendered.sql, spec.postgres, place_of(section).parent):
         line = rendered.line_of(said.line)
         if line and said.rule not in _OURS_ANYWAY:
             yield MigrationAdvice(one.path, line, said.rule, f"{said.message} ({said.statement})")

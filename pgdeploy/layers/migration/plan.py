@@ -94,7 +94,7 @@ def _losing(section: MigrationSpec, one: Revision, sql: str | None) -> str:
     allowed = section.destructive.get(one.revision)
     if sql is None or (allowed is not None and date.today() <= allowed.until):  # noqa: DTZ011 - a day of people
         return ""
-    return ", ".join(f"what {statement} drops" for statement in lost(sql))
+    return ", ".join(_dropped(sql))
 
 
 def up_to(plan: StepPlan, revision: str) -> StepPlan:
@@ -130,10 +130,16 @@ def taken_back(
 
     try:
         ask(section, "back", {"versions": list(versions), "to": to}, hear)
-    except MigrationError:
+    except MigrationError as error:
         if not back:
             raise
-    return back, lost("".join(sql))
+        blind = f"what the rest of it takes away cannot be shown without running it: {error.lines[0]}"
+        return back, [*_dropped("".join(sql)), blind]
+    return back, _dropped("".join(sql))
+
+
+def _dropped(sql: str) -> list[str]:
+    return [f"what {statement} drops" for statement in lost(sql)]
 
 
 class Rendered(NamedTuple):

@@ -31,7 +31,7 @@ def problems(spec: Spec, sections: Mapping[str, MigrationSpec]) -> Iterator[Prob
         if spec.databases[database].allow_connections is False:
             yield Problem(keys, f"database {quoted_name(database)} allows no connections")
         yield from _role(spec, keys, name, section)
-        table = (database, section.in_schema, section.table)
+        table = (database, section.schema_ or "", section.table)
         if table in tables:
             other = quoted_name(tables[table])
             yield Problem(keys, f"has the version table of {other}; give it another `table:` or `schema:`")

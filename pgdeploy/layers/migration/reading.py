@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
     from pgdeploy.reach.server import Server
 
+_NAMED = """
+SELECT n.nspname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = %(table)s AND c.relkind NOT IN ('i', 'I', 'c', 't') AND n.nspname !~ '^pg_'
+  AND coalesce(%(schema)s::text, n.nspname) = n.nspname
+ORDER BY 1
+"""
+"""Where the table is: Alembic makes it in the first schema of the search_path, which is not ours to know."""
 _TABLE = """
 SELECT c.relkind::text, a.atttypid IN ('pg_catalog.varchar'::regtype, 'pg_catalog.text'::regtype)
 FROM pg_catalog.pg_class c
@@ -144,26 +151,36 @@ def _invalid(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
 
 
 def _read(section: MigrationSpec, connection: psycopg.Connection[Any]) -> tuple[str, ...] | Unreadable | None:
+    import psycopg
+
     try:
         with connection.transaction():
             connection.execute("SET LOCAL row_security = off")
             return _versions(section, connection)
     except Unreadable as error:
         return error
+    except psycopg.Error as error:
+        return Unreadable(str(error.diag.message_primary or error))
 
 
 def _versions(section: MigrationSpec, connection: psycopg.Connection[Any]) -> tuple[str, ...] | None:
     """From a plain table alone, which is locked before it is looked at: a view would run its owner's functions."""
     from psycopg import sql
 
-    name = sql.Identifier(section.in_schema, section.table)
-    shown = f"{quoted_name(section.in_schema)}.{quoted_name(section.table)}"
-    there = connection.execute("SELECT pg_catalog.to_regclass(%s) IS NULL", [name.as_string(None)]).fetchone()
-    if there == (True,):
+    asked = {"table": section.table, "schema": section.schema_}
+    schemas = [str(schema) for (schema,) in connection.execute(_NAMED, asked).fetchall()]
+    if not schemas:
         return None
+    shown = [f"{quoted_name(schema)}.{quoted_name(section.table)}" for schema in schemas]
+    if len(schemas) > 1:
+        raise Unreadable(f"{', '.join(shown)}: write `schema:` to say which is the version table")
+    name = sql.Identifier(schemas[0], section.table)
+    connection.execute("SET LOCAL lock_timeout = '5s'")
     connection.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(name))
     found = connection.execute(_TABLE, [name.as_string(None)]).fetchone()
     if found != ("r", True):
-        raise Unreadable(f"{shown} is no version table: a table with a column version_num of type varchar is")
+        raise Unreadable(
+            f"{shown[0]} is no version table: a table with a column version_num of type varchar is"
+        )
     rows = connection.execute(sql.SQL("SELECT version_num FROM ONLY {}").format(name)).fetchall()
     return tuple(sorted(str(version) for (version,) in rows))

@@ -172,7 +172,7 @@ class _Dumper:
             major = connection.info.server_version // 10_000
         program = found_program("pg_dump", major)
         self._command = [str(program), "--schema-only", "--no-password", f"--dbname={way}"]
-        self._command += [f'--exclude-table="{section.in_schema}"."{section.table}"']
+        self._command += [f'--exclude-table=*."{section.table}"']
 
     def __call__(self) -> str:
         done = subprocess.run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -95,8 +96,9 @@ def _advice(said: Mapping[str, Any], lines: Sequence[str]) -> Advice:
 
 def _run(words: Sequence[str], sql: str, folder: Path | None = None) -> str:
     """What it prints; its exit code is 1 where it has advice."""
-    program = Path(sys.executable).parent / "squawk"
-    if not program.exists():
+    beside = Path(sys.executable).parent / "squawk"
+    program = beside if beside.exists() else shutil.which("squawk")
+    if program is None:
         raise MissingExtra("migration", "reading the SQL of migrations")
     done = subprocess.run(
         [str(program), *words], input=sql, cwd=folder, capture_output=True, text=True, check=False

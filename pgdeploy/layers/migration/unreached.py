@@ -23,7 +23,7 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-  AND (n.nspname, c.relname) <> (%s, %s)
+  AND c.relname <> %s
   AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_roles m
     WHERE m.rolcanlogin AND NOT m.rolsuper AND pg_catalog.pg_has_role(m.oid, o.oid, 'USAGE'))
@@ -45,7 +45,7 @@ def unreached(
         TargetError: the database cannot be reached.
     """
     with closing(server.open(database_of(name, section))) as connection:
-        rows = connection.execute(_QUERY, [section.in_schema, section.table]).fetchall()
+        rows = connection.execute(_QUERY, [section.table]).fetchall()
     for schema, table, owner in rows:
         file, line = _made_by(str(table), scripts)
         shown = f"{quoted_name(str(schema))}.{quoted_name(str(table))}"

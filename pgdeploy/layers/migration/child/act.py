@@ -73,12 +73,12 @@ class Alembic:
         left, versions = list(self.question["revisions"]), set(self.question["versions"])
         while left:
             self.output, self.ends = Output(self.scripts), []
-            why = self._render(left, tuple(versions))
+            why = self._render(left, sorted(versions))
             for revision, begin, end in zip(left, [0, *self.ends], self.ends, strict=False):
                 self._say_sql(revision, begin, end)
+            if why is not None and not self.output.lines:
+                break  # env.py itself fails, whatever the revision
             done = len(self.ends) + (why is not None)
-            if why is not None:
-                self.say(revision=left[done - 1], why=why)
             for revision in left[:done]:
                 versions = (versions - set(_all(self.scripts.get_revision(revision).down_revision))) | {
                     revision
@@ -135,7 +135,7 @@ class Alembic:
             "message": asked["message"],
             "autogenerate": asked["autogenerate"],
             "sql": False,
-            "head": asked["head"] or "head",
+            "head": "head",
             "splice": False,
             "branch_label": None,
             "version_path": None,
@@ -149,7 +149,7 @@ class Alembic:
                 making.run_autogenerate(rev, context)
                 return []
 
-            self._run(compare, template_args=making.template_args)
+            self._run(compare, template_args=making.template_args, dont_mutate=True)
         made = [one for one in making.generate_scripts() if one is not None]
         self.say(result={"files": [one.path for one in made]})
 
@@ -193,7 +193,7 @@ class Alembic:
                 found.append([_difference(one) for one in compare_metadata(context, metadata)])
             return []
 
-        self._run(compare)
+        self._run(compare, dont_mutate=True)
         self.say(result={"differences": found[0]})
 
     def stamp(self) -> None:
