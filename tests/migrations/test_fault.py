@@ -147,6 +147,35 @@ def test_the_server_ends_the_session(shop: Shop) -> None:
     assert shop.versions == [LAST]
 
 
+def test_a_deadlock_is_no_reason_to_stop(shop: Shop) -> None:
+    """Its transaction is the one that the server ends; the revision is run again, whole."""
+    shop.migrate()
+    up = "op.execute('INSERT INTO orders (total) VALUES (7)')\n    op.execute('ALTER TABLE rates ADD COLUMN more text')"
+    write_revision(shop.scripts, "r21", LAST, f"op.execute('LOCK TABLE orders')\n    {up}")
+    with session(shop) as other, other.transaction():
+        other.execute("LOCK TABLE rates")
+        running = in_the_background(shop)
+        wait_until(shop, RUNS.format("wait_event_type = 'Lock' AND query LIKE 'ALTER TABLE rates%'"))
+        other.execute("LOCK TABLE orders")
+    said, _ = running.communicate(timeout=60)
+    assert running.returncode == 0, said
+    assert "revision r21 is run again: deadlock detected" in said
+    assert shop.sql("SELECT count(*) FROM orders WHERE total = 7") == [(1,)]
+
+
+def test_the_server_is_restarted(shop: Shop) -> None:
+    write_revision(shop.scripts, "r21", LAST, SLOW.format(60))
+    running = in_the_background(shop)
+    wait_until(shop, SLEEPS)
+    shop.server.restart()
+    said, _ = running.communicate(timeout=30)
+    assert running.returncode == 1
+    assert "done: 20 revisions of 21; nothing of the one that failed is there" in said
+    write_revision(shop.scripts, "r21", LAST, SLOW.format(0))
+    shop.migrate()
+    assert (shop.versions, shop.red()) == (["r21"], {})
+
+
 def test_a_statement_that_takes_too_long(shop: Shop) -> None:
     shop.spec("statement_timeout: 300ms")
     write_revision(shop.scripts, "r21", LAST, SLOW.format(60))
