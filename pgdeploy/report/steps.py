@@ -38,6 +38,8 @@ def _leave(step: Step) -> str:
 
 
 def _count(plan: StepPlan) -> str:
+    if not plan.steps and plan.unreadable:
+        return "nobody knows what is to be done"
     if not plan.steps:
         return "nothing to do" if not plan.stuck else "nothing that we can do"
     return counted(len(plan.steps), "step")

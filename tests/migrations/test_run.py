@@ -238,6 +238,29 @@ def test_one_that_asks_the_database_hides_no_other(shop: Shop) -> None:
     assert "upgrade to r22: step r22 (loses what ALTER TABLE orders DROP COLUMN remark drops" in said
 
 
+def test_scripts_that_do_not_fit_together(shop: Shop) -> None:
+    """Alembic warns of some of these, and says of others what nobody understands."""
+    versions = shop.scripts / "versions"
+    write_revision(shop.scripts, "r21", "gone", "op.execute('SELECT 1')")
+    assert "gone referenced from gone -> r21" in shop.migrate(status=1)
+    (versions / "r21.py").unlink()
+    (versions / "copy.py").write_text((versions / "r03.py").read_text())
+    assert "Revision r03 is present more than once: each file has a revision of its own" in shop.migrate(
+        status=1
+    )
+    (versions / "copy.py").unlink()
+    write_revision(shop.scripts, "r01", LAST, "op.execute('SELECT 1')")
+    assert "Cycle is detected in revisions" in shop.migrate(status=1)
+
+
+@pytest.mark.parametrize("file", ["env.py", "versions/r01.py", "binary"])
+def test_a_file_that_is_no_ini(file: str, shop: Shop) -> None:
+    (shop.scripts / "binary").write_bytes(bytes(range(256)))
+    spec = shop.place / "specs/shop.yaml"
+    spec.write_text(spec.read_text().replace("../migrations", f"../migrations/{file}"))
+    assert f"{shop.scripts / file}: is no alembic.ini: " in shop.migrate(status=1)
+
+
 # -- what is lost --------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ import random
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
@@ -23,7 +24,7 @@ from pgdeploy.layers.migration.child.configuration import configuration
 from pgdeploy.layers.migration.child.connection import Attributes, Way, redirect
 from pgdeploy.layers.migration.child.output import Output
 from pgdeploy.layers.migration.child.rehearsal import Trace, rehearse
-from pgdeploy.layers.migration.child.wording import code_of, place_of, words_of
+from pgdeploy.layers.migration.child.wording import Refused, code_of, place_of, words_of
 
 if TYPE_CHECKING:
     from alembic.script import Script, ScriptDirectory
@@ -47,6 +48,7 @@ class Alembic:
         self.question, self._answer, self._lines = question, answer, lines
         self.config = configuration(Path(question["path"]))
         self.scripts: ScriptDirectory = ScriptDirectory.from_config(self.config)
+        _require_whole(self.scripts)
         self.steps: list[Any] = []
         self.done = 0
         self.output = Output(self.scripts)
@@ -288,6 +290,26 @@ class Alembic:
         if self.question["way"] is not None:
             known = step.up_revision
             self.say(done=known.revision, doc=known.doc or "", upgrade=step.is_upgrade)
+
+
+def _require_whole(scripts: ScriptDirectory) -> None:
+    """Alembic only warns of two files with one revision, and of a revision that no file has.
+
+    Raises:
+        Refused: there is one.
+    """
+    error: Exception | None = None
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            list(scripts.walk_revisions())
+        except Exception as raised:  # noqa: BLE001 - what Alembic warned of before says more
+            error = raised
+    twice = next((str(one.message) for one in said if "more than once" in str(one.message)), None)
+    if twice is not None:
+        raise Refused(f"{twice}: each file has a revision of its own")
+    if error is not None:
+        raise Refused(str(said[0].message)) if said else error
 
 
 def _described(one: Script) -> dict[str, Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pgdeploy.layers.migration.child.wording import Refused
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -18,7 +21,10 @@ def configuration(path: Path) -> Config:
     file = path if path.is_file() else _beside(path)
     if file is not None:
         config = Config(str(file))
-        more = config.get_main_option("prepend_sys_path")
+        try:
+            more = config.get_main_option("prepend_sys_path")
+        except (configparser.Error, UnicodeDecodeError) as error:
+            raise Refused(f"{file}: is no alembic.ini: {str(error).splitlines()[0]}") from None
         folders = [str(file.parent / one) for one in re.split(r"[:;,\s]+", more or ".") if one]
         sys.path[:0] = [folder for folder in folders if folder not in sys.path]
     else:
