@@ -25,6 +25,7 @@ from pgdeploy.cli.command.plan import plan
 from pgdeploy.cli.command.render import render
 from pgdeploy.cli.command.restore import restore
 from pgdeploy.cli.command.schema import schema
+from pgdeploy.cli.command.seed import seed
 from pgdeploy.cli.command.split import split
 from pgdeploy.cli.command.up import up
 from pgdeploy.cli.output import ERROR, say
@@ -56,6 +57,7 @@ for command in (
     backup,
     restore,
     migrate,
+    seed,
     schema,
 ):
     app.command()(command)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pgdeploy.errors import Inapplicable, TargetError, Unreadable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pgdeploy.core.capture import Captured
     from pgdeploy.core.check import Check, Finding, Resource
     from pgdeploy.core.facts import Facts
@@ -123,8 +125,8 @@ class Layer:
         """The facts with what follows from this layer's part of them."""
         return facts
 
-    def commands(self, spec: Spec) -> Iterator[Problem]:
-        """What of its section runs programs on this machine, which --no-commands refuses."""
+    def commands(self, spec: Spec, root: Path) -> Iterator[Problem]:
+        """What of its section runs programs on this machine or reads files beyond `root`: --no-commands refuses it."""
         return iter(())
 
     plans: ClassVar[bool] = False

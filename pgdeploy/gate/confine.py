@@ -105,7 +105,7 @@ def _uses(target: Target, on: str | None, way_given: bool) -> Iterator[_Use]:
     if on in (None, "embedded"):
         yield from _settings(spec)
     for layer in LAYERS:
-        yield from (_Use(one.keys, one.message) for one in layer.commands(spec))
+        yield from (_Use(one.keys, one.message) for one in layer.commands(spec, root))
     if on in (None, "live"):
         yield from _vm(spec, root)
         yield from () if way_given else _connect(spec, root)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pgdeploy.layers.backup.layer import BackupLayer
 from pgdeploy.layers.host.layer import HostLayer
 from pgdeploy.layers.migration.layer import MigrationLayer
+from pgdeploy.layers.seed.layer import SeedLayer
 from pgdeploy.layers.server.layer import ServerLayer
 from pgdeploy.layers.threshold.layer import ThresholdLayer
 from pgdeploy.layers.vm.layer import VmLayer
@@ -23,6 +24,7 @@ LAYERS: tuple[Layer, ...] = (
     SERVER,
     HostLayer(),
     MigrationLayer(),
+    SeedLayer(),
     ThresholdLayer(),
     WorkloadLayer(),
     BackupLayer(),

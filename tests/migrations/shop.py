@@ -93,15 +93,17 @@ class Shop:
         )
         return done.stdout
 
-    def findings(self) -> list[Finding]:
+    def findings(self, layer: str = "migration") -> list[Finding]:
         gate = Gate(load_target(self.place / "specs/shop.yaml"), ConnectionOptions(dsn=self.server.dsn))
         try:
-            gate.ask_layer("migration")
+            gate.ask_layer(layer)
             return gate.ask()
         finally:
             gate.close()
 
-    def red(self) -> dict[str, str]:
+    def red(self, layer: str = "migration") -> dict[str, str]:
         """Checks that fail or have no answer, each with why."""
         fine = (Verdict.CONFORMS, Verdict.BLOCKED, Verdict.INAPPLICABLE)
-        return {one.check.id: one.reason or one.actual for one in self.findings() if one.verdict not in fine}
+        return {
+            one.check.id: one.reason or one.actual for one in self.findings(layer) if one.verdict not in fine
+        }

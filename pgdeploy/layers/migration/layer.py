@@ -9,6 +9,8 @@ from pgdeploy.core.layer import Declared, Layer
 from pgdeploy.text.naming import listing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pgdeploy.core.check import Resource
     from pgdeploy.core.layer import Site
     from pgdeploy.core.step import StepPlan
@@ -55,7 +57,7 @@ class MigrationLayer(Layer):
             known = with_models(spec, sections, read_all(sections, server), server)
         return {"sections": {self.name: known}}
 
-    def commands(self, spec: Spec) -> Iterator[Problem]:
+    def commands(self, spec: Spec, root: Path) -> Iterator[Problem]:
         from pgdeploy.spec.problem import Problem
 
         for name in self.of(spec) or ():

@@ -1,0 +1,188 @@
+"""Rows that a database must have: written once, compared in the types of the columns, and nothing else touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.migrations.shop import Shop
+
+SEEDS = """\
+seeds:
+  {database}:
+    {more}rows:
+      - {{table: kinds, csv: ../seeds/kinds.csv, key: [code]{null}}}
+      - {{table: things, csv: ../seeds/things.csv, key: [kind, number]}}
+"""
+TABLES = """
+CREATE TABLE kinds (code text PRIMARY KEY, label text, weight numeric, since timestamptz, tags text[], extra jsonb);
+CREATE TABLE things (kind text REFERENCES kinds, number integer, PRIMARY KEY (kind, number));
+ALTER TABLE kinds OWNER TO owner; ALTER TABLE things OWNER TO owner;
+"""
+KINDS = """\
+code,label,weight,since,tags,extra
+a,"one, two",1.50,2026-01-15 12:00+00,"{x,y}","{""k"": [1, 2]}"
+b,,,,,
+"""
+THINGS = "kind,number\na,1\na,2\nb,1\n"
+
+
+@pytest.fixture
+def seeded(shop: Shop) -> Shop:
+    """Two tables without a row, and files of what must be in them; no migrations matter here."""
+    (shop.place / "seeds").mkdir()
+    written(shop, "kinds", KINDS)
+    written(shop, "things", THINGS)
+    said(shop)
+    shop.sql(TABLES)
+    return shop
+
+
+def written(shop: Shop, name: str, text: str) -> None:
+    (shop.place / "seeds" / f"{name}.csv").write_text(text)
+
+
+def said(shop: Shop, more: str = "", null: str = "") -> None:
+    shop.spec(beside=SEEDS.format(database=shop.database, more=more, null=null))
+
+
+def red(shop: Shop) -> dict[str, str]:
+    return {name.partition(": ")[2]: why for name, why in shop.red("seed").items()}
+
+
+ALL = {
+    "public.kinds].rows": "2 rows missing: a; b",
+    "public.things].rows": "3 rows missing: a, 1; a, 2; b, 1",
+}
+
+
+def test_written_and_written_again(seeded: Shop) -> None:
+    """The second time nothing is left to do, whatever the spelling of what the server has."""
+    assert red(seeded) == ALL
+    assert "seeds/kinds.csv into public.kinds" in seeded.done("seed", "--yes")
+    assert red(seeded) == {}
+    assert "nothing to do" in seeded.done("plan", "--layer", "seed")
+    assert seeded.sql("SELECT label, weight::text, tags[2], extra->'k'->>1 FROM kinds WHERE code = 'a'") == [
+        ("one, two", "1.50", "y", "2")
+    ]
+    assert seeded.sql("SELECT num_nulls(label, weight, since, tags, extra) FROM kinds WHERE code = 'b'") == [
+        (5,)
+    ]
+    written(
+        seeded,
+        "kinds",
+        KINDS.replace("1.50", "1.5").replace("12:00+00", "15:00:00+03").replace("{x,y}", '{""x"", y}'),
+    )
+    written(seeded, "things", "number,kind\n1,b\n1,a\n2,a\n")
+    assert red(seeded) == {}
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "expected"),
+    [
+        (
+            "UPDATE kinds SET label = 'x' WHERE code = 'a'",
+            {"public.kinds].rows": "1 row with other values: a"},
+        ),
+        (
+            "UPDATE kinds SET label = '' WHERE code = 'b'",
+            {"public.kinds].rows": "1 row with other values: b"},
+        ),
+        ("DELETE FROM things WHERE number = 2", {"public.things].rows": "1 row missing: a, 2"}),
+        ("INSERT INTO kinds VALUES ('ours')", {}),
+        ("ALTER TABLE kinds ADD COLUMN more text DEFAULT 'x'", {}),
+        ("DROP TABLE things", {"public.things].rows": "no such table"}),
+        (
+            "ALTER TABLE kinds DROP COLUMN tags",
+            {"public.kinds].rows": "column t.tags does not exist"},
+        ),
+    ],
+)
+def test_what_somebody_did_by_hand(by_hand: str, expected: dict[str, str], seeded: Shop) -> None:
+    """Exactly its check is red; what the file does not have stays as it is."""
+    seeded.done("seed", "--yes")
+    seeded.sql(by_hand)
+    assert red(seeded) == expected
+    if "row" in "".join(expected.values()) and "DROP" not in by_hand:
+        seeded.done("seed", "--yes")
+        assert red(seeded) == {}
+
+
+def test_all_of_a_database_or_nothing(seeded: Shop) -> None:
+    written(seeded, "things", THINGS + "nowhere,1\n")
+    said_ = seeded.done("seed", "--yes", status=1)
+    assert 'things.csv: insert or update on table "things" violates foreign key constraint' in said_
+    assert seeded.sql("SELECT count(*) FROM kinds") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "has no column kind, which `key:` names"),
+        ("kind,number\na\n", ":2: has 1 values, and the first line 2 columns"),
+        ("kind,number\na,1\na,1\n", ":3: has the key of line 2"),
+        ("kind,number\n,1\n", ":2: has no key"),
+        ("kind,kind,number\n", ":1: a column has no name, or two have the same"),
+        ('kind,number\na,"1\n', ": unexpected end of data"),
+        ("kind,number\na,one\n", 'invalid input syntax for type integer: "one"'),
+        ("kind,number,colour\na,1,red\n", "column t.colour does not exist"),
+        ("kind,number\n\xff,1\n".encode("latin-1").decode("latin-1"), None),
+    ],
+)
+def test_a_file_that_is_no_table_of_this_kind(text: str, says: str | None, seeded: Shop) -> None:
+    if says is None:
+        (seeded.place / "seeds" / "things.csv").write_bytes(text.encode("latin-1"))
+        says = "is not UTF-8"
+    else:
+        written(seeded, "things", text)
+    found = seeded.done("seed", "--yes", status=1)
+    assert says in found
+    assert "Traceback" not in found
+    assert seeded.sql("SELECT count(*) FROM kinds") == [(0,)]
+
+
+def test_an_empty_text_that_is_no_null(seeded: Shop) -> None:
+    said(seeded, null=", null_text: '-'")
+    written(seeded, "kinds", "code,label,weight\na,,1\nb,-,-\n")
+    seeded.done("seed", "--yes")
+    assert seeded.sql("SELECT label, weight FROM kinds ORDER BY code")[1] == (None, None)
+    assert seeded.sql("SELECT label FROM kinds WHERE code = 'a'") == [("",)]
+    assert red(seeded) == {}
+
+
+def test_without_a_unique_index_on_the_key(seeded: Shop) -> None:
+    seeded.sql("ALTER TABLE things DROP CONSTRAINT things_pkey")
+    assert "no unique or exclusion constraint matching" in seeded.done("seed", "--yes", status=1)
+
+
+def test_cleared_only_where_the_spec_allows_it(seeded: Shop) -> None:
+    seeded.done("seed", "--yes")
+    seeded.sql("INSERT INTO kinds VALUES ('ours')")
+    assert "may not be cleared" in seeded.done("seed", "--clear", "--yes", status=1)
+    assert seeded.sql("SELECT count(*) FROM kinds") == [(3,)]
+    said(seeded, more="clear: true\n    ")
+    seeded.done("seed", "--clear", "--yes")
+    assert seeded.sql("SELECT count(*) FROM kinds") == [(2,)]
+    assert red(seeded) == {}
+
+
+def test_what_a_spec_may_not_say(seeded: Shop) -> None:
+    for more, says in (("role: postgres\n    ", "is a superuser"), ("role: nobody\n    ", "is not declared")):
+        said(seeded, more=more)
+        assert says in seeded.done("seed", status=1)
+    said(seeded)
+    file = seeded.place / "specs/shop.yaml"
+    text = file.read_text().replace("table: things", "table: kinds")
+    file.write_text(text)
+    assert "this table stands twice" in seeded.done("seed", status=1)
+
+
+def test_no_commands_reads_nothing_beyond(seeded: Shop) -> None:
+    file = seeded.place / "specs/shop.yaml"
+    file.write_text("\n".join(line for line in file.read_text().splitlines() if "migration" not in line))
+    refused = seeded.done("seed", "--no-commands", status=1)
+    assert "reads a file that is not in" in refused
+    Path(seeded.place / "seeds").rename(seeded.place / "specs" / "seeds")
+    file.write_text(file.read_text().replace("../seeds", "seeds"))
+    assert "missing" in seeded.done("check", "--layer", "seed", "--no-commands", status=2)
