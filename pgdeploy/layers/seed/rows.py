@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 LARGEST = 64 * 1024 * 1024
 """Bytes of one file: seeds are few rows, and what is large is loaded otherwise."""
 _SHOWN = 5
+_TYPES = """
+SELECT attname::text, pg_catalog.format_type(atttypid, NULL)
+FROM pg_catalog.pg_attribute
+WHERE attrelid = pg_catalog.to_regclass(%s) AND attnum > 0 AND NOT attisdropped
+"""
+"""Without lengths: a cast would cut what is too long, where an INSERT refuses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,8 @@ def differences(seed: SeedTableSpec, rows: Rows, connection: psycopg.Connection[
     """How the table differs; None where there is no such table.
 
     Raises:
-        psycopg.Error: a column is missing, a value is none of its type, or we may not read it.
+        TargetError: a column is missing.
+        psycopg.Error: a value is none of its type, or we may not read it.
     """
     from psycopg import sql
 
@@ -117,7 +124,7 @@ def differences(seed: SeedTableSpec, rows: Rows, connection: psycopg.Connection[
     ).format(
         first=sql.Identifier(seed.key[0]),
         key=_list("d", seed.key),
-        desired=_desired(seed),
+        desired=_desired(seed, rows, connection),
         name=name,
         same=_same(seed.key),
         differs=differs,
@@ -128,7 +135,7 @@ def differences(seed: SeedTableSpec, rows: Rows, connection: psycopg.Connection[
 
 
 def write(seed: SeedTableSpec, rows: Rows, connection: psycopg.Connection[Any]) -> None:
-    """Insert what is missing, and give the others the values of the file. Raises psycopg.Error."""
+    """Insert what is missing, and give the others the values of the file. Raises as `differences` does."""
     from psycopg import sql
 
     rest = [column for column in rows.columns if column not in seed.key]
@@ -142,9 +149,13 @@ def write(seed: SeedTableSpec, rows: Rows, connection: psycopg.Connection[Any]) 
             values, _list("t", rest), _list("EXCLUDED", rest)
         )
     statement = sql.SQL("INSERT INTO {} AS t ({}) SELECT {} FROM {} ON CONFLICT ({}) {}").format(
-        _name(seed), into, _list("d", rows.columns), _desired(seed), sql.SQL(", ").join(map(sql.Identifier, seed.key)),
+        _name(seed),
+        into,
+        _list("d", rows.columns),
+        _desired(seed, rows, connection),
+        sql.SQL(", ").join(map(sql.Identifier, seed.key)),
         action,
-    )  # fmt: skip
+    )
     connection.execute(statement, [rows.json])
 
 
@@ -161,11 +172,22 @@ def _name(seed: SeedTableSpec) -> Any:
     return sql.Identifier(seed.schema_, seed.table)
 
 
-def _desired(seed: SeedTableSpec) -> Composable:
-    """The rows of the file, in the types of the table's columns."""
+def _desired(seed: SeedTableSpec, rows: Rows, connection: psycopg.Connection[Any]) -> Composable:
+    """The rows of the file as a table `d`, in the types of the columns: a text of the file is read as they read it.
+
+    Raises:
+        TargetError: the table has no such column.
+    """
     from psycopg import sql
 
-    return sql.SQL("pg_catalog.json_populate_recordset(NULL::{}, %s::pg_catalog.json) d").format(_name(seed))
+    types = dict(connection.execute(_TYPES, [_name(seed).as_string(None)]).fetchall())
+    if lacking := [column for column in rows.columns if column not in types]:
+        raise TargetError(f"{seed.csv}:1: {seed.schema_}.{seed.table} has no column {lacking[0]}")
+    values = sql.SQL(", ").join(
+        sql.SQL("(r ->> {})::{} AS {}").format(sql.Literal(one), sql.SQL(types[one]), sql.Identifier(one))
+        for one in rows.columns
+    )
+    return sql.SQL("(SELECT {} FROM pg_catalog.json_array_elements(%s::pg_catalog.json) r) d").format(values)
 
 
 def _list(of: LiteralString, columns: Sequence[str]) -> Composable:
