@@ -99,7 +99,7 @@ def _prepare(gate: Gate, layer: Layer) -> None:
     """Raises as `_require_live` does, and where a server to throw away cannot be made."""
     _require_live(gate, layer)
     if layer.in_server:
-        gate.prepare()
+        gate.prepare(layer)
 
 
 def _require_live(gate: Gate, layer: Layer) -> None:

@@ -26,7 +26,7 @@ from pgdeploy.reach.server import BUDGET
 if TYPE_CHECKING:
     from pgdeploy.core.check import Check
     from pgdeploy.core.facts import Facts
-    from pgdeploy.core.layer import Declared
+    from pgdeploy.core.layer import Declared, Layer
     from pgdeploy.layers.server.plan import Plan
     from pgdeploy.reach.login import SshWay
     from pgdeploy.reach.server import Server
@@ -107,8 +107,7 @@ class Gate:
         A throw-away embedded server is brought to the spec first: that is its point.
         """
         if self._facts is None:
-            if self._is_thrown_away:
-                self._realise()
+            self.prepare()
             return self.read()
         return self._facts
 
@@ -186,14 +185,14 @@ class Gate:
 
         return isinstance(self.server, Embedded) and not self.server.kept
 
-    def prepare(self) -> None:
-        """Before another layer is planned in it, a server to throw away gets its databases."""
-        if self._is_thrown_away:
-            self._make_sql_state()
-
-    def _realise(self) -> None:
+    def prepare(self, upper: Layer | None = None) -> None:
+        """A server to throw away gets the SQL state and all that is made in it, up to this layer, which is left out."""
+        if not self._is_thrown_away:
+            return
         self._make_sql_state()
         for layer in LAYERS:
+            if layer is upper:
+                return
             if layer.in_server and layer.declared_in(self.target.spec):
                 # nothing is lost with what is to be thrown away
                 layer.apply(layer.plan(self), self, downtime=False)

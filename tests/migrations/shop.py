@@ -64,6 +64,19 @@ class Shop:
         assert status is None or done.returncode == status, said
         return said
 
+    def alone(self, *words: str, status: int = 0) -> str:
+        """What a command prints that does not reach the server."""
+        done = subprocess.run(
+            [sys.executable, "-m", "pgdeploy", words[0], "shop", *words[1:]],
+            cwd=self.place,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
     def migrate(self, *words: str, status: int = 0) -> str:
         """Run what is pending."""
         return self.done("apply", "--layer", "migration", "--yes", *words, status=status)

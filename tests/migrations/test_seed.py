@@ -194,3 +194,14 @@ def test_no_commands_reads_nothing_beyond(seeded: Shop) -> None:
     Path(seeded.place / "seeds").rename(seeded.place / "specs" / "seeds")
     file.write_text(file.read_text().replace("../seeds", "seeds"))
     assert "missing" in seeded.done("check", "--layer", "seed", "--no-commands", status=2)
+
+
+def test_on_a_server_to_throw_away(shop: Shop) -> None:
+    """Its tables are there before the rows, and the gate is green."""
+    (shop.place / "seeds").mkdir()
+    written(shop, "rates", "code,rate\nEUR,1\nGBP,3\n")
+    rows = f"seeds: {{{shop.database}: {{rows: [{{table: rates, csv: ../seeds/rates.csv, key: [code]}}]}}}}\n"
+    shop.spec(beside=rows)
+    planned = shop.alone("plan", "--layer", "seed", "--on", "embedded", status=2)
+    assert "1 row missing: GBP" in planned
+    assert " 0 drift" in shop.alone("check", "--on", "embedded")

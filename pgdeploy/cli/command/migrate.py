@@ -89,6 +89,7 @@ def migrate(
     Exit 0: done, and with status: nothing is pending; 2: something is, or there is advice; 1: error.
     """
     from pgdeploy.cli.targets import load_one, open_gate, way_of
+    from pgdeploy.layers import layer_of
 
     target = load_one(name)
     sections = _chosen(target, entry)
@@ -101,7 +102,7 @@ def migrate(
         ((_, section),) = sections.items()
         raise typer.Exit(_new(section, message or ""))
     with open_gate(target, way) as gate:
-        gate.prepare()
+        gate.prepare(layer_of("migration"))
         if action is Action.STATUS:
             raise typer.Exit(_status(gate, sections))
         if action is Action.REHEARSE:
@@ -225,6 +226,7 @@ def _of_status(name: str, fact: MigrationFact) -> Iterator[str]:
 
 
 def _rehearse(gate: Gate, sections: Mapping[str, MigrationSpec]) -> int:
+    from pgdeploy.layers import layer_of
     from pgdeploy.layers.migration.alembic import scripts_of
     from pgdeploy.layers.migration.rehearsal import allowed, rehearse
     from pgdeploy.layers.migration.unreached import unreached
@@ -234,7 +236,7 @@ def _rehearse(gate: Gate, sections: Mapping[str, MigrationSpec]) -> int:
     for name, section in sections.items():
         scripts = scripts_of(section)
         shown = rehearse(gate.target.spec, name, section, scripts, gate.server, note)
-        gate.prepare()  # what the spec grants on what was made
+        gate.prepare(layer_of("migration"))  # what the spec grants on what was made
         findings = [*shown.findings, *allowed(scripts, list(unreached(name, section, scripts, gate.server)))]
         for one in shown.locked:
             locks = ", ".join(f"{mode} on {table}" for table, mode in one.locks)

@@ -56,7 +56,7 @@ def seed(
         if clear:
             from pgdeploy.layers.seed.apply import ToSeed, tables_of, write_seeds
 
-            gate.prepare()
+            gate.prepare(layer)
             tables = tables_of(gate.declared, sections)
             say(*(f"{table.database}: all rows of {table.label} are deleted" for table in tables))
             if not yes and not confirmed("Empty", "table", len(tables)):
