@@ -8,7 +8,7 @@ import pytest
 
 from tests.host.machine import Machine, said
 from tests.host.texts import pg15
-from tests.migrations.project import write_project
+from tests.migrations.project import write_project, write_revision
 
 pytestmark = [pytest.mark.docker, pytest.mark.long]
 
@@ -33,6 +33,16 @@ def test_up_runs_them_and_grants_on_what_they_made(pg01: Machine, tmp_path: Path
     again = pg01.pgdeploy("up", "prod-pg01")
     assert again.returncode == 0, said(again)
     assert "upgraded to" not in said(again)
+    # what a revision grants and no line of the spec says is not taken away without a word
+    up = "op.execute('GRANT INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON orders TO postgres_exporter')"
+    write_revision(scripts, "x1", "r06", up, "op.execute('REVOKE INSERT ON orders FROM postgres_exporter')")
+    lossy = pg01.pgdeploy("up", "prod-pg01")
+    assert lossy.returncode == 2, said(lossy)
+    assert pg01.sql(granted.replace("SELECT')", "TRUNCATE')"), "shop") == "t"
+    pg01.sql(
+        "REVOKE INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON orders FROM postgres_exporter",
+        "shop",
+    )
     down = pg01.pgdeploy("migrate", "prod-pg01", "down", "--steps", "1", "--yes")
     assert down.returncode == 0, said(down)
     red = pg01.pgdeploy("check", "prod-pg01", "--layer", "migration")

@@ -36,6 +36,7 @@ def up(
     from pgdeploy.gate.deploy import deploy
     from pgdeploy.layers import LAYERS
     from pgdeploy.report import findings as report
+    from pgdeploy.report.plan import permitted
 
     with open_gate(target, way_of(On(on), None, ssh_config, None, None, timeout), probes=True) as gate:
         live = on is UpOn.LIVE
@@ -51,7 +52,8 @@ def up(
             if layer.in_server:
                 _make(gate, layer, downtime=allow_restart)
                 with _step(gate.target.name, "SQL state"):
-                    gate.apply(gate.plan())  # it may have made what is granted on
+                    # it may have made what is granted on; what loses something waits for a word, as before it
+                    gate.apply(permitted(gate.plan(), destructive=False, unreadable=False))
                     gate.read()
         with _step(gate.target.name, "gate"):
             findings = gate.ask()
