@@ -77,7 +77,7 @@ class MigrationLayer(Layer):
 
         sections = self.of(site.declared.spec)
         with kept_processes():
-            return plan_migrations(site.declared, sections, read_all(sections, site.server))
+            return plan_migrations(site.declared, sections, read_all(sections, site.server), site.server)
 
     def apply(self, approved: StepPlan | None, site: Site, *, downtime: bool) -> StepPlan:
         from pgdeploy.core.step import Risk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -12,7 +12,7 @@ from pgdeploy.core.check import Finding, Verdict, evaluate
 from pgdeploy.core.facts import NOBODY, Facts
 from pgdeploy.core.step import Risk, Step, StepPlan
 from pgdeploy.errors import TargetError
-from pgdeploy.layers.migration.alembic import ask
+from pgdeploy.layers.migration.alembic import ask, on_server
 from pgdeploy.layers.migration.check import Migration
 from pgdeploy.layers.migration.process import MigrationError
 from pgdeploy.layers.migration.reading import read_all
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from pgdeploy.reach.server import Server
 
 
+_UNSEEN = "nobody knows what: it asks the database as it runs, so its SQL cannot be shown before"
+
+
 class ToRun(NamedTuple):
     """A revision that a step runs: of which entry of `migrations:`, and its SQL where that can be said offline."""
 
@@ -37,12 +40,16 @@ class ToRun(NamedTuple):
 
 
 def plan_migrations(
-    declared: Declared, sections: Mapping[str, MigrationSpec], known: Mapping[str, MigrationFact]
+    declared: Declared,
+    sections: Mapping[str, MigrationSpec],
+    known: Mapping[str, MigrationFact],
+    server: Server,
 ) -> StepPlan:
     """Steps in the order in which they are made, and what no step removes.
 
     Raises:
-        TargetError, MissingExtra: what the revisions would lose cannot be said.
+        TargetError: env.py does not work.
+        MissingExtra: what the revisions would lose cannot be said.
     """
     facts = Facts(NOBODY, None, {}, {}, sections={"migration": known})
     steps: list[Step] = []
@@ -56,7 +63,9 @@ def plan_migrations(
         for finding in findings:
             if finding.verdict is not Verdict.DRIFTS:
                 continue
-            made = list(_steps(name, section, known[name], finding)) if finding.check.field == "head" else []
+            pending = _pending(known[name]) if finding.check.field == "head" else []
+            rendered = _rendered(declared, name, section, known[name], pending, server)
+            made = [_step(name, section, one, rendered.get(one.revision), finding) for one in pending]
             steps += made
             if made:
                 drifts[finding.check.id] = finding
@@ -65,36 +74,53 @@ def plan_migrations(
     return StepPlan(tuple(steps), tuple(left), tuple(unreadable), drifts)
 
 
-def _steps(name: str, section: MigrationSpec, fact: MigrationFact, drift: Finding) -> Iterator[Step]:
+def _pending(fact: MigrationFact) -> list[Revision]:
+    """None where the database has a revision that nobody knows: what is pending then, nobody knows either."""
     scripts, versions = fact.known_scripts, fact.known_database.versions or ()
-    if scripts.unknown(versions):
-        return
-    pending = scripts.pending(versions)
+    return [] if scripts.unknown(versions) else scripts.pending(versions)
+
+
+def _rendered(
+    declared: Declared,
+    name: str,
+    section: MigrationSpec,
+    fact: MigrationFact,
+    pending: Sequence[Revision],
+    server: Server,
+) -> Mapping[str, Rendered]:
+    """The SQL of what is pending; where none has any, env.py is tried, which says best what is wrong with it."""
+    versions = fact.known_database.versions or ()
     rendered = sql_of(section, versions, [one.revision for one in pending])
-    for one in pending:
-        text = rendered[one.revision].sql if one.revision in rendered else None
-        losing = _losing(section, one, text)
-        yield Step(
-            _text(name, one, text),
-            (drift.check.id,),
-            risk=Risk.DESTRUCTIVE if losing else Risk.SAFE,
-            lost=losing,
-            payload=ToRun(name, one.revision, scrub(text or "")),
-        )
+    if pending and not rendered:
+        ask(section, "attempt", on_server(declared.spec, name, section, server, writes=False))
+    return rendered
 
 
-def _text(name: str, one: Revision, sql: str | None) -> str:
+def _step(
+    name: str, section: MigrationSpec, one: Revision, rendered: Rendered | None, drift: Finding
+) -> Step:
+    sql = rendered.sql if rendered is not None else None
+    losing = _losing(section, one, sql)
+    return Step(
+        _text(name, one),
+        (drift.check.id,),
+        risk=Risk.DESTRUCTIVE if losing else Risk.SAFE,
+        lost=losing,
+        payload=ToRun(name, one.revision, scrub(sql or "")),
+    )
+
+
+def _text(name: str, one: Revision) -> str:
     doc = f": {one.doc}" if one.doc else ""
-    blind = "" if sql is not None else " (asks the database, so what it does cannot be shown)"
-    return f"{quoted_name(name)}: upgrade to {one.revision}{doc}{blind}"
+    return f"{quoted_name(name)}: upgrade to {one.revision}{doc}"
 
 
 def _losing(section: MigrationSpec, one: Revision, sql: str | None) -> str:
-    """What it would lose; nothing where the spec allows it today."""
+    """What it would lose; nothing where the spec allows it today. What nobody can see before is not taken for safe."""
     allowed = section.destructive.get(one.revision)
-    if sql is None or (allowed is not None and date.today() <= allowed.until):  # noqa: DTZ011 - a day of people
+    if allowed is not None and date.today() <= allowed.until:  # noqa: DTZ011 - a day of people
         return ""
-    return ", ".join(_dropped(sql))
+    return ", ".join(_dropped(sql)) if sql is not None else _UNSEEN
 
 
 def up_to(plan: StepPlan, revision: str) -> StepPlan:

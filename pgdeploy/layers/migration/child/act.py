@@ -198,6 +198,11 @@ class Alembic:
         self._run(compare, dont_mutate=True)
         self.say(result={"differences": found[0]})
 
+    def attempt(self) -> None:
+        """Run env.py, and no revision."""
+        self._run(lambda rev, _: [], dont_mutate=True)
+        self.say(result={})
+
     def stamp(self) -> None:
         """The version table says that this revision is there, whatever it said, and nothing is run."""
         self._run(lambda rev, _: self.scripts._stamp_revs(self.question["to"], rev), purge=True)
