@@ -41,8 +41,8 @@ TITLES = {"The MIT License (MIT)": "MIT", "MIT License": "MIT"}
 HEAD = """\
 # Licences
 
-What `pip install 'pgdeploy[embedded,gate,host,container,proxmox,bench,migration,backup]'` brings, and under which licence, as
-each distribution declares it (SPDX). `make licences` writes this page; `make lint` fails on a licence that
+What `pip install 'pgdeploy[embedded,gate,host,container,proxmox,bench,migration,backup]'` brings, and under which
+licence, as each distribution declares it (SPDX). `make licences` writes this page; `make lint` fails on a licence that
 `scripts/licences.py` does not allow.
 
 | distribution | licence |
