@@ -119,7 +119,7 @@ def differences(seed: SeedTableSpec, rows: Rows, connection: psycopg.Connection[
     if rest:
         differs = sql.SQL("({}) IS DISTINCT FROM ({})").format(_list("t", rest), _list("d", rest))
     query = sql.SQL(
-        "SELECT t.{first} IS NULL, pg_catalog.concat_ws(', ', {key}) FROM {desired} LEFT JOIN {name} t ON {same} "
+        "SELECT t.{first} IS NULL, pg_catalog.concat_ws(', ', {key}) FROM {desired} LEFT JOIN {name} AS t ON {same} "
         "WHERE t.{first} IS NULL OR {differs} ORDER BY 2"
     ).format(
         first=sql.Identifier(seed.key[0]),
