@@ -65,18 +65,18 @@ class Migration(Resource):
         scripts = self.fact(facts).known_scripts
         several = scripts.accidental_heads()
         desired = "one newest revision, or branches with labels"
-        actual = listing(several) if several else listing(scripts.heads) or "no revisions"
+        actual = listing(several or scripts.heads)
         remedy = f"alembic merge {' '.join(several)}" if several else ""
         return Outcome(not several, desired, actual, remedy=remedy)
 
     def _head(self, facts: Facts) -> Outcome:
         fact = self.fact(facts)
         scripts, versions = fact.known_scripts, fact.known_database.versions
-        desired = listing(sorted(scripts.heads)) or "no revisions"
+        desired = listing(scripts.heads)
         if versions is None and not scripts.revisions:
             return Outcome(True, desired, desired)
         actual, remedy = self._actual(scripts, versions)
-        return Outcome(versions == tuple(sorted(scripts.heads)), desired, actual, remedy=remedy)
+        return Outcome(fact.at_head, desired, actual, remedy=remedy)
 
     def _actual(self, scripts: Scripts, versions: tuple[str, ...] | None) -> tuple[str, Remedy]:
         apply = Remedy(f"pgdeploy apply {self.target} --layer migration", By.PGDEPLOY)
@@ -88,7 +88,7 @@ class Migration(Resource):
                 f"{how}{self.target} stamp` what it is"
             )
         pending = len(scripts.pending(versions))
-        shown = listing(versions) or "nothing"
+        shown = listing(versions)
         if not pending:
             # an older revision beside a newer one that stands on it: edited by hand
             return f"{shown}, of which one stands on another", Remedy(
@@ -109,4 +109,4 @@ class Migration(Resource):
     def _indexes(self, facts: Facts) -> Outcome:
         invalid = self.fact(facts).known_database.invalid
         remedy = "drop it and make it again: its CREATE INDEX CONCURRENTLY was cut short"
-        return Outcome(not invalid, "none is invalid", listing(invalid) or "none is invalid", remedy=remedy)
+        return Outcome(not invalid, "none is invalid", listing(invalid), remedy=remedy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,8 +22,13 @@ class Output(io.StringIO):
         self.lines: list[tuple[int, int]] = []
 
     def write(self, text: str) -> int:
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None and frame.f_code.co_filename not in self._files:
-            frame = frame.f_back
-        self.lines.append((self.tell(), frame.f_lineno if frame is not None else 0))
+        self.lines.append((self.tell(), line_at_work(self._files)))
         return super().write(text)
+
+
+def line_at_work(files: Container[str]) -> int:
+    """The line of one of these revisions that called us, through whatever of Alembic; 0: none did."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename not in files:
+        frame = frame.f_back
+    return frame.f_lineno if frame is not None else 0

@@ -5,14 +5,11 @@ What statements lock and rewrite is read in their own transactions, of tables th
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pgdeploy.layers.migration.child.output import line_at_work
 from pgdeploy.layers.migration.child.wording import line_in, words_of
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 _TABLES = """
 SELECT c.oid::int8, c.relfilenode::int8, c.oid::pg_catalog.regclass::text
@@ -48,7 +45,7 @@ class Trace:
             self._before = self._read(connection)
 
     def after(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        line = _line(self.files)
+        line = line_at_work(self.files)
         if self._busy or not line or self._before is None:
             return
         now = self._read(connection)
@@ -77,14 +74,6 @@ class Trace:
             return {oid: (file, name) for oid, file, name in rows}
         finally:
             self._busy = False
-
-
-def _line(files: set[str]) -> int:
-    """The line of the revision that is at work; 0: Alembic itself."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename not in files:
-        frame = frame.f_back
-    return frame.f_lineno if frame is not None else 0
 
 
 def rehearse(
