@@ -20,7 +20,7 @@ CODE := pgdeploy plugin pyinfra_deploys conftest.py inventory.py scripts specs t
 # Three thousand processes start here: without their bytecode each would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test fuzz test-long test-host test-versions test-threshold test-backup test-migration test-vm test-qemu test-lowest bench lint format lock licences release clean
+.PHONY: help demo test fuzz test-long test-host test-versions test-threshold test-backup test-migration test-release test-vm test-qemu test-lowest bench lint format lock licences release clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -50,8 +50,11 @@ test-threshold: $(STAMP) ## the tests of thresholds and workloads, each broken o
 test-backup: $(STAMP) ## the tests of backups and restores, each broken on a real server; pgBackRest's host needs Docker
 	$(PYTEST) -n 2 --dist loadfile tests/backups tests/host/test_backup.py tests/host/test_backup_store.py tests/host/test_backup_version.py
 
-test-migration: $(STAMP) ## the tests of migrations: real servers of every version, kills, locks
-	$(PYTEST) $(PARALLEL) tests/migrations
+test-migration: $(STAMP) ## the tests of migrations: real servers of every version, kills at thirty moments, locks
+	PGDEPLOY_KILLS=30 $(PYTEST) $(PARALLEL) tests/migrations
+
+test-release: $(STAMP) ## the tests of releases: made, failed, killed at fifty moments, rehearsed; pgBackRest's host needs Docker
+	PGDEPLOY_KILLS=50 $(PYTEST) -n 2 --dist loadfile tests/releases tests/host/test_release.py
 
 test-vm: $(STAMP) ## the tests of virtual machines: a simulated Proxmox VE; its guests need Docker
 	$(PYTEST) -n 2 --dist loadfile tests/simulators/proxmox tests/simulators/proxmox_guest tests/vm tests/host/test_disk.py tests/host/test_guest.py

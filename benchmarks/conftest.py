@@ -30,6 +30,7 @@ AIMS = {
     "unchanged": ("pg01.py with nothing to do", "pyinfra with as many trivial operations", 2.0),
     "backup": ("our backup", "pg_dump and pg_dumpall", 1.1),
     "proof": ("our proof of a backup", "a new server and pg_restore", 1.3),
+    "release": ("a release with nothing to do", "its smoke run alone", 1.2),
     "help": ("pgdeploy --help", "its CLI library", 1.5),
     "small spec": ("pgdeploy lint of a small spec", "its libraries alone", 3.0),
 }

@@ -1,7 +1,8 @@
-"""Fifty revisions and a status, against Alembic's own command; each is a whole process."""
+"""Fifty revisions and a status, against Alembic's own command; each is a whole process, but for the run alone."""
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,8 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config
 
 from benchmarks.conftest import new_cluster
+from pgdeploy.gate.target import load_target
+from pgdeploy.layers.migration.apply import upgrade
+from pgdeploy.layers.migration.process import kept_processes
 from pgdeploy.reach.embedded import Cluster
 
 NUMBER = 50
@@ -96,6 +102,29 @@ class TestUpgrade:
     def test_apply(self, benchmark: Any, server: Cluster, place: Path) -> None:
         words = ("pgdeploy", "apply", "shop", "--layer", "migration", "--yes", "--dsn", server.dsn)
         benchmark.pedantic(run, args=(place, *words), setup=empty(server), rounds=5)
+
+
+@pytest.mark.benchmark(group="fifty revisions, the run alone")
+class TestRun:
+    """Without starting a process, planning and proving: what we add to each revision."""
+
+    def test_raw(self, benchmark: Any, server: Cluster, place: Path) -> None:
+        config = Config(stdout=io.StringIO())
+        config.set_main_option("script_location", str(place / "migrations"))
+        benchmark.pedantic(
+            command.upgrade, args=(config, "head"), setup=empty(server), rounds=5, warmup_rounds=1
+        )
+
+    def test_ours(self, benchmark: Any, server: Cluster, place: Path) -> None:
+        spec = load_target(place / "specs/shop.yaml").spec
+        section = spec.migrations["shop"]  # type: ignore[attr-defined]
+        revisions = [f"r{number:02}" for number in range(NUMBER)]
+
+        def ours() -> None:
+            upgrade(spec, "shop", section, revisions, server, lambda _: None, downtime=False)
+
+        with kept_processes():
+            benchmark.pedantic(ours, setup=empty(server), rounds=5, warmup_rounds=1)
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def completed(words: str, specs: Path) -> list[str]:
         ("pgdeploy check prod-a st", ["staging"]),
         ("pgdeploy vm start stag", ["staging"]),
         ("pgdeploy plan nobody", []),
-        ("pgdeploy apply --allow-d", ["--allow-destructive"]),
+        ("pgdeploy apply --allow-d", ["--allow-downtime", "--allow-destructive"]),
     ],
 )
 def test_what_the_shell_offers(words: str, found: list[str], tmp_path: Path) -> None:

@@ -51,9 +51,30 @@ class Memory(Resource):
         read = benchmark(str, actual) if benchmark is not None else "without pytest"
         return Outcome(actual != "slow", "quick", read)
 
+@dataclass(frozen=True)
+class Fall(Resource):
+    kind = "fall"
+    layer = "toy"
+    trial = True
+
+    def checks(self):
+        yield Check(self, "fall[toy]", "survived", ("toy",), self._compare)
+
+    def _compare(self, facts):
+        return Outcome(facts.section("toy") != "fragile", "whole", facts.section("toy"))
+
 class ToyLayer(Layer):
     name, title, description = "toy", "the toy", "checks of the toy"
-    markers = {"toy": "toys"}
+    markers = {"toy": "toys", "fall": "falls"}
+    trial_marker = "falls"
+
+    def trials(self, declared):
+        return (Fall(),) if declared.spec.toy is not None else ()
+
+    def try_out(self, site):
+        with site.server.open() as connection:
+            connection.execute("CREATE TABLE public.thrown_down ()")
+        return self.read(None, None)["sections"]["toy"]
 
     def section(self):
         return ToySpec
@@ -137,6 +158,19 @@ def pgdeploy(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def gate(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
     code = "import pytest; sys.exit(pytest.main(sys.argv[1:]))"
     return run(site, code, "-q", "-p", "no:cacheprovider", "--rootdir=.", *words)
+
+
+def test_what_takes_its_time_is_tried_where_somebody_asks_for_it(site: Path) -> None:
+    """On a server that is made for it, and not the one that the gate asks."""
+    assert "fall[toy]" not in gate(site, "--collect-only", "--target=town").stdout
+    words = ("--target=town", "--on=embedded", "-m", "falls or database")
+    assert "fall[toy].survived" in gate(site, "--collect-only", *words).stdout
+    done = gate(site, *words, "-k", "fall")
+    assert (done.returncode, "1 conform" in done.stdout) == (0, True), done.stdout
+    (site / "shop.txt").write_text("fragile")
+    done = gate(site, *words, "-k", "fall")
+    assert done.returncode == 1
+    assert "FAILED specs/town.yaml::fall[toy].survived - desired whole, actual fragile" in done.stdout
 
 
 def test_it_is_collected_and_has_its_markers(site: Path) -> None:

@@ -22,10 +22,14 @@ from pgdeploy.cli.command.init import init
 from pgdeploy.cli.command.lint import lint
 from pgdeploy.cli.command.migrate import migrate
 from pgdeploy.cli.command.plan import plan
+from pgdeploy.cli.command.rehearse import rehearse
+from pgdeploy.cli.command.release import release
 from pgdeploy.cli.command.render import render
 from pgdeploy.cli.command.restore import restore
+from pgdeploy.cli.command.rollback import rollback
 from pgdeploy.cli.command.schema import schema
 from pgdeploy.cli.command.seed import seed
+from pgdeploy.cli.command.smoke import smoke
 from pgdeploy.cli.command.split import split
 from pgdeploy.cli.command.up import up
 from pgdeploy.cli.output import ERROR, say
@@ -58,6 +62,10 @@ for command in (
     restore,
     migrate,
     seed,
+    smoke,
+    release,
+    rollback,
+    rehearse,
     schema,
 ):
     app.command()(command)

@@ -37,6 +37,7 @@ Names = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
+Sarif = Annotated[bool, typer.Option("--sarif", help="print advice as SARIF, for code hosts and editors")]
 SshConfig = Annotated[
     Path | None, typer.Option("--ssh-config", help="ssh_config file instead of the spec's connect:")
 ]
@@ -164,4 +165,11 @@ AskedLayer = Annotated[
 To = Annotated[
     str | None, typer.Option("--to", metavar="REVISION", help="with --layer migration: up to this revision")
 ]
-AllowRestart = Annotated[bool, typer.Option("--allow-restart", help="restart the VM where a change needs it")]
+AllowRestart = Annotated[
+    bool,
+    typer.Option(
+        "--allow-restart",
+        "--allow-downtime",
+        help="restart the VM where a change needs it, and run migrations that lock for longer than `max_lock:`",
+    ),
+]

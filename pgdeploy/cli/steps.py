@@ -61,7 +61,7 @@ def apply_steps(
     to: str | None = None,
 ) -> int:
     """Show the steps, ask, take them, and say what is left; returns the exit code."""
-    from pgdeploy.core.step import Effect, Risk
+    from pgdeploy.core.step import Risk
     from pgdeploy.report import steps
     from pgdeploy.report.plan import require_readable
 
@@ -74,7 +74,7 @@ def apply_steps(
     say(*steps.lines(layer, gate.declared, planned))
     require_readable(planned.unreadable, "fix that, and run it again")
     planned = planned.only(lambda step: destructive or step.risk is Risk.SAFE)
-    number = sum(downtime or step.effect is not Effect.DOWNTIME for step in planned.steps)
+    number = sum(downtime or not step.effect.stops for step in planned.steps)
     if number and not yes and not confirmed("Take", "step", number):
         return ERROR
     return _take(gate, layer, planned, downtime=downtime)

@@ -137,6 +137,8 @@ class Resource:
     """The name of the layer that it is a thing of."""
     reads: ClassVar[tuple[str, ...]] = ()
     """Other layers whose facts it compares."""
+    trial: ClassVar[bool] = False
+    """Whether it is tried on a server to throw away, and compares what was seen there."""
 
     def checks(self) -> Iterator[Check]:
         """Every check of this resource, from the spec alone."""

@@ -60,6 +60,10 @@ class Site(Protocol):
         """Called with what a person should know meanwhile."""
         ...
 
+    def prepare(self, upper: Layer | None = None) -> None:
+        """A server to throw away gets what is made in it, up to this layer, which is left out; no other one does."""
+        ...
+
 
 class Layer:
     """One part of a target. All but reading, planning and changing is offline."""
@@ -100,6 +104,22 @@ class Layer:
     def probes(self, declared: Declared) -> tuple[Resource, ...]:
         """The probes of it."""
         return ()
+
+    trial_marker: ClassVar[str] = ""
+    """The marker by which a run of pytest asks for what is tried, where there is something: then it has the two
+    functions below."""
+
+    def trials(self, declared: Declared) -> tuple[Resource, ...]:
+        """What is tried on a server to throw away, and only where a run asks for it: it takes its time."""
+        return ()
+
+    def try_out(self, site: Site) -> Any:
+        """The facts of its trials, as its section of the facts; `site` is such a server, made up to this layer.
+
+        Raises:
+            TargetError: nothing can be tried.
+        """
+        raise NotImplementedError
 
     def problems(self, spec: Spec) -> Iterator[Problem]:
         """What is wrong in a spec and only the whole of this layer shows."""

@@ -24,6 +24,13 @@ class Effect(StrEnum):
     """Of the server."""
     DOWNTIME = "downtime"
     """The machine under it stops for a moment."""
+    LOCK = "lock"
+    """Others wait for a table, for longer than the spec allows."""
+
+    @property
+    def stops(self) -> bool:
+        """Whether users notice it, so that somebody has to allow it."""
+        return self in (Effect.DOWNTIME, Effect.LOCK)
 
 
 class Risk(StrEnum):
@@ -35,13 +42,17 @@ class Risk(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change. `causes` are the ids of the checks that ask for it; `lost` says what a destructive one loses."""
+    """One change. `causes` are the ids of the checks that ask for it; `lost` says what a destructive one loses.
+
+    `note` is an estimate for people: it changes by itself, so a saved plan does not bind it.
+    """
 
     text: str
     causes: tuple[str, ...]
     effect: Effect = Effect.NONE
     risk: Risk = Risk.SAFE
     lost: str = ""
+    note: str = ""
     payload: Any = None
 
 

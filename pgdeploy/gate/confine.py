@@ -104,6 +104,7 @@ def _uses(target: Target, on: str | None, way_given: bool) -> Iterator[_Use]:
         yield from _host(spec, root)
     if on in (None, "embedded"):
         yield from _settings(spec)
+    yield from _lifecycle(spec, root)
     for layer in LAYERS:
         yield from (_Use(one.keys, one.message) for one in layer.commands(spec, root))
     if on in (None, "live"):
@@ -193,6 +194,14 @@ def _settings(spec: Spec) -> Iterator[_Use]:
             yield from _in(("roles", role, "settings_in", database), values)
     for database, db in spec.databases.items():
         yield from _in(("databases", database, "settings"), db.settings)
+
+
+def _lifecycle(spec: Spec, root: Path) -> Iterator[_Use]:
+    if spec.smoke is not None and spec.smoke.tests:
+        yield _Use(("smoke", "tests"), "runs Python on this machine")
+    journal = spec.release.journal if spec.release is not None else None
+    if journal is not None and not is_inside(Path(journal), root):
+        yield _Use(("release", "journal"), f"writes files that are not in {root}{os.sep}")
 
 
 def _in(keys: Keys, settings: Mapping[str, SettingValue]) -> Iterator[_Use]:

@@ -7,14 +7,16 @@ the first check is asked, and read once.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdeploy.core.check import NO_TOOLS, Finding, Verdict, evaluate
+from pgdeploy.core.facts import NOBODY, Facts
 from pgdeploy.core.remedy import NOTHING, By, Remedy
-from pgdeploy.errors import PlanError, TargetError
+from pgdeploy.errors import PgdeployError, PlanError, TargetError, Unreadable
 from pgdeploy.gate.confine import confine
 from pgdeploy.gate.connect import connect, ssh_way
 from pgdeploy.gate.target import Target
@@ -25,7 +27,6 @@ from pgdeploy.reach.server import BUDGET
 
 if TYPE_CHECKING:
     from pgdeploy.core.check import Check
-    from pgdeploy.core.facts import Facts
     from pgdeploy.core.layer import Declared, Layer
     from pgdeploy.layers.server.plan import Plan
     from pgdeploy.reach.login import SshWay
@@ -77,6 +78,7 @@ class Gate:
         self._server = server
         self._facts: Facts | None = None
         self._server_alone = False
+        self._tried: dict[str, Facts] = {}
 
     @property
     def server(self) -> Server:
@@ -209,8 +211,24 @@ class Gate:
 
     def evaluate(self, check: Check, tools: Mapping[str, object] = NO_TOOLS) -> Finding:
         """What a check finds, with the tools that it names, and what the spec's waivers make of it."""
-        facts = self.facts if _is_of_the_server(check) else self.whole_facts
+        if check.resource.trial:
+            facts = self._facts_of_trials(layer_of(check.resource.layer))
+        else:
+            facts = self.facts if _is_of_the_server(check) else self.whole_facts
         return weigh(evaluate(check, facts, tools=tools), self._waivers, self._today)
+
+    def _facts_of_trials(self, layer: Layer) -> Facts:
+        """What was seen on a server that is made for it and thrown away, once."""
+        if layer.name not in self._tried:
+            way = ConnectionOptions(on="embedded", budget=self.way.budget, bin_dir=self.way.bin_dir)
+            with closing(Gate(self.target, way, probes=False, note=self.note)) as there:
+                try:
+                    there.prepare(layer)
+                    seen = layer.try_out(there)
+                except PgdeployError as error:
+                    seen = Unreadable(str(error))
+            self._tried[layer.name] = Facts(NOBODY, None, {}, {}, sections={layer.name: seen})
+        return self._tried[layer.name]
 
     def ask(self) -> list[Finding]:
         """All checks asked: what `check`, `up` and `apply` prove."""

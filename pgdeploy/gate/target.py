@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -89,6 +89,11 @@ class Target:
         """Every check of behaviour."""
         return tuple(check for layer in LAYERS for check in checks_of(layer.probes(self.declared)))
 
+    def trials(self, markers: Collection[str]) -> tuple[Check, ...]:
+        """Every check of what is tried on a server to throw away, of the layers that these markers ask for."""
+        asked = [layer for layer in LAYERS if layer.trial_marker in markers]
+        return tuple(check for layer in asked for check in checks_of(layer.trials(self.declared)))
+
     def place(self, check: Check) -> Place:
         """Where the spec says it."""
         return self.place_of(check.keys)
@@ -106,6 +111,11 @@ class Target:
         from pgdeploy.gate.reading import read
 
         return read(self.declared, server, layers)
+
+
+def with_spec(target: Target, spec: Spec) -> Target:
+    """The same target with another spec, such as one for the time of its maintenance."""
+    return replace(target, loaded=replace(target.loaded, value=spec))
 
 
 def load_target(file: Path, folder: Path | None = None) -> Target:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
     from pgdeploy.reach.server import Server
 
-_NOT_RESTORED = frozenset({"setting", "hba", "ident", "server", "tablespace"})
+NOT_RESTORED = frozenset({"setting", "hba", "ident", "server", "tablespace"})
 """Kinds of the server's checks that a data directory does not answer."""
 
 
@@ -54,7 +54,7 @@ def prove(
     number, failed = _tried(target, section, server, backup, recovery, note)
     record = Record(
         backup.label,
-        _digest(server, section, backup),
+        digest_of_manifest(server, section, backup),
         started,
         time.time() - started,
         target.spec.postgres,
@@ -94,7 +94,7 @@ def _tried(
 def _asked(target: Target, section: PgbackrestSpec, copy: Server) -> tuple[int, list[str]]:
     gate = Gate(target, ConnectionOptions(), probes=False, server=copy)
     gate.ask_layer(SERVER.name)
-    gate.checks = tuple(check for check in gate.checks if check.resource.kind not in _NOT_RESTORED)
+    gate.checks = tuple(check for check in gate.checks if check.resource.kind not in NOT_RESTORED)
     databases = [name for name, body in target.spec.databases.items() if body.allow_connections is not False]
     return asked(gate, section.invariants, databases)
 
@@ -112,7 +112,7 @@ def _amcheck(spec: Spec, server: Server, folder: str, jobs: int) -> list[str]:
     return [] if done["status"] == 0 else [f"pg_amcheck: {done['why']}"]
 
 
-def _digest(server: Server, section: PgbackrestSpec, backup: Backup) -> str:
+def digest_of_manifest(server: Server, section: PgbackrestSpec, backup: Backup) -> str:
     """Of the backup's manifest, which holds the digests of all its files."""
     from hashlib import sha256
 

@@ -53,7 +53,7 @@ def prove(
     with repository.in_use(manifest.label) as kept:
         number, failed = 0, list(repository.wrong_files(manifest))
         if not failed:
-            with decrypted(manifest, kept, section) as folder, _scratch_server(manifest, bin_dir) as server:
+            with decrypted(manifest, kept, section) as folder, scratch_server(manifest, bin_dir) as server:
                 number, failed = _tried(target, section, manifest, folder, server, note)
         record = Record(
             manifest.label,
@@ -70,7 +70,7 @@ def prove(
 
 
 @contextmanager
-def _scratch_server(manifest: Manifest, bin_dir: Path | None) -> Iterator[Server]:
+def scratch_server(manifest: Manifest, bin_dir: Path | None) -> Iterator[Server]:
     with scratch_folder("proof") as scratch:
         scratch.chmod(0o755)  # the server may run as another user
         server = Cluster(scratch / "home", scratch_bin(manifest.major, bin_dir), options=_FAST)
@@ -99,11 +99,11 @@ def _tried(
             return 0, [str(error)]
     gate = Gate(target, ConnectionOptions(), probes=False, server=server)
     gate.ask_databases(manifest.databases)
-    gate.checks = tuple(check for check in gate.checks if _is_dumped(target.spec, check))
+    gate.checks = tuple(check for check in gate.checks if is_dumped(target.spec, check))
     return asked(gate, section.invariants, manifest.databases)
 
 
-def _is_dumped(spec: Spec, check: Check) -> bool:
+def is_dumped(spec: Spec, check: Check) -> bool:
     """pg_dump leaves grants in information_schema out; after a restore, `pgdeploy apply` makes them."""
     match check.keys:
         case ("databases", str(name), "grants", int(number), *_):

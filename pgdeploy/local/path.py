@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
+
+from pgdeploy.errors import TargetError
 
 
 def _never(text: str) -> bool:
@@ -19,6 +22,16 @@ class Local:
 
 
 LocalPath = Annotated[str, Local()]
+
+
+def read_named(path: Path) -> str:
+    """The text of a file that a spec names. Raises TargetError: it cannot be read, or is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise TargetError(f"{path}: {error.strerror}{absent(error)}") from None
+    except UnicodeDecodeError:
+        raise TargetError(f"{path}: is not UTF-8") from None
 
 
 def absent(error: Exception) -> str:

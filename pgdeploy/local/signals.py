@@ -72,7 +72,7 @@ def finishing() -> Iterator[None]:
     came: list[int] = []
     held: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        for number in (*ENDING, signal.SIGINT):
+        for number in (*ENDING, signal.SIGINT, signal.SIGALRM):
             before = signal.getsignal(number)
             if before not in (None, signal.SIG_IGN):
                 held[number] = before

@@ -15,8 +15,10 @@ from pgdeploy.model.hba import HbaEntrySpec, HbaRuleSpec
 from pgdeploy.model.host.spec import HostSpec
 from pgdeploy.model.ident import IdentLineSpec
 from pgdeploy.model.not_managed import NOT_MANAGED
+from pgdeploy.model.release import ReleaseSpec
 from pgdeploy.model.role import RoleSpec
 from pgdeploy.model.setting import SettingValue, completions
+from pgdeploy.model.smoke import SmokeSpec
 from pgdeploy.model.tablespace import TablespaceSpec
 from pgdeploy.model.vm import VmSpec
 from pgdeploy.secret.reference import SecretRef
@@ -171,6 +173,8 @@ class Spec(Model):
     databases: FrozenMap[Identifier, DatabaseSpec] = Field(
         default_factory=FrozenMap, description="databases by name"
     )
+    smoke: SmokeSpec | None = Field(None, description="what `pgdeploy smoke` asks; left out: all checks")
+    release: ReleaseSpec | None = Field(None, description="how `pgdeploy release` goes about it")
     waivers: tuple[Waiver, ...] = Field(
         (), description="advice of `pgdeploy lint` that does not hold here, and checks that may be red"
     )

@@ -18,7 +18,7 @@ def lines(layer: Layer, declared: Declared, plan: StepPlan) -> list[str]:
     shown = [f"{declared.target}: {layer.heading(declared)}: {_count(plan)}"]
     told: set[str] = set()
     for number, step in enumerate(plan.steps, 1):
-        shown.append(f"{number:3}. {step.text}{_leave(step)}")
+        shown.append(f"{number:3}. {step.text}{step.note and f'; {step.note}'}{_leave(step)}")
         causes = [cause for cause in step.causes if cause not in told]
         shown += [f"       {drift_line(plan.drifts[cause])}" for cause in causes]
         told.update(causes)
@@ -34,6 +34,8 @@ def _leave(step: Step) -> str:
     """What it takes beside a yes."""
     if step.risk is Risk.DESTRUCTIVE:
         return f" (loses {step.lost}; only with --allow-destructive)"
+    if step.effect is Effect.LOCK:
+        return " (only with --allow-downtime)"
     return " (only with --allow-restart)" if step.effect is Effect.DOWNTIME else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,11 @@ class Collection:
         return None if nodeid is None else pytest.Module.from_parent(parent, path=module_path, nodeid=nodeid)
 
 
+def asked_for(config: pytest.Config) -> set[str]:
+    """The words of `-m`: what takes its time is tried only where one of them is its marker."""
+    return set(re.findall(r"[\w-]+", config.option.markexpr))
+
+
 class SpecFile(pytest.File):
     """One spec."""
 
@@ -77,7 +83,8 @@ class SpecFile(pytest.File):
             self.add_marker(pytest.mark.xdist_group(name=visit.name))
 
     def collect(self) -> Iterator[CheckItem]:
-        for check in self.visit.gate.checks:
+        gate = self.visit.gate
+        for check in (*gate.checks, *gate.target.trials(asked_for(self.config))):
             nodeid = text_id(self, check.id)
             yield item_of(check, self.visit, self, nodeid)
 

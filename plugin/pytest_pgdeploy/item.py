@@ -169,7 +169,8 @@ def _spot(item: CheckItem) -> tuple[str, int]:
     """The line of the spec; the first one for what was skipped with its target, as pytest counts by line."""
     if not item.data and not item.text:
         return str(item.visit.file), 1
-    sections = item.visit.gate.facts.sections if item.data else {}
+    asked = item.data and not item.check.resource.trial
+    sections = item.visit.gate.facts.sections if asked else {}
     for layer, lacking in sections.items():
         if isinstance(lacking, Inapplicable) and item.data["reason"] == str(lacking):
             # one line for all of them, not one for each part of the section
@@ -181,7 +182,8 @@ def _message(item: CheckItem, error: BaseException | None, crash: Crash | None) 
     """What the process that collects results needs to know; plain data, as xdist sends it."""
     message: dict[str, Any] = {"target": item.visit.name}
     if item.data:
-        message |= {"finding": item.data, **item.visit.introduce()}
+        message["finding"] = item.data
+        message |= {} if item.check.resource.trial else item.visit.introduce()
     elif error is not None and not isinstance(error, pytest.skip.Exception):
         message["error"] = item.text or "\n".join(defect(error))
     if crash is not None:

@@ -56,7 +56,7 @@ class Summary:
 
 def _headline(result: Result) -> str:
     if result.findings:
-        return report.summary(result.name, result.where, result.counts)
+        return report.summary(result.name, result.where or "a server to throw away", result.counts)
     nothing = "no check was asked"
     if result.untouched:
         nothing += ", and no test was run for it: when you give paths, give its spec file, too"

@@ -15,6 +15,8 @@ from pgdeploy.errors import SpecError
 from pgdeploy.gate.target import Target, load_target
 from pgdeploy.layers.server.kinds import KINDS
 from pgdeploy.model.host.spec import HostSpec
+from pgdeploy.model.release import MaintenanceSpec, PgbouncerSpec, ReleaseSpec
+from pgdeploy.model.smoke import SmokeSpec
 from pgdeploy.model.spec import Spec
 from pgdeploy.model.undeclared import UndeclaredOfRole, UndeclaredPrivileges
 from pgdeploy.model.vm import VmSpec
@@ -98,6 +100,9 @@ def test_every_check_has_a_case(tmp_path: Path, major: int) -> None:
 def test_the_base_spec_says_everything(tmp_path: Path) -> None:
     said = {label for major in MAJORS for label, _ in coverage.written(_target(tmp_path, major).spec)}
     elsewhere = {"Spec.host", "Spec.vm", *coverage.fields(HostSpec), *coverage.fields(VmSpec)}
+    for section in (ReleaseSpec, MaintenanceSpec, PgbouncerSpec):  # how a release goes about it
+        elsewhere |= {"Spec.release", *coverage.fields(section)}
+    elsewhere |= {"Spec.smoke", *coverage.fields(SmokeSpec)}  # chooses among checks, and has none
     assert {*coverage.fields(Spec), *NO_CHECK} - said - elsewhere - {
         "Connect.dsn",
         "Connect.require_auth",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from unittest.mock import patch
 
@@ -116,10 +117,22 @@ def test_a_bucket_that_is_gone(town: Machine) -> None:
         town.run(f"cp -p /root/conf {CONFIG}")
 
 
+def archived(town: Machine) -> None:
+    """Returns when all WAL up to now is in both repositories.
+
+    After a failure PostgreSQL waits a minute before it tries again, and pgBackRest another one.
+    """
+    wal = town.sql("SELECT pg_walfile_name(pg_switch_wal())")
+    end = time.monotonic() + 240
+    while town.sql(f"SELECT coalesce(last_archived_wal, '') >= '{wal}' FROM pg_stat_archiver") != "t":
+        assert time.monotonic() < end, wal
+        time.sleep(0.2)
+
+
 def test_a_region_that_is_lost(town: Machine, store: Store) -> None:
     """The host's own repository is gone: all comes back from the store, and the next deploy makes the other anew."""
     town.sql("CREATE SCHEMA app; CREATE TABLE app.orders AS SELECT 7 AS id", "shop")
-    town.run("runuser -u postgres -- psql -qc 'SELECT pg_switch_wal()' >/dev/null; sleep 2")
+    archived(town)
     town.run("rm -r /var/lib/pgbackrest/* && systemctl stop postgresql@17-main && rm -r /mnt/data/pg01")
     done = town.pgdeploy("restore", "prod-pg01", "--yes", "--no-backup")
     assert done.returncode == 0, said(done)
@@ -134,7 +147,7 @@ def test_a_region_that_is_lost(town: Machine, store: Store) -> None:
 def test_a_host_that_is_lost(trixie_deployed: str, town: Machine, store: Store) -> None:
     """What the document says, in a terminal: another host, with a cluster of its own at first, becomes the lost one."""
     town.sql("CREATE TABLE IF NOT EXISTS public.kept AS SELECT 8 AS id", "shop")
-    town.run("runuser -u postgres -- psql -qc 'SELECT pg_switch_wal()' >/dev/null; sleep 2")
+    archived(town)
     with booted(trixie_deployed, options=["-v", "/mnt/data", *HOSTS]) as other:
         other.run(f"cat > {CA}", stdin=store.certificate.read_text())
         other.run("pg_dropcluster --stop 17 main")  # the image's is the cluster of the other host

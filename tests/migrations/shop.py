@@ -8,6 +8,7 @@ import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakSet
 
 from pgdeploy.core.check import Finding, Verdict
 from pgdeploy.gate.gate import ConnectionOptions, Gate
@@ -15,6 +16,9 @@ from pgdeploy.gate.target import load_target
 from pgdeploy.reach.embedded import Cluster
 from pgdeploy.reach.program import found_program
 from tests.migrations.project import ENV, SPEC, STEPS, write_project
+
+_MADE: WeakSet[Cluster] = WeakSet()
+"""Servers that have a database to copy."""
 
 
 @dataclass(frozen=True)
@@ -26,19 +30,43 @@ class Shop:
     database: str
     major: int = 16
 
+    def made_of(self, kind: str, **files: str) -> Shop:
+        """With roles and database, and these files in a folder of scripts of another kind than Alembic."""
+        self.write(**files)
+        self._make_database()
+        self.spec(kind=kind)
+        return self
+
+    def write(self, **files: str) -> None:
+        """Files of SQL, by their names without the ending."""
+        self.scripts.mkdir(exist_ok=True)
+        for name, text in files.items():
+            (self.scripts / f"{name}.sql").write_text(text)
+
     def made(self, number: int = len(STEPS), env: str = ENV, more: str = "") -> Shop:
         """With roles and database, and the scripts of the first revisions."""
         write_project(self.place, number, env)
+        self._make_database()
         self.spec(more)
-        self.done("apply", "--yes", "--no-gate", status=None)
         return self
 
-    def spec(self, more: str = "", beside: str = "") -> None:
+    def _make_database(self) -> None:
+        """A copy of the first one of this server, which the spec makes."""
+        with closing(self.server.open("postgres")) as connection:
+            if self.server not in _MADE:
+                self.spec()
+                self.done("apply", "--yes", "--no-gate", status=None)
+                connection.execute(f"CREATE DATABASE made TEMPLATE {self.database} OWNER owner".encode())
+                _MADE.add(self.server)
+            else:
+                connection.execute(f"CREATE DATABASE {self.database} TEMPLATE made OWNER owner".encode())
+
+    def spec(self, more: str = "", beside: str = "", kind: str = "alembic") -> None:
         """`more` goes into the entry of `migrations:`, `beside` after it."""
         (self.place / "specs").mkdir(exist_ok=True)
         more = f", {more}" if more else ""
         text = SPEC.format(major=self.major, database=self.database, more=more)
-        (self.place / "specs/shop.yaml").write_text(text + beside)
+        (self.place / "specs/shop.yaml").write_text(text.replace("alembic:", f"{kind}:") + beside)
 
     @property
     def scripts(self) -> Path:
@@ -97,7 +125,7 @@ class Shop:
     def dump(self) -> str:
         """The schema and rows, byte for byte the same for the same."""
         program = found_program("pg_dump", self.major)
-        words = ["--restrict-key=same", "--exclude-table=alembic_version", "--inserts"]
+        words = ["--restrict-key=same", "--exclude-table=alembic_version|schema_versions", "--inserts"]
         done = subprocess.run(
             [str(program), *words, f"--dbname={self.server.dsn} dbname={self.database}"],
             capture_output=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -27,9 +28,11 @@ def session(shop: Shop) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
         yield connection
 
 
-def in_the_background(shop: Shop, *words: str) -> subprocess.Popen[str]:
+def in_the_background(shop: Shop, *words: str, act: str = "up") -> subprocess.Popen[str]:
+    """What is pending is run, or with `act="down"` two revisions are taken back."""
+    command = {"up": ("apply", "--layer", "migration"), "down": ("migrate", "down", "--steps", "2")}[act]
     return subprocess.Popen(
-        shop.command("apply", "--layer", "migration", "--yes", *words),
+        shop.command(*command, "--yes", *words),
         cwd=shop.place,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -67,6 +70,28 @@ def test_a_revision_that_waits_for_a_lock_is_run_again(shop: Shop) -> None:
     assert shop.red() == {}
 
 
+def test_a_way_back_that_waits_for_a_lock_takes_no_more_than_it_was_told(shop: Shop) -> None:
+    """The first of two is gone, the second is run again: that makes two."""
+    shop.spec("lock_timeout: 200ms, retries: 20")
+    shop.migrate()
+    write_revision(shop.scripts, "r21", LAST, "op.create_table('t21')", "op.drop_table('t21')")
+    add = "op.add_column('orders', sa.Column('more', sa.Text))"
+    write_revision(shop.scripts, "r22", "r21", add, "op.drop_column('orders', 'more')")
+    write_revision(shop.scripts, "r23", "r22", "op.create_table('t23')", "op.drop_table('t23')")
+    shop.migrate()
+    with session(shop) as other:
+        other.execute("BEGIN")
+        other.execute("LOCK TABLE orders IN ACCESS SHARE MODE")
+        running = in_the_background(shop, act="down")
+        wait_until(shop, "SELECT to_regclass('t23') IS NULL")
+        time.sleep(1)
+        other.execute("COMMIT")
+    said, _ = running.communicate(timeout=60)
+    assert running.returncode == 0, said
+    assert "is run again" in said
+    assert shop.versions == ["r21"]
+
+
 def test_a_lock_that_stays(shop: Shop) -> None:
     shop.spec("lock_timeout: 100ms, retries: 1")
     shop.migrate()
@@ -91,7 +116,7 @@ def test_two_at_once(shop: Shop) -> None:
     assert shop.versions == ["r21"]
 
 
-@pytest.mark.parametrize("at", range(6))
+@pytest.mark.parametrize("at", range(int(os.environ.get("PGDEPLOY_KILLS", "6"))))
 def test_killed_at_any_moment(at: int, shop: Shop) -> None:
     """The process that ran is gone with the one that asked; each revision is there whole or not at all."""
     write_revision(shop.scripts, "r21", LAST, "op.execute('UPDATE rates SET rate = rate * 10')")
@@ -254,6 +279,26 @@ def test_an_index_of_this_name_that_somebody_made(there: str, status: int, shop:
     assert shop.sql("SELECT oid FROM pg_class WHERE relname = 'rates_rate'") == before
 
 
+def test_a_value_that_was_added_before_it_was_killed(shop: Shop) -> None:
+    """ALTER TYPE ADD VALUE outside of a transaction is there at once, and the revision is not."""
+    shop.migrate()
+    shop.sql("CREATE TYPE mood AS ENUM ('ok'); ALTER TYPE mood OWNER TO owner")
+    add = "op.execute(\"ALTER TYPE mood ADD VALUE 'sad' AFTER 'ok'\")"
+    up = f"with op.get_context().autocommit_block():\n        {add}\n    {{}}"
+    write_revision(shop.scripts, "r21", LAST, up.format(SLOW.format(60)))
+    running = in_the_background(shop)
+    wait_until(shop, SLEEPS)
+    running.send_signal(signal.SIGKILL)
+    running.communicate(timeout=30)
+    wait_until(shop, f"SELECT NOT ({SLEEPS})")
+    assert shop.sql("SELECT enum_range(NULL::mood)::text") == [("{ok,sad}",)]
+    write_revision(shop.scripts, "r21", LAST, up.format("op.execute('SELECT 1')"))
+    shop.migrate()
+    assert shop.versions == ["r21"]
+    write_revision(shop.scripts, "r22", "r21", add)
+    assert 'enum label "sad" already exists' in shop.migrate(status=1)
+
+
 def test_an_index_that_is_gone_already(shop: Shop) -> None:
     shop.migrate()
     shop.sql("DROP INDEX orders_note")
@@ -269,6 +314,20 @@ def test_what_an_owner_presets_changes_nothing(shop: Shop) -> None:
     shop.migrate()
     assert shop.versions == [LAST]
     assert shop.sql("SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'orders'") == [("owner",)]
+
+
+@pytest.mark.parametrize("owner", ["stranger", "owner", "postgres"])
+def test_a_version_table_of_somebody_else(owner: str, shop: Shop) -> None:
+    """Its trigger would run as who migrates; one of the role's own, or of a superuser's, is theirs to make."""
+    shop.sql("DO $$ BEGIN CREATE ROLE stranger; EXCEPTION WHEN duplicate_object THEN END $$")
+    shop.sql("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
+    shop.sql(f"ALTER TABLE alembic_version OWNER TO {owner}; GRANT ALL ON alembic_version TO owner")
+    said = shop.migrate(status=1 if owner == "stranger" else 0)
+    if owner == "stranger":
+        assert "the version table public.alembic_version belongs to stranger" in said
+        assert "belongs to stranger" in shop.done("migrate", "stamp", "heads", "--yes", status=1)
+        assert shop.versions == []
+    shop.sql("DROP TABLE alembic_version")  # other tests share the server, and its roles
 
 
 def test_no_secret_is_seen(shop: Shop) -> None:

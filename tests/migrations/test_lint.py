@@ -12,6 +12,7 @@ from tests.migrations.project import ENV, SPEC, write_project, write_revision
 
 GOOD = "op.create_table('t', sa.Column('id', sa.BigInteger, sa.Identity(), primary_key=True))"
 BACK = "op.drop_table('t')"
+ADD = "op.execute(\"ALTER TYPE mood ADD VALUE IF NOT EXISTS 'sad' AFTER 'ok'\")"
 
 
 @pytest.fixture
@@ -75,12 +76,24 @@ def test_what_is_good_is_left_alone(scripts: Path) -> None:
             "not-offline",
             "",
         ),
+        (
+            f"{ADD}\n    op.execute(\"UPDATE t SET mood = 'sad'\")",
+            "op.execute('SELECT 1')",
+            "enum-value-used",
+            f"with op.get_context().autocommit_block():\n        {ADD}\n    op.execute(\"UPDATE t SET mood = 'sad'\")",
+        ),
+        (
+            f"{ADD}\n    op.execute(\"ALTER TABLE t ALTER mood SET DEFAULT 'sad'\")",
+            "op.execute('SELECT 1')",
+            "enum-value-used",
+            f"op.execute(\"CREATE TYPE mood AS ENUM ('ok')\")\n    {ADD}\n    op.execute(\"SELECT 'sad'::mood\")",
+        ),
     ],
 )
 def test_each_rule(up: str, back: str, rule: str, good: str, scripts: Path) -> None:
     """At the line of upgrade() that does it; the same done well is no matter."""
     write_revision(scripts, "b", "a", f"op.execute('SELECT 0')\n    {up}", back)
-    line = {"no-downgrade": 16, "not-offline": 1}.get(rule, 13)
+    line = {"no-downgrade": 16, "not-offline": 1, "enum-value-used": 14}.get(rule, 13)
     assert ("b", line, rule) in told(scripts)
     if good:
         write_revision(scripts, "b", "a", good, back)

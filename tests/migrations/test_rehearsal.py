@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,13 +31,25 @@ def rehearsed(scripts: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def found(scripts: Path, says: list[str]) -> list[str]:
+    """The lines of findings, of which each says its part and there are no others."""
+    code, said = rehearsed(scripts)
+    lines = [line for line in said.splitlines() if line.startswith(str(scripts))]
+    assert code == (2 if says else 0), said
+    assert len(lines) == len(says), said
+    for line, words in zip(lines, says, strict=True):
+        assert words in line
+    return lines
+
+
 def test_twenty_revisions(scripts: Path) -> None:
     """All that they lock, and no finding."""
     write_project(scripts.parent)
     code, said = rehearsed(scripts)
     assert code == 0, said
     assert "shop: 20 revisions rehearsed, 0 findings" in said
-    assert "r02:12: ALTER TABLE orders ADD COLUMN day DATE: AccessExclusiveLock on orders\n" in said
+    added = "r02:12: ALTER TABLE orders ADD COLUMN day DATE: AccessExclusiveLock on orders"
+    assert re.search(rf"{added} \(0\.\d+s\)\n", said)
     assert "TYPE BIGINT: AccessExclusiveLock on orders, ShareLock on orders; rewrites orders" in said
     assert "r05:12: CREATE INDEX orders_day ON orders (day): ShareLock on orders" in said
     assert "r01" not in said, "what a revision makes itself, nobody waits for"
@@ -86,13 +99,8 @@ def test_twenty_revisions(scripts: Path) -> None:
 )
 def test_what_does_not_lead_back(up: str, back: str, says: list[str], scripts: Path) -> None:
     write_revision(scripts, "b", "r04", up, back)
-    code, said = rehearsed(scripts)
-    found = [line for line in said.splitlines() if line.startswith(str(scripts))]
-    assert code == (2 if says else 0), said
-    assert len(found) == len(says), said
-    for line, words in zip(found, says, strict=True):
+    for line in found(scripts, says):
         assert f"{scripts}/versions/b.py:" in line
-        assert words in line
 
 
 def test_a_comment_allows_it(scripts: Path) -> None:

@@ -205,3 +205,118 @@ def test_on_a_server_to_throw_away(shop: Shop) -> None:
     planned = shop.alone("plan", "--layer", "seed", "--on", "embedded", status=2)
     assert "1 row missing: GBP" in planned
     assert " 0 drift" in shop.alone("check", "--on", "embedded")
+
+
+# -- queries and functions -----------------------------------------------------------------------------
+
+PYTHON = """
+import datetime
+from decimal import Decimal
+print("noise")
+
+def kinds():
+    since = datetime.datetime(2026, 1, 15, 12, tzinfo=datetime.timezone.utc)
+    more = {"since": since, "tags": "{x,y}", "extra": {"k": [1, 2]}}
+    yield {"code": "a", "label": "one, two", "weight": Decimal("1.50"), **more}
+    yield {"code": "b", "weight": None, "label": None, "since": None, "tags": None, "extra": None}
+"""
+QUERY = "SELECT k.code AS kind, n AS number FROM kinds k, generate_series(1, 2) n -- both\n;\n"
+
+
+@pytest.fixture
+def computed(seeded: Shop) -> Shop:
+    """One table from a function, and the other from a query on that."""
+    (seeded.place / "seeds/kinds.py").write_text(PYTHON)
+    (seeded.place / "seeds/things.sql").write_text(QUERY.replace("FROM kinds", "FROM public.kinds"))
+    file = seeded.place / "specs/shop.yaml"
+    text = file.read_text().replace("csv: ../seeds/kinds.csv", "function: ../seeds/kinds.py:kinds")
+    file.write_text(text.replace("csv: ../seeds/things.csv", "query: ../seeds/things.sql"))
+    return seeded
+
+
+def test_rows_of_a_query_and_of_a_function(computed: Shop) -> None:
+    """What a query asks of a table that is filled in the same run is there the next time."""
+    computed.done("seed", "--yes", status=None)
+    computed.done("seed", "--yes")
+    assert red(computed) == {}
+    assert computed.sql("SELECT kind, number FROM things ORDER BY 1, 2") == [
+        ("a", 1),
+        ("a", 2),
+        ("b", 1),
+        ("b", 2),
+    ]
+    assert computed.sql(
+        "SELECT label, weight::text, tags[2], extra->'k'->>1 FROM kinds WHERE code = 'a'"
+    ) == [("one, two", "1.50", "y", "2")]
+    computed.sql("UPDATE kinds SET label = 'x' WHERE code = 'a'; DELETE FROM things WHERE kind = 'b'")
+    assert red(computed) == {
+        "public.kinds].rows": "1 row with other values: a",
+        "public.things].rows": "2 rows missing: b, 1; b, 2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("SELECT 1 AS kind", "things.sql: has no column number, which `key:` names; it has kind"),
+        (
+            "SELECT 'a' AS kind, 1 AS number UNION ALL SELECT 'a', 1",
+            "things.sql: row 2: has the key of row 1",
+        ),
+        ("SELECT 1); DELETE FROM public.kinds; SELECT (1", "cannot insert multiple commands"),
+        ("DELETE FROM public.kinds RETURNING code AS kind, 1 AS number", "syntax error"),
+        (
+            "SELECT n::text AS kind, n AS number FROM generate_series(1, 100001) n",
+            "gives more than 100,000 rows",
+        ),
+        ("SELECT nowhere", 'column "nowhere" does not exist'),
+        (None, "things.sql: No such file or directory"),
+    ],
+)
+def test_a_query_that_gives_no_rows_of_this_kind(query: str | None, says: str, computed: Shop) -> None:
+    file = computed.place / "seeds/things.sql"
+    file.unlink() if query is None else file.write_text(query)
+    computed.sql("INSERT INTO kinds VALUES ('ours')")
+    said_ = computed.done("plan", "--layer", "seed", status=1)
+    assert says in said_
+    assert "Traceback" not in said_
+    assert computed.sql("SELECT count(*) FROM kinds") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "def kinds():\n    return [{'code': 'a'}, {'label': 'b'}]",
+            "row 2 is no dict with the columns of the first",
+        ),
+        ("def kinds():\n    return [1]", "row 1 is no dict"),
+        ("def kinds():\n\n    raise ValueError('out of stock')", "kinds.py:3: ValueError: out of stock"),
+        ("import nowhere", "kinds.py:1: ModuleNotFoundError"),
+        ("def other():\n    return []", "AttributeError"),
+        ("def kinds(:", "SyntaxError"),
+        ("import os\nos._exit(3)", "kinds() ended without an answer"),
+        (None, "kinds.py: no such file"),
+    ],
+)
+def test_a_function_that_gives_no_rows(text: str | None, says: str, computed: Shop) -> None:
+    file = computed.place / "seeds/kinds.py"
+    file.unlink() if text is None else file.write_text(text)
+    said_ = computed.done("plan", "--layer", "seed", status=1)
+    assert says in said_
+    assert "Traceback" not in said_
+
+
+def test_no_commands_calls_no_function_and_asks_nothing(computed: Shop) -> None:
+    said_ = computed.done("seed", "--no-commands", status=1)
+    assert "runs a function of Python on this machine" in said_
+    assert "asks the server what a file says" in said_
+
+
+@pytest.mark.parametrize("source", ["csv: a.csv, query: a.sql", "function: kinds.py"])
+def test_a_source_that_is_none(source: str, seeded: Shop) -> None:
+    file = seeded.place / "specs/shop.yaml"
+    file.write_text(file.read_text().replace("csv: ../seeds/kinds.csv", source))
+    said_ = seeded.done("seed", status=1)
+    assert "shop.yaml:" in said_
+    assert "FILE.py:NAME" in said_ if "function" in source else "one of csv, query and function" in said_

@@ -18,6 +18,8 @@ FILES = [file for package in PACKAGES for file in sorted((ROOT / package).rglob(
 OPENS = {
     # a login that is closed at once, without a statement
     "pgdeploy/layers/host/outside.py": "psycopg.connect",
+    # the console of a PgBouncer, which has no search_path and nothing that somebody could preset
+    "pgdeploy/lifecycle/release/maintenance.py": "psycopg.connect",
     "pgdeploy/reach/session.py": "psycopg.connect",
 }
 SETS_SEARCH_PATH = {
@@ -25,6 +27,8 @@ SETS_SEARCH_PATH = {
     # around CREATE EXTENSION; and at the head of a plan that is printed for psql
     "pgdeploy/layers/server/apply.py",
     "pgdeploy/report/plan.py",
+    # fixtures of a rehearsal, on a server to throw away
+    "pgdeploy/layers/migration/rows.py",
 }
 
 _QUERY = re.compile(r"\s*(--[^\n]*\n\s*)*(SELECT|WITH|TABLE|VALUES)\b(?=.*\s)", re.DOTALL)

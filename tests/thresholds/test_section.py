@@ -9,9 +9,10 @@ import pytest
 from pgdeploy.errors import SpecError
 from pgdeploy.gate.target import load_target
 from pgdeploy.layers.host.layer import HostLayer
-from pgdeploy.layers.threshold.check import _WHAT_TO_DO, shown
+from pgdeploy.layers.threshold.check import _WHAT_TO_DO
 from pgdeploy.layers.threshold.query import QUERIES
 from pgdeploy.model.threshold import HOST, METRICS, WINDOW, ThresholdsSpec, number_of
+from pgdeploy.text.quantity import shown
 
 SPEC = "postgres: 16\nroles: {{postgres: {{superuser: true, login: true}}}}\nthresholds: {}\n"
 

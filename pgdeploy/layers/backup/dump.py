@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 ROLES, DATABASES = "roles.sql", "databases"
 _APPLICATION = "pgdeploy backup"
+_LOCKED = "10min"
+"""How long a table may be locked for others before there is no backup of it."""
 
 
 def databases_of(spec: Spec, section: DumpSpec) -> tuple[str, ...]:
@@ -75,7 +77,8 @@ def take(target: str, spec: Spec, section: DumpSpec, server: Server, note: Calla
             for number, name in enumerate(names):
                 place = plain / DATABASES / str(number)
                 run([str(program), "--format=directory", f"--jobs={section.jobs}", "--no-password",
-                     f"--file={place}", f"--dbname={way_of(connection, user, name)}"], name)  # fmt: skip
+                     f"--lock-wait-timeout={_LOCKED}", f"--file={place}",
+                     f"--dbname={way_of(connection, user, name)}"], name)  # fmt: skip
             if recipients:
                 encrypt(((file, folder / file.relative_to(plain)) for file in _files(plain)), recipients)
             files = {str(file.relative_to(folder)): measured(file) for file in sorted(_files(folder))}

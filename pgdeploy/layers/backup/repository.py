@@ -26,6 +26,8 @@ from pgdeploy.layers.backup.signature import payload, verified
 from pgdeploy.text.one_line import one_line
 
 MANIFEST, RECORDS, MAKING, LOCK = "manifest.json", "records", ".making-", ".lock"
+RELEASES = "releases"
+"""The folder of the journals of releases, which stand beside the backups that these made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Repository:
         backups, records, broken = list[Manifest](), list[Record](), list[Broken]()
         try:
             for folder in sorted(self.path.iterdir(), reverse=True) if self.path.exists() else ():
-                if folder.name.startswith(".") or folder.name == RECORDS:
+                if folder.name.startswith(".") or folder.name in (RECORDS, RELEASES):
                     continue
                 try:
                     backups.append(_manifest(folder))

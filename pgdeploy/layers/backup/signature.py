@@ -13,7 +13,7 @@ from pgdeploy.secret.reference import Secret
 PAYLOAD_TYPE = "application/vnd.pgdeploy.restore+json"
 
 
-def sign(payload: str, key: Secret) -> str:
+def sign(payload: str, key: Secret, kind: str = PAYLOAD_TYPE) -> str:
     """The envelope of a record, as JSON.
 
     Raises:
@@ -34,12 +34,12 @@ def sign(payload: str, key: Secret) -> str:
             "backup.signing.key: read something that is no private key of ssh-ed25519 without a passphrase; make one "
             "with: ssh-keygen -t ed25519 -N '' -f FILE"
         )
-    envelope = dsse.Envelope(payload.encode(), PAYLOAD_TYPE, {})
+    envelope = dsse.Envelope(payload.encode(), kind, {})
     envelope.sign(signer.CryptoSigner(private))
     return json.dumps(envelope.to_dict(), indent=1) + "\n"
 
 
-def verified(text: str, trusted: Sequence[str]) -> str:
+def verified(text: str, trusted: Sequence[str], kind: str = PAYLOAD_TYPE) -> str:
     """The record in an envelope that one of these public keys signed.
 
     Raises:
@@ -54,8 +54,8 @@ def verified(text: str, trusted: Sequence[str]) -> str:
         envelope = dsse.Envelope.from_dict(json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError, FormatError):
         raise ValueError("it is not signed") from None
-    if envelope.payload_type != PAYLOAD_TYPE:
-        raise ValueError(f"it is signed as {envelope.payload_type}, and not as a record of a restore")
+    if envelope.payload_type != kind:
+        raise ValueError(f"it is signed as {envelope.payload_type}, and not as {kind}")
     keys = [signer.SSlibKey.from_crypto(load_ssh_public_key(one.encode())) for one in trusted]
     try:
         envelope.verify(keys, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,8 +14,10 @@ from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
+    from pgdeploy.core.layer import Declared
     from pgdeploy.layers.migration.reading import MigrationFact
     from pgdeploy.layers.migration.scripts import Scripts
+    from pgdeploy.model.migration import MigrationSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Migration(Resource):
     kind: ClassVar[str] = "migration"
     target: str
     name: str
+    by_sqitch: bool = False
+    """Whether Sqitch runs it, and not we."""
 
     def fact(self, facts: Facts) -> MigrationFact:
         """Raises Unreadable: migrations could not be read at all."""
@@ -75,11 +79,20 @@ class Migration(Resource):
         desired = listing(scripts.heads)
         if versions is None and not scripts.revisions:
             return Outcome(True, desired, desired)
+        if changed := fact.changed:
+            return Outcome(
+                False,
+                "each file as it was when it was run",
+                f"{listing(changed)}: changed since",
+                remedy="put back what was run, and write what is to change as a new revision",
+            )
         actual, remedy = self._actual(scripts, versions)
         return Outcome(fact.at_head, desired, actual, remedy=remedy)
 
     def _actual(self, scripts: Scripts, versions: tuple[str, ...] | None) -> tuple[str, Remedy]:
         apply = Remedy(f"pgdeploy apply {self.target} --layer migration", By.PGDEPLOY)
+        if self.by_sqitch:
+            apply = Remedy("sqitch deploy")
         if versions is None:
             return f"no version table, so behind by {counted(len(scripts.revisions), 'revision')}", apply
         if unknown := scripts.unknown(versions):
@@ -88,7 +101,7 @@ class Migration(Resource):
                 f"{how}{self.target} stamp` what it is"
             )
         pending = len(scripts.pending(versions))
-        shown = listing(versions)
+        shown = listing(scripts.newest(versions))
         if not pending:
             # an older revision beside a newer one that stands on it: edited by hand
             return f"{shown}, of which one stands on another", Remedy(
@@ -97,16 +110,24 @@ class Migration(Resource):
         return f"{shown}, behind by {counted(pending, 'revision')}", apply
 
     def _models(self, facts: Facts) -> Outcome:
-        found = self.fact(facts).differences
-        if isinstance(found, Unreadable):
-            raise found
-        if found is None:
-            raise Inapplicable("env.py names no target_metadata")
-        actual = "; ".join(found) or "the same"
         remedy = f"pgdeploy migrate {self.target} new --autogenerate -m WORDS, and read what it wrote"
-        return Outcome(not found, "the same", actual, remedy=remedy)
+        return as_the_models(self.fact(facts).differences, remedy)
 
     def _indexes(self, facts: Facts) -> Outcome:
         invalid = self.fact(facts).known_database.invalid
         remedy = "drop it and make it again: its CREATE INDEX CONCURRENTLY was cut short"
         return Outcome(not invalid, "none is invalid", listing(invalid), remedy=remedy)
+
+
+def as_the_models(found: tuple[str, ...] | Unreadable | None, remedy: str = "") -> Outcome:
+    """Whether a database is as the models of env.py, by how it differs from them."""
+    if isinstance(found, Unreadable):
+        raise found
+    if found is None:
+        raise Inapplicable("no models: env.py names no target_metadata, or it is no Alembic")
+    return Outcome(not found, "the same", "; ".join(found) or "the same", remedy=remedy)
+
+
+def migrations_of(declared: Declared, sections: Mapping[str, MigrationSpec]) -> tuple[Migration, ...]:
+    """Every entry of `migrations:`."""
+    return tuple(Migration(declared.target, name, one.kind == "sqitch") for name, one in sections.items())

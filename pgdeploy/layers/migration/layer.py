@@ -26,7 +26,8 @@ class MigrationLayer(Layer):
     title: ClassVar[str] = "the migrations"
     description: ClassVar[str] = "checks of migrations: version tables against the scripts of the repository"
     requires: ClassVar[tuple[str, ...]] = ("vm", "server")
-    markers: ClassVar[Mapping[str, str]] = {"migration": "migrations"}
+    markers: ClassVar[Mapping[str, str]] = {"migration": "migrations", "rehearsal": "migrations"}
+    trial_marker: ClassVar[str] = "migrations"
     word: ClassVar[str] = "migrations"
 
     def section(self) -> Any:
@@ -39,9 +40,23 @@ class MigrationLayer(Layer):
         return bool(self.of(spec))
 
     def resources(self, declared: Declared) -> tuple[Resource, ...]:
-        from pgdeploy.layers.migration.check import Migration
+        from pgdeploy.layers.migration.check import migrations_of
 
-        return tuple(Migration(declared.target, name) for name in self.of(declared.spec) or ())
+        return migrations_of(declared, self.of(declared.spec) or {})
+
+    def trials(self, declared: Declared) -> tuple[Resource, ...]:
+        from pgdeploy.layers.migration.process import kept_processes
+        from pgdeploy.layers.migration.trial import rehearsals
+
+        with kept_processes():
+            return rehearsals(declared, self.of(declared.spec) or {})
+
+    def try_out(self, site: Site) -> Any:
+        from pgdeploy.layers.migration.process import kept_processes
+        from pgdeploy.layers.migration.trial import rehearse_all
+
+        with kept_processes():
+            return dict(rehearse_all(site, self, self.of(site.declared.spec)))
 
     def problems(self, spec: Spec) -> Iterator[Problem]:
         from pgdeploy.layers.migration.problem import problems
@@ -58,11 +73,9 @@ class MigrationLayer(Layer):
         return {"sections": {self.name: known}}
 
     def commands(self, spec: Spec, root: Path) -> Iterator[Problem]:
-        from pgdeploy.spec.problem import Problem
+        from pgdeploy.layers.migration.problem import beyond
 
-        for name in self.of(spec) or ():
-            message = "runs env.py and the revisions of this folder on this machine"
-            yield Problem((self.word, name, "alembic"), message)
+        return beyond(self.of(spec) or {}, root)
 
     plans: ClassVar[bool] = True
     in_server: ClassVar[bool] = True
@@ -82,13 +95,19 @@ class MigrationLayer(Layer):
     def apply(self, approved: StepPlan | None, site: Site, *, downtime: bool) -> StepPlan:
         from pgdeploy.core.step import Risk
         from pgdeploy.layers.migration.apply import run_steps
+        from pgdeploy.layers.migration.plan import plan_migrations
         from pgdeploy.layers.migration.process import kept_processes
+        from pgdeploy.layers.migration.reading import read_all, with_models
 
-        spec = site.declared.spec
+        spec, sections = site.declared.spec, self.of(site.declared.spec)
         with kept_processes():
             planned = approved or self.plan(site).only(lambda step: step.risk is Risk.SAFE)
-            run_steps(spec, self.of(spec), planned.steps, site.server, site.note)
-            return self.plan(site)
+            allowed = [step for step in planned.steps if downtime or not step.effect.stops]
+            run_steps(spec, sections, allowed, site.server, site.note, downtime=downtime)
+            if approved is None:  # the gate comes after it, and asks for the models
+                return self.plan(site)
+            known = with_models(spec, sections, read_all(sections, site.server), site.server)
+            return plan_migrations(site.declared, sections, known, site.server, models=True)
 
     def reached(self, declared: Declared) -> str:
         return f"{listing(self.of(declared.spec))}: all revisions are there"

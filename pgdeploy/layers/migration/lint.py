@@ -15,9 +15,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pgdeploy.layers.migration.alembic import place_of, role_of, scripts_of
 from pgdeploy.layers.migration.plan import sql_of
-from pgdeploy.layers.migration.squawk import advice, roles_in
+from pgdeploy.layers.migration.project import role_of, scripts_of
+from pgdeploy.layers.migration.squawk import advice, roles_in, statements_of
 from pgdeploy.text.naming import listing, quoted_name
 
 if TYPE_CHECKING:
@@ -36,10 +36,17 @@ _OURS_ANYWAY = frozenset(
 )
 _BUILT_IN = re.compile(r"pg_\w+|public|current_user|current_role|session_user", re.IGNORECASE)
 _ALLOW = re.compile(
-    r"#\s*pgdeploy:\s*allow\s+(?P<rule>[\w-]+)(?:\s+until\s+(?P<until>\S+?))?(?::\s*(?P<reason>.*))?$"
+    r"\s*pgdeploy:\s*allow\s+(?P<rule>[\w-]+)(?:\s+until\s+(?P<until>\S+?))?(?::\s*(?P<reason>.*))?$"
 )
+_ADDS_VALUE = re.compile(
+    r"ALTER\s+TYPE\s+(?P<type>\S+)\s+ADD\s+VALUE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<value>'(?:[^']|'')*')",
+    re.IGNORECASE,
+)
+_MAKES_TYPE = re.compile(r"CREATE\s+TYPE\s+(?P<type>\S+)\s+AS\s+ENUM", re.IGNORECASE)
 _SHORTEST = 10
-REHEARSED = frozenset({"fails", "not-taken-back", "not-repeatable", "table-rewrite", "unreached-table"})
+REHEARSED = frozenset(
+    {"fails", "not-taken-back", "not-repeatable", "table-rewrite", "rows-lost", "unreached-table"}
+)
 """Rules of the rehearsal, whose comments mean nothing before it."""
 
 
@@ -51,9 +58,14 @@ class MigrationAdvice(NamedTuple):
     rule: str
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.rule}: {self.message}"
 
-def advice_of(spec: Spec, name: str, section: MigrationSpec) -> Iterator[MigrationAdvice]:
-    """All advice on one entry of `migrations:`, in the order of its revisions.
+
+def advice_of(
+    spec: Spec, name: str, section: MigrationSpec, versions: tuple[str, ...] = ()
+) -> Iterator[MigrationAdvice]:
+    """All advice on one entry of `migrations:`, in the order of its revisions, without those that these versions have.
 
     Raises:
         TargetError: Alembic cannot read the scripts.
@@ -61,10 +73,16 @@ def advice_of(spec: Spec, name: str, section: MigrationSpec) -> Iterator[Migrati
     """
     scripts = scripts_of(section)
     yield from _heads(scripts)
-    rendered = sql_of(section, (), [one.revision for one in scripts.revisions])
-    for one in scripts.revisions:
+    revisions = scripts.pending(versions)
+    rendered = sql_of(section, versions, [one.revision for one in revisions])
+    for one in revisions:
         found = [*_of_file(one), *_of_sql(spec, name, section, one, rendered.get(one.revision))]
-        yield from weighed(one, sorted(found, key=lambda item: item.line))
+        yield from weighed(one.path, sorted(found, key=lambda item: item.line))
+
+
+def has_way_down(one: Revision) -> bool:
+    """Whether its file says how it is taken back."""
+    return all(advice.rule != "no-downgrade" for advice in _of_file(one))
 
 
 def _heads(scripts: Scripts) -> Iterator[MigrationAdvice]:
@@ -75,6 +93,12 @@ def _heads(scripts: Scripts) -> Iterator[MigrationAdvice]:
 
 
 def _of_file(one: Revision) -> Iterator[MigrationAdvice]:
+    if one.is_sql:
+        if not one.has_down:
+            yield MigrationAdvice(
+                one.path, 1, "no-downgrade", "there is no way down: it cannot be taken back"
+            )
+        return
     tree = ast.parse(Path(one.path).read_text(encoding="utf-8"))
     downs = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "downgrade"]
     if not downs:
@@ -100,15 +124,38 @@ def _of_sql(
         message = "asks the database while it runs, so its SQL cannot be shown or advised on"
         yield MigrationAdvice(one.path, 1, "not-offline", message)
         return
-    for said in advice(rendered.sql, spec.postgres, place_of(section).parent):
+    for said in advice(rendered.sql, spec.postgres, section.path.parent):
         line = rendered.line_of(said.line)
         if line and said.rule not in _OURS_ANYWAY:
             yield MigrationAdvice(one.path, line, said.rule, f"{said.message} ({said.statement})")
+    for value, at in _values_used(rendered.sql):
+        message = (
+            f"{value} was added to its type in this transaction, and cannot be used before that is committed"
+        )
+        yield MigrationAdvice(one.path, rendered.line_of(at), "enum-value-used", message)
     known = {*spec.roles, role_of(spec, name, section)}
     for role, at in roles_in(rendered.sql):
         if role not in known and not _BUILT_IN.fullmatch(role):
             message = f"role {quoted_name(role)} is not declared in the spec"
             yield MigrationAdvice(one.path, rendered.line_of(at), "undeclared-role", message)
+
+
+def _values_used(sql: str) -> Iterator[tuple[str, int]]:
+    """Values of enums that are used in the transaction that adds them, each with the line of the SQL.
+
+    One of a type that the same transaction makes may be used: CREATE TYPE stands before it.
+    """
+    added: list[str] = []
+    made: set[str] = set()
+    for one in statements_of(sql):
+        if one.begins or one.ends:
+            added, made = [], set()
+        elif (adding := _ADDS_VALUE.match(one.text)) is not None:
+            added += [adding["value"]] if adding["type"].lower() not in made else []
+        elif (making := _MAKES_TYPE.match(one.text)) is not None:
+            made.add(making["type"].lower())
+        elif used := [value for value in added if value in one.text]:
+            yield used[0], sql.count("\n", 0, one.begin) + 1
 
 
 # -- waivers -------------------------------------------------------------------------------------------
@@ -120,9 +167,9 @@ class _Allowed(NamedTuple):
     wrong: str
 
 
-def weighed(one: Revision, found: list[MigrationAdvice], *, unused: bool = True) -> Iterator[MigrationAdvice]:
-    """Without what comments allow; a comment that allows nothing, or not any more, is advice itself where `unused`."""
-    allowed = _allowed(Path(one.path).read_text(encoding="utf-8"))
+def weighed(file: str, found: list[MigrationAdvice], *, unused: bool = True) -> Iterator[MigrationAdvice]:
+    """Of one file what no comment allows; with `unused`, a comment that allows nothing or has ended is advice, too."""
+    allowed = _allowed(Path(file))
     used: set[int] = set()
     for item in found:
         fitting = [by for by in allowed if by.rule == item.rule and by.line in (item.line, item.line - 1)]
@@ -132,26 +179,34 @@ def weighed(one: Revision, found: list[MigrationAdvice], *, unused: bool = True)
     for by in allowed if unused else ():
         if by.rule not in REHEARSED and (by.wrong or by.line not in used):
             message = by.wrong or f"allows {by.rule}, which nothing here is advised against"
-            yield MigrationAdvice(one.path, by.line, "allow", message)
+            yield MigrationAdvice(file, by.line, "allow", message)
 
 
-def _allowed(text: str) -> list[_Allowed]:
-    comments = (
-        (token.start[0], _ALLOW.match(token.string))
-        for token in tokenize.generate_tokens(io.StringIO(text).readline)
-        if token.type == tokenize.COMMENT
-    )
+def _allowed(file: Path) -> list[_Allowed]:
+    said = ((line, _ALLOW.match(comment)) for line, comment in _comments(file))
     return [
-        _Allowed(line, said["rule"], _wrong(said.groupdict())) for line, said in comments if said is not None
+        _Allowed(line, match["rule"], _wrong(match.groupdict())) for line, match in said if match is not None
     ]
+
+
+def _comments(file: Path) -> Iterator[tuple[int, str]]:
+    """Each with its line, without the mark that begins it."""
+    text = file.read_text(encoding="utf-8")
+    if file.suffix == ".sql":
+        for number, line in enumerate(text.splitlines(), 1):
+            _, mark, comment = line.partition("--")
+            if mark:
+                yield number, comment
+        return
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string.lstrip("#")
 
 
 def _wrong(said: Mapping[str, str | None]) -> str:
     """Why a comment allows nothing, or an empty text."""
     if said["until"] is None or len(said["reason"] or "") < _SHORTEST:
-        return (
-            "write `# pgdeploy: allow RULE until YYYY-MM-DD: why`, with a reason of ten characters at least"
-        )
+        return "write `pgdeploy: allow RULE until YYYY-MM-DD: why`, with a reason of ten characters at least"
     try:
         until = date.fromisoformat(said["until"])
     except ValueError:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pgdeploy.core.check import Finding, Verdict, evaluate
 from pgdeploy.core.facts import NOBODY, Facts
-from pgdeploy.core.step import Risk, Step, StepPlan
+from pgdeploy.core.step import Effect, Risk, Step, StepPlan
 from pgdeploy.errors import TargetError
-from pgdeploy.layers.migration.alembic import ask, on_server
-from pgdeploy.layers.migration.check import Migration
+from pgdeploy.layers.migration.check import migrations_of
+from pgdeploy.layers.migration.cost import Held, estimates
 from pgdeploy.layers.migration.process import MigrationError
+from pgdeploy.layers.migration.project import ask, on_server
 from pgdeploy.layers.migration.reading import read_all
 from pgdeploy.layers.migration.squawk import lost
+from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.secret.place import scrub
 from pgdeploy.text.naming import listing, quoted_name
 
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 
 _UNSEEN = "nobody knows what: it asks the database as it runs, so its SQL cannot be shown before"
+_WORTH_SAYING = 0.1
+"""Seconds."""
 
 
 class ToRun(NamedTuple):
@@ -44,8 +49,10 @@ def plan_migrations(
     sections: Mapping[str, MigrationSpec],
     known: Mapping[str, MigrationFact],
     server: Server,
+    *,
+    models: bool = False,
 ) -> StepPlan:
-    """Steps in the order in which they are made, and what no step removes.
+    """Steps in the order in which they are made, and what no step removes; with `models` what differs from those, too.
 
     Raises:
         TargetError: env.py does not work.
@@ -56,16 +63,20 @@ def plan_migrations(
     left: list[Finding] = []
     unreadable: list[Finding] = []
     drifts: dict[str, Finding] = {}
-    for name, section in sections.items():
-        checks = [check for check in Migration(declared.target, name).checks() if check.field != "models"]
+    for migration in migrations_of(declared, sections):
+        name, section = migration.name, sections[migration.name]
+        checks = [check for check in migration.checks() if models or check.field != "models"]
         findings = [evaluate(check, facts) for check in checks]
         unreadable += [one for one in findings if one.verdict is Verdict.UNREADABLE]
         for finding in findings:
             if finding.verdict is not Verdict.DRIFTS:
                 continue
-            pending = _pending(known[name]) if finding.check.field == "head" else []
+            pending = _pending(section, known[name]) if finding.check.field == "head" else []
             rendered = _rendered(declared, name, section, known[name], pending, server)
-            made = [_step(name, section, one, rendered.get(one.revision), finding) for one in pending]
+            sql = {revision: one.sql for revision, one in rendered.items()}
+            held = estimates(declared.spec, name, section, sql, server)
+            planner = _Planner(name, section, known[name], finding, rendered, held)
+            made = [planner.step(one) for one in pending]
             steps += made
             if made:
                 drifts[finding.check.id] = finding
@@ -74,10 +85,13 @@ def plan_migrations(
     return StepPlan(tuple(steps), tuple(left), tuple(unreadable), drifts)
 
 
-def _pending(fact: MigrationFact) -> list[Revision]:
-    """None where the database has a revision that nobody knows: what is pending then, nobody knows either."""
+def _pending(section: MigrationSpec, fact: MigrationFact) -> list[Revision]:
+    """None where the database has a revision that nobody knows, or another one than the file says: what is pending
+    then, nobody knows either. Sqitch's are never ours to run."""
     scripts, versions = fact.known_scripts, fact.known_database.versions or ()
-    return [] if scripts.unknown(versions) else scripts.pending(versions)
+    if section.kind == "sqitch" or scripts.unknown(versions) or fact.changed:
+        return []
+    return scripts.pending(versions)
 
 
 def _rendered(
@@ -96,31 +110,51 @@ def _rendered(
     return rendered
 
 
-def _step(
-    name: str, section: MigrationSpec, one: Revision, rendered: Rendered | None, drift: Finding
-) -> Step:
-    sql = rendered.sql if rendered is not None else None
-    losing = _losing(section, one, sql)
-    return Step(
-        _text(name, one),
-        (drift.check.id,),
-        risk=Risk.DESTRUCTIVE if losing else Risk.SAFE,
-        lost=losing,
-        payload=ToRun(name, one.revision, scrub(sql or "")),
-    )
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    """Makes steps of revisions of one entry of `migrations:`."""
 
+    name: str
+    section: MigrationSpec
+    fact: MigrationFact
+    drift: Finding
+    rendered: Mapping[str, Rendered]
+    held: Mapping[str, Held]
 
-def _text(name: str, one: Revision) -> str:
-    doc = f": {one.doc}" if one.doc else ""
-    return f"{quoted_name(name)}: upgrade to {one.revision}{doc}"
+    def step(self, one: Revision) -> Step:
+        rendered, held = self.rendered.get(one.revision), self.held.get(one.revision)
+        sql = rendered.sql if rendered is not None else None
+        losing = _losing(self.section, one, sql)
+        limit = self.section.max_lock
+        too_long = held is not None and limit is not None and held.seconds > seconds_of(limit)
+        return Step(
+            self._text(one),
+            (self.drift.check.id,),
+            effect=Effect.LOCK if too_long else Effect.NONE,
+            risk=Risk.DESTRUCTIVE if losing else Risk.SAFE,
+            lost=losing,
+            note=str(held) if held is not None and held.seconds >= _WORTH_SAYING else "",
+            payload=ToRun(self.name, one.revision, scrub(sql or "")),
+        )
+
+    def _text(self, one: Revision) -> str:
+        doc = f": {one.doc}" if one.doc else ""
+        passed = self.fact.known_scripts.passed(one.revision, self.fact.known_database.versions or ())
+        late = f" (late: {passed} is there)" if passed else ""
+        return f"{quoted_name(self.name)}: upgrade to {one.revision}{doc}{late}"
 
 
 def _losing(section: MigrationSpec, one: Revision, sql: str | None) -> str:
     """What it would lose; nothing where the spec allows it today. What nobody can see before is not taken for safe."""
-    allowed = section.destructive.get(one.revision)
-    if allowed is not None and date.today() <= allowed.until:  # noqa: DTZ011 - a day of people
+    if may_lose(section, one.revision):
         return ""
-    return ", ".join(_dropped(sql)) if sql is not None else _UNSEEN
+    return ", ".join(_dropped(sql, section.version_table)) if sql is not None else _UNSEEN
+
+
+def may_lose(section: MigrationSpec, revision: str) -> bool:
+    """Whether the spec allows it to lose something, today."""
+    allowed = section.destructive.get(revision)
+    return allowed is not None and date.today() <= allowed.until  # noqa: DTZ011 - a day of people
 
 
 def up_to(plan: StepPlan, revision: str) -> StepPlan:
@@ -160,12 +194,15 @@ def taken_back(
         if not back:
             raise
         blind = f"what the rest of it takes away cannot be shown without running it: {error.lines[0]}"
-        return back, [*_dropped("".join(sql)), blind]
-    return back, _dropped("".join(sql))
+        return back, [*_dropped("".join(sql), section.version_table), blind]
+    return back, _dropped("".join(sql), section.version_table)
 
 
-def _dropped(sql: str) -> list[str]:
-    return [f"what {statement} drops" for statement in lost(sql)]
+def _dropped(sql: str, version_table: str) -> list[str]:
+    """The rows of the version table are no loss."""
+    table = re.escape(version_table)
+    of_versions = re.compile(rf'DELETE\s+FROM\s+(\S+\.)?"?{table}"?(\s|$)').match
+    return [f"what {statement} drops" for statement in lost(sql) if not of_versions(statement)]
 
 
 class Rendered(NamedTuple):
@@ -180,7 +217,11 @@ class Rendered(NamedTuple):
 
 
 def sql_of(section: MigrationSpec, versions: tuple[str, ...], revisions: list[str]) -> dict[str, Rendered]:
-    """The SQL of each revision, but of those that ask the database and so have none without it."""
+    """The SQL of each revision, but of those that ask the database and so have none without it.
+
+    Raises:
+        TargetError: a file of SQL has what cannot be run.
+    """
     if not revisions:
         return {}
     said: dict[str, Rendered] = {}
@@ -189,7 +230,7 @@ def sql_of(section: MigrationSpec, versions: tuple[str, ...], revisions: list[st
         if "sql" in line:
             said[line["revision"]] = Rendered(line["sql"], tuple((at, made) for at, made in line["lines"]))
 
-    # what cannot be said is missing; when it is run, the reason comes with it
-    with suppress(MigrationError):
+    # what env.py or a revision of Alembic does not say is missing; when it is run, the reason comes with it
+    with suppress(MigrationError) if section.kind == "alembic" else nullcontext():
         ask(section, "sql", {"versions": list(versions), "revisions": revisions}, hear)
     return said

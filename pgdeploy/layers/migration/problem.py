@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgdeploy.layers.migration.alembic import database_of, role_of
+from pgdeploy.layers.migration.project import database_of, role_of
+from pgdeploy.spec.extends import is_inside
 from pgdeploy.spec.problem import Problem
 from pgdeploy.spec.suggest import advise
 from pgdeploy.text.naming import quoted_name
@@ -31,8 +34,8 @@ def problems(spec: Spec, sections: Mapping[str, MigrationSpec]) -> Iterator[Prob
         if spec.databases[database].allow_connections is False:
             yield Problem(keys, f"database {quoted_name(database)} allows no connections")
         yield from _role(spec, keys, name, section)
-        table = (database, section.schema_ or "", section.table)
-        if table in tables:
+        table = (database, section.version_schema or "", section.version_table)
+        if table in tables and section.kind != "sqitch":
             other = quoted_name(tables[table])
             yield Problem(keys, f"has the version table of {other}; give it another `table:` or `schema:`")
         tables.setdefault(table, name)
@@ -49,3 +52,19 @@ def _role(spec: Spec, keys: Keys, name: str, section: MigrationSpec) -> Iterator
             yield Problem(where, f"role {quoted_name(role)} is not declared{advise(role, spec.roles)}")
     elif declared.superuser and section.role is not None:
         yield Problem(where, f"role {quoted_name(role)} is a superuser; name the role that owns the tables")
+
+
+def beyond(sections: Mapping[str, MigrationSpec], root: Path) -> Iterator[Problem]:
+    """Scripts, and a plan that is not below this folder.
+
+    SQL is a program, too: on a server to throw away a superuser is one SET ROLE away, and starts what it likes.
+    """
+    runs = {
+        "alembic": "env.py and the revisions of this folder on this machine",
+        "sql": "the SQL of this folder",
+    }
+    for name, section in sections.items():
+        if section.kind in runs:
+            yield Problem(("migrations", name, section.kind), f"runs {runs[section.kind]}")
+        elif not is_inside(section.path, root):
+            yield Problem(("migrations", name, section.kind), f"reads files that are not in {root}{os.sep}")

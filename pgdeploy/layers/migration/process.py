@@ -65,7 +65,9 @@ class Process:
             if "act" in said:  # it waits until that was heard
                 self._tell("")
         self._printed.seek(0)
-        raise MigrationError(f"{self._path}: Alembic ended without an answer{_last(self._printed.read())}")
+        raise MigrationError(
+            f"{self._path}: its process ended without an answer{_last(self._printed.read())}"
+        )
 
     def close(self) -> None:
         self._running.kill()

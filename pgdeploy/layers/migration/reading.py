@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from pgdeploy.errors import MissingExtra, TargetError, Unreadable
-from pgdeploy.layers.migration.alembic import ask, database_of, on_server, scripts_of
+from pgdeploy.layers.migration import sqitch
+from pgdeploy.layers.migration.project import ask, database_of, on_server, role_of, scripts_of
 from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
@@ -29,9 +30,14 @@ ORDER BY 1
 _TABLE = """
 SELECT c.relkind::text, a.atttypid IN ('pg_catalog.varchar'::regtype, 'pg_catalog.text'::regtype)
 FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'version_num' AND NOT a.attisdropped
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = %s AND NOT a.attisdropped
 WHERE c.oid = pg_catalog.to_regclass(%s)
 """
+_ROWS: Mapping[str, LiteralString] = {
+    "alembic": "SELECT version_num, '' FROM ONLY {}",
+    "sql": "SELECT version_num, digest FROM ONLY {}",
+    "sqitch": sqitch.ROWS,
+}
 
 _INVALID = """
 SELECT pg_catalog.format('%I.%I on %I', n.nspname, c.relname, t.relname)
@@ -45,18 +51,42 @@ ORDER BY 1
 """
 
 
+_STRANGERS = """
+SELECT pg_catalog.format('%%I.%%I', n.nspname, c.relname), o.rolname::text
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_roles AS o ON o.oid = c.relowner
+JOIN pg_catalog.pg_roles AS r ON r.rolname = coalesce(%(role)s::text, current_user::text)
+JOIN pg_catalog.pg_database AS d ON d.datname = pg_catalog.current_database()
+WHERE c.relname = %(table)s AND c.relkind NOT IN ('i', 'I', 'c', 't') AND n.nspname !~ '^pg_'
+  AND coalesce(%(schema)s::text, n.nspname) = n.nspname
+  AND NOT o.rolsuper AND o.oid <> d.datdba
+  AND (r.rolsuper OR NOT pg_catalog.pg_has_role(r.oid, o.oid, 'MEMBER'))
+"""
+"""Version tables of somebody who could have given them a trigger, which would run as who writes them."""
+
+
 @dataclass(frozen=True, slots=True)
 class InDatabase:
     """What a database says."""
 
-    read: tuple[str, ...] | Unreadable | None
-    """The versions that its table has; None without such a table."""
+    read: Mapping[str, str] | Unreadable | None
+    """The versions that its table has, of files of SQL each with its digest; None without such a table."""
     invalid: tuple[str, ...]
     """Indexes that nobody builds any more, and nobody can use."""
 
     @property
     def versions(self) -> tuple[str, ...] | None:
         """Raises Unreadable: what has the version table's name is none."""
+        return None if self._known is None else tuple(sorted(self._known))
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """Of the revisions that say one. Raises Unreadable as `versions` does."""
+        return {name: digest for name, digest in (self._known or {}).items() if digest}
+
+    @property
+    def _known(self) -> Mapping[str, str] | None:
         if isinstance(self.read, Unreadable):
             raise self.read
         return self.read
@@ -82,7 +112,13 @@ class MigrationFact:
     @property
     def at_head(self) -> bool:
         """Raises Unreadable: nobody knows."""
-        return self.known_database.versions == tuple(sorted(self.known_scripts.heads))
+        versions = self.known_database.versions
+        return versions is not None and self.known_scripts.are_all_in(versions)
+
+    @property
+    def changed(self) -> list[str]:
+        """Revisions whose files are not what was run. Raises Unreadable: nobody knows."""
+        return self.known_scripts.changed(self.known_database.digests)
 
     @property
     def known_database(self) -> InDatabase:
@@ -119,9 +155,21 @@ def _differences(
     try:
         if not fact.at_head:
             return None
+    except Unreadable as error:
+        return error
+    return differences_of(spec, name, section, server)
+
+
+def differences_of(
+    spec: Spec, name: str, section: MigrationSpec, server: Server
+) -> tuple[str, ...] | Unreadable | None:
+    """What is to be done to a database that has all revisions for it to be as the models; None where there are none."""
+    if section.kind != "alembic":
+        return None
+    try:
         found = ask(section, "models", on_server(spec, name, section, server, writes=False))["differences"]
-    except (TargetError, Unreadable) as error:
-        return error if isinstance(error, Unreadable) else Unreadable(str(error))
+    except TargetError as error:
+        return Unreadable(str(error))
     return None if found is None else tuple(found)
 
 
@@ -146,11 +194,35 @@ def _database(name: str, section: MigrationSpec, server: Server) -> InDatabase |
         return Unreadable(str(error.diag.message_primary or error))
 
 
+def require_own_table(spec: Spec, name: str, section: MigrationSpec, server: Server) -> None:
+    """Before anything is written there.
+
+    Raises:
+        TargetError: the version table belongs to somebody else, whose triggers would run as the role that migrates.
+    """
+    asked = {
+        "table": section.version_table,
+        "schema": section.version_schema,
+        "role": role_of(spec, name, section) or None,
+    }
+    with closing(server.open(database_of(name, section))) as connection:
+        found = connection.execute(_STRANGERS.encode(), asked).fetchone()
+    if found is not None:
+        table, owner = found[0], quoted_name(str(found[1]))
+        raise TargetError(
+            f"{quoted_name(name)}: the version table {table} belongs to {owner}, whose triggers would run as the role "
+            "that migrates",
+            f"give it to that role: ALTER TABLE {table} OWNER TO ...",
+        )
+
+
 def _invalid(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
     return tuple(str(name) for (name,) in connection.execute(_INVALID.encode()).fetchall())
 
 
-def _read(section: MigrationSpec, connection: psycopg.Connection[Any]) -> tuple[str, ...] | Unreadable | None:
+def _read(
+    section: MigrationSpec, connection: psycopg.Connection[Any]
+) -> Mapping[str, str] | Unreadable | None:
     import psycopg
 
     try:
@@ -163,24 +235,24 @@ def _read(section: MigrationSpec, connection: psycopg.Connection[Any]) -> tuple[
         return Unreadable(str(error.diag.message_primary or error))
 
 
-def _versions(section: MigrationSpec, connection: psycopg.Connection[Any]) -> tuple[str, ...] | None:
+def _versions(section: MigrationSpec, connection: psycopg.Connection[Any]) -> Mapping[str, str] | None:
     """From a plain table alone, which is locked before it is looked at: a view would run its owner's functions."""
     from psycopg import sql
 
-    asked = {"table": section.table, "schema": section.schema_}
+    asked = {"table": section.version_table, "schema": section.version_schema}
     schemas = [str(schema) for (schema,) in connection.execute(_NAMED, asked).fetchall()]
     if not schemas:
         return None
-    shown = [f"{quoted_name(schema)}.{quoted_name(section.table)}" for schema in schemas]
+    shown = [f"{quoted_name(schema)}.{quoted_name(section.version_table)}" for schema in schemas]
     if len(schemas) > 1:
         raise Unreadable(f"{', '.join(shown)}: write `schema:` to say which is the version table")
-    name = sql.Identifier(schemas[0], section.table)
+    name = sql.Identifier(schemas[0], section.version_table)
     connection.execute("SET LOCAL lock_timeout = '5s'")
     connection.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(name))
-    found = connection.execute(_TABLE, [name.as_string(None)]).fetchone()
+    column = "change" if section.kind == "sqitch" else "version_num"
+    found = connection.execute(_TABLE, [column, name.as_string(None)]).fetchone()
     if found != ("r", True):
-        raise Unreadable(
-            f"{shown[0]} is no version table: a table with a column version_num of type varchar is"
-        )
-    rows = connection.execute(sql.SQL("SELECT version_num FROM ONLY {}").format(name)).fetchall()
-    return tuple(sorted(str(version) for (version,) in rows))
+        raise Unreadable(f"{shown[0]} is no version table: a table with a column {column} of type varchar is")
+    values = [sqitch.project_of(section)] if section.kind == "sqitch" else []
+    rows = connection.execute(sql.SQL(_ROWS[section.kind]).format(name), values).fetchall()
+    return {str(version): str(digest) for version, digest in rows}

@@ -8,14 +8,16 @@ from __future__ import annotations
 import difflib
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pgdeploy.errors import TargetError
-from pgdeploy.layers.migration.alembic import ask, database_of, on_server
+from pgdeploy.errors import TargetError, Unreadable
 from pgdeploy.layers.migration.lint import MigrationAdvice, advice_of, weighed
+from pgdeploy.layers.migration.plan import may_lose
+from pgdeploy.layers.migration.project import ask, database_of, on_server
+from pgdeploy.layers.migration.rows import Fixtures, changed, lost
 from pgdeploy.reach.program import environment, found_program, way_of
 from pgdeploy.secret.place import scrub
 from pgdeploy.text.naming import listing
@@ -42,6 +44,8 @@ class Locked(NamedTuple):
     statement: str
     locks: tuple[tuple[str, str], ...]
     rewrites: tuple[str, ...]
+    held: float
+    """Seconds from the statement to the end of the revision's transaction, with the rows that the rehearsal has."""
 
 
 class Rehearsed(NamedTuple):
@@ -51,6 +55,10 @@ class Rehearsed(NamedTuple):
     locked: tuple[Locked, ...]
     number: int
     """So many revisions were made."""
+    stopped: str = ""
+    """The revision that could not be made, or not again; nothing after it was rehearsed."""
+    differences: tuple[str, ...] | Unreadable | None = None
+    """Between the database that has all of them and the models; None where there are none."""
 
 
 def rehearse(
@@ -71,18 +79,21 @@ def rehearse(
         "revisions": [one.revision for one in scripts.revisions]
     }
     by_name = {one.revision: one for one in scripts.revisions}
-    seen = _Seen(_Dumper(spec, name, section, server), by_name)
+    fixtures = Fixtures(spec, name, section, scripts, server)
+    declared = {revision for revision in by_name if may_lose(section, revision)}
+    seen = _Seen(SchemaDump(spec, name, section, server), fixtures, by_name, declared)
     note(f"rehearsing {len(by_name)} revisions, each up, down and up again")
     ask(section, "rehearse", question, seen.hear)
     advised = {(one.file, one.line) for one in advice_of(spec, name, section) if one.rule in _REWRITES}
     findings = [*seen.findings, *_unadvised(seen.locked, by_name, advised)]
-    return Rehearsed(tuple(allowed(scripts, findings)), tuple(seen.locked), seen.made)
+    return Rehearsed(tuple(allowed(scripts, findings)), tuple(seen.locked), seen.made, seen.stopped)
 
 
 def allowed(scripts: Scripts, findings: list[MigrationAdvice]) -> Iterator[MigrationAdvice]:
     """The findings that no comment of a revision silences."""
     for one in scripts.revisions:
-        yield from weighed(one, [item for item in findings if item.file == one.path], unused=False)
+        for file in one.files:
+            yield from weighed(file, [item for item in findings if item.file == file], unused=False)
 
 
 def _unadvised(
@@ -99,12 +110,20 @@ def _unadvised(
 class _Seen:
     """Hears what the rehearsal does, and looks at the database after each."""
 
-    def __init__(self, dumper: _Dumper, by_name: Mapping[str, Revision]) -> None:
-        self._dump, self._by_name = dumper, by_name
+    def __init__(
+        self,
+        dumper: SchemaDump,
+        fixtures: Fixtures,
+        by_name: Mapping[str, Revision],
+        may_lose: Collection[str],
+    ) -> None:
+        self._dump, self._fixtures, self._by_name, self._may_lose = dumper, fixtures, by_name, may_lose
         self._before = self._now = dumper()
+        self._rows = fixtures.read()
         self.findings: list[MigrationAdvice] = []
         self.locked: list[Locked] = []
         self.made = 0
+        self.stopped = ""
         self._back = True
         """Whether the way back of this revision led back: else what is made again differs for that reason."""
 
@@ -113,9 +132,14 @@ class _Seen:
             return
         revision, act = said["revision"], said["act"]
         if said["failed_with"]:
-            self._find(revision, *_FAILED[act], scrub(said["failed_with"]), said["line"])
+            self._find(revision, *_FAILED[act], scrub(said["failed_with"]), said["line"], said["file"])
+            if act == "down":
+                self._fill(revision)
+            else:
+                self.stopped = revision
             return
         now = self._dump()
+        self._compare_rows(revision, act)
         if act == "up":
             self.made += 1
             self._back = True
@@ -131,10 +155,29 @@ class _Seen:
                 words = "made again after downgrade(), it is another schema"
                 self._find(revision, "not-repeatable", words, _difference(self._now, now))
             self._now = now
+            self._fill(revision)
 
-    def _find(self, revision: str, rule: str, words: str, detail: str, line: int = 1) -> None:
+    def _fill(self, revision: str) -> None:
+        """What is there when the next revision comes."""
+        self._fixtures.write(revision)
+        self._rows = self._fixtures.read()
+
+    def _compare_rows(self, revision: str, act: str) -> None:
+        if act == "again":
+            return  # what is lost then, was lost before
+        now = self._fixtures.read()
+        gone = list(lost(self._rows, now))
+        if act == "down":
+            gone += changed(self._rows, now)
+        if gone and revision not in self._may_lose:
+            words = {"up": "upgrade() loses", "down": "downgrade() does not bring back"}
+            self._find(revision, "rows-lost", words[act], ", ".join(gone))
+
+    def _find(self, revision: str, rule: str, words: str, detail: str, line: int = 1, file: str = "") -> None:
+        if self._by_name[revision].is_sql:
+            words = words.replace("downgrade()", "the way down").replace("upgrade()", "the way up")
         message = one_line(f"{words}: {detail}")
-        self.findings.append(MigrationAdvice(self._by_name[revision].path, line, rule, message))
+        self.findings.append(MigrationAdvice(file or self._by_name[revision].path, line, rule, message))
 
 
 _FAILED = {
@@ -148,9 +191,9 @@ _FAILED = {
 
 
 def _locked(revision: str, said: Mapping[str, Any]) -> Locked:
-    statement = one_line(scrub(" ".join(said["statement"].split())), _LONGEST)
+    statement = one_line(scrub(" ".join(said["statement"].split()).rstrip("; ")), _LONGEST)
     locks = tuple((table, mode) for table, mode in said["locks"])
-    return Locked(revision, said["line"], statement, locks, tuple(said["rewrites"]))
+    return Locked(revision, said["line"], statement, locks, tuple(said["rewrites"]), said["held"])
 
 
 def _difference(desired: str, actual: str) -> str:
@@ -161,7 +204,7 @@ def _difference(desired: str, actual: str) -> str:
     return "; ".join(f"{line[0]} {line[1:].strip()}" for line in shown[:4]) + more
 
 
-class _Dumper:
+class SchemaDump:
     """The schema of the database as pg_dump writes it, but for the version table."""
 
     def __init__(self, spec: Spec, name: str, section: MigrationSpec, server: Server) -> None:
@@ -172,7 +215,7 @@ class _Dumper:
             major = connection.info.server_version // 10_000
         program = found_program("pg_dump", major)
         self._command = [str(program), "--schema-only", "--no-password", f"--dbname={way}"]
-        self._command += [f'--exclude-table=*."{section.table}"']
+        self._command += [f'--exclude-table=*."{section.version_table}"']
 
     def __call__(self) -> str:
         done = subprocess.run(

@@ -19,6 +19,12 @@ _LOSING = frozenset({"DROP_TABLE", "DROP_COLUMN", "DROP_SCHEMA", "DROP_DATABASE"
 _NODE = re.compile(r"^(?P<depth> *)(?P<kind>[A-Z_]+)@(?P<begin>\d+)\.\.(?P<end>\d+)$", re.MULTILINE)
 _OF_STATEMENT = 2
 """Blanks before a node that is a whole statement."""
+_BEGINS = re.compile(r"(BEGIN|START\s+TRANSACTION)\b", re.IGNORECASE)
+_ENDS = re.compile(
+    r"(COMMIT|END|PREPARE\s+TRANSACTION|(ROLLBACK|ABORT)(\s+(WORK|TRANSACTION))?(?!\s+(\w+\s+)?TO\b))\b",
+    re.IGNORECASE,
+)
+_BETWEEN = frozenset({"WHITESPACE", "COMMENT"})
 _LONGEST = 120
 
 
@@ -46,6 +52,50 @@ def roles_in(sql: str) -> list[tuple[str, int]]:
     text = sql.encode()
     found = [(int(one["begin"]), int(one["end"])) for one in _parsed(sql) if one["kind"] == "ROLE_REF"]
     return [(_plain(text[begin:end].decode()), text.count(b"\n", 0, begin) + 1) for begin, end in found]
+
+
+class Statement(NamedTuple):
+    """One statement, with the place in the text at which it begins. What it is, its first words say."""
+
+    text: str
+    begin: int
+
+    @property
+    def begins(self) -> bool:
+        """Whether it begins a transaction."""
+        return _BEGINS.match(self.text) is not None
+
+    @property
+    def ends(self) -> bool:
+        """Whether it ends one; ROLLBACK TO a savepoint does not."""
+        return _ENDS.match(self.text) is not None
+
+
+def statements_of(sql: str) -> list[Statement]:
+    """What the text is made of.
+
+    What squawk does not know of a statement is in several parts, of which the last ends with the semicolon: the server
+    says what is wrong with it. Raises as `lost` does.
+    """
+    text = sql.encode()
+    found: list[Statement] = []
+    begin = end = -1
+    for one in _parsed(sql):
+        if len(one["depth"]) != _OF_STATEMENT or one["kind"] in _BETWEEN:
+            continue
+        if begin < 0:
+            begin = int(one["begin"])
+        end = int(one["end"])
+        if text[begin:end].endswith(b";") or one["kind"] == "PSQL_COMMAND":
+            found.append(_statement(text, begin, end))
+            begin = -1
+    if begin >= 0:
+        found.append(_statement(text, begin, end))
+    return [one for one in found if one.text != ";"]
+
+
+def _statement(text: bytes, begin: int, end: int) -> Statement:
+    return Statement(text[begin:end].decode(), len(text[:begin].decode()))
 
 
 def _plain(name: str) -> str:

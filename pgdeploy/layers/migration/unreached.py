@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgdeploy.layers.migration.alembic import database_of
 from pgdeploy.layers.migration.lint import MigrationAdvice
+from pgdeploy.layers.migration.project import database_of
 from pgdeploy.text.naming import quoted_name
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pgdeploy.model.migration import MigrationSpec
     from pgdeploy.reach.server import Server
 
+UNREACHED = "unreached-table"
+"""The rule."""
 _QUERY = """
 SELECT n.nspname::text, c.relname::text, o.rolname::text
 FROM pg_catalog.pg_class c
@@ -45,7 +47,7 @@ def unreached(
         TargetError: the database cannot be reached.
     """
     with closing(server.open(database_of(name, section))) as connection:
-        rows = connection.execute(_QUERY, [section.table]).fetchall()
+        rows = connection.execute(_QUERY, [section.version_table]).fetchall()
     for schema, table, owner in rows:
         file, line = _made_by(str(table), scripts)
         shown = f"{quoted_name(str(schema))}.{quoted_name(str(table))}"
@@ -53,7 +55,7 @@ def unreached(
             f"nobody can use {shown}: no grant and no default privilege of the spec reaches it, and nobody logs in as "
             f"its owner {quoted_name(str(owner))}"
         )
-        yield MigrationAdvice(file, line, "unreached-table", message)
+        yield MigrationAdvice(file, line, UNREACHED, message)
 
 
 def _made_by(table: str, scripts: Scripts) -> tuple[str, int]:

@@ -11,7 +11,8 @@ from pgdeploy.core.step import Step, StepPlan
 from pgdeploy.errors import TargetError
 from pgdeploy.layers.seed.check import SeededTable
 from pgdeploy.layers.seed.reading import become, role_of, said
-from pgdeploy.layers.seed.rows import clear, rows_of, write
+from pgdeploy.layers.seed.rows import clear, write
+from pgdeploy.layers.seed.source import rows_of
 from pgdeploy.layers.server.guard import alone
 from pgdeploy.text.naming import quoted_name
 
@@ -57,7 +58,7 @@ def plan_seeds(declared: Declared, sections: Mapping[str, SeedSpec], known: Mapp
             left.append(finding)
         elif finding.verdict is Verdict.DRIFTS:
             drifts[check.id] = finding
-            text = f"{quoted_name(table.database)}: write rows of {table.seed.csv} into {table.label}"
+            text = f"{quoted_name(table.database)}: write rows of {table.seed.source} into {table.label}"
             steps.append(Step(text, (check.id,), payload=ToSeed(table.database, table.number)))
     return StepPlan(tuple(steps), tuple(left), tuple(unreadable), drifts)
 
@@ -99,10 +100,10 @@ def _write(
         become(connection, role_of(spec, database, section))
         with connection.transaction():
             for number in reversed(numbers) if empty else ():
-                place = f"{quoted_name(database)}: {section.rows[number].csv}"
+                place = f"{quoted_name(database)}: {section.rows[number].source}"
                 clear(section.rows[number], connection)
             for number in numbers:
-                place = f"{quoted_name(database)}: {section.rows[number].csv}"
-                write(section.rows[number], rows_of(section.rows[number]), connection)
+                place = f"{quoted_name(database)}: {section.rows[number].source}"
+                write(section.rows[number], rows_of(section.rows[number], connection), connection)
     except psycopg.Error as error:
         raise TargetError(f"{place}: {said(error)}; nothing of it was written") from error

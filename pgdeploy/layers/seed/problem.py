@@ -44,10 +44,13 @@ def problems(spec: Spec, sections: Mapping[str, SeedSpec]) -> Iterator[Problem]:
 
 
 def beyond(sections: Mapping[str, SeedSpec], root: Path) -> Iterator[Problem]:
-    """Files that are not below this folder."""
+    """Functions, which run on this machine, queries, which call what they like, and files not below this folder."""
     for name, section in sections.items():
         for number, seed in enumerate(section.rows):
-            if not is_inside(Path(seed.csv).expanduser(), root):
-                yield Problem(
-                    ("seeds", name, "rows", number, "csv"), f"reads a file that is not in {root}{os.sep}"
-                )
+            keys = ("seeds", name, "rows", number)
+            if seed.function is not None:
+                yield Problem((*keys, "function"), "runs a function of Python on this machine")
+            elif seed.query is not None:
+                yield Problem((*keys, "query"), "asks the server what a file says")
+            elif not is_inside(Path(seed.source).expanduser(), root):
+                yield Problem((*keys, "csv"), f"reads a file that is not in {root}{os.sep}")

@@ -7,7 +7,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pgdeploy.errors import TargetError, Unreadable
-from pgdeploy.layers.seed.rows import Differences, differences, rows_of
+from pgdeploy.layers.seed.rows import Differences, differences
+from pgdeploy.layers.seed.source import rows_of
 
 if TYPE_CHECKING:
     import psycopg
@@ -58,7 +59,7 @@ def _compared(seed: SeedTableSpec, connection: psycopg.Connection[Any]) -> Diffe
     import psycopg
 
     try:
-        return differences(seed, rows_of(seed), connection)
+        return differences(seed, rows_of(seed, connection), connection)
     except TargetError as error:
         return Unreadable(str(error))
     except psycopg.Error as error:

@@ -1,25 +1,19 @@
-"""The rows of a file, and how a table differs from them: the server compares, in the types of its columns."""
+"""How a table differs from the rows that it must have: the server compares, in the types of its columns."""
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple
 
 from pgdeploy.errors import TargetError
-from pgdeploy.local.path import absent
 
 if TYPE_CHECKING:
     import psycopg
     from psycopg.sql import Composable
 
+    from pgdeploy.layers.seed.source import Rows
     from pgdeploy.model.seed import SeedTableSpec
 
-LARGEST = 64 * 1024 * 1024
-"""Bytes of one file: seeds are few rows, and what is large is loaded otherwise."""
 _SHOWN = 5
 _TYPES = """
 SELECT attname::text, pg_catalog.format_type(atttypid, NULL)
@@ -29,76 +23,12 @@ WHERE attrelid = pg_catalog.to_regclass(%s) AND attnum > 0 AND NOT attisdropped
 """Without lengths: a cast would cut what is too long, where an INSERT refuses it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """What a file says: the columns in its first line, and rows as JSON, which the server makes a table of."""
-
-    columns: tuple[str, ...]
-    json: str
-    number: int
-
-
 class Differences(NamedTuple):
     """Rows of the file that the table lacks, and such as have other values there; `shown` are keys of some of them."""
 
     missing: int
     other: int
     shown: tuple[str, ...]
-
-
-def rows_of(seed: SeedTableSpec) -> Rows:
-    """Read the file.
-
-    Raises:
-        TargetError: it cannot be read, or is no table; with the line.
-    """
-    path = Path(seed.csv).expanduser()
-    try:
-        if path.stat().st_size > LARGEST:
-            raise TargetError(f"{path}: is larger than {LARGEST // 1024**2} MB; load it otherwise")
-        with path.open(encoding="utf-8", newline="") as file:
-            return _rows(seed, path, csv.reader(file, strict=True))
-    except OSError as error:
-        raise TargetError(f"{path}: {error.strerror}{absent(error)}") from None
-    except UnicodeDecodeError:
-        raise TargetError(f"{path}: is not UTF-8") from None
-
-
-def _rows(seed: SeedTableSpec, path: Path, reader: Any) -> Rows:
-    found: list[dict[str, str | None]] = []
-    seen: dict[tuple[str | None, ...], int] = {}
-    try:
-        columns = tuple(next(reader, ()))
-        _require_columns(seed, path, columns)
-        for words in reader:
-            if not words:
-                continue
-            if len(words) != len(columns):
-                raise TargetError(
-                    f"{path}:{reader.line_num}: has {len(words)} values, and the first line {len(columns)} columns"
-                )
-            row = {
-                name: None if word == seed.null_text else word
-                for name, word in zip(columns, words, strict=True)
-            }
-            key = tuple(row[name] for name in seed.key)
-            if None in key or key in seen:
-                why = "has no key" if None in key else f"has the key of line {seen[key]}"
-                raise TargetError(f"{path}:{reader.line_num}: {why}")
-            seen[key] = reader.line_num
-            found.append(row)
-    except csv.Error as error:
-        raise TargetError(f"{path}:{reader.line_num}: {error}") from None
-    return Rows(columns, json.dumps(found), len(found))
-
-
-def _require_columns(seed: SeedTableSpec, path: Path, columns: Sequence[str]) -> None:
-    if len(set(columns)) != len(columns) or not all(columns):
-        raise TargetError(f"{path}:1: a column has no name, or two have the same")
-    if lacking := [name for name in seed.key if name not in columns]:
-        raise TargetError(
-            f"{path}:1: has no column {lacking[0]}, which `key:` names; it has {', '.join(columns)}"
-        )
 
 
 def differences(seed: SeedTableSpec, rows: Rows, connection: psycopg.Connection[Any]) -> Differences | None:
@@ -182,7 +112,8 @@ def _desired(seed: SeedTableSpec, rows: Rows, connection: psycopg.Connection[Any
 
     types = dict(connection.execute(_TYPES, [_name(seed).as_string(None)]).fetchall())
     if lacking := [column for column in rows.columns if column not in types]:
-        raise TargetError(f"{seed.csv}:1: {seed.schema_}.{seed.table} has no column {lacking[0]}")
+        place = ":1" if seed.csv is not None else ""
+        raise TargetError(f"{seed.source}{place}: {seed.schema_}.{seed.table} has no column {lacking[0]}")
     values = sql.SQL(", ").join(
         sql.SQL("(r ->> {})::{} AS {}").format(sql.Literal(one), sql.SQL(types[one]), sql.Identifier(one))
         for one in rows.columns

@@ -66,7 +66,7 @@ class Guard:
         if connection.execute("SELECT pg_catalog.pg_is_in_recovery()").fetchone() == (True,):
             raise ApplyError("this server is a standby; apply to its primary")
         got = connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s, %s)", LOCK).fetchone()
-        others = _holders(connection, LOCK)
+        others = holders(connection, LOCK)
         if others or got != (True,):
             who = ", ".join(others) or "unknown"
             raise ApplyError(
@@ -74,7 +74,7 @@ class Guard:
                 "as anybody can take its lock, end it with pg_terminate_backend"
             )
         start = time.monotonic()
-        while left := _holders(connection, WRITER):
+        while left := holders(connection, WRITER):
             if time.monotonic() - start > PATIENCE:
                 raise ApplyError(
                     f"an apply that was killed is still at work here ({', '.join(left)}); wait for it, or end "
@@ -97,7 +97,7 @@ class Guard:
                 ours = connection.execute("SELECT pg_catalog.pg_try_advisory_lock_shared(%s, %s)", WRITER)
                 held = connection.execute(_HELD, [pid, *LOCK])
             if ours.fetchone() != (True,):
-                who = ", ".join(_holders(connection, WRITER)) or "unknown"
+                who = ", ".join(holders(connection, WRITER)) or "unknown"
                 raise ApplyError(
                     f"a session that is no apply's holds the lock of those that write ({who}); end it with "
                     "pg_terminate_backend, and plan again"
@@ -118,7 +118,7 @@ class Guard:
             self._connection = None
 
 
-def _holders(connection: psycopg.Connection[Any], lock: tuple[int, int]) -> list[str]:
+def holders(connection: psycopg.Connection[Any], lock: tuple[int, int]) -> list[str]:
     """Who else holds the lock, in any database."""
     return [f"backend {pid} of {user}" for pid, user in connection.execute(_HOLDERS, lock).fetchall()]
 

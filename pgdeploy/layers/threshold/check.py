@@ -10,6 +10,7 @@ from pgdeploy.core.check import Check, Measured, Outcome, Resource
 from pgdeploy.errors import Inapplicable, Unreadable
 from pgdeploy.layers.threshold.statement import statement_shown
 from pgdeploy.model.threshold import WINDOW, Limits, Metric, number_of
+from pgdeploy.text.quantity import shown
 
 if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
@@ -105,21 +106,6 @@ class Threshold(Resource):
 def thresholds(spec: Any) -> tuple[Resource, ...]:
     """A check for each limit of a spec."""
     return tuple(Threshold(metric, limits, spec.window) for metric, limits in spec.limits.items())
-
-
-def shown(value: float, unit: str) -> str:
-    """A quantity for people: three digits that count."""
-    if unit in ("B", "B/s"):
-        for word, factor in (("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10)):
-            if value >= factor:
-                return f"{value / factor:.3g}{word}{unit[1:]}"
-        return f"{value:.0f}{unit}"
-    if unit == "s":
-        for word, factor in (("d", 86400), ("h", 3600), ("min", 60)):
-            if value >= 2 * factor:
-                return f"{value / factor:.3g}{word}"
-        return f"{value:.3g}s"
-    return f"{value:.3g}%" if unit == "%" else f"{value:.0f}"
 
 
 def _origin(found: Found) -> str:

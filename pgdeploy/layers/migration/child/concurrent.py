@@ -1,7 +1,7 @@
-"""Indexes that are made and dropped beside others' work, outside of a transaction: a run that is cut short leaves some.
+"""What is done outside of a transaction, beside others' work: a run that is cut short leaves some of it.
 
 What is left is taken for what it is: half an index goes first, a whole one that is as the revision wants it stays, and
-one that is gone already is not missed.
+one that is gone already is not missed. A value that an enum has is not added again.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ _CREATE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _DROP = re.compile(r"\s*DROP\s+INDEX\s+CONCURRENTLY\s+(?!IF\s)", re.IGNORECASE)
+_ADD = re.compile(r"\s*ALTER\s+TYPE\s+\S+\s+ADD\s+VALUE\s+(?!IF\s)", re.IGNORECASE)
 _THERE = """
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), i.indisvalid, pg_catalog.pg_get_indexdef(i.indexrelid)
 FROM pg_catalog.pg_index i
@@ -35,6 +36,8 @@ def begins(connection: Any, statement: str, timeout: str) -> str:
     if (dropping := _DROP.match(statement)) is not None:
         _limit(connection, timeout)
         return f"{statement[: dropping.end()]}IF EXISTS {statement[dropping.end() :]}"
+    if (adding := _ADD.match(statement)) is not None and _is_alone(connection):
+        return f"{statement[: adding.end()]}IF NOT EXISTS {statement[adding.end() :]}"
     creating = _CREATE.match(statement)
     if creating is None:
         return statement
@@ -55,6 +58,11 @@ def ended(connection: Any, statement: str) -> None:
     if _CREATE.match(statement) or _DROP.match(statement) or statement == _DONE:
         for name in ("lock_timeout", "statement_timeout"):
             connection.exec_driver_sql(f"RESET {name}")
+
+
+def _is_alone(connection: Any) -> bool:
+    """Whether each statement is a transaction of its own."""
+    return bool(connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT")
 
 
 def _limit(connection: Any, timeout: str) -> None:

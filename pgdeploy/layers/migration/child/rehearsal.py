@@ -5,11 +5,11 @@ What statements lock and rewrite is read in their own transactions, of tables th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from pgdeploy.layers.migration.child.output import line_at_work
-from pgdeploy.layers.migration.child.wording import line_in, words_of
+from pgdeploy.layers.migration.child.wording import words_of
 
 _TABLES = """
 SELECT c.oid::int8, c.relfilenode::int8, c.oid::pg_catalog.regclass::text
@@ -28,24 +28,39 @@ WEAK = {"AccessShareLock", "RowShareLock", "RowExclusiveLock"}
 class Trace:
     """What the statements of one revision lock and rewrite."""
 
-    def __init__(self, version_table: str, files: Sequence[str]) -> None:
+    def __init__(
+        self,
+        version_table: str,
+        line_now: Callable[[], int],
+        place_of: Callable[[Exception], tuple[str, int]],
+    ) -> None:
+        """`line_now` gives the line at work of the project's files, 0 where none is; `place_of` where it failed: the
+        file, empty for the revision's own, and the line."""
         self._tables = _TABLES.format(version_table.replace("'", "''"))
-        self.files = set(files)
+        self._line_now, self.place_of = line_now, place_of
         self._before: dict[int, tuple[int, str]] | None = None
         self._held: set[tuple[int, str]] = set()
         self._busy = False
-        self.found: list[Mapping[str, Any]] = []
+        self._began = 0.0
+        self.found: list[dict[str, Any]] = []
 
     def begin(self) -> None:
         """Of another revision."""
         self._before, self._held, self.found = None, set(), []
 
+    def ended(self) -> list[dict[str, Any]]:
+        """What was found, with for how many seconds it was held: from its statement to the end of the transaction."""
+        now = time.monotonic()
+        return [{**one, "held": now - one["began"]} for one in self.found]
+
     def before(self, connection: Any, *_: Any) -> None:
+        if not self._busy:
+            self._began = time.monotonic()
         if self._before is None and not self._busy:
             self._before = self._read(connection)
 
     def after(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        line = line_at_work(self.files)
+        line = self._line_now()
         if self._busy or not line or self._before is None:
             return
         now = self._read(connection)
@@ -63,7 +78,8 @@ class Trace:
             name for oid, (file, name) in self._before.items() if oid in now and now[oid][0] != file and file
         )
         if new or rewritten:
-            self.found.append({"statement": statement, "line": line, "locks": new, "rewrites": rewritten})
+            what = {"statement": statement, "line": line, "began": self._began}
+            self.found.append({**what, "locks": new, "rewrites": rewritten})
         self._held |= held
         self._before = {oid: now.get(oid, known) for oid, known in self._before.items()}
 
@@ -85,28 +101,24 @@ def rehearse(
     wait: Callable[[], None],
 ) -> None:
     """All revisions in order, until one cannot be made: what comes after it stands on it."""
+
+    def done(revision: str, act: str, run: Callable[[str], None]) -> bool:
+        """Whether it was; said, and heard, in either case."""
+        said = _tried(run, revision, trace)
+        say(revision=revision, act=act, **said, trace=trace.ended() if act == "up" else [])
+        wait()
+        return not said["failed_with"]
+
     for revision in revisions:
         trace.begin()
-        if not _done(revision, "up", up, say, trace):
+        if not done(revision, "up", up) or (done(revision, "down", down) and not done(revision, "again", up)):
             return
-        say(revision=revision, act="up", failed_with="", trace=trace.found)
-        wait()
-        if _done(revision, "down", down, say, trace):
-            say(revision=revision, act="down", failed_with="", trace=[])
-            wait()
-            if not _done(revision, "again", up, say, trace):
-                return
-            say(revision=revision, act="again", failed_with="", trace=[])
-            wait()
 
 
-def _done(
-    revision: str, act: str, run: Callable[[str], None], say: Callable[..., None], trace: Trace
-) -> bool:
+def _tried(run: Callable[[str], None], revision: str, trace: Trace) -> dict[str, Any]:
     try:
         run(revision)
     except Exception as error:  # noqa: BLE001 - it is what is to be found out
-        line = line_in(error, trace.files)
-        say(revision=revision, act=act, failed_with=words_of(error), line=line, trace=[])
-        return False
-    return True
+        file, line = trace.place_of(error)
+        return {"failed_with": words_of(error), "file": file, "line": line}
+    return {"failed_with": ""}

@@ -11,6 +11,7 @@ from pgdeploy.layers.server.problems import (
     grant,
     hba,
     ident,
+    maintenance,
     membership,
     named,
     ownership,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pgdeploy.model.spec import Spec
     from pgdeploy.spec.problem import Problem
 
-_ALONE = (setting, role, membership, hba, ident)
+_ALONE = (setting, role, membership, hba, ident, maintenance)
 _INHERITING = (database, tablespace, schema, ownership, row_security, named, grant, default_privilege)
 """They ask what a database has of its template, and of templates of any depth nobody could."""
 

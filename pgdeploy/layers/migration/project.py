@@ -1,4 +1,4 @@
-"""Asking Alembic: what it is told of an entry of `migrations:` and of the database that this leads to."""
+"""Asking for scripts: what is told of an entry of `migrations:` and of the database that this leads to."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.errors import MissingExtra, TargetError
+from pgdeploy.layers.migration import sqitch
 from pgdeploy.layers.migration.process import Hear, ask_process
 from pgdeploy.layers.migration.scripts import Scripts
 from pgdeploy.layers.server.guard import WRITER
@@ -16,7 +17,7 @@ from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.reach.program import way_of
 
 if TYPE_CHECKING:
-    from pgdeploy.model.migration import MigrationSpec
+    from pgdeploy.model.migration import Kind, MigrationSpec
     from pgdeploy.model.spec import Spec
     from pgdeploy.reach.server import Server
 
@@ -25,15 +26,12 @@ def scripts_of(section: MigrationSpec) -> Scripts:
     """The revisions, read from their files; no database is asked.
 
     Raises:
-        TargetError: there is no such folder, or Alembic cannot read it.
-        MissingExtra: Alembic is not installed.
+        TargetError: there is no such folder, or it cannot be read.
+        MissingExtra: Alembic or SQLAlchemy is not installed.
     """
-    return Scripts.of(ask(section, "history"))
-
-
-def place_of(section: MigrationSpec) -> Path:
-    """Of the folder of the scripts, or of their alembic.ini."""
-    return Path(section.alembic).expanduser().resolve()
+    if section.kind == "sqitch":
+        return sqitch.scripts_of(section)
+    return Scripts.of(ask(section, "history"), each=section.kind == "sql")
 
 
 def database_of(name: str, section: MigrationSpec) -> str:
@@ -94,16 +92,20 @@ def ask(
 
     Raises:
         MigrationError: it failed, in one line, with the file and line of the project where that is known.
-        MissingExtra: Alembic is not installed.
+        MissingExtra: Alembic or SQLAlchemy is not installed.
     """
-    if find_spec("alembic") is None:
+    path = section.path
+    if section.kind == "sqitch":
+        raise TargetError(f"{path}: is a plan of Sqitch, which is read alone; sqitch itself does this")
+    found = find_spec("alembic") if section.kind == "alembic" else find_spec("sqlalchemy")
+    if found is None:
         raise MissingExtra("migration", "running migrations")
-    path = place_of(section)
-    _require(path)
+    _require(section.kind, path)
     question = {
         "act": act,
+        "kind": section.kind,
         "path": str(path),
-        "table": section.table,
+        "table": section.version_table,
         "schema": section.schema_,
         "retries": section.retries,
         "index_timeout": _milliseconds(section.index_timeout),
@@ -116,12 +118,15 @@ def ask(
     return ask_process(path, question, hear)
 
 
-def _require(path: Path) -> None:
+def _require(kind: Kind, path: Path) -> None:
     """Raises TargetError with what is expected there."""
     if not path.exists():
+        wanted = "the folder of env.py, or alembic.ini" if kind == "alembic" else "the folder of the files"
         raise TargetError(
-            f"{path}: does not exist; write the folder of env.py, or alembic.ini (a relative path counts from the "
-            "folder of the spec that says it)"
+            f"{path}: does not exist; write {wanted} (a relative path counts from the folder of the spec that says it)"
         )
-    if path.is_dir() and not (path / "env.py").exists():
+    if kind == "sql":
+        if not path.is_dir():
+            raise TargetError(f"{path}: is no folder; write the folder of the files")
+    elif path.is_dir() and not (path / "env.py").exists():
         raise TargetError(f"{path}: has no env.py; write the folder that `alembic init` made, or alembic.ini")

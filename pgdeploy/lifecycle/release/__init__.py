@@ -1,0 +1,1 @@
+"""Releases: one run that brings migrations and state to a server, and the way back."""
