@@ -12,7 +12,7 @@ PIP := pip --quiet --disable-pip-version-check
 HASHED := --only-binary :all: --require-hashes
 
 # As many test processes as there are processors, but not more: each has PostgreSQL servers of its own.
-WORKERS ?= 4
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -lt 4 ] && expr $$n + 1 || echo 4)
 PYTEST := $(BIN)/pytest -q
 PARALLEL := -n auto --maxprocesses $(WORKERS) --dist worksteal --durations=15 --durations-min=1
 CODE := pgdeploy plugin pyinfra_deploys conftest.py inventory.py scripts specs tests benchmarks

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 
 from pgdeploy.reach.embedded import Cluster
 from pgdeploy.reach.side_by_side import closing
+from tests.program import pgdeploy as pgdeploy_program
 
 SPEC = """
 postgres: 16
@@ -46,13 +45,7 @@ def _run(server: Cluster, *texts: str) -> None:
 def _pgdeploy(server: Cluster, folder: Path, *words: str) -> tuple[int, str]:
     spec = folder / "shop.yaml"
     spec.write_text(SPEC)
-    done = subprocess.run(
-        [sys.executable, "-m", "pgdeploy", words[0], str(spec), "--dsn", server.dsn, *words[1:]],
-        check=False,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
+    done = pgdeploy_program(words[0], str(spec), "--dsn", server.dsn, *words[1:])
     return done.returncode, done.stdout + done.stderr
 
 

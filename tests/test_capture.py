@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from pgdeploy.reach.dsn import DsnServer
 from pgdeploy.reach.embedded import Cluster
 from pgdeploy.spec.writing import write
 from tests.conftest import cluster
+from tests.program import pgdeploy as pgdeploy_program
 
 ROLES = """
 CREATE ROLE owner; CREATE ROLE migrator; CREATE ROLE reader LOGIN; CREATE ROLE writer LOGIN; CREATE ROLE auditor;
@@ -179,9 +179,7 @@ def test_a_login_that_is_no_superuser_says_what_it_does_not_see(made: Cluster) -
 
 
 def pgdeploy(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pgdeploy", *words], cwd=folder, capture_output=True, text=True, check=False
-    )
+    return pgdeploy_program(*words, cwd=folder)
 
 
 def test_the_command_writes_a_spec_that_plans_nothing(made: Cluster, tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+
+from tests.program import pgdeploy as pgdeploy_program
 
 SPEC = """\
 postgres: 16
@@ -36,16 +37,7 @@ def run(tmp_path: Path) -> Run:
     environment = {**os.environ, "CLI_TEST_PASSWORD": "not-a-secret"}
 
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pgdeploy", *arguments]
-        return subprocess.run(
-            command,
-            check=False,
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-        )
+        return pgdeploy_program(*arguments, cwd=tmp_path, env=environment)
 
     return call
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from pgdeploy.gate.target import Target, load_target
 from pgdeploy.lifecycle.compare import differences
 from pgdeploy.reach.embedded import Cluster
 from tests.conftest import cluster
+from tests.program import pgdeploy as pgdeploy_program
 
 SPEC = """\
 postgres: 16
@@ -148,9 +148,7 @@ def test_another_order_of_rules_is_one_difference(tmp_path: Path) -> None:
 
 
 def pgdeploy(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pgdeploy", *words], cwd=folder, capture_output=True, text=True, check=False
-    )
+    return pgdeploy_program(*words, cwd=folder)
 
 
 def test_the_command_says_both_values_and_their_places(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from pgdeploy.gate.target import load_target
+from tests.program import pgdeploy as pgdeploy_program
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -62,14 +63,7 @@ def test_the_spec_of_the_readme_has_no_advice_and_can_be_tried(folder: Path) -> 
     [text] = [block for block in blocks(ROOT / "README.md", "yaml") if "postgres: 16" in block]
     (folder / "specs" / "shop.yaml").write_text(text)
     for words, said in (["lint"], "no advice\n"), (["check", "--on", "embedded"], " 0 drift"):
-        done = subprocess.run(
-            [sys.executable, "-m", "pgdeploy", words[0], "shop", *words[1:]],
-            check=False,
-            capture_output=True,
-            text=True,
-            cwd=folder,
-            env=_environment(),
-        )
+        done = pgdeploy_program(words[0], "shop", *words[1:], cwd=folder, env=_environment())
         assert done.returncode == 0, done.stdout + done.stderr
         assert said in done.stdout
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pgdeploy.reach.dsn import DsnServer
 from pgdeploy.reach.embedded import Cluster
 from pgdeploy.report.plan import permitted
 from tests.conftest import programs
+from tests.program import pgdeploy as pgdeploy_program
 
 NAMES = (
     "select", "user", "all", "template", "none", "sp ace", " ", 'a"b', "it's", "back\\slash", "Ünï cødé 🐘",
@@ -109,8 +109,7 @@ def test_psql_makes_the_printed_plan(site: Site) -> None:
     """And none of the names does anything where it is printed."""
     belongings(site, NAMES)
     site.target()
-    command = [sys.executable, "-m", "pgdeploy", "plan", "leaving.yaml", "--dsn", site.cluster.dsn]
-    script = subprocess.run(command, capture_output=True, text=True, check=False, cwd=site.folder).stdout
+    script = pgdeploy_program("plan", "leaving.yaml", "--dsn", site.cluster.dsn, cwd=site.folder).stdout
     assert [line for line in script.split("\n") if not line.isprintable()] == []
     program = str((programs(16) or Path()) / "psql")
     done = subprocess.run(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from pgdeploy.reach.embedded import Cluster
+from tests.program import pgdeploy as pgdeploy_program
 
 SPEC = """\
 postgres: 16
@@ -38,13 +38,13 @@ class Town:
 
     def smoke(self, *words: str, status: int = 0) -> tuple[str, dict[str, Any]]:
         """What it prints, and the file that it writes."""
-        done = subprocess.run(
-            [sys.executable, "-m", "pgdeploy", "smoke", "town", "--output", "health.json", *words],
+        done = pgdeploy_program(
+            "smoke",
+            "town",
+            "--output",
+            "health.json",
+            *words,
             cwd=self.place,
-            capture_output=True,
-            text=True,
-            check=False,
-            # a pytest that it starts is no worker of ours
             env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
         )
         said = done.stdout + done.stderr
@@ -155,13 +155,7 @@ def test_a_server_that_does_not_answer(town: Town) -> None:
 def test_a_file_that_cannot_be_written_is_said_before_anything_is_asked(town: Town) -> None:
     town.spec()
     (town.place / "health.json").mkdir()
-    done = subprocess.run(
-        [sys.executable, "-m", "pgdeploy", "smoke", "town", "--output", "health.json"],
-        cwd=town.place,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = pgdeploy_program("smoke", "town", "--output", "health.json", cwd=town.place)
     assert done.returncode == 1
     assert "health.json" in done.stderr
     assert "Traceback" not in done.stderr

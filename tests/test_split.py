@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from pgdeploy.model.spec import Spec
 from pgdeploy.spec.compose import compose
 from pgdeploy.spec.node import data
 from pgdeploy.spec.render import render
+from tests.program import pgdeploy as pgdeploy_program
 from tests.properties.law import MAJOR
 from tests.properties.strategy import pairs
 
@@ -53,9 +53,7 @@ def specs(tmp_path: Path) -> Path:
 
 
 def pgdeploy(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pgdeploy", *words], cwd=folder, capture_output=True, text=True, check=False
-    )
+    return pgdeploy_program(*words, cwd=folder)
 
 
 def test_comments_stay_beside_what_they_belong_to(specs: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from pgdeploy.lifecycle.capture import draft, proved, updated
 from pgdeploy.model.spec import Spec
 from pgdeploy.reach.embedded import Cluster
 from tests.conftest import cluster
+from tests.program import pgdeploy as pgdeploy_program
 from tests.properties.law import MAJOR, law
 from tests.properties.server import clean, load, make
 from tests.properties.strategy import specs
@@ -80,8 +80,7 @@ def shop(server: Cluster, tmp_path: Path) -> Iterator[Path]:
 
 
 def update(shop: Path, server: Cluster, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pgdeploy", "capture", "prod", "--update", "--dsn", server.dsn, *words]
-    return subprocess.run(command, cwd=shop, capture_output=True, text=True, check=False)
+    return pgdeploy_program("capture", "prod", "--update", "--dsn", server.dsn, *words, cwd=shop)
 
 
 def changed(shop: Path, server: Cluster, *words: str) -> tuple[list[str], list[str]]:

@@ -21,6 +21,7 @@ from pgdeploy.layers.backup.repository import Repository
 from pgdeploy.reach.embedded import Cluster
 from tests.backups.town import remeasure
 from tests.conftest import cluster, require_programs
+from tests.program import pgdeploy as pgdeploy_program
 
 SPEC = """\
 postgres: 15
@@ -77,8 +78,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def backup(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pgdeploy", "backup", "town", *words]
-    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    return pgdeploy_program("backup", "town", *words, cwd=place)
 
 
 def prove(place: Path, *words: str) -> subprocess.CompletedProcess[str]:

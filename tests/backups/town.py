@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 from pgdeploy.layers.backup.repository import measured
 from pgdeploy.reach.embedded import Cluster
+from tests.program import pgdeploy as pgdeploy_program
 
 SPEC = """\
 postgres: 15
@@ -78,10 +78,7 @@ def write_spec(place: Path, text: str = SPEC) -> None:
 
 
 def run(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pgdeploy", *words]
-    return subprocess.run(
-        command, cwd=place, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
+    return pgdeploy_program(*words, cwd=place)
 
 
 def remeasure(place: Path) -> None:

@@ -6,8 +6,6 @@ Each is a few lines of SQL in a copy of PostgreSQL's own folder.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from pgdeploy.reach.embedded import Cluster
 from pgdeploy.reach.side_by_side import closing
 from tests.conftest import FAST, copied
 from tests.diff import diff
+from tests.program import pgdeploy as pgdeploy_program
 
 FILES = {
     # makes a schema of its own, as pg_cron does, and objects of every kind in it
@@ -538,8 +537,7 @@ GRANTED = f"""
 
 
 def _pgdeploy(command: str, spec: Path, *options: str) -> tuple[int, str]:
-    arguments = [sys.executable, "-m", "pgdeploy", command, str(spec), *options]
-    done = subprocess.run(arguments, check=False, capture_output=True, text=True, timeout=120)
+    done = pgdeploy_program(command, str(spec), *options, timeout=120)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +18,7 @@ from pgdeploy.layers.server.plan import Plan
 from pgdeploy.reach.dsn import DsnServer
 from pgdeploy.reach.embedded import Cluster
 from tests.faults.conftest import converges, planned
+from tests.program import pgdeploy as pgdeploy_program
 
 
 class Working(threading.Thread):
@@ -156,8 +155,7 @@ def test_a_session_on_the_template(target: Target, server: Cluster) -> None:
 
 def test_a_plan_that_cannot_be_written(target: Target, server: Cluster, tmp_path: Path) -> None:
     full = "/dev/full" if Path("/dev/full").exists() else str(tmp_path / "no" / "folder")
-    command = [sys.executable, "-m", "pgdeploy", "plan", str(target.file), "--dsn", server.dsn, "--out", full]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    done = pgdeploy_program("plan", str(target.file), "--dsn", server.dsn, "--out", full)
     assert done.returncode == 1
     assert full in done.stderr
     assert "Traceback" not in done.stderr

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.migrations.project import SPEC, write_project, write_revision
+from tests.program import pgdeploy as pgdeploy_program
 
 
 def said(place: Path, *words: str, status: int) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "pgdeploy", *words], cwd=place, capture_output=True, text=True, check=False
-    )
+    done = pgdeploy_program(*words, cwd=place)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout
 

@@ -16,6 +16,7 @@ from pgdeploy.gate.target import load_target
 from pgdeploy.reach.embedded import Cluster
 from pgdeploy.reach.program import found_program
 from tests.migrations.project import ENV, SPEC, STEPS, write_project
+from tests.program import pgdeploy as pgdeploy_program
 
 _MADE: WeakSet[Cluster] = WeakSet()
 """Servers that have a database to copy."""
@@ -94,14 +95,7 @@ class Shop:
 
     def alone(self, *words: str, status: int = 0) -> str:
         """What a command prints that does not reach the server."""
-        done = subprocess.run(
-            [sys.executable, "-m", "pgdeploy", words[0], "shop", *words[1:]],
-            cwd=self.place,
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        done = pgdeploy_program(words[0], "shop", *words[1:], cwd=self.place)
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + done.stderr
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.migrations.project import SPEC, write_project, write_revision
+from tests.program import pgdeploy as pgdeploy_program
 
 
 @pytest.fixture
@@ -20,13 +19,7 @@ def scripts(tmp_path: Path) -> Path:
 
 
 def rehearsed(scripts: Path) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "pgdeploy", "migrate", "shop", "rehearse"],
-        cwd=scripts.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = pgdeploy_program("migrate", "shop", "rehearse", cwd=scripts.parent)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout + done.stderr
 

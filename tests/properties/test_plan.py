@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from pgdeploy.layers.server.plan import as_data
 from pgdeploy.model.spec import Spec
 from pgdeploy.reach.embedded import Cluster
 from pgdeploy.spec.render import render
+from tests.program import pgdeploy as pgdeploy_program
 from tests.properties.breaking import breaks
 from tests.properties.law import MAJOR, law
 from tests.properties.server import clean, load, make, planned, run, said
@@ -56,9 +55,8 @@ def test_a_plan_is_the_same_in_each_process(
 
 
 def planned_by_a_process(file: Path, server: Cluster, seed: str) -> str:
-    command = [sys.executable, "-m", "pgdeploy", "plan", str(file), "--json", "--dsn", server.dsn]
     environment = {**os.environ, **PASSWORDS, "PYTHONHASHSEED": seed}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = pgdeploy_program("plan", str(file), "--json", "--dsn", server.dsn, env=environment)
     said = json.loads(done.stdout)
     # what is in a database that still lets nobody in cannot be read, and the plan says so
     assert done.returncode == 1 if said["unreadable"] else done.returncode in (0, 2), done.stderr

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from pgdeploy.gate.gate import ConnectionOptions, Gate
 from pgdeploy.gate.target import load_target
 from pgdeploy.layers.server.apply import apply
 from pgdeploy.reach.embedded import Cluster
+from tests.program import pgdeploy as pgdeploy_program
 
 SPEC = """\
 postgres: {major}
@@ -73,13 +72,7 @@ def _spec(server: Cluster, folder: Path, *, owner: str = "keeper", others: str =
 
 
 def _apply(server: Cluster, folder: Path, *more: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "pgdeploy", "apply", "prod", "--yes", "--dsn", server.dsn, *more],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = pgdeploy_program("apply", "prod", "--yes", "--dsn", server.dsn, *more, cwd=folder)
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from pgdeploy.layers.server.role_dropping import Leaving, UndeclaredRoles
 from pgdeploy.layers.server.rolefact import HELD, ROLES, HeldFact, RoleFact
 from pgdeploy.layers.server.setting import SETTINGS
 from pgdeploy.reach.embedded import Cluster
+from tests.program import pgdeploy as pgdeploy_program
 
 SPEC = """\
 postgres: {major}
@@ -89,8 +89,7 @@ def _drifts(target: Target, server: Cluster) -> dict[str, Finding]:
 
 
 def _pgdeploy(server: Cluster, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pgdeploy", words[0], "prod", "--dsn", server.dsn, *words[1:]]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = pgdeploy_program(words[0], "prod", "--dsn", server.dsn, *words[1:], cwd=folder)
     assert "defect" not in done.stderr
     assert "Traceback" not in done.stderr
     return done

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ import pytest
 from pgdeploy.reach.embedded import Cluster
 from pgdeploy.secret.reference import Secret
 from tests.conftest import FAST, programs
+from tests.program import pgdeploy as pgdeploy_program
 
 VERIFIER = re.compile(r"SCRAM-SHA-256\$\d|md5[0-9a-f]{32}")
 
@@ -94,13 +93,7 @@ def _apply(server: Cluster, folder: Path, user: str, password: str, *more: str, 
     (folder / "x.yaml").write_text(SPEC)
     dsn = server.dsn.replace("user=postgres", f"user={user}")
     words = ["apply", str(folder / "x.yaml"), "--dsn", dsn, "--yes", "--skip-unreadable", *more]
-    done = subprocess.run(
-        [sys.executable, "-m", "pgdeploy", *words],
-        env={**os.environ, "VERIFIER_PASSWORD": password, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = pgdeploy_program(*words, env={**os.environ, "VERIFIER_PASSWORD": password, **environment})
     return done.stdout + done.stderr
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from pgdeploy.spec.node import data
 from pgdeploy.spec.origin import with_origins
 from pgdeploy.spec.render import render
 from pgdeploy.spec.writing import write
+from tests.program import pgdeploy as pgdeploy_program
 from tests.spec.example import Example
 from tests.spec.strategy import EXAMPLES
 
@@ -44,13 +43,7 @@ def test_each_line_says_its_file(tmp_path: Path) -> None:
     (tmp_path / "specs/dev.yaml").write_text(
         "extends: _base\nvars: {app: dev}\nroles:\n  dev: {createdb: true}\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "pgdeploy", "render", "dev"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = pgdeploy_program("render", "dev", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert (
         done.stdout

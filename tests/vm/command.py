@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.program import pgdeploy
 from tests.vm.site import SECRET
 
 ROOT = Path(__file__).parent.parent.parent
@@ -44,10 +45,17 @@ def start(folder: Path, *arguments: str, more: Mapping[str, str] | None = None) 
 def run(
     folder: Path, *arguments: str, more: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """The same, to its end, which comes soon."""
-    process = start(folder, *arguments, more=more)
-    try:
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
+    """The same, to its end, which comes soon; it is no process of that name."""
+    return pgdeploy(*arguments, cwd=folder, env=environment(folder, **(more or {})), timeout=60)
+
+
+def watched(
+    folder: Path, *arguments: str, more: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The same in a process that has the whole command in its list of arguments."""
+    with start(folder, *arguments, more=more) as process:
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)

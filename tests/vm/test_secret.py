@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.vm.command import INTERRUPTIBLE, ROOT, environment, run, start
+from tests.vm.command import INTERRUPTIBLE, ROOT, environment, run, start, watched
 from tests.vm.listener import listener, plain
 from tests.vm.site import SECRET, Site
 from tests.vm.watch import Watch
@@ -74,7 +74,7 @@ def _require_nowhere_in(site: Site) -> None:
 def _run(site: Site, *arguments: str, loud: bool = False) -> subprocess.CompletedProcess[str]:
     more = {"PYTHONWARNINGS": "always", "PYTHONFAULTHANDLER": "1"}
     if not loud:
-        return run(site.folder, *arguments, more=more)
+        return watched(site.folder, *arguments, more=more)
     return subprocess.run(
         [sys.executable, "-c", LOUD, *arguments],
         cwd=site.folder,

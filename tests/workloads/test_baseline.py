@@ -21,6 +21,7 @@ from pgdeploy.layers.workload.baseline import Baseline, measure
 from pgdeploy.layers.workload.regression import Verdict, refused, verdicts
 from pgdeploy.layers.workload.timing import interval
 from pgdeploy.reach.embedded import Cluster
+from tests.program import pgdeploy as pgdeploy_program
 from tests.properties.law import law
 from tests.workloads.shop import ORDERS, PASSWORD, run, shop
 from tests.workloads.shop import SPEC as HEAD
@@ -135,8 +136,7 @@ def test_nothing_is_measured_of_what_does_not_run(server: Cluster, tmp_path: Pat
 
 
 def pgdeploy(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pgdeploy", "baseline", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return pgdeploy_program("baseline", *words, cwd=folder)
 
 
 def test_the_command(server: Cluster, tmp_path: Path) -> None:
