@@ -18,7 +18,7 @@ from pgdeploy.gate.confine import confine
 from pgdeploy.gate.connect import require_ssh_name
 from pgdeploy.gate.deploy import THROW_AWAY
 from pgdeploy.gate.target import SSH_CONFIG, load_target, specs_folder
-from pgdeploy.model.spec import Ssh
+from pgdeploy.model.connect import Ssh
 from pgdeploy.reach.login import effective, ssh_options
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pgdeploy.core.check import Check, Finding, Resource
     from pgdeploy.core.facts import Facts
     from pgdeploy.core.step import StepPlan
+    from pgdeploy.model.connect import InContainer
     from pgdeploy.model.spec import Spec
     from pgdeploy.reach.login import SshWay
     from pgdeploy.reach.server import Server
@@ -199,6 +200,17 @@ class Layer:
     def remedy(self, finding: Finding, site: Site) -> str:
         """What of ours removes a drift that says nothing of it itself."""
         return ""
+
+    renders: ClassVar[bool] = False
+    """Whether what it gives to others can be printed: then it has the function below."""
+
+    def render(self, declared: Declared) -> str:
+        """What others are given of it, such as a file of compose; nothing of it is secret."""
+        raise NotImplementedError
+
+    def server_in(self, spec: Spec) -> InContainer | None:
+        """The container that the target's server is in, where this layer makes that."""
+        return None
 
     captures: ClassVar[bool] = False
     """Whether its sections of a spec can be written from what is there: then it has the function below."""

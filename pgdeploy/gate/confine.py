@@ -25,6 +25,7 @@ from pgdeploy.spec.problem import Problem, show
 
 if TYPE_CHECKING:
     from pgdeploy.gate.target import Target
+    from pgdeploy.model.connect import Ssh
     from pgdeploy.model.setting import SettingValue
     from pgdeploy.model.spec import Spec
 
@@ -109,6 +110,7 @@ def _uses(target: Target, on: str | None, way_given: bool) -> Iterator[_Use]:
         yield from (_Use(one.keys, one.message) for one in layer.commands(spec, root))
     if on in (None, "live"):
         yield from _vm(spec, root)
+        yield from _docker(spec, root)
         yield from () if way_given else _connect(spec, root)
 
 
@@ -173,9 +175,16 @@ def _connect(spec: Spec, root: Path) -> Iterator[_Use]:
     if spec.connect.dsn is not None:
         message = "chooses the server that gets PGPASSWORD or what a password file holds; give --dsn"
         yield _Use(("connect", "dsn"), message)
-    ssh, keys = spec.connect.ssh, ("connect", "ssh")
-    if ssh is None:
-        return
+    if spec.connect.ssh is not None:
+        yield from _ssh(spec.connect.ssh, ("connect", "ssh"), root)
+
+
+def _docker(spec: Spec, root: Path) -> Iterator[_Use]:
+    if spec.docker is not None and spec.docker.ssh is not None:
+        yield from _ssh(spec.docker.ssh, ("docker", "ssh"), root)
+
+
+def _ssh(ssh: Ssh, keys: Keys, root: Path) -> Iterator[_Use]:
     if ssh.config is not None:
         message = "an ssh_config can run commands (ProxyCommand, Match exec); give --ssh-config"
         yield _Use((*keys, "config"), message)

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgdeploy.errors import TargetError
+from pgdeploy.gate.target import server_inside
+from pgdeploy.reach.engine import engine_of
 from pgdeploy.text.name_pattern import SSH_HOST
 
 if TYPE_CHECKING:
     from pgdeploy.gate.target import Target
+    from pgdeploy.model.connect import InContainer
     from pgdeploy.model.spec import Spec
     from pgdeploy.reach.embedded import Embedded
     from pgdeploy.reach.login import SshWay
@@ -51,6 +54,8 @@ def connect(
     written = target.spec.connect
     if dsn is not None:
         return DsnServer(dsn)
+    if (inside := server_inside(target.spec)) is not None and ssh_config is None:
+        return _in_container(target.spec, inside)
     if written is not None and written.dsn is not None and ssh_config is None:
         return DsnServer(
             written.dsn, written=f"{target.file}: connect.dsn", require_auth=written.require_auth
@@ -63,6 +68,12 @@ def connect(
             f"{target.file}: nothing says how to reach {target.name}: write `connect:` or give --dsn"
         )
     return SshServer(way.host, way.options, _socket(target.spec))
+
+
+def _in_container(spec: Spec, inside: InContainer) -> Server:
+    from pgdeploy.reach.docker import DockerServer
+
+    return DockerServer(engine_of(spec.docker), inside.container, inside.user, inside.port)
 
 
 def _with_secrets(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pgdeploy.core.facts import Facts
     from pgdeploy.core.layer import Layer
     from pgdeploy.layers.server.resource import ServerResource
+    from pgdeploy.model.connect import InContainer
     from pgdeploy.reach.server import Server
     from pgdeploy.spec.loader import Loaded
     from pgdeploy.spec.place import Keys, Place
@@ -61,6 +62,11 @@ class Target:
     def declared(self) -> Declared:
         """What its layers are asked with."""
         return Declared(self.name, self.spec, lambda: self.loaded.digest)
+
+    @property
+    def server_is_inside(self) -> bool:
+        """Whether its server is in a container of Docker."""
+        return server_inside(self.spec) is not None
 
     @cached_property
     def resources(self) -> tuple[ServerResource, ...]:
@@ -111,6 +117,13 @@ class Target:
         from pgdeploy.gate.reading import read
 
         return read(self.declared, server, layers)
+
+
+def server_inside(spec: Spec) -> InContainer | None:
+    """The container that the server is in, as `connect:` names it, or as a layer makes it."""
+    if spec.connect is not None:
+        return spec.connect.docker
+    return next((found for layer in LAYERS if (found := layer.server_in(spec)) is not None), None)
 
 
 def with_spec(target: Target, spec: Spec) -> Target:

@@ -9,6 +9,7 @@ from pgdeploy.layers.host.layer import HostLayer
 from pgdeploy.layers.migration.layer import MigrationLayer
 from pgdeploy.layers.seed.layer import SeedLayer
 from pgdeploy.layers.server.layer import ServerLayer
+from pgdeploy.layers.service.layer import ServiceLayer
 from pgdeploy.layers.threshold.layer import ThresholdLayer
 from pgdeploy.layers.vm.layer import VmLayer
 from pgdeploy.layers.workload.layer import WorkloadLayer
@@ -21,6 +22,7 @@ SERVER = ServerLayer()
 
 LAYERS: tuple[Layer, ...] = (
     VmLayer(),
+    ServiceLayer(),
     SERVER,
     HostLayer(),
     MigrationLayer(),

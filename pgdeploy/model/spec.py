@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from pgdeploy.local.path import Local, LocalPath
+from pgdeploy.model.connect import ConnectSpec, Ssh
 from pgdeploy.model.database import DatabaseSpec
+from pgdeploy.model.docker import DockerSpec
 from pgdeploy.model.grant import ServerGrantSpec
 from pgdeploy.model.hba import HbaEntrySpec, HbaRuleSpec
 from pgdeploy.model.host.spec import HostSpec
@@ -23,76 +24,6 @@ from pgdeploy.model.tablespace import TablespaceSpec
 from pgdeploy.model.vm import VmSpec
 from pgdeploy.secret.reference import SecretRef
 from pgdeploy.spec.model import Day, FrozenMap, Identifier, Model
-from pgdeploy.spec.text import shaped
-from pgdeploy.text.name_pattern import SSH_HOST, SSH_USER
-
-AUTH_METHODS = frozenset({"password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "none"})
-"""What libpq's require_auth names."""
-
-
-def _is_ssh_s(path: str) -> bool:
-    """Whether ssh puts other text in place of a part of it: `%d` is the home folder."""
-    return path.startswith(("%", "$"))
-
-
-SshPath = Annotated[str, Local(unless=_is_ssh_s)]
-
-
-class Ssh(Model):
-    """How to reach the server's host by ssh."""
-
-    host: Annotated[str, *shaped(*SSH_HOST)] = Field(description="a name or an address")
-    user: Annotated[str, *shaped(*SSH_USER)] | None = Field(
-        None, description="login name; default: what ssh itself takes"
-    )
-    port: Annotated[int, Field(ge=1, le=65535)] | None = Field(None, description="default 22")
-    key: SshPath | None = Field(None, description="file of the private key")
-    known_hosts: SshPath | None = Field(None, description="file of host keys; an unknown host is refused")
-    config: LocalPath | None = Field(None, description="an ssh_config file")
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What `ssh_options` makes options of."""
-        return self.model_dump(exclude={"host"})
-
-    @field_validator("known_hosts")
-    @classmethod
-    def _one_file(cls, text: str | None) -> str | None:
-        """ssh takes what blanks part for several files."""
-        if text is not None and (not text.isprintable() or set(text) & set(" \"'")):
-            raise PydanticCustomError("ssh", "the name of one file, without blanks and quotes")
-        return text
-
-
-class Connect(Model):
-    """How to reach the live server: by libpq or by ssh."""
-
-    dsn: str | None = Field(None, description="a libpq connection string, without a password")
-    require_auth: str | None = Field(
-        None,
-        description="with `dsn:`: how the server may ask who we are, as libpq has it; default: !password,!md5",
-    )
-    ssh: Ssh | None = Field(None, description="over ssh, by peer authentication on the server's socket")
-
-    @field_validator("require_auth")
-    @classmethod
-    def _known_methods(cls, text: str | None) -> str | None:
-        words = [word.strip() for word in text.split(",")] if text is not None else []
-        refused = len({word.startswith("!") for word in words}) > 1
-        if refused or not {word.removeprefix("!") for word in words} <= AUTH_METHODS:
-            allowed = ", ".join(sorted(AUTH_METHODS))
-            raise PydanticCustomError(
-                "connect", "allowed: {allowed}, all or none with a !", {"allowed": allowed}
-            )
-        return text
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Connect:
-        if (self.dsn is None) == (self.ssh is None):
-            raise PydanticCustomError("connect", "name one way: `dsn:` or `ssh:`")
-        if self.require_auth is not None and self.dsn is None:
-            raise PydanticCustomError("connect", "`require_auth:` goes with `dsn:`")
-        return self
 
 
 class Machine(Model):
@@ -148,7 +79,11 @@ class Spec(Model):
     description: str = Field("", description="what the server is for")
     source: str = Field("", description="the document that the spec was made from")
     postgres: Literal[14, 15, 16, 17, 18] = Field(description="major version")
-    connect: Connect | None = Field(None, description="how to reach the live server")
+    connect: ConnectSpec | None = Field(None, description="how to reach the live server")
+    docker: DockerSpec | None = Field(
+        None,
+        description="the Docker engine of `services:` and of `connect: {docker: ...}`; left out: this machine's",
+    )
     machine: Machine = Field(default_factory=Machine, description="what the server stands on")
     host: HostSpec | None = Field(None, description="the host under it, reached by ssh")
     vm: VmSpec | None = Field(None, description="the virtual machine under the host, in Proxmox VE")

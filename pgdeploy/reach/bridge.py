@@ -63,10 +63,13 @@ class BridgeServer(Server):
     `address` is what messages call it; `place` is the server's socket there, or an address of that host and a port.
     """
 
+    program: tuple[str, ...] = ("python3", "-c", _BRIDGE)
+    """What is between the server and us; the place is its argument."""
+
     def __init__(self, address: str, *place: str) -> None:
         take_environment()
         self.address = address
-        self._bridge = ["python3", "-c", _BRIDGE, *place]
+        self._bridge = [*self.program, *place]
         self._there: list[BridgeServer] = []
         self._folder = Path(tempfile.mkdtemp(prefix="pgdeploy-bridge-"))
         self._said = self._folder / "stderr"
@@ -172,6 +175,7 @@ class _There(BridgeServer):
 
     def __init__(self, server: BridgeServer, *place: str) -> None:
         self._server = server
+        self.program = server.program
         super().__init__(f"{':'.join(place)} of {server.address}", *place)
 
     def _prepare(self) -> None:

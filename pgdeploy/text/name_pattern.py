@@ -55,3 +55,19 @@ S3_ENDPOINT = (
     rf"{_LABEL}(\.{_LABEL})*(:[0-9]{{1,5}})?",
     "a name without https://, such as s3.example.org:9000",
 )
+
+CONTAINER = ("[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", "letters, digits and _ . -, the first a letter or digit")
+PROJECT = ("[a-z0-9][a-z0-9_-]{0,62}", "lower case letters, digits and _ -, the first a letter or digit")
+IMAGE_TAG = (
+    "[a-z0-9][A-Za-z0-9._/:-]*:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}",
+    "an image with its tag, such as postgres:17.6",
+)
+IMAGE_DIGEST = (
+    "sha256:[0-9a-f]{64}",
+    "sha256: and 64 hexadecimal digits, as `docker image ls --digests` shows",
+)
+PUBLISHED = (
+    r"([0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9a-f:]+\]):[1-9][0-9]{0,4}",
+    "an address of the host and a port, such as 127.0.0.1:5432 or [::1]:5432",
+)
+VARIABLE = ("[A-Za-z_][A-Za-z0-9_]*", "letters, digits and _, the first no digit")

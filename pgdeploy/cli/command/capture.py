@@ -185,7 +185,7 @@ def _reach(
 
 def _by_ssh(where: str, ssh_config: Path | None) -> tuple[Server, Head]:
     from pgdeploy.gate.connect import USUAL_SOCKET
-    from pgdeploy.model.spec import Ssh
+    from pgdeploy.model.connect import Ssh
     from pgdeploy.reach.ssh import SshServer, ssh_options
 
     user, _, host = where.rpartition("@")

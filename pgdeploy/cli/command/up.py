@@ -36,7 +36,6 @@ def up(
     from pgdeploy.gate.deploy import deploy
     from pgdeploy.layers import LAYERS
     from pgdeploy.report import findings as report
-    from pgdeploy.report.plan import permitted
 
     with open_gate(target, way_of(On(on), None, ssh_config, None, None, timeout), probes=True) as gate:
         live = on is UpOn.LIVE
@@ -45,20 +44,28 @@ def up(
             if not layer.in_server:
                 _make(gate, layer, downtime=allow_restart)
         with _step(gate.target.name, "deploy"):
-            if live:
+            if live and gate.target.spec.host is None and gate.target.server_is_inside:
+                _sql_state(gate)
+            elif live:
                 deploy(gate.target, ssh_config, note)
             gate.server  # noqa: B018 - starting a container deploys it
         for layer in planning:
             if layer.in_server:
                 _make(gate, layer, downtime=allow_restart)
                 with _step(gate.target.name, "SQL state"):
-                    # it may have made what is granted on; what loses something waits for a word, as before it
-                    gate.apply(permitted(gate.plan(), destructive=False, unreadable=False))
-                    gate.read()
+                    _sql_state(gate)  # it may have made what is granted on
         with _step(gate.target.name, "gate"):
             findings = gate.ask()
         print_findings(gate, findings)
     raise typer.Exit(worse(OK, report.counts(findings)))
+
+
+def _sql_state(gate: Gate) -> None:
+    """What loses something waits for a word."""
+    from pgdeploy.report.plan import permitted
+
+    gate.apply(permitted(gate.plan(), destructive=False, unreadable=False))
+    gate.read()
 
 
 def _make(gate: Gate, layer: Layer, *, downtime: bool) -> None:

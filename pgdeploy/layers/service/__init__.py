@@ -1,0 +1,1 @@
+"""Services: containers of PostgreSQL, TimescaleDB and Redis that compose runs."""
