@@ -20,6 +20,7 @@ EXTRAS = {
     "pgdeploy/layers/backup/age.py": "backup",
     "pgdeploy/layers/migration/": "migration",
     "pgdeploy/layers/backup/signature.py": "backup",
+    "pgdeploy/layers/service/certificate.py": "service",
     "pgdeploy/reach/host.py": "host",
     "pgdeploy/reach/proxmox.py": "proxmox",
     "pgdeploy/reach/programs.py": "embedded",

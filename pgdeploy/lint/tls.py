@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pgdeploy.layers import layer_of
 from pgdeploy.lint.hba_match import addressed, from_network, listens_beyond
 from pgdeploy.lint.rule import Hit, Severity, documentation, rule
 from pgdeploy.lint.subject import Subject
+from pgdeploy.model.service import PostgresService
 from pgdeploy.secret import conninfo
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def no_tls(subject: Subject) -> Iterator[Hit]:
     a weaker rule. PostgreSQL's own default is off; Debian's package writes on into its postgresql.conf,
     so a server gets it there and loses it as soon as that file is replaced, as the source document does.
     Write `ssl: on`, with ssl_cert_file and ssl_key_file of your own."""
-    if subject.value("ssl") is not False or not listens_beyond(subject):
+    if subject.value("ssl") is not False or _by_service(subject) or not listens_beyond(subject):
         return
     rules = [
         entry for _, entry in subject.spec.hba_rules if entry.type in _MAY_BE_TLS and from_network(entry)
@@ -39,6 +41,13 @@ def no_tls(subject: Subject) -> Iterator[Hit]:
         said = "off" if subject.written("ssl") else "not written, and off by default"
         message = f"ssl is {said}: {_harm(rules)}; write `ssl: on` with a certificate"
         yield Hit("setting[ssl]", subject.keys("ssl"), message)
+
+
+def _by_service(subject: Subject) -> bool:
+    """Whether the container that the server is in is started with a certificate."""
+    section = layer_of("service").of(subject.spec)
+    known = section.containers.values() if section is not None else ()
+    return any(one.tls is not None for one in known if isinstance(one, PostgresService))
 
 
 def _harm(rules: Sequence[HbaRuleSpec]) -> str:

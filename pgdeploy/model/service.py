@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
@@ -96,9 +97,14 @@ class ServiceSpec(Model):
 
     @field_validator("ports")
     @classmethod
-    def _no_port_beyond(cls, ports: tuple[str, ...]) -> tuple[str, ...]:
+    def _addresses_and_ports(cls, ports: tuple[str, ...]) -> tuple[str, ...]:
         for one in ports:
-            if int(one.rpartition(":")[2]) > 65535:
+            address, _, port = one.rpartition(":")
+            try:
+                ip_address(address.strip("[]"))
+            except ValueError:
+                raise PydanticCustomError("port", "{text} is no address", {"text": address}) from None
+            if int(port) > 65535:
                 raise PydanticCustomError("port", "{port}: a port is at most 65535", {"port": one})
         return ports
 
@@ -120,7 +126,7 @@ class PostgresService(ServiceSpec):
 class RedisUserSpec(Model):
     """A user of Redis, by ACL."""
 
-    password: SecretRef
+    password: SecretRef = Field(description="with which it logs in, and with no other one")
     rules: str = Field(description="as ACL SETUSER takes them, such as '~app:* +@read +@write -@dangerous'")
 
     @field_validator("rules")

@@ -14,6 +14,8 @@ from pgdeploy.core.check import Finding
 from pgdeploy.errors import SpecError
 from pgdeploy.gate.target import Target, load_target
 from pgdeploy.layers.server.kinds import KINDS
+from pgdeploy.model.connect import InContainer
+from pgdeploy.model.docker import DockerSpec
 from pgdeploy.model.host.spec import HostSpec
 from pgdeploy.model.release import MaintenanceSpec, PgbouncerSpec, ReleaseSpec
 from pgdeploy.model.smoke import SmokeSpec
@@ -33,9 +35,11 @@ NO_CHECK = {
     "Spec.description": "for readers",
     "Spec.source": "for readers",
     "Spec.connect": "how the server is reached",
-    "Connect.dsn": "how the server is reached",
-    "Connect.require_auth": "how the server is reached",
-    "Connect.ssh": "how the server is reached",
+    "ConnectSpec.dsn": "how the server is reached",
+    "ConnectSpec.require_auth": "how the server is reached",
+    "ConnectSpec.ssh": "how the server is reached",
+    "ConnectSpec.docker": "how the server is reached",
+    "Spec.docker": "how the server is reached",
     "Ssh.host": "how the server is reached",
     "Ssh.user": "how the server is reached",
     "Ssh.port": "how the server is reached",
@@ -102,10 +106,17 @@ def test_the_base_spec_says_everything(tmp_path: Path) -> None:
     elsewhere = {"Spec.host", "Spec.vm", *coverage.fields(HostSpec), *coverage.fields(VmSpec)}
     for section in (ReleaseSpec, MaintenanceSpec, PgbouncerSpec):  # how a release goes about it
         elsewhere |= {"Spec.release", *coverage.fields(section)}
+    # how a container is reached
+    elsewhere |= {
+        "ConnectSpec.docker",
+        "Spec.docker",
+        *coverage.fields(InContainer),
+        *coverage.fields(DockerSpec),
+    }
     elsewhere |= {"Spec.smoke", *coverage.fields(SmokeSpec)}  # chooses among checks, and has none
     assert {*coverage.fields(Spec), *NO_CHECK} - said - elsewhere - {
-        "Connect.dsn",
-        "Connect.require_auth",
+        "ConnectSpec.dsn",
+        "ConnectSpec.require_auth",
     } == set()
 
 

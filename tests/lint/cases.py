@@ -28,6 +28,21 @@ backup:
 """
 
 
+SERVICE = """\
+services:
+  project: shop
+  containers:
+    cache:
+      kind: redis
+      image: redis:8.0.1
+      digest: sha256:0000000000000000000000000000000000000000000000000000000000000000
+      password: {env: CACHE_PASSWORD}
+      ports: ['127.0.0.1:6379']
+      memory: 256MB
+      settings: {maxmemory: 200mb}
+"""
+
+
 class Case(NamedTuple):
     rule: str
     address: str
@@ -1052,6 +1067,55 @@ databases:
         "shop: {",
         "shop: {from_template: left, ",
         "nobody owns it",
+    ),
+    # -- service ---------------------------------------------------------------------------------------
+    Case(
+        "PGD771",
+        "service[cache]",
+        SERVICE.replace("redis:8.0.1", "redis:latest-alpine #!"),
+        "latest-alpine",
+        "8.0.1-alpine",
+        "redis:latest-alpine is another image tomorrow",
+    ),
+    Case(
+        "PGD772",
+        "service[cache]",
+        SERVICE.replace("redis:8.0.1", "redis:8.0.1 #!").replace("digest:", "# "),
+        "#  sha",
+        "digest: sha",
+        "redis:8.0.1 may change under its name",
+    ),
+    Case(
+        "PGD773",
+        "service[cache]",
+        SERVICE.replace("'127.0.0.1:6379']", "'0.0.0.0:6379'] #!"),
+        "0.0.0.0",
+        "10.0.0.7",
+        "0.0.0.0:6379 is open on every network of the host",
+    ),
+    Case(
+        "PGD774",
+        "service[cache]",
+        SERVICE.replace("cache:\n", "cache: #!\n").replace("memory: 256MB", "cpus: 1.0"),
+        "cpus: 1.0",
+        "memory: 256MB",
+        "may take all memory of its host",
+    ),
+    Case(
+        "PGD775",
+        "service[cache]",
+        SERVICE.replace("200mb}", "220mb} #!"),
+        "220mb",
+        "204mb",
+        "maxmemory is 220MB, and the container may have 256MB",
+    ),
+    Case(
+        "PGD775",
+        "service[cache]",
+        SERVICE.replace("cache:\n", "cache: #!\n").replace("{maxmemory: 200mb}", "{}"),
+        "settings: {}",
+        "settings: {maxmemory: 100mb}",
+        "not said, so it is as much as there is",
     ),
     # -- waivers ---------------------------------------------------------------------------------------
     Case(

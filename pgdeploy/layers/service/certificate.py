@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgdeploy.errors import TargetError, Unreadable
+from pgdeploy.errors import MissingExtra, TargetError, Unreadable
 from pgdeploy.layers.service.fact import Certificate
 from pgdeploy.local.path import read_named
 from pgdeploy.model.service import PostgresService
@@ -89,11 +89,14 @@ def first_of(text: str) -> tuple[str, float]:
     """The fingerprint of the first certificate of a text in PEM, and when it ends.
 
     Raises:
+        MissingExtra: cryptography is not installed.
         TargetError: there is none.
     """
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-
+    try:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes
+    except ImportError:
+        raise MissingExtra("service", "reading a certificate") from None
     try:
         found = x509.load_pem_x509_certificate(text.encode())
     except ValueError:

@@ -10,10 +10,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pgdeploy.errors import PgdeployError, TargetError, Unreadable
+from pgdeploy.layers.service.ask_redis import read_redis
 from pgdeploy.layers.service.certificate import read_certificate
 from pgdeploy.layers.service.container import SECRETS, Container
 from pgdeploy.layers.service.fact import ContainerFact, FileFact, ProjectFact
-from pgdeploy.layers.service.redis.reading import read_redis
 from pgdeploy.model.service import RedisService
 from pgdeploy.reach.docker import said
 from pgdeploy.reach.side_by_side import side_by_side
