@@ -20,7 +20,7 @@ CODE := pgdeploy plugin pyinfra_deploys conftest.py inventory.py scripts specs t
 # Three thousand processes start here: without their bytecode each would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test fuzz test-long test-host test-versions test-threshold test-backup test-migration test-release test-vm test-qemu test-lowest bench lint format lock licences release clean
+.PHONY: help demo test fuzz test-long test-host test-versions test-threshold test-backup test-migration test-release test-service test-vm test-qemu test-lowest bench lint format lock licences release clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -55,6 +55,9 @@ test-migration: $(STAMP) ## the tests of migrations: real servers of every versi
 
 test-release: $(STAMP) ## the tests of releases: made, failed, killed at fifty moments, rehearsed; pgBackRest's host needs Docker
 	PGDEPLOY_KILLS=50 $(PYTEST) -n 2 --dist loadfile tests/releases tests/host/test_release.py
+
+test-service: $(STAMP) ## the tests of services: containers made by compose, broken, killed, over ssh; needs Docker
+	$(PYTEST) -n 2 --dist loadfile tests/services
 
 test-vm: $(STAMP) ## the tests of virtual machines: a simulated Proxmox VE; its guests need Docker
 	$(PYTEST) -n 2 --dist loadfile tests/simulators/proxmox tests/simulators/proxmox_guest tests/vm tests/host/test_disk.py tests/host/test_guest.py

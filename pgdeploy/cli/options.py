@@ -170,6 +170,7 @@ AllowRestart = Annotated[
     typer.Option(
         "--allow-restart",
         "--allow-downtime",
-        help="restart the VM where a change needs it, and run migrations that lock for longer than `max_lock:`",
+        help="restart the VM, or containers, where a change needs it, and run migrations that lock for longer than "
+        "`max_lock:`",
     ),
 ]

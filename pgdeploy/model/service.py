@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from pgdeploy.local.path import LocalPath
 from pgdeploy.model.host.amount import Size, Span
-from pgdeploy.secret.reference import SecretRef
+from pgdeploy.secret.reference import SECRET_TEXT, SecretRef
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
 from pgdeploy.spec.text import shaped
 from pgdeploy.text.name_pattern import HOST_PATH, IMAGE_DIGEST, IMAGE_TAG, PROJECT, PUBLISHED, VARIABLE
@@ -136,7 +136,7 @@ class RedisUserSpec(Model):
             if word[0] in "><#!" or word.lower() in ("nopass", "resetpass", "reset", "on", "off"):
                 # the word may be a password in the wrong place
                 raise PydanticCustomError(
-                    "acl", "who may log in is said by `password:`; rules are rights alone"
+                    SECRET_TEXT, "who may log in is said by `password:`; rules are rights alone"
                 )
             if word[0] not in "+-~&%(" and word.lower() not in _ACL_WORDS and not word.endswith(")"):
                 raise PydanticCustomError(

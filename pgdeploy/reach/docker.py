@@ -139,7 +139,6 @@ class DockerServer(BridgeServer):
     """PostgreSQL in a container: by its socket there, as its superuser."""
 
     program = BRIDGE
-    can_restart = True
     can_write_hba = True
 
     def __init__(self, engine: Engine, container: str, user: str, port: int) -> None:
@@ -160,18 +159,6 @@ class DockerServer(BridgeServer):
     def _last_word(self) -> str:
         found = super()._last_word().removeprefix("Error response from daemon: ")
         return "the image has no perl, by which pgdeploy comes in" if _NO_PERL in found else found
-
-    def restart(self) -> None:
-        self._engine.run("restart", "-t", "60", self._container)
-        end = time.monotonic() + LONGEST
-        while True:
-            try:
-                self.open().close()
-                return
-            except TargetError as error:
-                if time.monotonic() > end:
-                    raise TargetError(f"{self.address}: restarted, and does not answer: {error}") from None
-                time.sleep(0.2)
 
     def write_hba(self, text: str, *, whole: bool = False) -> str:
         if not whole and not lets_in(text, self._user):

@@ -341,3 +341,19 @@ def test_a_container_that_was_updated_by_hand(shop: Place) -> None:
     assert set(shop.red()) == {"service[cache].memory"}
     shop.mend()
     assert shop.red() == {}
+
+
+def test_a_setting_that_waits_for_a_restart(shop: Place) -> None:
+    shop.spec(("work_mem: 8MB", "work_mem: 8MB, max_connections: 50"))
+    try:
+        shop.run("apply", "--yes", status=None)
+        assert shop.red() == {"service[db].settings": "wait for a restart: max_connections"}
+        assert "restart it (settings)" in shop.apply(status=2)
+        shop.mend()
+        assert shop.red() == {}
+        assert " 0 drift" in shop.run("check")
+    finally:
+        shop.inside("db", "psql -U postgres -qc 'ALTER SYSTEM RESET max_connections'", user="postgres")
+        docker("restart", shop.container("db"))
+        shop.spec()
+    shop.turns_green()

@@ -7,13 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from pgdeploy.gate.container.docker import attempt, docker
 from tests.services.place import SECRETS, Place
-from tests.sshd import listening
 
 pytestmark = [pytest.mark.docker, pytest.mark.long]
 
@@ -181,35 +179,3 @@ def test_killed_at_any_moment(bare: Place) -> None:
     bare.mend()
     bare.turns_green()
     assert " 0 drift" in bare.run("up")
-
-
-@pytest.fixture
-def by_ssh(bare: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("sshd")
-    home.chmod(0o700)
-    return home
-
-
-def test_over_ssh_with_sudo(bare: Place, by_ssh: Path) -> None:
-    """By key, with strict host keys; nothing but docker is run there, and nothing is copied."""
-    with listening(by_ssh, "127.0.0.1") as port:
-        key = (by_ssh / "host.pub").read_text()
-        (by_ssh / "known").write_text(f"[127.0.0.1]:{port} {key}")
-        way = f"host: 127.0.0.1, port: {port}, user: root, key: {by_ssh}/key, known_hosts: {by_ssh}/known"
-        docker_ = f"docker: {{ssh: {{{way}}}, sudo: true}}\n"
-        bare.spec(more=docker_)
-        before = set(Path("/tmp").iterdir())
-        said = bare.run("up")
-        assert " 0 drift" in said
-        left = {one.name for one in set(Path("/tmp").iterdir()) - before}
-        assert not {one for one in left if one.startswith(("pgdeploy-ssh", "pgdeploy-bridge"))}
-        bare.redis("CONFIG SET maxmemory 50mb")
-        assert set(bare.red()) == {"service[cache: maxmemory].value"}
-        bare.apply()
-        assert bare.red() == {}
-        (by_ssh / "known").write_text("")
-        said = bare.run("check", status=1)
-        assert "Host key verification failed" in said
-    refused = bare.run("check", status=1)
-    assert "127.0.0.1" in refused
-    bare.spec()

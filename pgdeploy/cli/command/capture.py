@@ -15,6 +15,7 @@ from pgdeploy.reach.server import BUDGET
 if TYPE_CHECKING:
     from pgdeploy.gate.target import Target
     from pgdeploy.lifecycle.capture import Draft
+    from pgdeploy.model.connect import ConnectSpec
     from pgdeploy.reach.server import Server
     from pgdeploy.spec.writing import Remark, Written
 
@@ -30,6 +31,12 @@ def capture(
     ssh: Annotated[
         str | None,
         typer.Option("--ssh", metavar="[USER@]HOST", help="the server's host, asked on its own socket"),
+    ] = None,
+    container: Annotated[
+        str | None,
+        typer.Option(
+            "--container", metavar="[ROLE@]NAME", help="a container of this machine's Docker engine"
+        ),
     ] = None,
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
@@ -55,7 +62,8 @@ def capture(
 ) -> None:
     """Write the spec of an existing server, after proving that it plans no change and that no check is red.
 
-    The server is read and not changed. Without --dsn, --ssh or --data-dir, the spec of this name says how to reach it.
+    The server is read and not changed. Without --dsn, --ssh, --container or --data-dir, the spec of this name says how
+    to reach it.
     Exit 0: written; 2: the spec does not match the server and was not written (unless --anyway); 1: error.
     """
     if update and (waive or force):
@@ -65,7 +73,7 @@ def capture(
     file = _file(name) if old is None else old.file
     if not stdout and not force and not update:
         _require_new(file)
-    server, head = _reach(name, dsn, ssh, ssh_config, data_dir, bin_dir)
+    server, head = _reach(name, dsn, ssh, container, ssh_config, data_dir, bin_dir)
     server.budget = timeout
     try:
         made = (
@@ -163,14 +171,15 @@ def _reach(
     name: str,
     dsn: str | None,
     ssh: str | None,
+    container: str | None,
     ssh_config: Path | None,
     data_dir: Path | None,
     bin_dir: Path | None,
 ) -> tuple[Server, Head]:
     """The server, and what the spec is to say of how it is reached."""
-    given = [way for way in (dsn, ssh, data_dir) if way is not None]
+    given = [way for way in (dsn, ssh, container, data_dir) if way is not None]
     if len(given) > 1:
-        raise typer.BadParameter("--dsn, --ssh and --data-dir exclude each other")
+        raise typer.BadParameter("--dsn, --ssh, --container and --data-dir exclude each other")
     if dsn is not None:
         from pgdeploy.reach.dsn import DsnServer
         from pgdeploy.secret.conninfo import without_secrets
@@ -178,6 +187,8 @@ def _reach(
         return DsnServer(dsn), {"connect": {"dsn": without_secrets(dsn)}}
     if ssh is not None:
         return _by_ssh(ssh, ssh_config)
+    if container is not None:
+        return _in_container(container)
     if data_dir is not None:
         return _embedded(data_dir, bin_dir), {}
     return _as_its_spec_says(name, ssh_config)
@@ -198,6 +209,19 @@ def _by_ssh(where: str, ssh_config: Path | None) -> tuple[Server, Head]:
     return SshServer(host, options, USUAL_SOCKET), {"connect": {"ssh": connect}}
 
 
+def _in_container(where: str) -> tuple[Server, Head]:
+    from pgdeploy.model.connect import InContainer
+    from pgdeploy.reach.docker import DockerServer, Engine
+
+    user, _, name = where.rpartition("@")
+    try:
+        way = InContainer(container=name, user=user or "postgres")
+    except ValueError:
+        raise typer.BadParameter(f"--container {where}: write NAME or ROLE@NAME") from None
+    server = DockerServer(Engine(), way.container, way.user, way.port)
+    return server, {"connect": {"docker": {"container": name, **({"user": user} if user else {})}}}
+
+
 def _embedded(data_dir: Path, bin_dir: Path | None) -> Server:
     from pgdeploy.reach.embedded import major_of, start_embedded
 
@@ -210,9 +234,19 @@ def _as_its_spec_says(name: str, ssh_config: Path | None) -> tuple[Server, Head]
 
     target = load_one(name)
     gate = Gate(target, way_of(On.LIVE, None, ssh_config, None, None, BUDGET), probes=False, note=note)
-    written = target.spec.connect
-    head = written.model_dump(mode="json", exclude_unset=True) if written is not None else None
-    return gate.server, {"connect": head} if head is not None else {}
+    ways = {"connect": target.spec.connect or _inside(target), "docker": target.spec.docker}
+    return gate.server, {
+        key: way.model_dump(mode="json", exclude_unset=True) for key, way in ways.items() if way is not None
+    }
+
+
+def _inside(target: Target) -> ConnectSpec | None:
+    """How a service is reached by a spec that has no services."""
+    from pgdeploy.gate.target import server_inside
+    from pgdeploy.model.connect import ConnectSpec
+
+    found = server_inside(target.spec)
+    return ConnectSpec(docker=found) if found is not None else None
 
 
 def _write(file: Path, made: Draft, *, more: bool) -> None:

@@ -94,14 +94,16 @@ def _try_libraries(plan: Plan, guard: Guard) -> None:
                 connection.execute(f"LOAD {literal(library.name)}".encode())
             except psycopg.Error as error:
                 said = server_message(error)
-                # many a library says to a session that the server must load it as it starts
-                if not library.at_start or said.startswith(_NOT_LOADED) or connection.closed:
+                # many a library says to a session that the server must load it as it starts; TimescaleDB ends it, too
+                ended = connection.closed and _PRELOADED not in said
+                if not library.at_start or said.startswith(_NOT_LOADED) or ended:
                     raise ApplyError(
                         f"the library {one_line(library.name)} does not load, and would end every login, or the start "
                         f"of the server: {said}"
                     ) from error
 
 
+_PRELOADED = "must be preloaded"
 _NOT_LOADED = ("could not access file", "could not load library", "incompatible library")
 
 

@@ -9,18 +9,20 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.errors import TargetError
 from pgdeploy.layers.service.ask_redis import ask
 from pgdeploy.layers.service.compose import MADE_FROM, as_yaml, labelled, project
 from pgdeploy.layers.service.container import CERTIFICATE, KEY, SECRETS, Container
+from pgdeploy.layers.service.fact import moment
 from pgdeploy.layers.service.plan import How
 from pgdeploy.layers.service.reading import PROJECT, copied
 from pgdeploy.layers.service.redis.files import written
 from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.model.service import RedisService
-from pgdeploy.reach.docker import said
+from pgdeploy.reach.docker import LONGEST, said
 from pgdeploy.reach.libpq import environment_of_children
 from pgdeploy.reach.server_message import last_word
 
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 _COMPOSE = 600.0
 """Seconds of one run of compose."""
+_YOUNG = 600.0
+"""Seconds since the start of a server."""
+_SECOND = 1.05
 _RESTARTS = 3
 """So often a container that cannot run is restarted until nobody waits for it any more."""
 
@@ -90,14 +95,28 @@ class Maker:
             self._load(one, step.settings)
             return
         if step.how is How.RESTART:
-            self.engine.run("restart", "-t", f"{seconds_of(one.spec.stop):.0f}", one.container)
+            self._restart(one)
         else:
             self.up(one, project(self.section, self.declared, labelled), anew=step.how is How.ANEW)
         self.wait(one)
-        if step.how is How.CREATE and not isinstance(one.spec, RedisService):
-            # files that are as young as the server could have been changed after it read them
-            time.sleep(1)
+
+    def settle(self) -> None:
+        """Have young servers read their files again: of files as young as they are nobody knows which came first.
+
+        A run that was killed may have left such a server, so it is not only those that this one made.
+        """
+        young = [
+            one for one in self.declared if not isinstance(one.spec, RedisService) and self._is_young(one)
+        ]
+        if young:
+            time.sleep(_SECOND)
+        for one in young:
             self._signal(one)
+
+    def _is_young(self, one: Container) -> bool:
+        done = self.engine.attempt("inspect", "-f", "{{.State.Running}} {{.State.StartedAt}}", one.container)
+        runs, _, started = done.stdout.decode().strip().partition(" ")
+        return runs == "true" and (datetime.now(UTC) - moment(started)).total_seconds() < _YOUNG
 
     # -- files -----------------------------------------------------------------------------------------
 
@@ -129,7 +148,7 @@ class Maker:
             *(*words, "up", "--detach", "--no-deps", "--no-build", "--timeout"),
             *(f"{seconds_of(one.spec.stop):.0f}", *more, one.name),
             stdin=text,
-            timeout=_COMPOSE,
+            timeout=_COMPOSE + seconds_of(one.spec.stop),
         )
 
     def wait(self, one: Container) -> None:
@@ -150,6 +169,10 @@ class Maker:
                     f"{one.container}: is {how}, not healthy; `docker logs {one.container}` says why"
                 )
             time.sleep(0.3)
+
+    def _restart(self, one: Container) -> None:
+        stop = seconds_of(one.spec.stop)
+        self.engine.run("restart", "-t", f"{stop:.0f}", one.container, timeout=LONGEST + stop)
 
     def _signal(self, one: Container) -> None:
         self.engine.run("kill", "--signal", "HUP", one.container)
@@ -189,7 +212,7 @@ class Maker:
     def _take_back(self, one: Container, before: _Before, how: How) -> None:
         self.write_files(one, before.files)
         if how in (How.LOAD, How.RESTART):
-            self.engine.run("restart", "-t", f"{seconds_of(one.spec.stop):.0f}", one.container)
+            self._restart(one)
         elif before.body is not None:
             document = project(self.section, self.declared, labelled)
             body = {**json.loads(before.body), "image": before.image}

@@ -33,7 +33,9 @@ MODE = 0o400
 """Of each file that a container is given: its server reads it, and nobody else."""
 _RESTARTED = 3600.0
 """Seconds for which a restart by itself is worth a look."""
-_NEEDS_RUNNING = frozenset({"healthy", "restarts", "tls", "certificate", "users", "persistence", "login"})
+_NEEDS_RUNNING = frozenset(
+    {"healthy", "restarts", "tls", "certificate", "users", "persistence", "login", "settings"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Service(Resource):
         yield self._check("secrets", "password", self._secrets)
         if not isinstance(self.one.spec, RedisService):
             yield self._check("version", "kind", self._version)
+            yield self._check("settings", "kind", self._settings)
         if self.one.spec.tls is not None:
             yield self._check("tls", "tls", self._tls)
             yield self._check("certificate", "tls", self._certificate)
@@ -220,6 +223,12 @@ class Service(Resource):
         if not fact.data_version:
             raise Unreadable("its data directory holds no data of PostgreSQL")
         return same(str(self.one.major), fact.data_version, remedy=remedy)
+
+    def _settings(self, facts: Facts) -> Outcome:
+        found = container_of(facts, self.one).waiting
+        if isinstance(found, Unreadable):
+            raise found
+        return same("in effect", f"wait for a restart: {listing(found)}" if found else "in effect")
 
     def _tls(self, facts: Facts) -> Outcome:
         fact = container_of(facts, self.one)

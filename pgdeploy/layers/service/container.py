@@ -8,10 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgdeploy.errors import TargetError
 from pgdeploy.layers.service.redis.files import acl_file, conf_file
 from pgdeploy.local.path import read_named
-from pgdeploy.model.service import PostgresService, RedisService
+from pgdeploy.model.service import RedisService
 
 if TYPE_CHECKING:
     from pgdeploy.model.service import AnyService, ServicesSpec
@@ -140,19 +139,3 @@ def containers(spec: Spec, section: ServicesSpec) -> tuple[Container, ...]:
         Container(section.project, name, service, spec.postgres)
         for name, service in section.containers.items()
     )
-
-
-def only_postgres(spec: Spec, section: ServicesSpec) -> Container:
-    """The one service that is the target's own server.
-
-    Raises:
-        TargetError: there is none, or more than one.
-    """
-    found = [one for one in containers(spec, section) if isinstance(one.spec, PostgresService)]
-    if len(found) != 1:
-        which = ", ".join(one.container for one in found) or "none"
-        raise TargetError(
-            f"services: which container is this target's PostgreSQL? Write connect: {{docker: {{container: ...}}}} "
-            f"with one of: {which}"
-        )
-    return found[0]

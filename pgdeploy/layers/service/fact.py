@@ -52,6 +52,8 @@ class ContainerFact:
     files: Mapping[str, FileFact] | Unreadable
     data_version: str | Unreadable
     """Of the data directory of PostgreSQL; empty where there is none."""
+    waiting: tuple[str, ...] | Unreadable
+    """Settings of PostgreSQL that are in its files, and wait for a restart."""
     redis: RedisFact | Unreadable
     certificate: Certificate | Unreadable
 

@@ -85,16 +85,13 @@ class ServiceLayer(Layer):
     plans: ClassVar[bool] = True
 
     def server_in(self, spec: Spec) -> InContainer | None:
-        from pgdeploy.layers.service.container import only_postgres
         from pgdeploy.model.connect import InContainer
         from pgdeploy.model.service import PostgresService
 
-        section = self.of(spec)
-        if section is None:
-            return None
-        one = only_postgres(spec, section)
-        user = one.spec.superuser if isinstance(one.spec, PostgresService) else ""
-        return InContainer(container=one.container, user=user)
+        for one in self._containers(spec) if self.declared_in(spec) else ():
+            if isinstance(one.spec, PostgresService):
+                return InContainer(container=one.container, user=one.spec.superuser)
+        return None
 
     def heading(self, declared: Declared) -> str:
         section = self.of(declared.spec)
@@ -125,6 +122,7 @@ class ServiceLayer(Layer):
                     if (known is None or step.text in known) and (downtime or not step.effect.stops):
                         site.note(step.text)
                         maker.take(step.payload)
+                maker.settle()
                 return self._planned(declared, engine)
 
     def reached(self, declared: Declared) -> str:

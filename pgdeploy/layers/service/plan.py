@@ -105,7 +105,7 @@ def _how(one: Container, check: Check) -> How:
             return How.CREATE
         if check.field == "running":
             return How.START
-        if check.field == "login":
+        if check.field in ("login", "settings"):
             return How.RESTART
         if check.field in {field.name for field in fields(one)} | {"current", "digest"}:
             return How.ANEW

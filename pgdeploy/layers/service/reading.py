@@ -14,8 +14,10 @@ from pgdeploy.layers.service.ask_redis import read_redis
 from pgdeploy.layers.service.certificate import read_certificate
 from pgdeploy.layers.service.container import SECRETS, Container
 from pgdeploy.layers.service.fact import ContainerFact, FileFact, ProjectFact
-from pgdeploy.model.service import RedisService
-from pgdeploy.reach.docker import said
+from pgdeploy.model.service import PostgresService, RedisService
+from pgdeploy.reach.bridge import OS_USER
+from pgdeploy.reach.docker import SOCKETS, said
+from pgdeploy.reach.server import MAINTENANCE
 from pgdeploy.reach.side_by_side import side_by_side
 
 if TYPE_CHECKING:
@@ -94,6 +96,9 @@ def _container(
         uid,
         _tried(lambda: dict(_files(engine, name))),
         "" if isinstance(spec, RedisService) else _tried(lambda: _data_version(engine, one, data, name)),
+        _tried(lambda: _waiting(engine, name, spec))
+        if isinstance(spec, PostgresService) and runs
+        else _NOT_RUNNING,
         _tried(lambda: read_redis(engine, one, spec, name))
         if isinstance(spec, RedisService) and runs
         else _NOT_RUNNING,
@@ -157,6 +162,14 @@ def _data_version(engine: Engine, one: Container, data: Mapping[str, Any], name:
     for _, text in copied(engine, name, f"{variables.get('PGDATA', one.data)}/PG_VERSION"):
         return text.decode(errors="replace").strip()
     return ""
+
+
+_WAITING = "SELECT s.name FROM pg_catalog.pg_settings AS s WHERE s.pending_restart"
+
+
+def _waiting(engine: Engine, name: str, spec: PostgresService) -> tuple[str, ...]:
+    psql = ("psql", "-XAtqw", "-h", SOCKETS, "-U", spec.superuser, "-d", MAINTENANCE, "-c", _WAITING)
+    return tuple(sorted(engine.run("exec", "-u", OS_USER, name, *psql).decode(errors="replace").split()))
 
 
 def _networks(engine: Engine, project: str, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
