@@ -266,7 +266,7 @@ def test_what_a_spec_cannot_say_is_told_and_written_on_demand_alone(made: Cluste
         (["shop"], "no target shop"),
         (
             ["shop", "--dsn", "host=/nowhere", "--ssh", "pg01"],
-            "--dsn, --ssh and --data-dir exclude each other",
+            "--dsn, --ssh, --container and --data-dir exclude each other",
         ),
         (["shop", "--ssh", "-oProxyCommand=x"], "--ssh -oProxyCommand=x: write HOST or USER@HOST"),
         (["shop", "--dsn", "host=/nowhere"], "/nowhere"),

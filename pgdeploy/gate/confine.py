@@ -175,6 +175,8 @@ def _connect(spec: Spec, root: Path) -> Iterator[_Use]:
     if spec.connect.dsn is not None:
         message = "chooses the server that gets PGPASSWORD or what a password file holds; give --dsn"
         yield _Use(("connect", "dsn"), message)
+    if spec.connect.docker is not None and (spec.docker is None or spec.docker.ssh is None):
+        yield _Use(("connect", "docker"), "runs commands in containers of this machine's Docker engine")
     if spec.connect.ssh is not None:
         yield from _ssh(spec.connect.ssh, ("connect", "ssh"), root)
 

@@ -113,6 +113,9 @@ def test_no_commands(tmp_path: Path) -> None:
     made.spec(more="docker: {ssh: {host: db, config: /etc/ssh/ssh_config}}\n")
     said = made.run("plan", "--layer", "service", "--no-commands", status=1)
     assert "an ssh_config can run commands" in said
+    made.file.write_text("postgres: 17\nconnect: {docker: {container: db}}\n")
+    said = made.run("check", "--no-commands", status=1)
+    assert "runs commands in containers of this machine's Docker engine" in said
 
 
 SAME = [

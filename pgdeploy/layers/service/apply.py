@@ -215,7 +215,10 @@ class Maker:
             self._restart(one)
         elif before.body is not None:
             document = project(self.section, self.declared, labelled)
-            body = {**json.loads(before.body), "image": before.image}
+            body = json.loads(before.body)
+            named = self.engine.attempt("image", "inspect", "-f", "{{.Id}}", body["image"])
+            if named.stdout.decode().strip() != before.image:
+                body["image"] = before.image  # the name means another one by now
             document["services"][one.name] = labelled(body)
             self.up(one, document, anew=True)
         else:

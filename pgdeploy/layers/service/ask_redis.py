@@ -32,7 +32,10 @@ def ask(engine: Engine, one: Container, container: str, commands: Sequence[Seque
         TargetError: Redis cannot be asked.
     """
     tls = ("--tls", "--insecure") if one.spec.tls is not None else ()
-    lines = [one.spec.password.read().reveal(), *(" ".join(map(_quoted, words)) for words in commands)]
+    password = one.spec.password.read().reveal()
+    if "\n" in password:
+        raise TargetError(f"{container}: the password of Redis's default user has more than one line")
+    lines = [password, *(" ".join(map(_quoted, words)) for words in commands)]
     text = "".join(f"{line}\n" for line in lines)
     done = engine.attempt("exec", "-i", container, "sh", "-c", _ASK, "sh", *tls, stdin=text.encode())
     if "WRONGPASS" in done.stderr.decode(errors="replace"):

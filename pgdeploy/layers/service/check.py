@@ -54,8 +54,9 @@ class Service(Resource):
         yield self._check("restarts", "restart", self._restarts)
         for field in fields(self.one):
             yield self._check(field.name, field.key, partial(self._field, field))
-        yield self._check("current", "image", self._current)
-        if self.one.spec.digest is not None:
+        if self.one.spec.digest is None:
+            yield self._check("current", "image", self._current)
+        else:
             yield self._check("digest", "digest", self._digest)
         if self.one.spec.max_age is not None:
             yield self._check("age", "max_age", self._age)

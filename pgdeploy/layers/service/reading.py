@@ -38,7 +38,8 @@ def read_project(declared: Sequence[Container], networks: Sequence[str], engine:
     """
     project = declared[0].project
     found = _inspected(engine, project)
-    by_service = {str(one["Config"]["Labels"].get(SERVICE)): one for one in found}
+    named = {str(one["Name"]).lstrip("/"): one for one in found}
+    by_service = {one.name: named[one.container] for one in declared if one.container in named}
     known = [one for one in declared if one.name in by_service]
     images = _images(engine, known, by_service)
     with side_by_side(max(len(known), 1)) as pool:
@@ -47,8 +48,7 @@ def read_project(declared: Sequence[Container], networks: Sequence[str], engine:
         }
         facts = {name: one.result() for name, one in pending.items()}
     ours = {one.container for one in known}
-    others = sorted(name for name in (str(one["Name"]).lstrip("/") for one in found) if name not in ours)
-    return ProjectFact(facts, tuple(others), _networks(engine, project, networks))
+    return ProjectFact(facts, tuple(sorted(set(named) - ours)), _networks(engine, project, networks))
 
 
 def _inspected(engine: Engine, project: str) -> list[dict[str, Any]]:

@@ -34,7 +34,10 @@ def written(value: bool | int | str) -> str:
 def acl_file(spec: RedisService) -> str:
     """The users, one a line."""
     lines = [f"user default on {digest(spec.password)} {EVERYTHING}"]
-    lines += [f"user {name} on {digest(user.password)} {user.rules}" for name, user in spec.users.items()]
+    lines += [
+        f"user {name} on {digest(user.password)} {' '.join(user.rules.split())}"
+        for name, user in spec.users.items()
+    ]
     return "\n".join(lines) + "\n"
 
 
