@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from pgdeploy.core.check import Verdict
 from pgdeploy.gate.container.docker import docker
 from tests.services.place import Place
 
@@ -83,6 +84,9 @@ def test_one_that_is_not_healthy(shop: Place) -> None:
     pid = int(shop.state("cache")["State"]["Pid"])
     os.kill(pid, signal.SIGSTOP)
     try:
+        found = shop.findings()  # which comes to an end
+        assert found["service[cache].tls"].verdict is Verdict.UNREADABLE
+        assert found["service[cache].login"].verdict is Verdict.UNREADABLE
         end = time.monotonic() + 60
         while shop.state("cache")["State"]["Health"]["Status"] != "unhealthy":
             assert time.monotonic() < end

@@ -79,6 +79,11 @@ BREAKS: dict[str, tuple[Edit, tuple[str, ...]]] = {
     "all that is usual": (body("cache", cap_drop=None), ("service[cache].privileges",)),
     "new privileges": (body("cache", security_opt=[]), ("service[cache].privileges",)),
     "the host's processes": (body("cache", pid="host"), ("service[cache].privileges",)),
+    "a group of the host": (body("cache", group_add=["0"]), ("service[cache].privileges",)),
+    "secrets of another service": (
+        _set("cache", "volumes", 1, "source", value="db-secrets"),
+        ("service[cache].mounts",),
+    ),
     "no restart": (body("db", restart="no"), ("service[db].restart",)),
     "less time to stop": (body("db", stop_grace_period="3s"), ("service[db].stop",)),
     "nobody asks for health": (body("db", healthcheck={"disable": True}), ("service[db].health_check",)),

@@ -29,7 +29,16 @@ REDIS = {
     "ACL SETUSER app '>another'": ("service[cache: user app].login", "", "with other passwords, too"),
     "ACL SETUSER stranger on nopass": ("service[cache].users", "those of the spec", "not declared: stranger"),
     "ACL SETUSER default -debug": ("service[cache].users", "those of the spec", "default has other rights"),
-    "ACL SETUSER default nopass": ("service[cache].users", "those of the spec", "default needs no password"),
+    "ACL SETUSER default nopass": (
+        "service[cache].users",
+        "those of the spec",
+        "default has other passwords",
+    ),
+    "ACL SETUSER default '>another'": (
+        "service[cache].users",
+        "those of the spec",
+        "default has other passwords",
+    ),
 }
 
 

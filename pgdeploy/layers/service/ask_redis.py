@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pgdeploy.reach.docker import Engine
 
 
+_PATIENCE = 30.0
+"""Seconds for all answers."""
 _ASK = 'read -r REDISCLI_AUTH && export REDISCLI_AUTH && exec redis-cli -h 127.0.0.1 --json "$@"'
 """The password is the first line of the input; JSON has to be asked for by who is logged in already."""
 
@@ -37,7 +39,9 @@ def ask(engine: Engine, one: Container, container: str, commands: Sequence[Seque
         raise TargetError(f"{container}: the password of Redis's default user has more than one line")
     lines = [password, *(" ".join(map(_quoted, words)) for words in commands)]
     text = "".join(f"{line}\n" for line in lines)
-    done = engine.attempt("exec", "-i", container, "sh", "-c", _ASK, "sh", *tls, stdin=text.encode())
+    done = engine.attempt(
+        "exec", "-i", container, "sh", "-c", _ASK, "sh", *tls, stdin=text.encode(), timeout=_PATIENCE
+    )
     if "WRONGPASS" in done.stderr.decode(errors="replace"):
         raise Refused(f"{container}: Redis refuses the default user with the password of the spec")
     answers = list(_answers(done.stdout.decode(errors="replace").split("\n")))

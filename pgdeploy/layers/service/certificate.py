@@ -7,6 +7,7 @@ import subprocess
 from datetime import UTC
 from hashlib import sha256
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING
 
 from pgdeploy.errors import MissingExtra, TargetError, Unreadable
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 """What a client of PostgreSQL says before a handshake."""
 _TRIES = 50
+_PATIENCE = 20.0
+"""Seconds for one handshake."""
 
 
 def read_certificate(engine: Engine, one: Container, container: str) -> Certificate:
@@ -44,15 +47,20 @@ def read_certificate(engine: Engine, one: Container, container: str) -> Certific
         env=environment_of_children(),
         bufsize=0,
     ) as bridge:
+        patience = Timer(_PATIENCE, bridge.kill)
+        patience.start()
         try:
             shown = _handshake(bridge, postgres=isinstance(one.spec, PostgresService))
         except (OSError, ssl.SSLError, EOFError) as error:
+            if not patience.is_alive():
+                raise Unreadable(f"its server does not answer in {_PATIENCE:.0f} s") from None
             bridge.kill()
             said = last_word((bridge.stderr.read() if bridge.stderr else b"").decode(errors="replace"), 1)
             if "executable file not found" in said:
                 raise Unreadable("the image has no perl, by which a handshake is tried") from None
             return Certificate(f"no TLS: {said or type(error).__name__}", filed, until)
         finally:
+            patience.cancel()
             bridge.kill()
     return Certificate(shown, filed, until)
 

@@ -130,7 +130,7 @@ class Service(Resource):
 
     def _exists(self, facts: Facts) -> Outcome:
         there = self.one.name in project_of(facts).containers
-        return Outcome(there, "a container", "a container" if there else "absent")
+        return Outcome(there, "a container", "a container" if there else ABSENT)
 
     def _running(self, facts: Facts) -> Outcome:
         fact = container_of(facts, self.one)
@@ -159,12 +159,7 @@ class Service(Resource):
     def _current(self, facts: Facts) -> Outcome:
         fact = container_of(facts, self.one)
         if not fact.tagged:
-            return Outcome(
-                True,
-                "the image of its tag",
-                "the image of its tag",
-                note="the engine has no image of this tag",
-            )
+            raise Unreadable("the engine has no image of this tag any more")
         desired, actual = fact.tagged, str(fact.data["Image"])
         return Outcome(desired == actual, f"the image of its tag, {desired[:19]}", actual[:19])
 
@@ -260,12 +255,16 @@ class Service(Resource):
         default = rights(found.get("default", "")) == rights(EVERYTHING)
         parts = [f"not declared: {listing(actual)}"] if actual else []
         parts += [] if default else ["default has other rights"]
-        parts += ["default needs no password"] if " nopass" in found.get("default", "") else []
+        parts += (
+            ["default has other passwords, too"] if _has_other_passwords(found.get("default", "")) else []
+        )
         return Outcome(not parts, "those of the spec", "; ".join(parts) or "those of the spec")
 
     def _persistence(self, facts: Facts) -> Outcome:
         said = redis_of(facts, self.one).persistence
-        failing = [key for key in _WRITTEN if said.get(key, "ok") != "ok"]
+        if missing := [key for key in _WRITTEN if key not in said]:
+            raise Unreadable(f"Redis says nothing of {listing(missing)}")
+        failing = [key for key in _WRITTEN if said[key] != "ok"]
         actual = f"failed: {listing(failing)}" if failing else "written"
         return same("written", actual, remedy=_looked_at(self.one))
 
@@ -303,7 +302,7 @@ class Project(Resource):
             return Outcome(
                 False,
                 desired,
-                "absent",
+                ABSENT,
                 remedy=Remedy("the first container in it brings it along", By.PGDEPLOY),
             )
         person = "a network changes without containers alone: docker compose down, then apply"
@@ -346,7 +345,7 @@ def _rules(one: Container, name: str, desired: Rights) -> Callable[[Facts], Outc
     def compare(facts: Facts) -> Outcome:
         found = redis_of(facts, one).users.get(name)
         if found is None:
-            return Outcome(False, str(desired), "absent")
+            return Outcome(False, str(desired), ABSENT)
         actual = rights(found)
         return Outcome(actual == desired, str(desired), str(actual))
 
@@ -359,11 +358,16 @@ def _may_log_in(one: Container, name: str) -> Callable[[Facts], Outcome]:
         desired = "with the password of the spec alone"
         if not found.logins.get(name):
             return Outcome(False, desired, "refused")
-        words = found.users.get(name, "").split()
-        more = len([word for word in words if word.startswith("#")]) != 1 or "nopass" in words
+        more = _has_other_passwords(found.users.get(name, ""))
         return Outcome(not more, desired, "with other passwords, too" if more else desired)
 
     return compare
+
+
+def _has_other_passwords(said: str) -> bool:
+    """Whether a user whom we logged in as comes in with another password, too, or with any."""
+    words = said.split()
+    return len([word for word in words if word.startswith("#")]) != 1 or "nopass" in words
 
 
 def _named(files: Any) -> str:

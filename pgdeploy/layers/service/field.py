@@ -40,7 +40,7 @@ def fields(one: Container) -> Iterator[Field]:
     )
     yield Field("user", "image", "the image's", lambda fact: fact.config.get("User") or "the image's")
     yield Field("data", "kind", f"{one.volume(one.data)} at {one.data}", lambda fact: _data(one, fact))
-    yield Field("mounts", "kind", listing(one.volumes), _mounts)
+    yield Field("mounts", "kind", listing(one.volumes), lambda fact: _mounts(one, fact))
     yield Field("ports", "ports", listing(spec.ports), lambda fact: _ports(one, fact))
     networks = [f"{one.project}_{name}" for name in spec.networks]
     yield Field("networks", "networks", listing(networks), _networks)
@@ -102,13 +102,18 @@ def _data(one: Container, fact: ContainerFact) -> str:
     return f"{where} at {mount['Destination']}" + ("" if mount["RW"] else ", read-only")
 
 
-def _mounts(fact: ContainerFact) -> str:
-    return listing(
-        mount["Destination"]
-        + ("" if mount["Type"] == "volume" else f" ({mount['Type']})")
-        + (" (written to)" if mount["Destination"] == SECRETS and mount["RW"] else "")
-        for mount in fact.data["Mounts"]
-    )
+def _mounts(one: Container, fact: ContainerFact) -> str:
+    return listing(mount["Destination"] + _oddity(one, mount) for mount in fact.data["Mounts"])
+
+
+def _oddity(one: Container, mount: Mapping[str, Any]) -> str:
+    """What is not usual of a mount; which volume holds the data is `data`'s."""
+    if mount["Type"] != "volume":
+        return f" ({mount['Type']})"
+    if mount["Destination"] != SECRETS:
+        return ""
+    other = "" if mount.get("Name") == one.volume(SECRETS) else f" of {mount.get('Name')}"
+    return f"{other} (written to)" if mount["RW"] else other
 
 
 def _ports(one: Container, fact: ContainerFact) -> str:
@@ -167,12 +172,12 @@ _OURS: Mapping[str, Any] = {
     "SecurityOpt": ["no-new-privileges:true"],
 }
 _SHARED = {
-    "PidMode": "the host's processes",
-    "IpcMode": "the host's shared memory",
-    "UTSMode": "the host's name",
-    "UsernsMode": "the host's users",
-    "CgroupnsMode": "",
+    "PidMode": "processes of",
+    "IpcMode": "shared memory of",
+    "UTSMode": "name of",
+    "UsernsMode": "users of",
 }
+_ITS_OWN = (None, "", "private", "shareable")
 
 
 def _privileges_text(host: Mapping[str, Any]) -> str:
@@ -186,8 +191,10 @@ def _privileges_text(host: Mapping[str, Any]) -> str:
     parts = [f"capabilities {listing(added)}" + ("" if "ALL" in dropped else " beside the usual ones")]
     parts += sorted(options)
     parts += ["privileged"] if host.get("Privileged") else []
-    parts += [words for key, words in _SHARED.items() if words and host.get(key) == "host"]
+    parts += [f"{words} {host[key]}" for key, words in _SHARED.items() if host.get(key) not in _ITS_OWN]
     parts += [f"device {one.get('PathOnHost')}" for one in host.get("Devices") or ()]
+    parts += [f"devices of {one.get('Driver') or 'a driver'}" for one in host.get("DeviceRequests") or ()]
+    parts += [f"group {one}" for one in host.get("GroupAdd") or ()]
     return "; ".join(parts)
 
 

@@ -46,6 +46,10 @@ _OF_PERSON = frozenset(
 )
 
 
+_ASIDE = frozenset({"healthy", "current", "age"})
+"""Fields that no step rests on: an image is had before a container is made, and its health is waited for."""
+
+
 def plan_services(
     target: str, section: ServicesSpec, declared: Sequence[Container], facts: Facts
 ) -> StepPlan:
@@ -63,7 +67,7 @@ def plan_services(
     return StepPlan(
         steps,
         tuple(one for one in drifts if one.check.id not in causes and not (brings and _comes_along(one))),
-        tuple(one for one in findings if one.verdict is Verdict.UNREADABLE and one.check.field != "healthy"),
+        tuple(one for one in findings if one.verdict is Verdict.UNREADABLE and one.check.field not in _ASIDE),
         causes,
     )
 

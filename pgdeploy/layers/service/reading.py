@@ -164,12 +164,15 @@ def _data_version(engine: Engine, one: Container, data: Mapping[str, Any], name:
     return ""
 
 
+_PATIENCE = 30.0
+"""Seconds for an answer of PostgreSQL."""
 _WAITING = "SELECT s.name FROM pg_catalog.pg_settings AS s WHERE s.pending_restart"
 
 
 def _waiting(engine: Engine, name: str, spec: PostgresService) -> tuple[str, ...]:
     psql = ("psql", "-XAtqw", "-h", SOCKETS, "-U", spec.superuser, "-d", MAINTENANCE, "-c", _WAITING)
-    return tuple(sorted(engine.run("exec", "-u", OS_USER, name, *psql).decode(errors="replace").split()))
+    said = engine.run("exec", "-u", OS_USER, name, *psql, timeout=_PATIENCE)
+    return tuple(sorted(said.decode(errors="replace").split()))
 
 
 def _networks(engine: Engine, project: str, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
