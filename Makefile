@@ -11,10 +11,10 @@ PIP := pip --quiet --disable-pip-version-check
 # Wheels only: nothing runs code of its own while it is installed.
 HASHED := --only-binary :all: --require-hashes
 
-# As many test processes as there are processors, but not more: each has PostgreSQL servers of its own.
+# One test process more than there are processors, as they wait for their servers; but not more than four.
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -lt 4 ] && expr $$n + 1 || echo 4)
 PYTEST := $(BIN)/pytest -q
-PARALLEL := -n auto --maxprocesses $(WORKERS) --dist worksteal --durations=15 --durations-min=1
+PARALLEL := -n $(WORKERS) --dist worksteal --durations=15 --durations-min=1
 CODE := pgdeploy plugin pyinfra_deploys conftest.py inventory.py scripts specs tests benchmarks
 
 # Three thousand processes start here: without their bytecode each would compile all modules again.

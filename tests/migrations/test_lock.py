@@ -133,7 +133,7 @@ def test_what_clients_saw_under_pgbench(filled: Shop, tmp_path: Path) -> None:
     up = f"op.add_column('orders', sa.Column('more', sa.Text))\n    {SLOW.format(1.5)}"
     write_revision(filled.scripts, "r21", LAST, up)
     way = f"{filled.server.dsn} dbname={filled.database}"
-    command = [str(found_program("pgbench", 16)), "-n", "-c4", "-T8", "-l", f"--log-prefix={tmp_path}/log"]
+    command = [str(found_program("pgbench", 16)), "-n", "-c4", "-T16", "-l", f"--log-prefix={tmp_path}/log"]
     bench = subprocess.Popen(
         [*command, "-f", str(script), way], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -164,9 +164,9 @@ def test_a_saved_plan_binds_the_apply(led: Site) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("plan", "--layer", "host"), "--layer host: write one of vm, server"),
-        (("apply", "--layer", "moon"), "--layer moon: write one of vm, server"),
-        (("check", "--layer", "moon"), "--layer moon: write one of vm, server, host"),
+        (("plan", "--layer", "host"), "--layer host: write one of vm, service, server"),
+        (("apply", "--layer", "moon"), "--layer moon: write one of vm, service, server"),
+        (("check", "--layer", "moon"), "--layer moon: write one of vm, service, server, host"),
         (
             ("apply", "--layer", "vm", "--yes", "--on", "embedded"),
             "--layer vm is of the live target: leave out --on and --dsn",
@@ -175,7 +175,10 @@ def test_a_saved_plan_binds_the_apply(led: Site) -> None:
             ("plan", "--layer", "vm", "--dsn", "host=x"),
             "--layer vm is of the live target: leave out --on and --dsn",
         ),
-        (("apply", "--allow-restart"), "--allow-restart is for a machine: it goes with --layer vm"),
+        (
+            ("apply", "--allow-restart"),
+            "--allow-restart goes with --layer, and one of vm, service, migration, seed",
+        ),
     ],
 )
 def test_a_layer_that_there_is_not(led: Site, words: tuple[str, ...], said: str) -> None:

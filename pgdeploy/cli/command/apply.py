@@ -69,13 +69,14 @@ def apply(
 
     What it proves is what `pgdeploy check` proves, probes too.
     """
-    from pgdeploy.layers import SERVER, layer_of
+    from pgdeploy.layers import LAYERS, SERVER, layer_of
     from pgdeploy.report import plan as render_plan
     from pgdeploy.report import saved_plan
 
     _require_duration("--lock-timeout", lock_timeout)
     if allow_restart and layer == SERVER.name:
-        raise typer.BadParameter("--allow-restart is for a machine: it goes with --layer vm")
+        others = ", ".join(one.name for one in LAYERS if one.plans and one is not SERVER)
+        raise typer.BadParameter(f"--allow-restart goes with --layer, and one of {others}")
     if to is not None and layer == SERVER.name:
         raise typer.BadParameter("--to goes with --layer migration: a plan of the server is made whole")
     approved = None if saved is None else saved_plan.load(saved)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgdeploy.errors import TargetError
 from pgdeploy.layers.backup.dump import label_of
+from pgdeploy.local.signals import finishing
 from pgdeploy.text.counted import counted
 from pgdeploy.text.one_line import one_line
 
@@ -64,12 +65,13 @@ class Journal:
 
     def _write(self, entry: dict[str, Any]) -> None:
         lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in (*self.entries, entry)]
-        for file in self.files:
-            try:
-                _append(file, lines)
-            except OSError as error:
-                raise TargetError(f"the journal {file} cannot be written: {error.strerror}") from None
-        self.entries.append(entry)
+        with finishing():  # a signal between files and memory would make an announced change a forgotten one
+            for file in self.files:
+                try:
+                    _append(file, lines)
+                except OSError as error:
+                    raise TargetError(f"the journal {file} cannot be written: {error.strerror}") from None
+            self.entries.append(entry)
 
     def last(self, event: str) -> Mapping[str, Any] | None:
         """The last line of this kind."""
