@@ -94,6 +94,8 @@ def test_a_wrong_secret_turns_one_repository_red(script: str, town: Machine) -> 
         assert red(town) == SECOND
     finally:
         town.run(f"cp -p /root/conf {CONFIG}")
+    if red(town):  # a file of WAL that ended meanwhile could not be archived
+        archived(town)
     assert red(town) == set()
 
 

@@ -24,18 +24,15 @@ def by_ssh(bare: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_over_ssh_with_sudo(bare: Place, by_ssh: Path) -> None:
-    """By key, with strict host keys; nothing but docker is run there, and nothing is copied."""
+    """By key, with strict host keys; nothing but docker is run there."""
     with listening(by_ssh, "127.0.0.1") as port:
         key = (by_ssh / "host.pub").read_text()
         (by_ssh / "known").write_text(f"[127.0.0.1]:{port} {key}")
         way = f"host: 127.0.0.1, port: {port}, user: root, key: {by_ssh}/key, known_hosts: {by_ssh}/known"
         docker_ = f"docker: {{ssh: {{{way}}}, sudo: true}}\n"
         bare.spec(more=docker_)
-        before = set(Path("/tmp").iterdir())
         said = bare.run("up")
         assert " 0 drift" in said
-        left = {one.name for one in set(Path("/tmp").iterdir()) - before}
-        assert not {one for one in left if one.startswith(("pgdeploy-ssh", "pgdeploy-bridge"))}
         bare.redis("CONFIG SET maxmemory 50mb")
         assert set(bare.red()) == {"service[cache: maxmemory].value"}
         bare.apply()
