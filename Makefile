@@ -17,6 +17,11 @@ PYTEST := $(BIN)/pytest -q
 PARALLEL := -n $(WORKERS) --dist worksteal --durations=15 --durations-min=1
 CODE := pgdeploy plugin pyinfra_deploys conftest.py inventory.py scripts specs tests benchmarks
 
+SCRATCH := $(shell scripts/scratch.sh)
+ifneq ($(SCRATCH),)
+export TMPDIR ?= $(SCRATCH)
+endif
+
 # Three thousand processes start here: without their bytecode each would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 

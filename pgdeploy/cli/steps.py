@@ -66,18 +66,19 @@ def apply_steps(
     from pgdeploy.report.plan import require_readable
 
     _prepare(gate, layer)
-    planned = layer.plan(gate, patient=True)
-    if to is not None:
-        planned = layer.up_to(planned, to)
-    if approved is not None:
-        approved.require_same_steps(planned, layer, gate, destructive=destructive)
-    say(*steps.lines(layer, gate.declared, planned))
-    require_readable(planned.unreadable, "fix that, and run it again")
-    planned = planned.only(lambda step: destructive or step.risk is Risk.SAFE)
-    number = sum(downtime or not step.effect.stops for step in planned.steps)
-    if number and not yes and not confirmed("Take", "step", number):
-        return ERROR
-    return _take(gate, layer, planned, downtime=downtime)
+    with layer.at_work():
+        planned = layer.plan(gate, patient=True)
+        if to is not None:
+            planned = layer.up_to(planned, to)
+        if approved is not None:
+            approved.require_same_steps(planned, layer, gate, destructive=destructive)
+        say(*steps.lines(layer, gate.declared, planned))
+        require_readable(planned.unreadable, "fix that, and run it again")
+        planned = planned.only(lambda step: destructive or step.risk is Risk.SAFE)
+        number = sum(downtime or not step.effect.stops for step in planned.steps)
+        if number and not yes and not confirmed("Take", "step", number):
+            return ERROR
+        return _take(gate, layer, planned, downtime=downtime)
 
 
 def make(gate: Gate, layer: Layer, *, downtime: bool) -> int:

@@ -7,6 +7,7 @@ gate, plugin, reports and the command line iterate over it; none of them knows a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -166,6 +167,10 @@ class Layer:
             TargetError: it cannot be asked, or nothing of it can be done.
         """
         raise NotImplementedError
+
+    def at_work(self) -> AbstractContextManager[None]:
+        """What its plan and what is made of that share, held for as long as this is open."""
+        return nullcontext()
 
     def apply(self, approved: StepPlan | None, site: Site, *, downtime: bool) -> StepPlan:
         """Make it as declared, with downtime only where that is allowed; returns what is left.

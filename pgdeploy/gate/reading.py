@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -106,7 +107,8 @@ def _side_by_side(wave: Sequence[Layer], part_of: Callable[[Layer], Part]) -> li
     if not others:
         return [part_of(first)]
     with side_by_side(len(others)) as pool:
-        pending = [pool.submit(part_of, layer) for layer in others]
+        # what a context holds open, a process that knows the scripts, serves them, too
+        pending = [pool.submit(copy_context().run, part_of, layer) for layer in others]
         return [part_of(first), *(one.result() for one in pending)]
 
 

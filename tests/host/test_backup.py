@@ -12,6 +12,7 @@ import pytest
 from tests.host.breaking import red
 from tests.host.machine import SECRETS, Machine, booted, deploy, deployed, said
 from tests.host.texts import BACKUP, pg15
+from tests.wait import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.long]
 
@@ -464,10 +465,7 @@ def in_the_background(machine: Machine, *words: str) -> subprocess.Popen[str]:
 
 
 def wait_for(machine: Machine, words: str) -> None:
-    end = time.monotonic() + 30
-    while machine.run(f"pgrep -f '{words}'", check=False) == "":
-        assert time.monotonic() < end, words
-        time.sleep(0.1)
+    until(lambda: machine.run(f"pgrep -f '{words}'", check=False))
 
 
 def test_killed_in_the_middle_of_a_restore(town: Machine) -> None:
@@ -478,7 +476,7 @@ def test_killed_in_the_middle_of_a_restore(town: Machine) -> None:
     try:
         wait_for(town, "[s]leep 60")
         town.run("pkill -9 -f '[p]ython3 -I'; pkill -9 -x sleep", check=False)
-        running.communicate(timeout=60)
+        running.communicate(timeout=240)
     finally:
         town.run(f"rm {SLOW}")
     assert running.returncode == 1
@@ -512,7 +510,7 @@ def test_killed_in_the_middle_of_a_proof(town: Machine) -> None:
         wait_for(town, "[s]leep 60")
         running.kill()
         town.run("pkill -9 -f '[p]ython3 -I'; pkill -9 -x sleep", check=False)
-        running.communicate(timeout=60)
+        running.communicate(timeout=240)
     finally:
         town.run(f"rm {SLOW}")
     backup(town, "prove")
@@ -538,7 +536,7 @@ def test_two_at_once(words: tuple[str, ...], says: str, town: Machine) -> None:
         assert says in said(second)
     finally:
         town.run(f"rm {SLOW}; pkill -x sleep")
-    printed, _ = running.communicate(timeout=60)
+    printed, _ = running.communicate(timeout=240)
     assert running.returncode == 0, printed
     town.run(f"rm -rf {DATA}.before-*")
 

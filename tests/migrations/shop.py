@@ -44,15 +44,15 @@ class Shop:
         for name, text in files.items():
             (self.scripts / f"{name}.sql").write_text(text)
 
-    def made(self, number: int = len(STEPS), env: str = ENV, more: str = "") -> Shop:
-        """With roles and database, and the scripts of the first revisions."""
+    def made(self, number: int = len(STEPS), env: str = ENV, more: str = "", of: str = "made") -> Shop:
+        """With roles and database, a copy of `of`, and the scripts of the first revisions."""
         write_project(self.place, number, env)
-        self._make_database()
+        self._make_database(of)
         self.spec(more)
         return self
 
-    def _make_database(self) -> None:
-        """A copy of the first one of this server, which the spec makes."""
+    def _make_database(self, of: str = "made") -> None:
+        """A copy of another one; the first one of this server the spec makes."""
         with closing(self.server.open("postgres")) as connection:
             if self.server not in _MADE:
                 self.spec()
@@ -60,7 +60,7 @@ class Shop:
                 connection.execute(f"CREATE DATABASE made TEMPLATE {self.database} OWNER owner".encode())
                 _MADE.add(self.server)
             else:
-                connection.execute(f"CREATE DATABASE {self.database} TEMPLATE made OWNER owner".encode())
+                connection.execute(f"CREATE DATABASE {self.database} TEMPLATE {of} OWNER owner".encode())
 
     def spec(self, more: str = "", beside: str = "", kind: str = "alembic") -> None:
         """`more` goes into the entry of `migrations:`, `beside` after it."""
@@ -73,22 +73,17 @@ class Shop:
     def scripts(self) -> Path:
         return self.place / "migrations"
 
-    def command(self, *words: str) -> list[str]:
+    def words(self, *words: str) -> list[str]:
         offline = words[1:2] in (("history",), ("heads",), ("lint",)) or words[1:3] == ("new", "-m")
         way = () if offline else ("--dsn", self.server.dsn)
-        return [sys.executable, "-m", "pgdeploy", words[0], "shop", *words[1:], *way]
+        return [words[0], "shop", *words[1:], *way]
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "pgdeploy", *self.words(*words)]
 
     def done(self, *words: str, status: int | None = 0, **environment: str) -> str:
         """What a command prints; `status` None: whatever it ends with."""
-        done = subprocess.run(
-            self.command(*words),
-            cwd=self.place,
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **environment},
-        )
+        done = pgdeploy_program(*self.words(*words), cwd=self.place, env={**os.environ, **environment})
         said = done.stdout + done.stderr
         assert status is None or done.returncode == status, said
         return said

@@ -49,6 +49,7 @@ def wait_until(shop: Shop, query: str) -> None:
 
 
 RUNS = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'pgdeploy migration' AND {})"
+WAITS = RUNS.format("wait_event_type = 'Lock' AND datname = current_database()")
 SLEEPS = RUNS.format("query LIKE '%pg_sleep%' AND datname = current_database()")
 
 
@@ -62,7 +63,8 @@ def test_a_revision_that_waits_for_a_lock_is_run_again(shop: Shop) -> None:
         other.execute("LOCK TABLE orders")
         running = in_the_background(shop)
         wait_until(shop, "SELECT EXISTS (SELECT FROM alembic_version WHERE version_num = 'r21')")
-        time.sleep(1)
+        wait_until(shop, WAITS)
+        time.sleep(0.5)  # longer than lock_timeout
     said, _ = running.communicate(timeout=60)
     assert running.returncode == 0, said
     assert "revision r22 is run again: canceling statement due to lock timeout" in said
@@ -84,7 +86,8 @@ def test_a_way_back_that_waits_for_a_lock_takes_no_more_than_it_was_told(shop: S
         other.execute("LOCK TABLE orders IN ACCESS SHARE MODE")
         running = in_the_background(shop, act="down")
         wait_until(shop, "SELECT to_regclass('t23') IS NULL")
-        time.sleep(1)
+        wait_until(shop, WAITS)
+        time.sleep(0.5)  # longer than lock_timeout
         other.execute("COMMIT")
     said, _ = running.communicate(timeout=60)
     assert running.returncode == 0, said

@@ -16,7 +16,7 @@ from pgdeploy.reach.embedded import Cluster
 from pgdeploy.reach.program import found_program
 from tests.format.tool import need
 from tests.migrations.shop import Shop
-from tests.migrations.test_fault import RUNS, in_the_background, session, wait_until
+from tests.migrations.test_fault import RUNS, WAITS, in_the_background, session, wait_until
 
 _NUMBERS = count(1)
 ORDERS = """\
@@ -293,7 +293,7 @@ def test_a_lock_and_a_kill(shop: Shop) -> None:
         other.execute("LOCK TABLE orders IN ACCESS SHARE MODE")
         running = in_the_background(shop)
         wait_until(shop, "SELECT EXISTS (SELECT FROM schema_versions WHERE version_num = '0003')")
-        wait_until(shop, RUNS.format("wait_event_type = 'Lock' AND datname = current_database()"))
+        wait_until(shop, WAITS)
         other.execute("COMMIT")
     said, _ = running.communicate(timeout=60)
     assert running.returncode == 0, said
@@ -308,7 +308,8 @@ def test_a_way_back_that_waits_for_a_lock_takes_no_more_than_it_was_told(shop: S
         other.execute("LOCK TABLE orders IN ACCESS SHARE MODE")
         running = in_the_background(shop, act="down")
         wait_until(shop, "SELECT NOT EXISTS (SELECT FROM schema_versions WHERE version_num = '0010')")
-        time.sleep(1)
+        wait_until(shop, WAITS)
+        time.sleep(0.5)  # longer than lock_timeout
         other.execute("COMMIT")
     said, _ = running.communicate(timeout=60)
     assert running.returncode == 0, said

@@ -6,30 +6,40 @@ import os
 import re
 import subprocess
 import time
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from pgdeploy.reach.embedded import Cluster
 from pgdeploy.reach.program import found_program
 from tests.faults.disk import Disk, small_disk
 from tests.migrations.project import LAST, write_revision
 from tests.migrations.shop import Shop
-from tests.migrations.test_fault import SLOW, in_the_background, session
+from tests.migrations.test_fault import SLOW, WAITS, in_the_background, session, wait_until
 
 FILLED = "INSERT INTO orders (total, remark) SELECT n, repeat('x', 500) FROM generate_series(1, 40000) n"
 """About 22 MB: a rewrite of that is estimated at 0.4 seconds, a scan at 0.1."""
 
+_NUMBERS = count(1)
 BESIDE = (
     "with op.get_context().autocommit_block():\n"
     "        op.create_index('o2', 'orders', ['total'], postgresql_concurrently=True)"
 )
 
 
-@pytest.fixture
-def filled(shop: Shop) -> Shop:
+@pytest.fixture(scope="module")
+def first_filled(server: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """What the others are copied from."""
+    shop = Shop(tmp_path_factory.mktemp("first"), server, "first_filled").made()
     shop.migrate()
     shop.sql(FILLED)
     return shop
+
+
+@pytest.fixture
+def filled(first_filled: Shop, server: Cluster, tmp_path: Path) -> Shop:
+    return Shop(tmp_path, server, f"filled{next(_NUMBERS)}").made(of=first_filled.database)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +127,8 @@ def test_one_that_keeps_nobody_off_is_not_stopped(filled: Shop) -> None:
         other.execute("BEGIN")
         other.execute("UPDATE orders SET total = 2 WHERE id = 1")
         running = in_the_background(filled)
-        time.sleep(3)
+        wait_until(filled, WAITS)
+        time.sleep(0.6)  # longer than max_lock
         other.execute("COMMIT")
     said, _ = running.communicate(timeout=60)
     assert running.returncode == 0, said

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 import psycopg
 
 from pgdeploy.reach.embedded import Cluster
+from tests.program import pgdeploy
 
 SPEC = """\
 postgres: {major}
@@ -86,9 +87,6 @@ class Place:
         text = SPEC.format(major=self.major, dsn=self.server.dsn, n=self.number)
         (self.folder / "specs/shop.yaml").write_text(text + more.replace("{n}", str(self.number)))
 
-    def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "pgdeploy", words[0], "shop", *words[1:]]
-
     @property
     def environment(self) -> dict[str, str]:
         known = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
@@ -96,7 +94,7 @@ class Place:
 
     def begun(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            self.command(*words),
+            [sys.executable, "-m", "pgdeploy", words[0], "shop", *words[1:]],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -108,9 +106,9 @@ class Place:
 
     def run(self, *words: str, status: int | None = 0) -> str:
         """What a command prints; `status` None: whatever it ends with."""
-        with self.begun(*words) as running:
-            said, _ = running.communicate(timeout=_LONGEST)
-        assert status is None or running.returncode == status, said
+        done = pgdeploy(words[0], "shop", *words[1:], cwd=self.folder, env=self.environment, timeout=_LONGEST)
+        said = done.stdout + done.stderr
+        assert status is None or done.returncode == status, said
         assert "Traceback" not in said
         assert "canary" not in said
         return said

@@ -17,11 +17,20 @@ from tests.faults.disk import Disk, small_disk
 from tests.releases.place import FIRST, ORDERS, SECOND, Place
 from tests.releases.test_release import KEPT_OUT, Shop, dump
 from tests.thresholds.test_standby import standby_of
+from tests.wait import until
 
 SLOW = {"0003_customers.up": "CREATE TABLE customers (id bigint PRIMARY KEY);\nSELECT pg_sleep(1.5);\n"}
+SLOWER = {"0003_customers.up": SLOW["0003_customers.up"].replace("1.5", "10")}
 KILLS = int(os.environ.get("PGDEPLOY_KILLS", "4"))
 ENOUGH = 4.0
 """Seconds that such a release takes."""
+
+
+def sleeps(place: Place) -> None:
+    """Until the last migration is in the middle of its work."""
+    mine = f"datname = '{place.database}' AND pid <> pg_backend_pid()"
+    busy = f"SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active' AND {mine}"
+    until(lambda: place.sql(busy))
 
 
 def converged(place: Place, said: str) -> None:
@@ -31,7 +40,7 @@ def converged(place: Place, said: str) -> None:
     assert place.limit == 20
     assert all(entries[-1]["event"] == "end" for entries in place.journals)
     assert place.journals[-1][-1]["result"] == "done"
-    assert place.sql("SELECT FROM pg_stat_activity WHERE application_name LIKE 'pgdeploy release%'") == []
+    assert place.sql("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'pgdeploy release%'") == []
 
 
 @pytest.mark.parametrize(
@@ -54,8 +63,7 @@ def test_killed_and_taken_back_by_hand(shop: Shop) -> None:
     before = dump(place)
     place.write(SLOW)
     running = place.begun("release", "--yes", "--force", "lint")
-    place.wait("change")
-    time.sleep(0.7)
+    sleeps(place)
     place.killed(running)
     assert place.limit == 0
     said = place.run("rollback", "--release", place.newest, "--yes", status=None)
@@ -80,10 +88,9 @@ def test_killed_at_any_moment(shop: Shop, number: int) -> None:
 
 def test_the_server_is_restarted_in_the_middle(shop: Shop) -> None:
     place = shop(KEPT_OUT)
-    place.write(SLOW)
+    place.write(SLOWER)
     with place.begun("release", "--yes", "--force", "lint") as running:
-        place.wait("change")
-        time.sleep(1)
+        sleeps(place)
         place.server.restart()
         said, _ = running.communicate(timeout=60)
     assert running.returncode == 2, said
@@ -94,10 +101,9 @@ def test_the_server_is_restarted_in_the_middle(shop: Shop) -> None:
 
 def test_a_session_that_is_ended(shop: Shop) -> None:
     place = shop(KEPT_OUT)
-    place.write(SLOW)
+    place.write(SLOWER)
     with place.begun("release", "--yes", "--force", "lint") as running:
-        place.wait("change")
-        time.sleep(0.8)
+        sleeps(place)
         others = "pid <> pg_backend_pid() AND datname IS NOT NULL"
         place.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
         said, _ = running.communicate(timeout=60)
@@ -110,8 +116,7 @@ def test_the_disk_of_the_journal_is_lost(shop: Shop) -> None:
     place = shop(KEPT_OUT)
     place.write(SLOW)
     with place.begun("release", "--yes", "--force", "lint") as running:
-        place.wait("change")
-        time.sleep(0.5)  # the same line is written into the other journal
+        sleeps(place)
         shutil.rmtree(place.folder / "state")
         said, _ = running.communicate(timeout=60)
     assert running.returncode == 0, said

@@ -14,6 +14,7 @@ import pytest
 from pgdeploy.lifecycle.release.canary import Canary
 from tests.releases.place import Place
 from tests.releases.test_release import dump
+from tests.wait import until
 
 Shop = Callable[[str], Place]
 NEEDED = "release: {backup: none, rehearsal: 1h}\n"
@@ -64,12 +65,11 @@ def test_a_canary_that_ended_early_says_so(shop: Shop) -> None:
     """Its session is ended in the middle: that is no short wait."""
     place = shop("")
     with Canary(lambda: place.server.open(place.database, application_name="canary")) as canary:
-        time.sleep(0.2)
+        until(lambda: canary.longest)
         assert canary.why == ""
         place.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'canary'")
-        time.sleep(0.3)
+        until(lambda: canary.why)
     assert "terminating connection" in canary.why
-    assert canary.longest > 0
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import pytest
 
 from pgdeploy.core.check import Verdict
 from pgdeploy.gate.container.docker import docker
 from tests.services.place import Place
+from tests.wait import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.long]
 
@@ -87,13 +87,12 @@ def test_one_that_is_not_healthy(shop: Place) -> None:
         found = shop.findings()  # which comes to an end
         assert found["service[cache].tls"].verdict is Verdict.UNREADABLE
         assert found["service[cache].login"].verdict is Verdict.UNREADABLE
-        end = time.monotonic() + 60
-        while shop.state("cache")["State"]["Health"]["Status"] != "unhealthy":
-            assert time.monotonic() < end
-            time.sleep(0.5)
+        until(lambda: shop.state("cache")["State"]["Health"]["Status"] == "unhealthy")
+        found = shop.findings()
+        drifts = {name: one.actual for name, one in found.items() if one.verdict is Verdict.DRIFTS}
+        assert drifts == {"service[cache].healthy": "unhealthy"}
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert shop.red() == {"service[cache].healthy": "unhealthy"}
     shop.turns_green()
 
 
@@ -194,7 +193,8 @@ def test_tls_that_is_off(shop: Place) -> None:
     shop.inside("db", f"{psql} \"ALTER SYSTEM SET ssl_ciphers = 'aNULL'\"", user="postgres")
     shop.inside("db", f"{psql} \"ALTER SYSTEM SET ssl_max_protocol_version = 'TLSv1.2'\"", user="postgres")
     shop.inside("db", f"{psql} 'SELECT pg_reload_conf()'", user="postgres")
-    time.sleep(1)
+    shown = f"{psql} 'SHOW ssl_max_protocol_version'"
+    until(lambda: "TLSv1.2" in shop.inside("db", shown, user="postgres"))
     try:
         assert set(shop.red()) == {"service[db].tls"}
     finally:

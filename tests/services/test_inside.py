@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from pgdeploy.gate.container.docker import docker
 from tests.services.place import SECRETS, Place
+from tests.wait import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.long]
 
@@ -80,7 +79,7 @@ def test_a_disk_that_redis_cannot_write(shop: Place) -> None:
     try:
         shop.redis("CONFIG SET appendonly no")
         shop.redis("BGSAVE")
-        time.sleep(1)
+        until(lambda: "rdb_last_bgsave_status:err" in shop.redis("INFO persistence"))
         assert shop.red() == {
             "service[cache: appendonly].value": "no",
             "service[cache].persistence": "failed: rdb_last_bgsave_status",
@@ -88,7 +87,7 @@ def test_a_disk_that_redis_cannot_write(shop: Place) -> None:
     finally:
         shop.inside("cache", "chmod 700 /data && chown redis /data")
         shop.redis("BGSAVE")
-        time.sleep(1)
+        until(lambda: "rdb_last_bgsave_status:ok" in shop.redis("INFO persistence"))
     shop.apply()
     assert shop.red() == {}
 

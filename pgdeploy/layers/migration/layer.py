@@ -9,6 +9,7 @@ from pgdeploy.core.layer import Declared, Layer
 from pgdeploy.text.naming import listing
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from pgdeploy.core.check import Resource
@@ -91,6 +92,11 @@ class MigrationLayer(Layer):
         sections = self.of(site.declared.spec)
         with kept_processes():
             return plan_migrations(site.declared, sections, read_all(sections, site.server), site.server)
+
+    def at_work(self) -> AbstractContextManager[None]:
+        from pgdeploy.layers.migration.process import kept_processes
+
+        return kept_processes()
 
     def apply(self, approved: StepPlan | None, site: Site, *, downtime: bool) -> StepPlan:
         from pgdeploy.core.step import Risk

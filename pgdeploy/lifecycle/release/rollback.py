@@ -63,7 +63,7 @@ def rollback(gate: Gate, journals: Journals, asked: Asked, note: Note, approve: 
     if asked.emergency is not None:
         with journals.alone():
             return _emergency(gate, journals, asked.emergency, note, approve)
-    with journals.alone(), alone(gate.server) as lock:
+    with journals.alone(), alone(gate.server) as lock, kept_processes():
         if asked.release is not None:
             return _of_release(gate, journals, lock, asked, note, approve)
         settle(gate, journals, lock, note)
@@ -75,8 +75,7 @@ def _of_revisions(
 ) -> RolledBack | None:
     name = _entry(gate, asked.entry)
     to = asked.revision or f"-{asked.steps}"
-    with kept_processes():
-        gone, loses = taken_back(sections_of(gate)[name], name, gate.server, to)
+    gone, loses = taken_back(sections_of(gate)[name], name, gate.server, to)
     way = WayBack(name, to, tuple(one.revision for one in gone), tuple(loses))
     if not gone or not approve(list(way.lines)):
         return None

@@ -107,7 +107,7 @@ def release(
         TargetError: another release runs; nothing could be planned; or it failed and could not be taken back, which
             the message says.
     """
-    with journals.alone(), alone(gate.server) as lock:
+    with journals.alone(), alone(gate.server) as lock, kept_processes():
         if not wanted.dry_run:
             settle(gate, journals, lock, note)
         elif (left := journals.unfinished()) is not None:
@@ -266,10 +266,9 @@ class _Run:
         return self.wanted.max_downtime or seconds_of(self.section.max_downtime)
 
     def _change(self, gate: Gate) -> None:
-        with kept_processes():
-            self._state(gate, within=self.plan.state.changes)
-            for layer in layers_of(gate):
-                self._layer(gate, layer)
+        self._state(gate, within=self.plan.state.changes)
+        for layer in layers_of(gate):
+            self._layer(gate, layer)
 
     def _state(self, gate: Gate, within: Sequence[Change] | None = None) -> None:
         """`within` is what was approved; what comes after the revisions follows from them."""
