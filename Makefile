@@ -25,7 +25,7 @@ endif
 # Three thousand processes start here: without their bytecode each would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test fuzz test-long test-host test-versions test-threshold test-backup test-migration test-release test-service test-vm test-qemu test-lowest bench lint format lock licences release clean
+.PHONY: help demo test fuzz test-long test-host test-versions test-threshold test-backup test-migration test-release test-service test-images test-vm test-qemu test-lowest bench lint format lock licences release clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -63,6 +63,10 @@ test-release: $(STAMP) ## the tests of releases: made, failed, killed at fifty m
 
 test-service: $(STAMP) ## the tests of services: containers made by compose, broken, killed, over ssh; needs Docker
 	$(PYTEST) -n 2 --dist loadfile tests/services
+
+IMAGES ?=
+test-images: $(STAMP) ## the contract of images; `make test-images IMAGES="postgres=postgres:17.6 redis=redis:8.0"` holds pulled ones to it
+	PGDEPLOY_IMAGES="$(IMAGES)" $(PYTEST) tests/services/test_image.py
 
 test-vm: $(STAMP) ## the tests of virtual machines: a simulated Proxmox VE; its guests need Docker
 	$(PYTEST) -n 2 --dist loadfile tests/simulators/proxmox tests/simulators/proxmox_guest tests/vm tests/host/test_disk.py tests/host/test_guest.py

@@ -1,6 +1,7 @@
 """How a file changes the one that it extends.
 
-Mappings merge key by key, anything else replaces what it meets, and null takes an inherited key away.
+Mappings merge key by key, anything else replaces what it meets, and null takes an inherited key away. A reference to
+a secret is one value, however it is written: `{env: NAME}` in one file, `{command: [...]}` in the next.
 A null that meets nothing stays: it is a value of its own.
 """
 
@@ -32,6 +33,8 @@ def merge(base: Node, top: Node, replaced: list[Replaced], keys: Keys = ()) -> N
     """The base as `top` changes it, each part with the place where it stands; what is not merged goes to `replaced`."""
     if not isinstance(base.content, Mapping) or not isinstance(top.content, Mapping):
         return top
+    if _is_reference(base.content) and _is_reference(top.content):
+        return top
     entries: dict[str, Entry] = dict(base.content)
     for key, entry in top.content.items():
         inherited, inside = entries.get(key), (*keys, key)
@@ -45,6 +48,14 @@ def merge(base: Node, top: Node, replaced: list[Replaced], keys: Keys = ()) -> N
         else:
             entries[key] = Entry(entry.place, merge(inherited.node, entry.node, replaced, inside))
     return mapping(entries, top.place)
+
+
+def _is_reference(content: Mapping[str, Entry]) -> bool:
+    known = {key for key, entry in content.items() if entry.node.content is not None}
+    return len(content) == 1 and bool(known & _OF_REFERENCES)
+
+
+_OF_REFERENCES = {"env", "file", "command"}
 
 
 def _note(base: Entry, keys: Keys, replaced: list[Replaced]) -> None:

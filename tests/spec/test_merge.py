@@ -55,6 +55,16 @@ def test_the_empty_document_is_neutral(a: object) -> None:
     assert merged({}, a) == merged(a, {}) == a
 
 
+def test_a_reference_to_a_secret_is_one_value() -> None:
+    """Where it comes from differs between environments; a mapping that only looks like one is merged."""
+    assert merged({"p": {"env": "A"}}, {"p": {"command": ["b"]}}) == {"p": {"command": ["b"]}}
+    assert merged({"p": {"file": "a"}}, {"p": {"file": "b"}}) == {"p": {"file": "b"}}
+    assert merged({"p": {"env": "A", "x": 1}}, {"p": {"file": "b"}}) == {
+        "p": {"env": "A", "x": 1, "file": "b"}
+    }
+    assert merged({"p": {"x": 1}}, {"p": {"file": "b"}}) == {"p": {"x": 1, "file": "b"}}
+
+
 def test_lists_and_scalars_are_replaced() -> None:
     assert merged({"a": [1, 2], "b": 1, "c": {"d": 1}}, {"a": [3], "b": {"e": 1}, "c": 5}) == {
         "a": [3], "b": {"e": 1}, "c": 5,
