@@ -35,7 +35,9 @@ def test_links_lead_somewhere(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
 def test_whole_specs_in_documents_load(document: Path, tmp_path: Path) -> None:
     for number, block in enumerate(blocks(document, "yaml")):
-        if re.search("^postgres:", block, re.MULTILINE):
+        if (
+            re.search("^postgres:", block, re.MULTILINE) and "{{" not in block
+        ):  # a base has no variables of its own
             file = tmp_path / f"block_{number}.yaml"
             file.write_text(block)
             assert load_target(file).checks

@@ -13,7 +13,15 @@ from pgdeploy.model.host.amount import Size, Span
 from pgdeploy.secret.reference import SECRET_TEXT, SecretRef
 from pgdeploy.spec.model import FrozenMap, Identifier, Model
 from pgdeploy.spec.text import shaped
-from pgdeploy.text.name_pattern import HOST_PATH, IMAGE_DIGEST, IMAGE_TAG, PROJECT, PUBLISHED, VARIABLE
+from pgdeploy.text.name_pattern import (
+    CONTAINER,
+    HOST_PATH,
+    IMAGE_DIGEST,
+    IMAGE_TAG,
+    PROJECT,
+    PUBLISHED,
+    VARIABLE,
+)
 
 Name = Annotated[str, *shaped(*PROJECT)]
 Port: TypeAlias = Annotated[str, *shaped(*PUBLISHED)]
@@ -84,6 +92,10 @@ class ServiceSpec(Model):
     )
     tls: TlsSpec | None = Field(None, description="left out: no TLS")
     password: SecretRef = Field(description="of the superuser, or of Redis's default user")
+    volume: Annotated[str, *shaped(*CONTAINER)] | None = Field(
+        None,
+        description="a volume of the engine that exists and holds the data; left out: one of the project",
+    )
 
     @field_validator("environment")
     @classmethod

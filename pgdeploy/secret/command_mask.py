@@ -159,6 +159,10 @@ def _value(name: str, value: str) -> str:
     return MASK
 
 
+_QUANTITY = re.compile(r"on|off|yes|no|true|false|\d{1,4}(?:[kMGT]B|ms|s|min|h|d)")
+
+
 def _is_value(name: str, value: str) -> bool:
-    path = _PATH.fullmatch(value) or _PLACEHOLDER.fullmatch(value) or _NUMBER.fullmatch(value)
+    plain = _NUMBER.fullmatch(value) or _QUANTITY.fullmatch(value)
+    path = _PATH.fullmatch(value) or _PLACEHOLDER.fullmatch(value) or plain
     return bool(path) or (name in _PLAIN_OPTION and _PLAIN_WORD.fullmatch(value) is not None)

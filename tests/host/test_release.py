@@ -12,7 +12,7 @@ import pytest
 from tests.host.machine import Machine, booted, deployed, said
 from tests.host.texts import BACKUP, pg15
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.long]
 
 RELEASE = """
 migrations:

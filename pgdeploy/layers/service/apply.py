@@ -19,6 +19,7 @@ from pgdeploy.layers.service.container import CERTIFICATE, KEY, SECRETS, Contain
 from pgdeploy.layers.service.fact import moment
 from pgdeploy.layers.service.plan import How
 from pgdeploy.layers.service.reading import PROJECT, copied
+from pgdeploy.layers.service.redis.append_only import require_append_only_file
 from pgdeploy.layers.service.redis.files import written
 from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.model.service import RedisService
@@ -79,6 +80,8 @@ class Maker:
         """
         one = next(one for one in self.declared if one.name == step.service)
         require_image(self.engine, one, self.note)
+        if step.how is not How.LOAD:
+            require_append_only_file(self.engine, one)
         before = self._before(one)
         self.write_files(one, one.files())
         try:

@@ -25,14 +25,19 @@ if TYPE_CHECKING:
 _SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 """What a client of PostgreSQL says before a handshake."""
 _TRIES = 50
-_PATIENCE = 20.0
+_PATIENCE = 10.0
 """Seconds for one handshake."""
+
+
+class NoAnswer(Unreadable):
+    """The server takes connections, and says nothing to a client that speaks TLS."""
 
 
 def read_certificate(engine: Engine, one: Container, container: str) -> Certificate:
     """What it shows.
 
     Raises:
+        NoAnswer: within its time.
         Unreadable: the container cannot be asked; a certificate that the spec names is none.
         TargetError: a file of the spec cannot be read.
     """
@@ -53,7 +58,7 @@ def read_certificate(engine: Engine, one: Container, container: str) -> Certific
             shown = _handshake(bridge, postgres=isinstance(one.spec, PostgresService))
         except (OSError, ssl.SSLError, EOFError) as error:
             if not patience.is_alive():
-                raise Unreadable(f"its server does not answer in {_PATIENCE:.0f} s") from None
+                raise NoAnswer(f"its server does not answer in {_PATIENCE:.0f} s") from None
             bridge.kill()
             said = last_word((bridge.stderr.read() if bridge.stderr else b"").decode(errors="replace"), 1)
             if "executable file not found" in said:

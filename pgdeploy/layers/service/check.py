@@ -13,7 +13,7 @@ from pgdeploy.core.check import Check, Measured, Outcome, Resource, held_up, sam
 from pgdeploy.core.remedy import By, Remedy
 from pgdeploy.errors import Unreadable
 from pgdeploy.layers.service.fact import ContainerFact, ProjectFact, RedisFact, moment
-from pgdeploy.layers.service.field import Field, fields
+from pgdeploy.layers.service.field import Field, fields, has_data_elsewhere
 from pgdeploy.layers.service.redis.acl import EVERYTHING, Rights, rights
 from pgdeploy.layers.service.redis.setting import canonical
 from pgdeploy.model.host.amount import seconds_of
@@ -35,6 +35,12 @@ _RESTARTED = 3600.0
 """Seconds for which a restart by itself is worth a look."""
 _NEEDS_RUNNING = frozenset(
     {"healthy", "restarts", "tls", "certificate", "users", "persistence", "login", "settings"}
+)
+
+
+_MOVED = (
+    "nothing is done to this container: one that is made as declared would begin without the data; "
+    "name the volume that holds it (`volume:`), or copy it into the declared one"
 )
 
 
@@ -154,7 +160,11 @@ class Service(Resource):
         return same("none by itself", actual, remedy=_looked_at(self.one))
 
     def _field(self, field: Field, facts: Facts) -> Outcome:
-        return same(field.desired, field.actual(container_of(facts, self.one)))
+        fact = container_of(facts, self.one)
+        elsewhere = field.name == "data" and has_data_elsewhere(self.one, fact)
+        desired, actual = field.desired, field.actual(fact)
+        shown = actual if actual == desired else field.shown(actual)
+        return Outcome(actual == desired, desired, shown, remedy=_MOVED if elsewhere else "")
 
     def _current(self, facts: Facts) -> Outcome:
         fact = container_of(facts, self.one)

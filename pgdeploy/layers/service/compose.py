@@ -32,8 +32,15 @@ def project(
             DEFAULT_NETWORK: {},
             **{name: {"internal": network.internal} for name, network in section.networks.items()},
         },
-        "volumes": {volume: {} for one in declared for volume in one.volumes.values()},
+        "volumes": {
+            volume: _volume(one, folder) for one in declared for folder, volume in one.volumes.items()
+        },
     }
+
+
+def _volume(one: Container, folder: str) -> dict[str, Any]:
+    exists = folder == one.data and one.spec.volume is not None
+    return {"external": True, "name": one.volume(folder)} if exists else {}
 
 
 def labelled(body: Mapping[str, Any]) -> dict[str, Any]:

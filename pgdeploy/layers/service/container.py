@@ -72,6 +72,8 @@ class Container:
 
     def volume(self, folder: str) -> str:
         """What the engine calls a volume."""
+        if folder == self.data and self.spec.volume is not None:
+            return self.spec.volume
         return f"{self.project}_{self.volumes[folder]}"
 
     @property

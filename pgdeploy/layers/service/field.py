@@ -12,6 +12,8 @@ from pgdeploy.layers.service.compose import log_options
 from pgdeploy.layers.service.container import CAPABILITIES, SECRETS
 from pgdeploy.model.host.amount import bytes_of, seconds_of
 from pgdeploy.model.service import PostgresService
+from pgdeploy.secret.command_mask import mask
+from pgdeploy.secret.masked import MASK
 from pgdeploy.text.naming import listing
 from pgdeploy.text.quantity import shown
 
@@ -21,25 +23,29 @@ if TYPE_CHECKING:
 
 
 class Field(NamedTuple):
-    """A field of a container: its name, the key of the spec that says it, and both values."""
+    """A field of a container: its name, the key of the spec that says it, and both values.
+
+    Of commands that others wrote no word is `shown` that may be a secret.
+    """
 
     name: str
     key: str
     desired: str
     actual: Callable[[ContainerFact], str]
+    shown: Callable[[str], str] = str
 
 
 def fields(one: Container) -> Iterator[Field]:
     """Every field; of limits those that the spec has."""
     spec = one.spec
     yield Field("image", "image", plain_image(spec.image), lambda fact: plain_image(fact.config["Image"]))
-    yield Field("command", "kind", " ".join(one.command), _command)
-    yield Field("entrypoint", "image", "the image's", _entrypoint)
+    yield Field("command", "kind", " ".join(one.command), _command, mask)
+    yield Field("entrypoint", "image", "the image's", _entrypoint, mask)
     yield Field(
         "environment", "environment", _variables(one.environment), lambda fact: _environment(one, fact)
     )
     yield Field("user", "image", "the image's", lambda fact: fact.config.get("User") or "the image's")
-    yield Field("data", "kind", f"{one.volume(one.data)} at {one.data}", lambda fact: _data(one, fact))
+    yield Field("data", "volume", _data_text(one), lambda fact: _data(one, fact))
     yield Field("mounts", "kind", listing(one.volumes), lambda fact: _mounts(one, fact))
     yield Field("ports", "ports", listing(spec.ports), lambda fact: _ports(one, fact))
     networks = [f"{one.project}_{name}" for name in spec.networks]
@@ -48,7 +54,7 @@ def fields(one: Container) -> Iterator[Field]:
     yield Field("privileges", "kind", _privileges_text(_OURS), _privileges)
     yield Field("restart", "restart", spec.restart, _restart)
     yield Field("stop", "stop", shown(seconds_of(spec.stop), "s"), _stop)
-    yield Field("health_check", "health", _health_text(one), _health)
+    yield Field("health_check", "health", _health_text(one), _health, _masked_health)
     yield Field("log", "log", _log_text("json-file", log_options(one)), _log)
 
 
@@ -87,6 +93,19 @@ def _hides(name: str) -> bool:
     return "PASSWORD" in name and not name.endswith("_FILE")
 
 
+def has_data_elsewhere(one: Container, fact: ContainerFact) -> bool:
+    """Whether it may have written where a container that is made as declared would not look."""
+    started = not str(fact.state["StartedAt"]).startswith("0001-")
+    return started and _data(one, fact).removesuffix(_READ_ONLY) != _data_text(one)
+
+
+_READ_ONLY = ", read-only"
+
+
+def _data_text(one: Container) -> str:
+    return f"{one.volume(one.data)} at {one.data}"
+
+
 def _data(one: Container, fact: ContainerFact) -> str:
     variables = dict(line.partition("=")[::2] for line in fact.config.get("Env") or ())
     folder = variables.get("PGDATA", one.data) if isinstance(one.spec, PostgresService) else one.data
@@ -99,7 +118,7 @@ def _data(one: Container, fact: ContainerFact) -> str:
         return f"{folder} in the container itself, which goes with it"
     mount = max(holding, key=lambda mount: len(mount["Destination"]))
     where = mount.get("Name") if mount["Type"] == "volume" else f"{mount['Type']} {mount.get('Source', '')}"
-    return f"{where} at {mount['Destination']}" + ("" if mount["RW"] else ", read-only")
+    return f"{where} at {mount['Destination']}" + ("" if mount["RW"] else _READ_ONLY)
 
 
 def _mounts(one: Container, fact: ContainerFact) -> str:
@@ -212,6 +231,13 @@ def _stop(fact: ContainerFact) -> str:
     return shown(fact.config.get("StopTimeout") or 10, "s")
 
 
+def _masked_health(text: str) -> str:
+    """The spans are no part of its command."""
+    command, semicolon, spans = text.rpartition("; ")
+    kind, space, words = command.partition(" ")
+    return f"{kind}{space}{mask(words)}{semicolon}{spans}"
+
+
 def _health_text(one: Container) -> str:
     health = one.spec.health
     spans = [seconds_of(text) for text in (health.interval, health.timeout, health.start)]
@@ -240,7 +266,12 @@ def _log(fact: ContainerFact) -> str:
     options = dict(found.get("Config") or {})
     if size := options.get("max-size"):
         options["max-size"] = str(_log_size(size))
-    return _log_text(found["Type"], options)
+    shown = {key: value if key in _NO_SECRET else MASK for key, value in options.items()}
+    return _log_text(found["Type"], shown)
+
+
+_NO_SECRET = frozenset({"max-size", "max-file", "max-buffer-size", "compress", "mode"})
+"""Options of log drivers; others may be tokens."""
 
 
 def _log_size(text: str) -> str:

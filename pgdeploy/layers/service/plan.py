@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pgdeploy.core.check import Check, Finding, Verdict, evaluate
+from pgdeploy.core.remedy import Remedy
 from pgdeploy.core.step import Effect, Step, StepPlan
 from pgdeploy.layers.service.check import ABSENT, Service, services
 from pgdeploy.layers.service.field import fields
@@ -60,16 +61,37 @@ def plan_services(
         for check in resource.checks()
     ]
     drifts = [one for one in findings if one.verdict is Verdict.DRIFTS]
-    made = {one.name: _causes(one, drifts) for one in declared}
-    steps = tuple(_step(one, made[one.name]) for one in declared if made[one.name])
+    held = {one.check.subject[1] for one in drifts if one.check.field == "data" and one.remedy}
+    made = {one.name: _causes(one, drifts) for one in declared if one.name not in held}
+    steps = tuple(_step(one, made[one.name]) for one in declared if made.get(one.name))
     causes = {finding.check.id: finding for found in made.values() for finding in found}
     brings = any(step.payload.how in (How.CREATE, How.ANEW) for step in steps)
     return StepPlan(
         steps,
-        tuple(one for one in drifts if one.check.id not in causes and not (brings and _comes_along(one))),
-        tuple(one for one in findings if one.verdict is Verdict.UNREADABLE and one.check.field not in _ASIDE),
+        tuple(
+            _explained(one, held)
+            for one in drifts
+            if one.check.id not in causes and not (brings and _comes_along(one))
+        ),
+        tuple(one for one in findings if one.verdict is Verdict.UNREADABLE and _matters(one, steps, held)),
         causes,
     )
+
+
+def _explained(finding: Finding, held: Collection[str]) -> Finding:
+    """Of a container whose data is elsewhere nothing is changed."""
+    resource = finding.check.resource
+    if finding.remedy or not isinstance(resource, Service) or resource.one.name not in held:
+        return finding
+    return replace(finding, remedy=Remedy(f"it waits for {resource.one.label}.data"))
+
+
+def _matters(finding: Finding, steps: Sequence[Step], held: Collection[str]) -> bool:
+    """Whether what could not be read may change a step: not of a container that is replaced whole, or left alone."""
+    resource = finding.check.resource
+    name = resource.one.name if isinstance(resource, Service) else ""
+    whole = {step.payload.service for step in steps if step.payload.how is How.ANEW}
+    return finding.check.field not in _ASIDE and name not in whole and name not in held
 
 
 def _comes_along(finding: Finding) -> bool:

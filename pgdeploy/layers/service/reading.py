@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pgdeploy.errors import PgdeployError, TargetError, Unreadable
 from pgdeploy.layers.service.ask_redis import read_redis
-from pgdeploy.layers.service.certificate import read_certificate
+from pgdeploy.layers.service.certificate import NoAnswer, read_certificate
 from pgdeploy.layers.service.container import SECRETS, Container
 from pgdeploy.layers.service.fact import ContainerFact, FileFact, ProjectFact
 from pgdeploy.model.service import PostgresService, RedisService
@@ -89,6 +89,7 @@ def _container(
     runs = bool(data["State"]["Running"])
     tagged = images.get(one.spec.image, {})
     uid = _uid(engine, one, name)
+    shown = _tried(lambda: read_certificate(engine, one, name)) if spec.tls and runs else _NOT_RUNNING
     return ContainerFact(
         data,
         images.get(str(data["Image"]), {}),
@@ -99,10 +100,12 @@ def _container(
         _tried(lambda: _waiting(engine, name, spec))
         if isinstance(spec, PostgresService) and runs
         else _NOT_RUNNING,
-        _tried(lambda: read_redis(engine, one, spec, name))
+        shown
+        if isinstance(shown, NoAnswer)
+        else _tried(lambda: read_redis(engine, one, spec, name))
         if isinstance(spec, RedisService) and runs
         else _NOT_RUNNING,
-        _tried(lambda: read_certificate(engine, one, name)) if one.spec.tls and runs else _NOT_RUNNING,
+        shown,
     )
 
 
