@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pgdeploy.errors import TargetError
+from pgdeploy.layers.service.append_only import require_append_only_file
 from pgdeploy.layers.service.ask_redis import ask
 from pgdeploy.layers.service.compose import MADE_FROM, as_yaml, labelled, project
 from pgdeploy.layers.service.container import CERTIFICATE, KEY, SECRETS, Container
 from pgdeploy.layers.service.fact import moment
 from pgdeploy.layers.service.plan import How
 from pgdeploy.layers.service.reading import PROJECT, copied
-from pgdeploy.layers.service.redis.append_only import require_append_only_file
 from pgdeploy.layers.service.redis.files import written
 from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.model.service import RedisService
