@@ -32,6 +32,19 @@ class Secrets:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """A project of containers that others made, as a spec has it."""
+
+    sections: Mapping[str | Remark, Written]
+    secrets: Mapping[str, str]
+    """Environment variables that they refer to, and what each is for."""
+    servers: Mapping[str, str]
+    """The containers of PostgreSQL by what the engine calls them, each with its superuser."""
+    faults: tuple[str, ...]
+    """What is wrong with them, in a sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
 class Captured:
     """A layer's sections of a spec, and what stands beside them."""
 

@@ -16,7 +16,7 @@ from pgdeploy.errors import Inapplicable, TargetError, Unreadable
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pgdeploy.core.capture import Captured
+    from pgdeploy.core.capture import Captured, Taken
     from pgdeploy.core.check import Check, Finding, Resource
     from pgdeploy.core.facts import Facts
     from pgdeploy.core.step import StepPlan
@@ -226,6 +226,13 @@ class Layer:
         Raises:
             TargetError, Unreadable: it cannot be asked, or does not show the half of it.
         """
+        raise NotImplementedError
+
+    takes_projects: ClassVar[bool] = False
+    """Whether it can say a project of containers that others made: then it has the function below."""
+
+    def take_project(self, name: str) -> Taken:
+        """A project on this machine's engine. Raises TargetError: there is none of this name."""
         raise NotImplementedError
 
 

@@ -71,9 +71,10 @@ def connect(
 
 
 def _in_container(spec: Spec, inside: InContainer) -> Server:
-    from pgdeploy.reach.docker import DockerServer
+    from pgdeploy.reach.docker import ComposeService, DockerServer
 
-    return DockerServer(engine_of(spec.docker), inside.container, inside.user, inside.port)
+    where = inside.container or ComposeService(inside.project or "", inside.service or "")
+    return DockerServer(engine_of(spec.docker), where, inside.user, inside.port)
 
 
 def _with_secrets(

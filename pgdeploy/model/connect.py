@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from pgdeploy.local.path import Local, LocalPath
 from pgdeploy.spec.model import Identifier, Model
 from pgdeploy.spec.text import shaped
-from pgdeploy.text.name_pattern import CONTAINER, SSH_HOST, SSH_USER
+from pgdeploy.text.name_pattern import CONTAINER, PROJECT, SSH_HOST, SSH_USER
 
 AUTH_METHODS = frozenset({"password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "none"})
 """What libpq's require_auth names."""
@@ -51,13 +51,26 @@ class Ssh(Model):
 
 
 class InContainer(Model):
-    """A server in a container of Docker."""
+    """A server in a container of Docker, by its name or by the labels of compose."""
 
-    container: Annotated[str, *shaped(*CONTAINER)] = Field(description="its name, such as shop-db-1")
+    container: Annotated[str, *shaped(*CONTAINER)] | None = Field(
+        None, description="its name, such as shop-db-1"
+    )
+    project: Annotated[str, *shaped(*PROJECT)] | None = Field(
+        None, description="of compose, with `service:`: whatever the container is called"
+    )
+    service: Annotated[str, *shaped(*PROJECT)] | None = Field(None, description="of that project")
     user: Identifier = Field(
         "postgres", description="the superuser, who comes in by the socket in the container"
     )
     port: Annotated[int, Field(ge=1, le=65535)] = Field(5432, description="of the server in the container")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        named, labelled = self.container is not None, (self.project is not None, self.service is not None)
+        if labelled != (not named, not named):
+            raise PydanticCustomError("container", "name one way: `container:`, or `project:` and `service:`")
+        return self
 
 
 class ConnectSpec(Model):

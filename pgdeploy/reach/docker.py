@@ -9,7 +9,7 @@ import shlex
 import subprocess
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pgdeploy.errors import TargetError
 from pgdeploy.reach.bridge import OS_USER, BridgeServer
@@ -135,20 +135,44 @@ SOCKETS = "/var/run/postgresql"
 _NO_PERL = "executable file not found"
 
 
+class ComposeService(NamedTuple):
+    """A service of a project, in whichever container it runs."""
+
+    project: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"of service {self.name} in project {self.project}"
+
+    def container(self, engine: Engine) -> str:
+        """What the engine calls it. Raises TargetError: none runs."""
+        labels = {"com.docker.compose.project": self.project, "com.docker.compose.service": self.name}
+        chosen = [word for key, value in labels.items() for word in ("--filter", f"label={key}={value}")]
+        found = engine.run("ps", "-q", *chosen).decode().split()
+        if not found:
+            raise TargetError(f"{engine.address}: no container {self} runs")
+        return found[-1]
+
+
 class DockerServer(BridgeServer):
     """PostgreSQL in a container: by its socket there, as its superuser."""
 
     program = BRIDGE
     can_write_hba = True
 
-    def __init__(self, engine: Engine, container: str, user: str, port: int) -> None:
+    def __init__(self, engine: Engine, container: str | ComposeService, user: str, port: int) -> None:
         self._engine = engine
-        self._container = container
+        self._where = container
+        self._container = container if isinstance(container, str) else ""
         self._user = user
         super().__init__(f"container {container}", f"{SOCKETS}/.s.PGSQL.{port}")
 
     def _prepare(self) -> None:
         self._engine.prepare()
+        if isinstance(
+            self._where, ComposeService
+        ):  # each time: it may have been made anew, under another name
+            self._container = self._where.container(self._engine)
 
     def _command(self, there: Sequence[str]) -> Sequence[str]:
         return self._engine.command("exec", "-i", "-u", OS_USER, self._container, *there)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -38,6 +39,12 @@ def capture(
             "--container", metavar="[ROLE@]NAME", help="a container of this machine's Docker engine"
         ),
     ] = None,
+    project: Annotated[
+        str | None,
+        typer.Option(
+            "--project", metavar="NAME", help="the containers of a compose project, and the server in one"
+        ),
+    ] = None,
     ssh_config: SshConfig = None,
     data_dir: DataDir = None,
     bin_dir: BinDir = None,
@@ -62,8 +69,8 @@ def capture(
 ) -> None:
     """Write the spec of an existing server, after proving that it plans no change and that no check is red.
 
-    The server is read and not changed. Without --dsn, --ssh, --container or --data-dir, the spec of this name says how
-    to reach it.
+    The server is read and not changed. Without --dsn, --ssh, --container, --project or --data-dir, the spec of this
+    name says how to reach it. With --project the spec has the containers, too, and comments on what is wrong there.
     Exit 0: written; 2: the spec does not match the server and was not written (unless --anyway); 1: error.
     """
     if update and (waive or force):
@@ -73,7 +80,11 @@ def capture(
     file = _file(name) if old is None else old.file
     if not stdout and not force and not update:
         _require_new(file)
-    server, head = _reach(name, dsn, ssh, container, ssh_config, data_dir, bin_dir)
+    if project is not None:
+        server, head, more = _of_project(project, container)
+    else:
+        server, head = _reach(name, dsn, ssh, container, ssh_config, data_dir, bin_dir)
+        more = {}
     server.budget = timeout
     try:
         made = (
@@ -83,6 +94,7 @@ def capture(
         )
     finally:
         server.close()
+    made = replace(made, secrets={**more, **made.secrets})
     for line in made.unseen:
         note(f"could not be read: {line}")
     if stdout:
@@ -218,8 +230,27 @@ def _in_container(where: str) -> tuple[Server, Head]:
         way = InContainer(container=name, user=user or "postgres")
     except ValueError:
         raise typer.BadParameter(f"--container {where}: write NAME or ROLE@NAME") from None
-    server = DockerServer(Engine(), way.container, way.user, way.port)
+    server = DockerServer(Engine(), name, way.user, way.port)
     return server, {"connect": {"docker": {"container": name, **({"user": user} if user else {})}}}
+
+
+def _of_project(project: str, container: str | None) -> tuple[Server, Head, Mapping[str, str]]:
+    """The server in a project of compose, its containers, and the secrets that they need."""
+    from pgdeploy.errors import TargetError
+    from pgdeploy.layers import LAYERS
+
+    found = next(layer for layer in LAYERS if layer.takes_projects).take_project(project)
+    for line in found.faults:
+        note(line)
+    names = {name: f"{user}@{name}" for name, user in found.servers.items()}
+    if container is None and len(names) == 1:
+        server, _ = _in_container(*names.values())
+        return server, found.sections, found.secrets  # which is the one of the spec, however it is called
+    if container is None:
+        known = ", ".join(names.values()) or "it has none"
+        raise TargetError(f"{project}: name a container of PostgreSQL by --container: {known}")
+    server, head = _in_container(names.get(container, container))
+    return server, {**head, **found.sections}, found.secrets
 
 
 def _embedded(data_dir: Path, bin_dir: Path | None) -> Server:

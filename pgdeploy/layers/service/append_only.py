@@ -27,8 +27,8 @@ _BEGINS_EMPTY = (
 )
 
 
-def require_append_only_file(engine: Engine, one: Container) -> None:
-    """Have it written where a start would need it.
+def require_append_only_file(engine: Engine, one: Container, container: str) -> None:
+    """Have it written where a start would need it; `container` is the one that there is, whatever it is called.
 
     Raises:
         TargetError: it cannot be written, so the server must not be started anew.
@@ -41,8 +41,8 @@ def require_append_only_file(engine: Engine, one: Container) -> None:
     found = _found(engine, one, str(settings.get("appendfilename", "appendonly.aof")))
     if found == "file":
         return
-    if _runs(engine, one):
-        _write(engine, one)
+    if _runs(engine, container):
+        _write(engine, one, container)
     elif found == "dump":
         raise TargetError(
             f"{one.container}: {_BEGINS_EMPTY}; start it with the settings that it had, and apply again"
@@ -61,18 +61,18 @@ def _found(engine: Engine, one: Container, name: str) -> str:
     return engine.run(*words, *mount, one.image, "-c", _LOOK, "sh", *paths).decode().strip()
 
 
-def _runs(engine: Engine, one: Container) -> bool:
-    done = engine.attempt("inspect", "-f", "{{.State.Running}}", one.container)
+def _runs(engine: Engine, container: str) -> bool:
+    done = engine.attempt("inspect", "-f", "{{.State.Running}}", container)
     return done.returncode == 0 and done.stdout.strip() == b"true"
 
 
-def _write(engine: Engine, one: Container) -> None:
+def _write(engine: Engine, one: Container, container: str) -> None:
     try:
-        (answer,) = ask(engine, one, one.container, [("CONFIG", "SET", "appendonly", "yes")])
+        (answer,) = ask(engine, one, container, [("CONFIG", "SET", "appendonly", "yes")])
         if answer != "OK":
             raise TargetError(f"{one.container}: it refuses CONFIG SET appendonly")
         end = time.monotonic() + _LONGEST
-        while not _is_written(engine, one):
+        while not _is_written(engine, one, container):
             if time.monotonic() > end:
                 raise TargetError(
                     f"{one.container}: its append-only file is not written within {_LONGEST:.0f} s"
@@ -84,9 +84,9 @@ def _write(engine: Engine, one: Container) -> None:
         ) from None
 
 
-def _is_written(engine: Engine, one: Container) -> bool:
+def _is_written(engine: Engine, one: Container, container: str) -> bool:
     """Raises TargetError: Redis cannot be asked."""
-    (info,) = ask(engine, one, one.container, [("INFO", "persistence")])
+    (info,) = ask(engine, one, container, [("INFO", "persistence")])
     known = {line.strip() for line in str(info).splitlines()}
     busy = {"aof_rewrite_in_progress:1", "aof_rewrite_scheduled:1"}
     return "aof_enabled:1" in known and "aof_last_bgrewrite_status:ok" in known and not known & busy

@@ -19,7 +19,7 @@ from pgdeploy.layers.service.compose import MADE_FROM, as_yaml, labelled, projec
 from pgdeploy.layers.service.container import CERTIFICATE, KEY, SECRETS, Container
 from pgdeploy.layers.service.fact import moment
 from pgdeploy.layers.service.plan import How
-from pgdeploy.layers.service.reading import PROJECT, copied
+from pgdeploy.layers.service.reading import PROJECT, SERVICE, copied
 from pgdeploy.layers.service.redis.files import written
 from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.model.service import RedisService
@@ -81,7 +81,7 @@ class Maker:
         one = next(one for one in self.declared if one.name == step.service)
         require_image(self.engine, one, self.note)
         if step.how is not How.LOAD:
-            require_append_only_file(self.engine, one)
+            require_append_only_file(self.engine, one, self._existing(one))
         before = self._before(one)
         self.write_files(one, one.files())
         try:
@@ -200,17 +200,24 @@ class Maker:
 
     def _before(self, one: Container) -> _Before | None:
         """What there is of it; None where there is nothing to go back to."""
-        done = self.engine.attempt("inspect", one.container)
+        container = self._existing(one)
+        done = self.engine.attempt("inspect", container)
         if done.returncode != 0:
             return None
         (data,) = json.loads(done.stdout)
         inner = {
-            member.name.partition("/")[2]: text
-            for member, text in copied(self.engine, one.container, SECRETS)
+            member.name.partition("/")[2]: text for member, text in copied(self.engine, container, SECRETS)
         }
         body = (data["Config"].get("Labels") or {}).get(MADE_FROM)
         ran = bool(data["State"]["Running"])
         return _Before({name: text for name, text in inner.items() if name}, body, str(data["Image"]), ran)
+
+    def _existing(self, one: Container) -> str:
+        """The container of a service, which others may have called something else."""
+        labels = (f"{PROJECT}={one.project}", f"{SERVICE}={one.name}")
+        chosen = [word for label in labels for word in ("--filter", f"label={label}")]
+        ids = self.engine.run("ps", "-aq", "--no-trunc", *chosen).decode().split()
+        return one.container if not ids else ids[-1]
 
     def _take_back(self, one: Container, before: _Before, how: How) -> None:
         self.write_files(one, before.files)

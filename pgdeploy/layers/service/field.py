@@ -38,6 +38,7 @@ class Field(NamedTuple):
 def fields(one: Container) -> Iterator[Field]:
     """Every field; of limits those that the spec has."""
     spec = one.spec
+    yield Field("name", "kind", one.container, lambda fact: str(fact.data["Name"]).lstrip("/"))
     yield Field("image", "image", plain_image(spec.image), lambda fact: plain_image(fact.config["Image"]))
     yield Field("command", "kind", " ".join(one.command), _command, mask)
     yield Field("entrypoint", "image", "the image's", _entrypoint, mask)

@@ -12,6 +12,7 @@ from pgdeploy.text.naming import listing
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pgdeploy.core.capture import Taken
     from pgdeploy.core.check import Resource
     from pgdeploy.core.layer import Site
     from pgdeploy.core.step import StepPlan
@@ -90,7 +91,7 @@ class ServiceLayer(Layer):
 
         for one in self._containers(spec) if self.declared_in(spec) else ():
             if isinstance(one.spec, PostgresService):
-                return InContainer(container=one.container, user=one.spec.superuser)
+                return InContainer(project=one.project, service=one.name, user=one.spec.superuser)
         return None
 
     def heading(self, declared: Declared) -> str:
@@ -133,6 +134,14 @@ class ServiceLayer(Layer):
         return {
             "service": {"name": payload.service, "how": str(payload.how), "settings": list(payload.settings)}
         }
+
+    takes_projects: ClassVar[bool] = True
+
+    def take_project(self, name: str) -> Taken:
+        from pgdeploy.layers.service.capture import taken
+        from pgdeploy.reach.docker import Engine
+
+        return taken(Engine(), name)
 
     renders: ClassVar[bool] = True
 

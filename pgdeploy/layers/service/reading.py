@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 """Labels by which compose finds what is its own."""
+_NUMBER = "com.docker.compose.container-number"
 _NOT_RUNNING = Unreadable("the container does not run")
 
 
@@ -37,21 +38,32 @@ def read_project(declared: Sequence[Container], networks: Sequence[str], engine:
         TargetError: the engine does not answer.
     """
     project = declared[0].project
-    found = _inspected(engine, project)
-    named = {str(one["Name"]).lstrip("/"): one for one in found}
-    by_service = {one.name: named[one.container] for one in declared if one.container in named}
+    found = inspected(engine, project)
+    by_service = {one.name: data for one in declared if (data := _of_service(one, found)) is not None}
     known = [one for one in declared if one.name in by_service]
-    images = _images(engine, known, by_service)
+    wanted = [name for one in known for name in (str(by_service[one.name]["Image"]), one.image)]
+    images = inspected_images(engine, wanted)
     with side_by_side(max(len(known), 1)) as pool:
         pending = {
             one.name: pool.submit(_container, engine, one, by_service[one.name], images) for one in known
         }
         facts = {name: one.result() for name, one in pending.items()}
-    ours = {one.container for one in known}
-    return ProjectFact(facts, tuple(sorted(set(named) - ours)), _networks(engine, project, networks))
+    ours = {str(data["Id"]) for data in by_service.values()}
+    others = sorted(str(one["Name"]).lstrip("/") for one in found if str(one["Id"]) not in ours)
+    return ProjectFact(facts, tuple(others), _networks(engine, project, networks))
 
 
-def _inspected(engine: Engine, project: str) -> list[dict[str, Any]]:
+def _of_service(one: Container, found: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Compose goes by labels, whatever a container is called, and would replace it; of several its own first one."""
+    its = [data for data in found if data["Config"]["Labels"][SERVICE] == one.name]
+    its.sort(
+        key=lambda data: (data["Name"] != f"/{one.container}", data["Config"]["Labels"].get(_NUMBER, ""))
+    )
+    return its[0] if its else None
+
+
+def inspected(engine: Engine, project: str) -> list[dict[str, Any]]:
+    """The containers of a project, as the engine says them. Raises TargetError."""
     chosen = ("--filter", f"label={PROJECT}={project}", "--filter", f"label={SERVICE}")
     ids = engine.run("ps", "-aq", "--no-trunc", *chosen).decode().split()
     return _json(engine.run("inspect", *ids)) if ids else []
@@ -64,11 +76,8 @@ def _json(text: bytes) -> Any:
         raise TargetError("docker inspect: its answer is no JSON") from None
 
 
-def _images(
-    engine: Engine, known: Sequence[Container], by_service: Mapping[str, Mapping[str, Any]]
-) -> Mapping[str, Mapping[str, Any]]:
-    """By id and by what the spec calls them; one that is gone is missing."""
-    wanted = [name for one in known for name in (str(by_service[one.name]["Image"]), one.image)]
+def inspected_images(engine: Engine, wanted: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+    """By id and by what they are called; one that is gone is missing."""
     if not wanted:
         return {}
     # it says what there is, and fails for what is not
