@@ -25,7 +25,7 @@ services:
     image: pgdeploy-test/postgres:17
     container_name: PROJECT-the-database
     command: ["-c", "work_mem=9MB"]
-    environment: {{POSTGRES_USER: chief, POSTGRES_DB: nest, POSTGRES_PASSWORD: {SUPERUSER}, TZ: UTC}}
+    environment: {{POSTGRES_USER: chief, POSTGRES_DB: nest, POSTGRES_PASSWORD: {SUPERUSER}, TZ: UTC, URL: "a://b:{SUPERUSER}@c"}}
     volumes: ["theirs:/var/lib/postgresql/data", "FOLDER/init:/docker-entrypoint-initdb.d:ro"]
     healthcheck: {{test: ["CMD-SHELL", "pg_isready -U chief"], interval: 1s, retries: 7}}
     networks: [db]
@@ -34,12 +34,12 @@ services:
     command: redis-server --requirepass {REDIS} --maxmemory 100mb --save ""
     volumes: ["cached:/data"]
     mem_limit: 256m
-    networks: [db]
+    networks: [db, others]
   helper:
     image: pgdeploy-test/postgres:17
     entrypoint: ["sleep", "600"]
 volumes: {{theirs: {{}}, cached: {{}}}}
-networks: {{db: {{internal: true}}}}
+networks: {{db: {{internal: true}}, others: {{name: PROJECT-others}}}}
 """
 INIT = """\
 CREATE SCHEMA auth;
@@ -97,6 +97,7 @@ def test_taken_over_with_its_data(nest: Nest) -> None:
         "service[cache]: --requirepass is followed by a password, which `docker inspect` and `ps` show"
         in said
     )
+    assert f"service[cache]: it is in the network {nest.project}-others, which is not of the project" in said
     assert "helper: is neither PostgreSQL nor Redis, and is left out" in said
     text = (nest.folder / "specs/nest.yaml").read_text()
     assert "canary" not in text
@@ -111,6 +112,7 @@ def test_taken_over_with_its_data(nest: Nest) -> None:
         "work_mem: 9MB",
         "schemas: {auth: {}}",
         "    # cache: nobody asks whether it is healthy",
+        "      # variables that are set there and may hold a secret: URL",
     ):
         assert line in text, text
     assert "{maxmemory: 100mb, save: ''}" in text
@@ -245,6 +247,7 @@ FILE, OTHERS = {"maxmemory": "1gb", "appendonly": "yes"}, ["bind", "nothing-like
         (["redis-server", "/etc/redis.conf", "--maxmemory", "2gb"], {**FILE, "maxmemory": "2gb"}, OTHERS),
         (["sh", "-c", "exec redis-server --save 60 1 --requirepass x"], {"save": "60 1"}, ["requirepass"]),
         (["sh", "-c", "exec redis-server 'unfinished"], {}, []),
+        (["redis-server", "--tls-client-key-file-pass", "x"], {}, ["tls-client-key-file-pass"]),
         (["sleep", "60"], {}, []),
     ],
 )

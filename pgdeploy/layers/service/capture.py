@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from pgdeploy.spec.writing import Written
 
 _UNITS = {"TB": 1 << 40, "GB": 1 << 30, "MB": 1 << 20, "kB": 1 << 10, "B": 1}
-_OURS = re.compile(
-    r"POSTGRES_(?:USER|DB|INITDB_ARGS|HOST_AUTH_METHOD)|.*(?:PASS|SECRET|TOKEN).*", re.IGNORECASE
+_OURS = re.compile(r"POSTGRES_(?:USER|DB|INITDB_ARGS|HOST_AUTH_METHOD|PASSWORD(?:_FILE)?)")
+"""Variables that the spec says in other words, or that matter to a first start alone."""
+_PLAIN = re.compile(
+    r"TZ|PGTZ|LANG|LANGUAGE|LC_[A-Z]+|PGDATA|NO_TS_TUNE|TS_TUNE_[A-Z_]+|TIMESCALEDB_[A-Z_]+|MALLOC_[A-Z_]+"
 )
-"""Variables that the spec says in other words, or that may hold a secret."""
+"""Variables that hold no secret; a password may be in any other, such as the URL of a server."""
 _PORTS = {"postgres": 5432, "timescaledb": 5432, "redis": 6379}
 _NUMBER = re.compile(r"\d+")
 
@@ -49,7 +51,7 @@ def taken(engine: Engine, project: str) -> Taken:
         if service.kind is None:
             told.append(f"{service.name}: is neither PostgreSQL nor Redis, and is left out")
             continue
-        wrong = list(faults(one, service.image, service.held))
+        wrong = [*faults(one, service.image, service.held), *service.apart]
         told += [f"service[{service.name}]: {text}" for text in wrong]
         containers |= {Remark(f"{service.name}: {text}"): None for text in wrong}
         containers[service.name] = service.body(secrets)
@@ -108,6 +110,13 @@ class _Service:
             for name in self.data["NetworkSettings"]["Networks"]
             if name.startswith(prefix)
         ]
+
+    @property
+    def apart(self) -> Iterator[str]:
+        """Networks that a spec cannot say."""
+        for name in self.data["NetworkSettings"]["Networks"]:
+            if not name.startswith(f"{self.project}_"):
+                yield f"it is in the network {name}, which is not of the project: a spec cannot keep it there"
 
     @property
     def _folder(self) -> str:
@@ -176,6 +185,8 @@ class _Service:
     def _reached(self, kind: str) -> Iterator[tuple[str, Written]]:
         ports = []
         for place in (self.host.get("PortBindings") or {}).get(f"{_PORTS[kind]}/tcp") or ():
+            if not place.get("HostPort"):
+                continue  # another one after each start
             address = place.get("HostIp") or "0.0.0.0"  # noqa: S104 - what the engine means by nothing
             ports.append(f"{f'[{address}]' if ':' in address else address}:{place['HostPort']}")
         if ports:
@@ -207,15 +218,13 @@ class _Service:
         if health and (check.get("Test") or ["NONE"]) != ["NONE"]:
             yield "health", health
 
-    def _environment(self) -> Iterator[tuple[str, Written]]:
+    def _environment(self) -> Iterator[tuple[str | Remark, Written]]:
         own = set((self.image.get("Config") or {}).get("Env") or ())
-        known = {
-            name: self.variables[name]
-            for name in (line.partition("=")[0] for line in self.config.get("Env") or () if line not in own)
-            if not _OURS.fullmatch(name)
-        }
-        if known:
+        names = [line.partition("=")[0] for line in self.config.get("Env") or () if line not in own]
+        if known := {name: self.variables[name] for name in names if _PLAIN.fullmatch(name)}:
             yield "environment", known
+        if others := [name for name in names if not _PLAIN.fullmatch(name) and not _OURS.fullmatch(name)]:
+            yield Remark(f"variables that are set there and may hold a secret: {', '.join(others)}"), None
 
     def _redis(self) -> Iterator[tuple[str | Remark, Written]]:
         version = self.variables.get("REDIS_VERSION") or self._image_name().rpartition(":")[2]

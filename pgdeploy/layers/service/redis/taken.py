@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 
@@ -9,6 +10,7 @@ from pgdeploy.layers.service.redis.setting import check_setting
 from pgdeploy.text.problem import ValueProblem
 
 _PROGRAM = "redis-server"
+_SECRET = re.compile("pass|auth|secret|^user$")
 
 
 def settings_of(
@@ -18,6 +20,9 @@ def settings_of(
     known: dict[str, str] = {}
     others: list[str] = []
     for name, value in _written(command, read):
+        if _SECRET.search(name):
+            others.append(name)
+            continue
         try:
             check_setting(name, value, major)
         except ValueProblem:
