@@ -75,6 +75,15 @@ def copied(major: int, folder: Path) -> Path:
     return folder / "of" / "pg" / "bin"
 
 
+def open_to_servers(folder: Path) -> None:
+    """A server that runs as another user may reach what is in this folder."""
+    top = Path(tempfile.gettempdir())
+    for one in (folder, *folder.parents):
+        if not one.is_relative_to(top) or one == top:
+            return
+        one.chmod(0o755)
+
+
 def cluster(major: int, options: Sequence[str] = FAST) -> Iterator[Cluster]:
     found = require_programs(major)
     with tempfile.TemporaryDirectory(prefix="pgdeploy-test-") as home:

@@ -56,7 +56,7 @@ def whole() -> dict[str, str]:
         found |= {
             f"{document.name} {number}": block
             for number, block in enumerate(blocks)
-            if re.search("^postgres:", block, re.MULTILINE)
+            if re.search("^postgres:", block, re.MULTILINE) and "{{" not in block
         }
     return found
 

@@ -242,6 +242,16 @@ class Cluster(Server):
             )
         self._pg_ctl("stop", "-m", "immediate", check=False)
         self._home.remove_data("postmaster.pid")
+        if len(lines) >= _WITH_SOCKETS:
+            self._remove_sockets(Path(lines[4]))
+
+    def _remove_sockets(self, folder: Path) -> None:
+        """Of a predecessor. The server's own file names it, so it must be one that the server could remove itself."""
+        owner = self._identity.get("user", os.geteuid())
+        with contextlib.suppress(OSError):
+            is_ours = folder.name.startswith(_SOCKETS) and folder.parent == Path(tempfile.gettempdir())
+            if is_ours and folder.lstat().st_uid == owner:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _prepare_programs(self) -> None:
         """Copy the programs when the server's user cannot reach them (a venv under /root, say)."""

@@ -27,7 +27,7 @@ from pgdeploy.reach.login import Login, effective
 from pgdeploy.reach.outside import network_address
 from pgdeploy.reach.server import Server
 from pgdeploy.secret.reference import Secret
-from tests.conftest import FAST, programs
+from tests.conftest import FAST, open_to_servers, programs
 from tests.connection.local_bridge import LocalBridge
 
 BESIDE_OPTIONS = (
@@ -87,9 +87,7 @@ def test_no_single_variable_reaches_our_own_servers(
 def test_the_superuser_is_the_user_of_the_process(hostile: None, tmp_path: Path) -> None:
     found = programs(16)
     assert found is not None
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        if folder != Path("/tmp"):
-            folder.chmod(0o755)
+    open_to_servers(tmp_path)
     server = Cluster(tmp_path / "home", found, options=FAST)
     server.start()
     try:

@@ -17,6 +17,7 @@ import pytest
 
 from pgdeploy.reach.embedded import SERVER_USER
 from pgdeploy.reach.program import found_program
+from tests.conftest import open_to_servers
 from tests.releases.place import ORDERS, PASSWORD, Place
 from tests.releases.test_release import Shop
 
@@ -59,7 +60,7 @@ def pooled(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     place = shop("")
     folder = tmp_path / "pool"
     folder.mkdir()
-    _open_to_the_server(tmp_path)
+    open_to_servers(tmp_path)
     socket = place.server.dsn.split("host=")[1].split()[0]
     (folder / "ini").write_text(
         CONFIG.format(password=PASSWORD, database=place.database, socket=socket, app=place.app, folder=folder)
@@ -81,12 +82,6 @@ def pooled(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     finally:
         running.terminate()
         running.wait()
-
-
-def _open_to_the_server(folder: Path) -> None:
-    for one in (folder, *folder.parents[:3]):
-        if one != Path("/tmp"):
-            one.chmod(0o755)
 
 
 class Client:

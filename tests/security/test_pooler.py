@@ -16,6 +16,7 @@ from pgdeploy.layers.server.plan import Plan
 from pgdeploy.reach.dsn import DsnServer
 from pgdeploy.reach.embedded import SERVER_USER, Cluster
 from pgdeploy.reach.session import PoolerError
+from tests.conftest import open_to_servers
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
@@ -50,9 +51,7 @@ def pooler(
             pytest.fail(reason)
         pytest.skip(reason)
     socket = server16.dsn.split("host=")[1].split()[0]
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        if folder != Path("/tmp"):
-            folder.chmod(0o755)
+    open_to_servers(tmp_path)
     identity = ["setpriv", f"--reuid={SERVER_USER}", "--clear-groups"] if os.geteuid() == 0 else []
     if identity:
         shutil.chown(tmp_path, SERVER_USER)

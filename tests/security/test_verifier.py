@@ -14,7 +14,7 @@ import pytest
 
 from pgdeploy.reach.embedded import Cluster
 from pgdeploy.secret.reference import Secret
-from tests.conftest import FAST, programs
+from tests.conftest import FAST, open_to_servers, programs
 from tests.program import pgdeploy as pgdeploy_program
 
 VERIFIER = re.compile(r"SCRAM-SHA-256\$\d|md5[0-9a-f]{32}")
@@ -46,9 +46,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]:
         if os.environ.get("PGDEPLOY_CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        if folder != Path("/tmp"):
-            folder.chmod(0o755)
+    open_to_servers(tmp_path)
     libraries = f"-c shared_preload_libraries={LIBRARIES}"
     cluster = Cluster(tmp_path / "home", found, options=(*FAST, libraries, request.param))
     cluster.start()

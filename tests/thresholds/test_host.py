@@ -13,16 +13,14 @@ from pgdeploy.core.check import Verdict
 from pgdeploy.reach.dsn import DsnServer
 from pgdeploy.reach.embedded import Cluster
 from pgdeploy.reach.host import Host
+from tests.conftest import open_to_servers
 from tests.thresholds.measuring import findings, red
 
 
 @pytest.fixture
 def disk(tmp_path: Path, server16: Cluster) -> Iterator[Path]:
     """A small file system with a tablespace of the server."""
-    tmp_path.chmod(0o755)
-    for folder in tmp_path.parents:
-        if folder.is_relative_to("/tmp/pytest-of-root"):
-            folder.chmod(0o755)
+    open_to_servers(tmp_path)
     place = tmp_path / "disk"
     place.mkdir()
     owner = server16.data.stat()
@@ -32,13 +30,13 @@ def disk(tmp_path: Path, server16: Cluster) -> Iterator[Path]:
     )
     if done.returncode:
         pytest.skip(f"a file system of its own needs root: {done.stderr.strip()}")
-    with server16.open() as connection:
-        connection.execute(f"CREATE TABLESPACE small LOCATION '{place}'".encode())
     try:
+        with server16.open() as connection:
+            connection.execute(f"CREATE TABLESPACE small LOCATION '{place}'".encode())
         yield place
-    finally:
         with server16.open() as connection:
             connection.execute("DROP TABLESPACE small")
+    finally:
         subprocess.run(["umount", place], check=True)
 
 

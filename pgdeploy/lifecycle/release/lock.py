@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 RELEASE = (0x70676465, 0x72656C65)
 """`pgde`, `rele`."""
+_LINGERS = 2.0
+"""Seconds in which the server has seen that a release which was killed is gone."""
 _COMES_BACK = 60.0
 """Seconds in which a server that was restarted answers again."""
 
@@ -54,17 +56,26 @@ class ReleaseLock:
             self.let_go()
             end += _COMES_BACK
         self._connection = self._opened(name, end)
+        end = time.monotonic() + _LINGERS
+        while (others := self._others(self._connection)) is not None:
+            if time.monotonic() > end:
+                self.let_go()
+                raise HeldByAnother(
+                    f"another release is running on this server ({others}): wait for it; if that is no release, as "
+                    "anybody can take its lock, end it with pg_terminate_backend"
+                )
+            time.sleep(0.1)
+
+    def _others(self, connection: psycopg.Connection[Any]) -> str | None:
+        """Who has the lock; None where it is ours."""
         with as_target_error(self._server.address):
-            got = self._connection.execute(
-                "SELECT pg_catalog.pg_try_advisory_lock(%s, %s)", RELEASE
-            ).fetchone()
-            others = holders(self._connection, RELEASE)
-        if others or got != (True,):
-            self.let_go()
-            raise HeldByAnother(
-                f"another release is running on this server ({', '.join(others) or 'unknown'}): wait for it; if that "
-                "is no release, as anybody can take its lock, end it with pg_terminate_backend"
-            )
+            got = connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s, %s)", RELEASE).fetchone()
+            others = holders(connection, RELEASE)
+            if not others and got == (True,):
+                return None
+            if got == (True,):
+                connection.execute("SELECT pg_catalog.pg_advisory_unlock(%s, %s)", RELEASE)
+        return ", ".join(others) or "unknown"
 
     def _opened(self, name: str, end: float) -> psycopg.Connection[Any]:
         while True:
