@@ -69,7 +69,7 @@ test-images: $(STAMP) ## the contract of images; `make test-images IMAGES="postg
 	PGDEPLOY_IMAGES="$(IMAGES)" $(PYTEST) tests/services/test_image.py
 
 test-vm: $(STAMP) ## the tests of virtual machines: a simulated Proxmox VE; its guests need Docker
-	$(PYTEST) -n 2 --dist loadfile tests/simulators/proxmox tests/simulators/proxmox_guest tests/vm tests/host/test_disk.py tests/host/test_guest.py
+	PGDEPLOY_EVERY_REQUEST=1 $(PYTEST) -n 2 --dist loadfile tests/simulators/proxmox tests/simulators/proxmox_guest tests/vm tests/host/test_disk.py tests/host/test_guest.py
 
 test-qemu: $(STAMP) ## the same on real virtual machines: needs root and QEMU; minutes with KVM, half an hour without
 	PGDEPLOY_QEMU=1 $(PYTEST) tests/simulators/qemu_guest

@@ -10,7 +10,7 @@ import pytest
 from pgdeploy.core.step import StepPlan
 from pgdeploy.errors import PgdeployError
 from pgdeploy.reach import proxmox as client
-from tests.vm.faulty import FAULTS, LOST, ends_well
+from tests.vm.faulty import FAULTS, LOST, chosen, ends_well
 from tests.vm.hasty import hasty
 from tests.vm.site import Site
 from tests.vm.site import site as make
@@ -53,7 +53,7 @@ def test_a_clean_run_asks_for_each_step_once(site: Site) -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_at_any_request(fault: str, batch: int, clean: int, site: Site) -> None:
     site.proxmox.durations[""] = 0.02
-    for nth in range(1 + batch, clean + 1, BATCHES):
+    for nth in chosen(range(1 + batch, clean + 1, BATCHES), fault):
         FAULTS[fault](site.proxmox.faults, nth)
         _run_and_mend(site)
         anew(site.proxmox)

@@ -15,7 +15,7 @@ from pgdeploy.errors import PgdeployError
 from pgdeploy.layers.vm import power
 from pgdeploy.layers.vm.arrive import arrive
 from pgdeploy.layers.vm.deadline import Deadline
-from tests.vm.faulty import FAULTS, Moment, ends_well
+from tests.vm.faulty import FAULTS, Moment, chosen, ends_well
 from tests.vm.hasty import hasty
 from tests.vm.site import Site
 from tests.vm.test_plan import template_on
@@ -234,7 +234,7 @@ def stage(request: pytest.FixtureRequest, site: Site) -> Stage:
 @pytest.mark.parametrize("batch", range(BATCHES))
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_at_any_request(fault: str, batch: int, stage: Stage) -> None:
-    for nth in range(1 + batch, stage.requests + 1, BATCHES):
+    for nth in chosen(range(1 + batch, stage.requests + 1, BATCHES), fault):
         FAULTS[fault](stage.site.proxmox.faults, nth)
         stage.run_and_mend()
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.vm.command import start
+from tests.vm.faulty import chosen
 from tests.vm.hasty import hasty
 from tests.vm.site import Site
 from tests.vm.whole import anew, require_whole
@@ -21,7 +22,7 @@ def test_killed_at_a_request(batch: int, site: Site) -> None:
     """What was asked last is done, as the request was sent; nobody hears of it."""
     ssh = f"host: 10.25.20.8, known_hosts: {site.folder}/known_hosts"
     site.change("postgres: 16\n", f"postgres: 16\nconnect: {{ssh: {{{ssh}}}}}\n")
-    for nth in range(1 + batch, REQUESTS + 1, BATCHES):
+    for nth in chosen(range(1 + batch, REQUESTS + 1, BATCHES)):
         _killed(site, nth)
         with hasty():
             site.apply()
