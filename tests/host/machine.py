@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgdeploy.gate.container.docker import docker
+from tests.program import pgdeploy
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -70,7 +71,7 @@ class Machine:
         )
 
     def pgdeploy(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return run([sys.executable, "-m", "pgdeploy", *words, "--ssh-config", str(self.ssh_config)], self)
+        return pgdeploy(*words, "--ssh-config", self.ssh_config, cwd=ROOT, env=environment(self))
 
     def spec(self, text: str, name: str = "prod-pg01") -> Path:
         """Write a spec for this machine."""
