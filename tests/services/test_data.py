@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pgdeploy.gate.container.docker import docker
+from pgdeploy.gate.container.docker import attempt, docker
 from tests.services.place import SECRETS, Edit, Place
 from tests.wait import until
 
@@ -44,7 +44,8 @@ def _ask(place: Place, *words: str, password: str = THEIRS) -> str:
 def theirs(bare: Place) -> Place:
     """A project of somebody else, with a key in it."""
     bare.compose("up", "--detach", edit=_of_others(bare))
-    until(lambda: _ask(bare, "PING") == "PONG")
+    ping = ("exec", bare.container("cache"), "redis-cli", "--no-auth-warning", "-a", THEIRS, "PING")
+    until(lambda: attempt(*ping).stdout.strip() == "PONG")
     assert _ask(bare, "SET", "kept", "7") == "OK"
     assert _ask(bare, "SAVE") == "OK"
     return bare
