@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 _SECOND = 1.05
 """So long a file is written before the server reads it, as the times of files that it tells are whole seconds."""
 
+PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
+"""Labels by which compose finds what is its own."""
+APART = ("--network", "none", "--label", f"{PROJECT}=")
+"""Of helpers: an image may carry the labels of a project, by which its containers are taken for services of that."""
+
 LONGEST = 120
 """Seconds of one command of docker, unless somebody says otherwise."""
 
@@ -146,12 +151,15 @@ class ComposeService(NamedTuple):
 
     def container(self, engine: Engine) -> str:
         """What the engine calls it. Raises TargetError: none runs."""
-        labels = {"com.docker.compose.project": self.project, "com.docker.compose.service": self.name}
-        chosen = [word for key, value in labels.items() for word in ("--filter", f"label={key}={value}")]
-        found = engine.run("ps", "-q", *chosen).decode().split()
-        if not found:
+        if not (found := self.containers(engine)):
             raise TargetError(f"{engine.address}: no container {self} runs")
         return found[-1]
+
+    def containers(self, engine: Engine, *options: str) -> list[str]:
+        """The ids of those that run, with `-a` of all; the newest first. Raises TargetError."""
+        labels = {PROJECT: self.project, SERVICE: self.name}
+        chosen = [word for key, value in labels.items() for word in ("--filter", f"label={key}={value}")]
+        return engine.run("ps", "-q", "--no-trunc", *options, *chosen).decode().split()
 
 
 class DockerServer(BridgeServer):

@@ -12,6 +12,7 @@ from pgdeploy.errors import TargetError
 from pgdeploy.layers.service.ask_redis import ask
 from pgdeploy.layers.service.redis.setting import canonical
 from pgdeploy.model.service import RedisService
+from pgdeploy.reach.docker import APART
 
 if TYPE_CHECKING:
     from pgdeploy.layers.service.container import Container
@@ -55,9 +56,9 @@ def _found(engine: Engine, one: Container, name: str) -> str:
     if engine.attempt("volume", "inspect", volume).returncode != 0:
         return ""
     paths = f"{one.data}/appendonlydir/{name}.manifest", f"{one.data}/dump.rdb"
-    words = ("run", "--rm", "--network", "none", "--user", "0", "--entrypoint", "sh")
+    words = ("run", "--rm", *APART, "--user", "0", "--entrypoint", "sh")
     # an empty volume would be given the owner that the image has for its folder
-    mount = ("-v", f"{volume}:{one.data}:ro,nocopy", "--label", "com.docker.compose.project=")
+    mount = ("-v", f"{volume}:{one.data}:ro,nocopy")
     return engine.run(*words, *mount, one.image, "-c", _LOOK, "sh", *paths).decode().strip()
 
 

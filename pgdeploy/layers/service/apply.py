@@ -19,11 +19,11 @@ from pgdeploy.layers.service.compose import MADE_FROM, as_yaml, labelled, projec
 from pgdeploy.layers.service.container import CERTIFICATE, KEY, SECRETS, Container
 from pgdeploy.layers.service.fact import moment
 from pgdeploy.layers.service.plan import How
-from pgdeploy.layers.service.reading import PROJECT, SERVICE, copied
+from pgdeploy.layers.service.reading import copied
 from pgdeploy.layers.service.redis.files import written
 from pgdeploy.model.host.amount import seconds_of
 from pgdeploy.model.service import RedisService
-from pgdeploy.reach.docker import LONGEST, said
+from pgdeploy.reach.docker import APART, LONGEST, PROJECT, ComposeService, said
 from pgdeploy.reach.libpq import environment_of_children
 from pgdeploy.reach.server_message import last_word
 
@@ -39,9 +39,6 @@ _YOUNG = 600.0
 _SECOND = 1.05
 _RESTARTS = 3
 """So often a container that cannot run is restarted until nobody waits for it any more."""
-
-_APART = ("--network", "none", "--label", f"{PROJECT}=")
-"""Of helpers: an image may carry the labels of a project, by which its containers are taken for services of that."""
 
 _WRITE = """\
 set -eu
@@ -131,7 +128,7 @@ class Maker:
         self.engine.run("volume", "create", *words, one.volume(SECRETS))
         text = "".join(f"{name} {b64encode(data).decode()}\n" for name, data in files.items())
         self.engine.run(
-            *("run", "--rm", "-i", *_APART, "--user", "0", "--entrypoint", "sh"),
+            *("run", "--rm", "-i", *APART, "--user", "0", "--entrypoint", "sh"),
             *("-v", f"{one.volume(SECRETS)}:{SECRETS}", one.image),
             *("-c", _WRITE, "sh", SECRETS, one.os_user, " ".join(files)),
             stdin=text.encode(),
@@ -214,10 +211,8 @@ class Maker:
 
     def _existing(self, one: Container) -> str:
         """The container of a service, which others may have called something else."""
-        labels = (f"{PROJECT}={one.project}", f"{SERVICE}={one.name}")
-        chosen = [word for label in labels for word in ("--filter", f"label={label}")]
-        ids = self.engine.run("ps", "-aq", "--no-trunc", *chosen).decode().split()
-        return one.container if not ids else ids[-1]
+        ids = ComposeService(one.project, one.name).containers(self.engine, "-a")
+        return ids[-1] if ids else one.container
 
     def _take_back(self, one: Container, before: _Before, how: How) -> None:
         self.write_files(one, before.files)
@@ -268,9 +263,7 @@ def alone(engine: Engine, one: Container) -> Iterator[None]:
         TargetError: somebody does.
     """
     name = f"{one.project}-pgdeploy-lock"
-    command = engine.command(
-        *("run", "-i", "--rm", "--name", name, *_APART, "--entrypoint", "cat", one.image)
-    )
+    command = engine.command(*("run", "-i", "--rm", "--name", name, *APART, "--entrypoint", "cat", one.image))
     engine.prepare()
     with subprocess.Popen(
         command,

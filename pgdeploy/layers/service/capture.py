@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from pgdeploy.core.capture import Secrets, Taken
 from pgdeploy.errors import TargetError
 from pgdeploy.layers.service.fault import faults
-from pgdeploy.layers.service.reading import SERVICE, copied, inspected, inspected_images
+from pgdeploy.layers.service.field import mount_of
+from pgdeploy.layers.service.reading import copied, inspected, inspected_images
 from pgdeploy.layers.service.redis.taken import settings_of
 from pgdeploy.model.service import DEFAULT_NETWORK
+from pgdeploy.reach.docker import SERVICE
 from pgdeploy.spec.writing import Remark
 
 if TYPE_CHECKING:
@@ -125,12 +127,7 @@ class _Service:
     @property
     def _mount(self) -> Mapping[str, Any] | None:
         """What holds its data."""
-        holding = [
-            mount
-            for mount in self.data["Mounts"]
-            if f"{self._folder}/".startswith(str(mount["Destination"]).rstrip("/") + "/")
-        ]
-        return max(holding, key=lambda mount: len(mount["Destination"]), default=None)
+        return mount_of(self.data["Mounts"], self._folder)
 
     @property
     def held(self) -> str:

@@ -30,7 +30,7 @@ _TEMPORARY = re.compile(r"/(?:var/)?tmp(?:/|$)")
 
 
 def faults(data: Mapping[str, Any], image: Mapping[str, Any], held: str) -> Iterator[str]:
-    """In a sentence each, without any value that may be secret; `held` is where its data is, as `data_of` says."""
+    """In a sentence each, without any value that may be secret; `held` is what is wrong with where its data is."""
     config = data["Config"]
     own = set((image.get("Config") or {}).get("Env") or ())
     variables = dict(line.partition("=")[::2] for line in config.get("Env") or () if line not in own)

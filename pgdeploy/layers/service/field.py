@@ -5,7 +5,7 @@ A field is compared as texts that mean the same in any spelling; those of lists 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pgdeploy.layers.service.compose import log_options
@@ -110,16 +110,17 @@ def _data_text(one: Container) -> str:
 def _data(one: Container, fact: ContainerFact) -> str:
     variables = dict(line.partition("=")[::2] for line in fact.config.get("Env") or ())
     folder = variables.get("PGDATA", one.data) if isinstance(one.spec, PostgresService) else one.data
-    holding = [
-        mount
-        for mount in fact.data["Mounts"]
-        if f"{folder}/".startswith(mount["Destination"].rstrip("/") + "/")
-    ]
-    if not holding:
+    mount = mount_of(fact.data["Mounts"], folder)
+    if mount is None:
         return f"{folder} in the container itself, which goes with it"
-    mount = max(holding, key=lambda mount: len(mount["Destination"]))
     where = mount.get("Name") if mount["Type"] == "volume" else f"{mount['Type']} {mount.get('Source', '')}"
     return f"{where} at {mount['Destination']}" + ("" if mount["RW"] else _READ_ONLY)
+
+
+def mount_of(mounts: Sequence[Mapping[str, Any]], folder: str) -> Mapping[str, Any] | None:
+    """The one that a folder is in; None where it is in the container itself."""
+    holding = [one for one in mounts if f"{folder}/".startswith(one["Destination"].rstrip("/") + "/")]
+    return max(holding, key=lambda one: len(one["Destination"]), default=None)
 
 
 def _mounts(one: Container, fact: ContainerFact) -> str:

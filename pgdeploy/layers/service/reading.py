@@ -16,7 +16,7 @@ from pgdeploy.layers.service.container import SECRETS, Container
 from pgdeploy.layers.service.fact import ContainerFact, FileFact, ProjectFact
 from pgdeploy.model.service import PostgresService, RedisService
 from pgdeploy.reach.bridge import OS_USER
-from pgdeploy.reach.docker import SOCKETS, said
+from pgdeploy.reach.docker import PROJECT, SERVICE, SOCKETS, said
 from pgdeploy.reach.server import MAINTENANCE
 from pgdeploy.reach.side_by_side import side_by_side
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
-"""Labels by which compose finds what is its own."""
 _NUMBER = "com.docker.compose.container-number"
 _NOT_RUNNING = Unreadable("the container does not run")
 
